@@ -1,0 +1,100 @@
+"""The embedded engine: DuckDB through Ibis.
+
+In: a pandas frame or an Ibis table. Out: an Ibis table to compute on, and the way back to the kind that came in.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    import ibis
+
+__all__ = ["as_ibis", "connection", "give_back", "hold", "is_ibis", "run", "to_pandas"]
+
+
+@cache
+def connection() -> Any:
+    """Return this process's own in-memory DuckDB, opened on first use, on the UTC clock."""
+    import ibis
+
+    con = ibis.duckdb.connect()
+    con.raw_sql("SET TimeZone = 'UTC'")
+    # Nothing leaves the machine: the engine must not fetch extensions by itself.
+    con.raw_sql("SET autoinstall_known_extensions = false")
+    return con
+
+
+def is_ibis(table: Any) -> bool:
+    """Say whether ``table`` is an Ibis table, without importing Ibis.
+
+    Examples
+    --------
+    >>> is_ibis(pd.DataFrame())
+    False
+    """
+    return type(table).__module__.partition(".")[0] == "ibis"
+
+
+def as_ibis(table: Any) -> ibis.Table:
+    """Return ``table`` as an Ibis table; a pandas frame is handed to the embedded DuckDB as Arrow."""
+    if is_ibis(table):
+        return table
+    import ibis
+
+    return ibis.memtable(_arrow(table))
+
+
+def _arrow(frame: pd.DataFrame) -> Any:
+    """Turn a pandas frame into Arrow; a column of mixed or unknown kind becomes text, nulls stay null."""
+    import pyarrow as pa
+
+    columns = {}
+    for name in frame.columns:
+        try:
+            column = pa.Array.from_pandas(frame[name])
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            column = pa.Array.from_pandas(frame[name].map(str, na_action="ignore"))
+        if isinstance(column, pa.ChunkedArray):
+            column = column.combine_chunks()
+        columns[str(name)] = column.cast(pa.string()) if pa.types.is_null(column.type) else column
+    return pa.table(columns)
+
+
+def run(expression: ibis.Table, like: Any) -> pd.DataFrame:
+    """Run ``expression`` where ``like`` lives: its own backend, or the embedded engine for a pandas frame."""
+    frame = expression.to_pandas() if is_ibis(like) else connection().execute(expression)
+    return _plain_dates(frame, expression)
+
+
+def give_back(expression: ibis.Table, like: Any) -> Any:
+    """Return ``expression`` in the kind of ``like``: run into a pandas frame, or left as it is."""
+    return expression if is_ibis(like) else run(expression, like)
+
+
+def hold(expression: ibis.Table) -> ibis.Table:
+    """Compute an expression of the embedded engine once and keep it there; other backends keep their own."""
+    global _held
+    if expression.get_backend() is not connection():
+        return expression
+    _held += 1
+    return connection().create_table(f"clvnb_held_{_held}", expression, temp=True)
+
+
+_held = 0
+
+
+def to_pandas(table: Any) -> pd.DataFrame:
+    """Return any table as a pandas frame; a pandas frame comes back untouched."""
+    return run(table, table) if is_ibis(table) else table
+
+
+def _plain_dates(frame: pd.DataFrame, expression: ibis.Table) -> pd.DataFrame:
+    schema = expression.schema()
+    for name in frame.columns:
+        if schema[name].is_date():
+            frame[name] = pd.to_datetime(frame[name])
+    return frame

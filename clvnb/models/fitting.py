@@ -1,0 +1,203 @@
+"""Maximum likelihood in log-parameters, shared by every model.
+
+In: a function that returns a log-likelihood and its gradient. Out: ``Fit``, accepted on its gradient and Hessian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..tables import FitError
+
+__all__ = ["Fit", "Levels", "Objective", "Triples", "maximize"]
+
+Vector = NDArray[np.float64]
+Objective = Callable[[Vector], tuple[float, Vector]]
+
+# exp(-14) and exp(20): beyond these a parameter says that the data cannot tell, not how large it is.
+_BOUNDS = (-14.0, 20.0)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """An array by its distinct values, so that costly functions run once for each of them."""
+
+    values: Vector
+    index: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, array: Sequence[float] | Vector) -> Levels:
+        """Find the distinct values of an array."""
+        values, index = np.unique(np.asarray(array, dtype=float), return_inverse=True)
+        return cls(values, index.reshape(-1))
+
+    def map(self, function: Callable[[Vector], Vector]) -> Vector:
+        """Apply ``function`` to the distinct values and spread the answers."""
+        return np.asarray(function(self.values))[self.index]
+
+    @property
+    def full(self) -> Vector:
+        """The array itself."""
+        return self.values[self.index]
+
+
+@dataclass(frozen=True)
+class Triples:
+    """Distinct (x, t_x, T) with the number of customers that share each: all that a likelihood needs.
+
+    Attributes
+    ----------
+    x, t_x, T : Levels
+        Repeat purchases, age at the last one, age at the end of observation.
+    n : array
+        Customers with this triple.
+    """
+
+    x: Levels
+    t_x: Levels
+    T: Levels
+    n: Vector
+
+    @classmethod
+    def of(
+        cls,
+        x: Sequence[float] | Vector,
+        t_x: Sequence[float] | Vector,
+        T: Sequence[float] | Vector,
+        n: Sequence[float] | Vector | None = None,
+    ) -> Triples:
+        """Make triples from arrays, for example one customer: ``Triples.of([2], [30.43], [38.86])``."""
+        weights = np.ones(len(x)) if n is None else np.asarray(n, dtype=float)
+        return cls(Levels.of(x), Levels.of(t_x), Levels.of(T), weights)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A maximum of the likelihood: where it is, how sharp it is, and whether the data could tell.
+
+    Attributes
+    ----------
+    names : tuple of str
+    values : array
+        Estimates, all above zero.
+    log_covariance : array
+        Covariance of the logarithms of the estimates; missing for a parameter at a bound.
+    log_likelihood : float
+    gradient : float
+        The largest slope of the log-likelihood per observation that is left, by log-parameter.
+    evaluations : int
+    at_bound : tuple of str
+        Parameters that ran away: the data cannot tell how small or large they are.
+    """
+
+    names: tuple[str, ...]
+    values: Vector
+    log_covariance: Vector
+    log_likelihood: float
+    gradient: float
+    evaluations: int
+    at_bound: tuple[str, ...]
+
+
+def maximize(
+    objective: Objective,
+    starts: Sequence[Sequence[float]],
+    names: tuple[str, ...],
+    n: float,
+    what: str,
+) -> Fit:
+    """Find the maximum of a log-likelihood over positive parameters.
+
+    Parameters
+    ----------
+    objective : callable
+        Takes the parameters, returns the log-likelihood and its gradient in the parameters.
+    starts : sequence of parameter vectors
+        All are tried; the highest maximum wins.
+    names : tuple of str
+    n : float
+        Observations, which scale the gradient.
+    what : str
+        Named in the error, for example ``BG/NBD``.
+
+    Raises
+    ------
+    FitError
+        When no start leads to a point with a vanishing gradient and a negative definite Hessian.
+    """
+    count = 0
+
+    def slope(log_parameters: Vector) -> tuple[float, Vector]:
+        nonlocal count
+        count += 1
+        parameters = np.exp(log_parameters)
+        value, gradient = objective(parameters)
+        return -value / n, -gradient * parameters / n
+
+    best = min((_descend(slope, np.log(start)) for start in starts), key=lambda found: found[1])
+    point, value, gradient, hessian = best
+    free = _free(point)
+    worst = float(np.max(np.abs(gradient[free]), initial=0.0))
+    if not np.isfinite(value) or worst > 1e-5 or not _positive_definite(hessian[np.ix_(free, free)]):
+        shown = ", ".join(f"{k} = {v:.4g}" for k, v in zip(names, np.exp(point), strict=True))
+        raise FitError(
+            f"{what} did not find a maximum on {n:,.0f} customers (it stopped at {shown}, slope {worst:.1e}): "
+            "the data do not determine its parameters. Use a longer history or a simpler model."
+        )
+    covariance = np.full((len(names), len(names)), np.nan)
+    covariance[np.ix_(free, free)] = np.linalg.inv(hessian[np.ix_(free, free)]) / n
+    at_bound = tuple(name for name, is_free in zip(names, free, strict=True) if not is_free)
+    return Fit(names, np.exp(point), covariance, -value * n, worst, count, at_bound)
+
+
+def _free(point: Vector) -> NDArray[np.bool_]:
+    return (point > _BOUNDS[0] + 1.0) & (point < _BOUNDS[1] - 1.0)
+
+
+def _positive_definite(matrix: Vector) -> bool:
+    return bool(np.all(np.linalg.eigvalsh(matrix) > 1e-12)) if matrix.size else True
+
+
+def _descend(
+    slope: Callable[[Vector], tuple[float, Vector]], start: Vector
+) -> tuple[Vector, float, Vector, Vector]:
+    """Go down by L-BFGS-B, then finish with Newton steps whose Hessian also serves the standard errors."""
+    from scipy.optimize import minimize
+
+    found = minimize(
+        slope, start, jac=True, method="L-BFGS-B", bounds=[_BOUNDS] * len(start), options={"maxiter": 500}
+    )
+    point = np.asarray(found.x, dtype=float)
+    value, gradient = slope(point)
+    for _ in range(6):
+        hessian = _hessian(slope, point)
+        free = _free(point)
+        if np.max(np.abs(gradient[free]), initial=0.0) < 1e-10:
+            break
+        inner = hessian[np.ix_(free, free)]
+        if not np.all(np.isfinite(inner)) or not _positive_definite(inner):
+            break
+        step = np.zeros_like(point)
+        step[free] = np.linalg.solve(inner, gradient[free])
+        trial = np.clip(point - step * min(1.0, 1.0 / max(np.max(np.abs(step)), 1e-300)), *_BOUNDS)
+        new_value, new_gradient = slope(trial)
+        if not np.isfinite(new_value) or new_value > value + 1e-12 * abs(value):
+            break
+        point, value, gradient = trial, new_value, new_gradient
+    return point, float(value), gradient, _hessian(slope, point)
+
+
+def _hessian(slope: Callable[[Vector], tuple[float, Vector]], point: Vector) -> Vector:
+    """Difference the gradient; 1e-4 balances truncation against rounding for slopes of order one."""
+    step = 1e-4
+    rows = []
+    for k in range(len(point)):
+        shift = np.zeros_like(point)
+        shift[k] = step
+        rows.append((slope(point + shift)[1] - slope(point - shift)[1]) / (2 * step))
+    hessian = np.array(rows)
+    return (hessian + hessian.T) / 2

@@ -1,0 +1,272 @@
+"""Pictures: one function a table, which takes that table and returns the axes; no model is run here.
+
+In: the tables of the other files. Out: matplotlib axes that carry their own alt text; ``show`` publishes them.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .tables import table_html
+from .words import Words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["as_table", "plot_channels", "plot_clv", "plot_concentration", "plot_tracking", "say", "show"]
+
+# Okabe and Ito's colours for the colour-blind; light and dark enough to tell apart in grey.
+INK, BLUE, ORANGE, GREY = "#222222", "#0072B2", "#E69F00", "#9a9a9a"
+_STYLE = {
+    "figure.dpi": 110,
+    "font.size": 10.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11.5,
+    "axes.titleweight": "bold",
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.parse_math": False,
+    "legend.frameon": False,
+}
+
+
+def _axes(ax: Axes | None, *, size: tuple[float, float] = (7.2, 3.6)) -> Axes:
+    import matplotlib.pyplot as plt
+
+    if ax is not None:
+        return ax
+    with plt.rc_context(_STYLE):
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    return ax
+
+
+def _tell(ax: Axes, alt: str) -> Axes:
+    ax.figure.clvnb_alt = alt  # type: ignore[union-attr]
+    return ax
+
+
+def _money_axis(axis: Any, words: Words) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda v, _: words.money(v, digits=0)))
+
+
+def _share_axis(axis: Any, words: Words) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda v, _: words.share(v)))
+
+
+def show(ax: Axes, *, caption: str = "") -> None:
+    """Publish a picture in a notebook with its alt text, and close it.
+
+    Parameters
+    ----------
+    ax : Axes
+        From one of the ``plot_`` functions.
+    caption : str
+        Printed below the picture in a report.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    figure, alt = ax.figure, getattr(ax.figure, "clvnb_alt", "a figure without a description")
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=144, metadata={"Software": None})
+    plt.close(figure)  # type: ignore[arg-type]
+    display(
+        {"image/png": stream.getvalue(), "text/plain": f"[figure: {alt}]"},
+        raw=True,
+        metadata={"image/png": {"alt": alt, "caption": caption}},
+    )
+
+
+def say(sentence: Any) -> None:
+    """Publish a sentence, such as a ``Finding``'s, as running text of a notebook or report."""
+    from IPython.display import display
+
+    text = str(sentence)
+    display({"text/html": f"<p>{html.escape(text)}</p>", "text/plain": text}, raw=True)
+
+
+def as_table(table: pd.DataFrame) -> None:
+    """Publish a table in a notebook or report: escaped, numbers aligned and shortened."""
+    from IPython.display import display
+
+    display({"text/html": table_html(table), "text/plain": table.to_string(index=False)}, raw=True)
+
+
+def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+    """Draw what was seen beside what the model expects.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``date, actual, expected`` (cumulative repeat purchases), or ``plan, renewals, at_risk, actual, expected``.
+    ax : Axes, optional
+    words : Words, optional
+    """
+    words = words or Words("XXX")
+    ax = _axes(ax)
+    if table.empty:
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, "No model could be fitted", ha="center", va="center", transform=ax.transAxes)
+        return _tell(ax, "No model could be fitted, so there is nothing to compare.")
+    if "plan" in table:
+        return _survival(ax, table, words)
+    ax.plot(table["date"], table["actual"], color=INK, lw=2.2, label="came back")
+    ax.plot(table["date"], table["expected"], color=ORANGE, lw=2.2, ls="--", label="model")
+    ax.set_ylabel("repeat purchases, added up")
+    ax.set_title("The model follows what happened" if _close(table) else "The model misses what happened")
+    ax.legend(loc="upper left")
+    ax.yaxis.set_major_formatter(lambda v, _: words.count(v))
+    last = table.iloc[-1]
+    return _tell(
+        ax,
+        f"Repeat purchases added up over time: {words.count(last['actual'])} came by {words.day(last['date'].date())}, "
+        f"the model has {words.count(last['expected'])}.",
+    )
+
+
+def _close(table: pd.DataFrame) -> bool:
+    gap = (table["expected"] - table["actual"]).abs().max()
+    return bool(gap <= 0.1 * table["actual"].max())
+
+
+def _survival(ax: Axes, table: pd.DataFrame, words: Words) -> Axes:
+    said = []
+    for (plan, group), colour, mark in zip(
+        table.groupby("plan"), [BLUE, ORANGE, INK, GREY] * 5, "osD^v" * 4, strict=False
+    ):
+        seen = group[group["at_risk"] >= 20]
+        ax.plot(seen["renewals"], seen["actual"], mark, color=colour, ms=4.5, label=f"{plan}, seen")
+        ax.plot(group["renewals"], group["expected"], color=colour, lw=1.8, ls="--", label=f"{plan}, model")
+        last = seen.iloc[-1]
+        said.append(
+            f"{plan}: {words.share(last['actual'])} left after {int(last['renewals'])} renewals, "
+            f"model {words.share(last['expected'])}"
+        )
+    ax.set_ylim(0, 1.03)
+    _share_axis(ax.yaxis, words)
+    ax.set_xlabel("renewals")
+    ax.set_ylabel("customers still there")
+    ax.set_title("How long customers stay, by plan")
+    ax.legend(ncols=2)
+    return _tell(ax, "Share of customers still there by number of renewals. " + "; ".join(said) + ".")
+
+
+def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+    """Draw how value is spread over customers: value to come, or value so far where nothing can be predicted.
+
+    Parameters
+    ----------
+    table : CLV
+    ax : Axes, optional
+    words : Words, optional
+    """
+    words = words or Words("XXX")
+    ax = _axes(ax)
+    predicted = bool(table["clv"].notna().any())
+    value = table["clv" if predicted else "historic_value"].to_numpy(float)
+    low, high = np.quantile(value, [0.0, 0.99])
+    ax.hist(
+        np.clip(value, low, high), bins=40, histtype="stepfilled", color=BLUE, alpha=0.85, label="customers"
+    )
+    mean, median = float(value.mean()), float(np.median(value))
+    ax.axvline(mean, color=INK, lw=1.8, label=f"mean {words.money(mean)}")
+    ax.axvline(median, color=ORANGE, lw=1.8, ls="--", label=f"median {words.money(median)}")
+    _money_axis(ax.xaxis, words)
+    ax.yaxis.set_major_formatter(lambda v, _: words.count(v))
+    what = "value to come" if predicted else "value so far"
+    ax.set_xlabel(f"{what} of a customer (the highest 1% stand at the right edge)")
+    ax.set_ylabel("customers")
+    ax.set_title("Most customers are worth little, a few much" if mean > 1.3 * median else f"How {what} is spread")
+    ax.legend()
+    return _tell(
+        ax,
+        f"Histogram of {what}: mean {words.money(mean)}, median {words.money(median)}, "
+        f"highest hundredth above {words.money(high)}.",
+    )
+
+
+def plot_concentration(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+    """Draw which share of value the best tenths of customers hold.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``customers`` (share of customers, best first), ``share_of_value``.
+    ax : Axes, optional
+    words : Words, optional
+    """
+    words = words or Words("XXX")
+    ax = _axes(ax)
+    x, y = table["customers"], table["share_of_value"]
+    ax.bar(x * 10, y, width=0.8, color=np.where(np.arange(len(x)) < 2, BLUE, "#a9cbe0"))
+    for at, height in zip(x * 10, y, strict=True):
+        ax.text(at, height + 0.015, words.share(height), ha="center", va="bottom", fontsize=9, color=INK)
+    ax.set_xticks(x * 10, [f"best {words.share(v)}" for v in x], rotation=35, ha="right")
+    _share_axis(ax.yaxis, words)
+    ax.set_ylim(min(0, float(y.min())), max(1.1, float(y.max()) + 0.08))
+    ax.set_ylabel("share of all value")
+    ax.set_title(f"The best fifth of customers holds {words.share(y.iloc[1])} of the value")
+    ax.grid(visible=False, axis="x")
+    return _tell(
+        ax,
+        f"Share of value by best customers: 10% hold {words.share(y.iloc[0])}, 20% hold {words.share(y.iloc[1])}, "
+        f"50% hold {words.share(y.iloc[4])}.",
+    )
+
+
+def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+    """Draw what a customer of each channel brings against what winning one cost.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``channel, historic_value, clv, clv_low, clv_high, cac``.
+    ax : Axes, optional
+    words : Words, optional
+    """
+    words = words or Words("XXX")
+    ax = _axes(ax, size=(7.2, 1.3 + 0.62 * max(len(table), 1)))
+    if table.empty:
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, "The log names no channels", ha="center", va="center", transform=ax.transAxes)
+        return _tell(ax, "The log names no channels.")
+    rows = table.iloc[::-1].reset_index(drop=True)
+    y = np.arange(len(rows))
+    coming = rows["clv"].fillna(0.0)
+    ax.barh(y, rows["historic_value"], height=0.55, color=BLUE, label="so far")
+    ax.barh(y, coming, left=rows["historic_value"], height=0.55, color="#a9cbe0", label="to come")
+    has = rows["clv"].notna()
+    ends = [(rows["clv"] - rows["clv_low"])[has], (rows["clv_high"] - rows["clv"])[has]]
+    ax.errorbar(
+        (rows["historic_value"] + coming)[has], y[has], xerr=ends, fmt="none", ecolor=INK, capsize=4, lw=1.4
+    )
+    if rows["cac"].notna().any():
+        ax.plot(rows["cac"], y, "D", color=ORANGE, mec=INK, ms=8, label="cost of winning one")
+    ax.set_yticks(y, [str(c)[:30] for c in rows["channel"]])
+    _money_axis(ax.xaxis, words)
+    ax.set_xlabel("per customer; the line is the 90% range of value to come")
+    ax.set_title("What a customer brings, by channel")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.12), ncols=3)
+    ax.grid(visible=False, axis="y")
+    said = "; ".join(
+        f"{r.channel}: {words.money(r.historic_value)} so far, {words.money(r.clv)} to come, won for {words.money(r.cac)}"
+        for r in table.itertuples()
+    )
+    return _tell(ax, f"Per customer by channel. {said}.")

@@ -1,0 +1,152 @@
+"""Files that leave the house: tables as parquet, csv and workbook, results as JSON; each whole or absent.
+
+In: tables and plain values. Out: files that never carry a final name half-written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..steps import ValueStep
+from ..tables import ReportError
+
+__all__ = ["replace_file", "save_step", "step_sheets", "write_json", "write_table", "write_workbook"]
+
+# What a spreadsheet would run as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a file beside ``path``, then move it there in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    os.close(handle)
+    beside = Path(name)
+    try:
+        write(beside)
+        beside.chmod(0o644)
+        os.replace(beside, path)
+    except OSError as error:
+        raise ReportError(f"{path}: could not be written: {error.strerror or error}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> Path:
+    """Write a table by the ending of its name: csv, parquet or xlsx.
+
+    Text that a spreadsheet would run as a formula is preceded by an apostrophe in csv and xlsx; ids stay text.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    path : str or Path
+
+    Raises
+    ------
+    ReportError
+        When the ending is another one or the file cannot be written.
+    """
+    path = Path(path)
+    writers: dict[str, Callable[[Path], object]] = {
+        ".csv": lambda p: neutral(table).to_csv(p, index=False, lineterminator="\n"),
+        ".parquet": lambda p: table.to_parquet(p, index=False),
+        ".xlsx": lambda p: write_workbook({"customers": table}, p),
+    }
+    if path.suffix.lower() not in writers:
+        raise ReportError(f"{path}: tables are written as .csv, .parquet or .xlsx, not {path.suffix or 'nothing'}")
+    replace_file(path, writers[path.suffix.lower()])
+    return path
+
+
+def neutral(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy in which no text starts as a formula.
+
+    Examples
+    --------
+    >>> neutral(pd.DataFrame({"id": ["=cmd", "a"]})).id.tolist()
+    ["'=cmd", 'a']
+    """
+    out = table.copy()
+    for name in out.columns:
+        if pd.api.types.is_string_dtype(out[name]) or out[name].dtype == object:
+            text = out[name].map(lambda v: isinstance(v, str) and v.startswith(_FORMULA))
+            out[name] = out[name].where(~text.astype(bool), "'" + out[name].astype(str))
+    return out
+
+
+def write_workbook(sheets: dict[str, pd.DataFrame], path: Path) -> None:
+    """Write sheets with frozen, filtered headers and typed cells; text is never a formula."""
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
+    with pd.ExcelWriter(path, engine="openpyxl") as book:
+        for name, table in sheets.items():
+            neutral(_plain_times(table)).to_excel(book, sheet_name=name[:31], index=False)
+            sheet = book.sheets[name[:31]]
+            sheet.freeze_panes = "A2"
+            sheet.auto_filter.ref = sheet.dimensions
+            for k, column in enumerate(table.columns, start=1):
+                sheet.cell(1, k).font = Font(bold=True)
+                widest = max([len(str(column)), *table[column].astype(str).str.len().head(200)], default=8)
+                sheet.column_dimensions[get_column_letter(k)].width = min(max(9, widest + 2), 60)
+
+
+def _plain_times(table: pd.DataFrame) -> pd.DataFrame:
+    zoned = table.select_dtypes("datetimetz").columns
+    return table.assign(**{c: table[c].dt.tz_localize(None) for c in zoned}) if len(zoned) else table
+
+
+def save_step(step: ValueStep, folder: str | Path) -> None:
+    """Write a step's tables and results into a folder; an empty name writes nothing.
+
+    Parameters
+    ----------
+    step : ValueStep
+    folder : str or Path
+        Gets ``customers.parquet``, ``channels.parquet`` and the other tables, and ``results.json``.
+    """
+    if not str(folder):
+        return
+    place = Path(folder)
+    for name, table in step_tables(step).items():
+        replace_file(place / f"{name}.parquet", lambda p, t=table: t.to_parquet(p, index=False))  # type: ignore[misc]
+    write_json(place / "results.json", step.results())
+
+
+def step_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
+    """Return the tables of a step by the names they are saved under."""
+    tables = {
+        "headline": step.headline.table,
+        "customers": step.customers,
+        "channels": step.channels,
+        "at_risk": step.at_risk.table,
+        "data": step.checked.account,
+        "fit": step.fit,
+        "trust": step.trust.table,
+        "holdout": step.holdout.table if step.holdout else pd.DataFrame(),
+        "parameters": step.parameters,
+        "method": step.card.table(),
+    }
+    return {name: table for name, table in tables.items() if len(table.columns)}
+
+
+def step_sheets(folder: Path) -> dict[str, pd.DataFrame]:
+    """Read a report's parquet tables as the sheets of its workbook, the summary first."""
+    first = ["headline", "customers", "channels", "at_risk", "method"]
+    found = {p.stem: pd.read_parquet(p) for p in sorted(folder.glob("*.parquet"))}
+    order = [n for n in first if n in found] + [n for n in found if n not in first]
+    return {("summary" if n == "headline" else n): found[n] for n in order}

@@ -1,0 +1,166 @@
+"""From executed notebooks to one self-contained page, and from the manifest to the index page.
+
+In: notebook nodes and results. Out: HTML text that loads nothing and runs nothing.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from functools import cache
+from typing import Any
+
+import jinja2
+
+from ..client import Client
+from ..words import Words
+
+__all__ = ["index_page", "report_page"]
+
+_HIDDEN = {"parameters", "injected-parameters", "remove-cell"}
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("clvnb.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def report_page(client: Client, notebooks: list[Any], results: dict[str, Any], facts: dict[str, str]) -> str:
+    """Return the report of one client as HTML.
+
+    Parameters
+    ----------
+    client : Client
+    notebooks : list of executed notebook nodes
+    results : dict
+        As in ``results.json``.
+    facts : dict of str
+        Shown at the foot: versions, data hash, when.
+    """
+    body = "\n".join(_cells(node) for node in notebooks)
+    contents = re.findall(r'<h([23]) id="([^"]+)">(.*?)</h\1>', body)
+    return (
+        _templates()
+        .get_template("report.html.j2")
+        .render(
+            client=client,
+            results=results,
+            day=client.words.day(results["as_of"]),
+            body=jinja2.utils.markupsafe.Markup(body),
+            contents=[(level, anchor, html.unescape(re.sub(r"<[^>]+>", "", text))) for level, anchor, text in contents],
+            facts=facts,
+            dark_colour=_lighter(client.brand.colour),
+        )
+    )
+
+
+def index_page(rows: list[dict[str, Any]], made: str) -> str:
+    """Return the page over all clients.
+
+    Parameters
+    ----------
+    rows : list of dict
+        The manifest's entries.
+    made : str
+        When, as text.
+    """
+    shown = [_index_row(row) for row in rows]
+    return _templates().get_template("index.html.j2").render(rows=shown, made=made)
+
+
+def _index_row(row: dict[str, Any]) -> dict[str, Any]:
+    results = row.get("results")
+    if row["status"] != "done" or not results:
+        return {**row, "words": None, "results": None}
+    words = Words(results["currency"], row.get("locale", "en"))
+    total, new, n = results["residual_value"], results["new_customer_value"], results["customers"]
+    each = results["historic_value"] / n
+    return {
+        **row,
+        "customers": words.count(n),
+        "historic": words.money(results["historic_value"]),
+        "historic_each": words.money(each),
+        "total": words.money(total["value"]) if total else "not predicted",
+        "total_range": f"{words.money(total['low'])} to {words.money(total['high'])}" if total else "",
+        "new": words.money(new["value"]) if new else "not predicted",
+        "new_range": f"{words.money(new['low'])} to {words.money(new['high'])}" if new else "",
+        "day": words.day(results["as_of"]),
+        "bar": _range_bar(total) if total else "",
+    }
+
+
+def _range_bar(total: dict[str, Any]) -> Any:
+    """Draw the interval of a total as a bar from zero, in 120 by 12 units."""
+    top = max(total["high"], 1e-12)
+    low, mid = (max(0.0, min(1.0, v / top)) * 118 for v in (total["low"], total["value"]))
+    return jinja2.utils.markupsafe.Markup(
+        '<svg viewBox="0 0 120 12" width="120" height="12" aria-hidden="true" focusable="false">'
+        '<line x1="0" y1="6" x2="118" y2="6" class="axis"/>'
+        f'<rect x="{low:.1f}" y="2.5" width="{118 - low:.1f}" height="7" class="range"/>'
+        f'<line x1="{mid:.1f}" y1="0" x2="{mid:.1f}" y2="12" class="mid"/></svg>'
+    )
+
+
+def _lighter(colour: str) -> str:
+    """Mix a brand colour with white until it reads on a dark page."""
+    parts = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+    return "#" + "".join(f"{round(v + (255 - v) * 0.6):02x}" for v in parts)
+
+
+# ------------------------------------------------------------------------------------------ cells to HTML
+
+
+def _cells(node: Any) -> str:
+    parts = []
+    for cell in node.cells:
+        if _HIDDEN & set(cell.metadata.get("tags", [])):
+            continue
+        if cell.cell_type == "markdown":
+            parts.append(_markdown(cell.source))
+        elif cell.cell_type == "code":
+            parts += [_output(out) for out in cell.outputs]
+    return "\n".join(p for p in parts if p)
+
+
+def _markdown(text: str) -> str:
+    from nbconvert.filters.markdown_mistune import markdown2html_mistune
+
+    lowered = re.sub(r"^(#+) ", r"#\1 ", text, flags=re.M)  # the page has the only first-level heading
+    page = markdown2html_mistune(lowered)
+    return re.sub(
+        r"<h([1-6])[^>]*>(.*?)(?:<a class=\"anchor-link\".*?</a>)?</h\1>", _heading, page, flags=re.S
+    )
+
+
+def _heading(match: re.Match[str]) -> str:
+    level, text = match[1], match[2]
+    plain = html.unescape(re.sub(r"<[^>]+>", "", text)).lower()
+    anchor = re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "section"
+    return f'<h{level} id="{anchor}">{text}</h{level}>'
+
+
+def _output(out: Any) -> str:
+    if out.output_type not in {"display_data", "execute_result"}:
+        return ""  # what a cell prints belongs in the log
+    data = out.data
+    if "image/png" in data:
+        return _figure(data["image/png"], out.metadata.get("image/png", {}), data.get("text/plain", ""))
+    if "text/html" in data:
+        return str(data["text/html"])
+    if "text/markdown" in data:
+        return _markdown(data["text/markdown"])
+    return f"<p>{html.escape(data.get('text/plain', ''))}</p>"
+
+
+def _figure(png: str, metadata: dict[str, Any], text: str) -> str:
+    alt = html.escape(metadata.get("alt") or text, quote=True)
+    caption = metadata.get("caption") or ""
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    encoded = png.replace("\n", "")
+    return f'<figure><img alt="{alt}" src="data:image/png;base64,{encoded}">{below}</figure>'

@@ -1,0 +1,336 @@
+"""The runner: papermill executes each client's notebooks in a kernel of their own; a report is complete or absent.
+
+In: client folders. Out: the files of a report run, one outcome per client.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..client import Client, Connection
+from ..samples import guide_folder
+from ..tables import ClvnbError, ReportError
+from .files import replace_file, step_sheets, write_json, write_workbook
+from .page import index_page, report_page
+
+__all__ = ["Outcome", "report_clients"]
+
+CELL_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one client's report.
+
+    Attributes
+    ----------
+    client : str
+        The folder's name.
+    name : str
+        The client's name, or its folder's where that could not be read.
+    status : "done", "failed" or "unchanged"
+    error : str
+        Which step failed and why; empty when nothing did.
+    folder : Path or None
+        Where the report lies.
+    seconds : float
+    """
+
+    client: str
+    name: str
+    status: str
+    error: str = ""
+    folder: Path | None = None
+    seconds: float = 0.0
+
+
+def report_clients(
+    clients: Sequence[str | Path],
+    *,
+    out: str | Path = "reports",
+    as_of: date | str | None = None,
+    jobs: int = 2,
+    resume: bool = False,
+    tell: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Make one report per client, and the index page over all of them.
+
+    Parameters
+    ----------
+    clients : sequence of paths
+        Folders with a ``client.yaml``.
+    out : path
+        The folder of reports.
+    as_of : date, optional
+        Report as of this day's evening.
+    jobs : int
+        Clients at the same time.
+    resume : bool
+        Leave alone what was made from the same notebooks, data, settings and version.
+    tell : callable, optional
+        Called with each outcome as it comes.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of ``clients``; one client's failure never touches another's report.
+
+    Raises
+    ------
+    ReportError
+        When the same client is named twice, or the output folder cannot be used.
+    """
+    folders = [Path(c) for c in clients]
+    _no_doubles(folders)
+    place = Path(out)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReportError(f"{place}: cannot be used as the output folder: {error.strerror}") from error
+    manifest = _read_manifest(place)
+    day = str(as_of)[:10] if as_of else ""
+    outcomes: dict[Path, Outcome] = {}
+    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+    try:
+        futures = {pool.submit(_one_client, f, place, day, manifest if resume else {}): f for f in folders}
+        for future in as_completed(futures):
+            outcome, entry = future.result()
+            outcomes[futures[future]] = outcome
+            manifest[outcome.client] = entry or _failed_entry(outcome, manifest.get(outcome.client))
+            _write_manifest(place, manifest)
+            if tell is not None:
+                tell(outcome)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+    return [outcomes[f] for f in folders]
+
+
+def _no_doubles(folders: Iterable[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for folder in folders:
+        slug = _slug(folder)
+        if slug in seen:
+            raise ReportError(
+                f"{folder} and {seen[slug]} would both be reported as {slug!r}; name each client once, "
+                "and give folders of the same name another one"
+            )
+        seen[slug] = folder
+
+
+def _slug(folder: Path) -> str:
+    return Client.model_construct(folder=folder.resolve()).slug
+
+
+# ------------------------------------------------------------------------------------------ one client
+
+
+def _one_client(
+    folder: Path, out: Path, day: str, known: dict[str, Any]
+) -> tuple[Outcome, dict[str, Any] | None]:
+    started = time.perf_counter()
+    slug = _slug(folder)
+    scratch = out / f".{slug}-{uuid.uuid4().hex[:8]}"
+    name = folder.resolve().name
+    try:
+        client = Client.load(folder)
+        name = client.name
+        key = _input_key(client, day)
+        before = known.get(slug, {})
+        if before.get("key") == key and before.get("status") == "done" and (out / before["page"]).is_file():
+            return Outcome(slug, name, "unchanged", folder=out / Path(before["page"]).parent), before
+        scratch.mkdir(parents=True)
+        entry = _make(client, scratch, out, day, key)
+        seconds = round(time.perf_counter() - started, 2)
+        final = out / Path(entry["page"]).parent
+        return Outcome(slug, name, "done", folder=final, seconds=seconds), entry
+    except ClvnbError as error:
+        return Outcome(slug, name, "failed", str(error), seconds=time.perf_counter() - started), None
+    except OSError as error:
+        reason = f"{error.filename or out}: {error.strerror or error}"
+        return Outcome(slug, name, "failed", reason, seconds=time.perf_counter() - started), None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _make(client: Client, scratch: Path, out: Path, day: str, key: str) -> dict[str, Any]:
+    """Run the notebooks into ``scratch``, add page, tables and results, and move it to its final name."""
+    steps, seconds = [], {}
+    (scratch / "notebooks").mkdir()
+    (scratch / "tables").mkdir()
+    for notebook in _notebooks():
+        begun = time.perf_counter()
+        node = _execute(notebook, {"client": str(client.folder), "as_of": day, "output": str(scratch / "tables")})
+        seconds[notebook.stem] = round(time.perf_counter() - begun, 2)
+        _without_paths(node)
+        (scratch / "notebooks" / notebook.name).write_text(_notebook_text(node), encoding="utf-8")
+        steps.append(node)
+    results = json.loads((scratch / "tables" / "results.json").read_text(encoding="utf-8"))
+    (scratch / "tables" / "results.json").unlink()
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    versions = {"clvnb": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
+    facts = {"made": made, "clvnb": __version__, "data and settings": key[:16], "model": results["card"]["model"],
+             "data window": results["card"]["window"]}  # fmt: skip
+    (scratch / "report.html").write_text(report_page(client, steps, results, facts), encoding="utf-8")
+    write_workbook(step_sheets(scratch / "tables"), scratch / "clvnb.xlsx")
+    write_json(scratch / "results.json", results | {"versions": versions, "seconds": seconds, "inputs": key})
+    home = out / client.slug
+    home.mkdir(exist_ok=True)
+    _swap(scratch, home / results["as_of"])
+    replace_file(home / "latest", lambda p: p.write_text(results["as_of"] + "\n", encoding="utf-8"))
+    return {
+        "name": client.name,
+        "status": "done",
+        "error": "",
+        "page": f"{client.slug}/{results['as_of']}/report.html",
+        "key": key,
+        "made": made,
+        "locale": client.locale,
+        "results": results,
+    }
+
+
+def _swap(fresh: Path, final: Path) -> None:
+    """Put a finished folder in place of an older one; no moment shows a half-written report."""
+    old = final.with_name(f".old-{uuid.uuid4().hex[:8]}")
+    if final.exists():
+        os.replace(final, old)
+    try:
+        os.replace(fresh, final)
+    except OSError:
+        if old.exists():
+            os.replace(old, final)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _notebooks() -> list[Path]:
+    found = sorted(guide_folder().glob("[1-4]_*.ipynb"))
+    if not found:
+        raise ReportError(f"{guide_folder()} holds no notebooks; install clvnb again")
+    return found
+
+
+def _execute(notebook: Path, parameters: dict[str, str]) -> Any:
+    """Run a notebook through papermill; judge by exceptions and by every cell having run, not by files."""
+    papermill = _papermill()
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from traitlets.config import Config
+
+    sockets = tempfile.mkdtemp(prefix="clvnb-")
+    config = Config()
+    if os.name == "posix":
+        # A socket path of its own for each kernel: the default one is shared by all kernels of a folder.
+        config.KernelManager.transport = "ipc"
+        config.KernelManager.ip = f"{sockets}/k"
+    try:
+        node = papermill.execute_notebook(
+            str(notebook),
+            None,
+            parameters=parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            execution_timeout=CELL_SECONDS,
+            config=config,
+        )
+    except papermill.PapermillExecutionError as error:
+        raise ReportError(_say_failure(notebook, error)) from error
+    except CellTimeoutError as error:
+        raise ReportError(f"{notebook.stem}: a cell ran longer than {CELL_SECONDS} s") from error
+    except DeadKernelError as error:
+        raise ReportError(
+            f"{notebook.stem}: the Python process died, most likely for want of memory; run fewer --jobs"
+        ) from error
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)
+    code = [c for c in node.cells if c.cell_type == "code" and c.source.strip()]
+    if any(c.execution_count is None for c in code):
+        raise ReportError(f"{notebook.stem}: the notebook stopped before its last cell")
+    return node
+
+
+def _papermill() -> Any:
+    # jsonschema imports this grammar for a check nobody needs here, at more than a second; it copes without.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    import papermill
+
+    return papermill
+
+
+def _say_failure(notebook: Path, error: Any) -> str:
+    """Name the step and the reason; a ClvnbError already says what to do."""
+    if error.ename in {"ClientError", "TableError", "FitError", "ReportError", "ClvnbError"}:
+        return str(error.evalue)
+    return f"{notebook.stem}, cell {error.exec_count}: {error.ename}: {error.evalue}"
+
+
+def _without_paths(node: Any) -> None:
+    """Papermill writes paths of this machine into the notebook: they stay here."""
+    node.metadata.pop("papermill", None)
+    for cell in node.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+    node.cells = [c for c in node.cells if "injected-parameters" not in c.metadata.get("tags", [])]
+
+
+def _notebook_text(node: Any) -> str:
+    import nbformat
+
+    return str(nbformat.writes(node))
+
+
+def _input_key(client: Client, day: str) -> str:
+    """Hash of everything a report depends on: notebooks, data, settings and version."""
+    digest = hashlib.sha256(f"{__version__}|{day}".encode())
+    files = [client.folder / "client.yaml", *_notebooks()]
+    for source in (client.transactions, client.contracts, client.acquisition, client.surveys, client.initiatives):
+        if source is not None and not isinstance(source.source, Connection):
+            files += sorted(client.folder.glob(source.source)) if not os.path.isabs(source.source) else []
+    for file in files:
+        if file.is_file():
+            digest.update(file.name.encode())
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+# -------------------------------------------------------------------------------------------- manifest
+
+
+def _read_manifest(out: Path) -> dict[str, Any]:
+    try:
+        value = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+        return dict(value["clients"])
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError, OSError):
+        return {}  # a damaged manifest is made anew
+
+
+def _failed_entry(outcome: Outcome, before: dict[str, Any] | None) -> dict[str, Any]:
+    page = (before or {}).get("page", "")
+    return {"name": outcome.name, "status": "failed", "error": outcome.error, "page": page, "key": "", "results": None}
+
+
+def _write_manifest(out: Path, manifest: dict[str, Any]) -> None:
+    ordered = dict(sorted(manifest.items()))
+    write_json(out / "manifest.json", {"clvnb": __version__, "clients": ordered})
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    page = index_page([{"client": k, **v} for k, v in ordered.items()], made)
+    replace_file(out / "index.html", lambda p: p.write_text(page, encoding="utf-8"))

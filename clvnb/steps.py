@@ -1,0 +1,494 @@
+"""The steps of the guide, one call each: a client goes in, everything that its notebook shows comes out.
+
+In: ``Client``. Out: ``ValueStep``; its tables and sentences are what the notebook shows and the report keeps.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .client import Client
+from .contracts import check_contracts, read_contracts, summarize_contracts
+from .engine import hold, to_pandas
+from .evaluate import Holdout, Trust, choose_model, subscription_trust, tracking, trust_gate
+from .models import GammaGamma, ShiftedBetaGeometric
+from .models.base import Model, TransactionModel
+from .tables import Checked, Estimate, Finding, FitError, TableError
+from .transactions import check_transactions, read_table, read_transactions, summarize
+from .value import (
+    Card,
+    clv_card,
+    clv_new_customer,
+    clv_table,
+    clv_total,
+    subscription_new_customer,
+    subscription_table,
+)
+
+__all__ = ["ValueStep", "value_customers"]
+
+LEVEL = 0.9
+
+
+@dataclass(frozen=True)
+class ValueStep:
+    """What step 1 found out about a client.
+
+    Attributes
+    ----------
+    client : Client
+    as_of : date
+        The last day looked at.
+    checked : Checked
+        The orders: kept, rejected, and why.
+    customers : CLV
+        One row per customer.
+    total : Estimate or None
+        What all customers together are still worth; None where no model could be fitted.
+    new_customer : Estimate or None
+        What a newly won customer is worth on average: the most that winning one may cost.
+    trust : Trust
+    fit : pandas.DataFrame
+        What was seen beside what the model expects: ``date`` or ``plan, renewals``, then ``actual, expected``.
+    models : dict of name to fitted model
+    card : Card
+    channels : pandas.DataFrame
+        By acquisition channel: customers, value so far and to come, cost of winning one.
+    choice : str
+        Why this model.
+    holdout : Holdout or None
+    """
+
+    client: Client
+    as_of: date
+    checked: Checked
+    customers: pd.DataFrame
+    total: Estimate | None
+    new_customer: Estimate | None
+    trust: Trust
+    fit: pd.DataFrame
+    models: dict[str, Model]
+    card: Card
+    channels: pd.DataFrame
+    choice: str
+    holdout: Holdout | None
+
+    @property
+    def headline(self) -> Finding:
+        """The answer in one minute."""
+        return _headline(self)
+
+    @property
+    def value_by_channel(self) -> Finding:
+        """Channels against what winning a customer costs, with the sentence that reads them."""
+        return Finding(self.channels, _say_channels(self))
+
+    @property
+    def concentration(self) -> Finding:
+        """Who holds the value: tenths of customers from the most to the least valuable."""
+        return _concentration(self)
+
+    @property
+    def at_risk(self) -> Finding:
+        """The customers who brought most and have probably stopped, or may not renew."""
+        return _at_risk(self)
+
+    @property
+    def tracking(self) -> Finding:
+        """What was seen beside what the model expects, with the sentence that reads it."""
+        return Finding(self.fit, _say_fit(self))
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """The fitted parameters of every model: ``model, parameter, estimate, standard_error, low, high``."""
+        parts = [m.summary().assign(model=name) for name, m in self.models.items() if m.fit_ is not None]
+        if not parts:
+            return pd.DataFrame(columns=["model", "parameter", "estimate", "standard_error", "low", "high"])
+        return pd.concat(parts)[["model", "parameter", "estimate", "standard_error", "low", "high"]]
+
+    def results(self) -> dict[str, Any]:
+        """Return every headline figure with its interval, the card, and the light, as plain JSON values."""
+        c = self.customers
+        return {
+            "client": self.client.name,
+            "kind": self.client.kind,
+            "currency": self.client.currency,
+            "as_of": self.as_of.isoformat(),
+            "customers": len(c),
+            "active_customers": float(c["p_alive"].sum()) if self.total else None,
+            "historic_value": float(c["historic_value"].sum()),
+            "residual_value": self.total.to_dict() if self.total else None,
+            "new_customer_value": self.new_customer.to_dict() if self.new_customer else None,
+            "trust": self.trust.light,
+            "trust_text": self.trust.text,
+            "card": self.card.to_dict(),
+            "rows": {str(r.rule): [int(r.rows), float(r.money)] for r in self.checked.account.itertuples()},
+            "text": self.headline.text,
+        }
+
+    def __repr__(self) -> str:
+        return f"ValueStep({self.client.name}, {self.as_of}): {self.headline.text}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.headline.text)}</p>"
+
+
+def value_customers(client: Client, *, as_of: date | str | None = None) -> ValueStep:
+    """Run step 1 for a client: read, check, fit, value, and say how far to trust it.
+
+    Parameters
+    ----------
+    client : Client
+    as_of : date, optional
+        Report as of the evening of this day; the client's ``as_of`` or the last order when left out.
+
+    Returns
+    -------
+    ValueStep
+
+    Raises
+    ------
+    ClvnbError
+        When the data cannot be read at all. Data that cannot carry a prediction give a red light and the historic
+        values instead.
+    """
+    day = date.fromisoformat(str(as_of)[:10]) if as_of else client.as_of
+    source = client.transactions
+    checked = check_transactions(
+        read_transactions(client),
+        as_of=day,
+        refunds=source.refunds,
+        exclude=source.exclude,
+        max_loss=source.max_loss,
+        words=client.words,
+    )
+    checked = Checked(hold(checked.kept), checked.rejected, checked.findings)
+    day = day or pd.Timestamp(checked.findings[1].table["last"].iloc[0]).date()
+    return _value_subscription(client, day, checked) if client.kind == "subscription" else _value_shop(client, day, checked)
+
+
+# ------------------------------------------------------------------------------------------------- shop
+
+
+def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
+    economics = client.economics
+    summary = to_pandas(
+        summarize(
+            checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve
+        )
+    ).sort_values("customer_id", ignore_index=True)
+    try:
+        choice = choose_model(checked.kept, as_of=as_of)
+        purchases, check, why = choice.model, choice.holdout, choice.text
+    except (FitError, TableError) as error:
+        return _historic_only(client, as_of, checked, summary, str(error))
+    spend = _spend_model(summary)
+    trust = trust_gate(summary, as_of=as_of, purchases=purchases, spend=spend, check=check)
+    customers = clv_table(summary, purchases, spend, economics, level=LEVEL)
+    models: dict[str, Model] = {purchases.name: purchases}
+    if isinstance(spend, GammaGamma):
+        models[spend.name] = spend
+    return ValueStep(
+        client=client,
+        as_of=as_of,
+        checked=checked,
+        customers=customers,
+        total=clv_total(summary, purchases, spend, economics, level=LEVEL),
+        new_customer=clv_new_customer(purchases, spend, economics, level=LEVEL),
+        trust=trust,
+        fit=tracking(checked.kept, purchases, as_of=as_of),
+        models=models,
+        card=_card(client, " x ".join(models), summary, as_of),
+        channels=_shop_channels(client, summary, purchases, spend),
+        choice=why,
+        holdout=check,
+    )
+
+
+def _spend_model(summary: pd.DataFrame) -> GammaGamma | float:
+    """Gamma-Gamma where it can be fitted and has a mean, otherwise the mean money of a purchase."""
+    try:
+        model = GammaGamma().fit(summary)
+    except FitError:
+        return float(summary["historic_revenue"].sum() / summary["purchases"].sum())
+    if model.params_["q"] <= 1:
+        return float(summary["historic_revenue"].sum() / summary["purchases"].sum())
+    return model
+
+
+def _historic_only(
+    client: Client, as_of: date, checked: Checked, summary: pd.DataFrame, why: str
+) -> ValueStep:
+    """The ladder's lowest honest rung: what customers brought so far, and no prediction."""
+    missing = ["p_alive", "expected_purchases", "expected_purchases_low", "expected_purchases_high",
+               "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
+    customers = summary[["customer_id"]].assign(**dict.fromkeys(missing, np.nan))
+    customers["historic_value"] = summary["historic_value"]
+    customers["total_value"] = np.nan
+    if "channel" in summary:
+        customers["channel"] = summary["channel"]
+    return ValueStep(
+        client=client,
+        as_of=as_of,
+        checked=checked,
+        customers=customers,
+        total=None,
+        new_customer=None,
+        trust=trust_gate(summary, as_of=as_of),
+        fit=pd.DataFrame(columns=["date", "actual", "expected"]),
+        models={},
+        card=_card(client, "none", summary, as_of),
+        channels=_channel_frame(client, customers, None),
+        choice=f"No prediction: {why}",
+        holdout=None,
+    )
+
+
+def _card(client: Client, model: str, customers: pd.DataFrame, as_of: date) -> Card:
+    first = pd.Timestamp(customers["first_date"].min())
+    return clv_card(
+        client.economics,
+        model=model,
+        currency=client.currency,
+        window=f"{first:%Y-%m-%d} to {as_of}",
+        n=len(customers),
+        level=LEVEL,
+    )
+
+
+def _shop_channels(
+    client: Client, summary: pd.DataFrame, purchases: TransactionModel, spend: GammaGamma | float
+) -> pd.DataFrame:
+    if "channel" not in summary:
+        return pd.DataFrame()
+    groups = dict(list(summary.groupby("channel")))
+    totals = {
+        name: clv_total(group, purchases, spend, client.economics, level=LEVEL)
+        for name, group in groups.items()
+        if len(group) >= 20 and len(groups) <= 12
+    }
+    return _channel_frame(client, summary, totals)
+
+
+def _channel_frame(client: Client, customers: pd.DataFrame, totals: dict[str, Estimate] | None) -> pd.DataFrame:
+    """By acquisition channel, per customer: value so far, value to come with its interval, and what winning one cost."""
+    if "channel" not in customers:
+        return pd.DataFrame()
+    rows = []
+    for name, group in customers.groupby("channel"):
+        n, estimate = len(group), (totals or {}).get(str(name))
+        scale = [estimate.value / n, estimate.low / n, estimate.high / n] if estimate else [np.nan] * 3
+        rows.append((str(name), n, float(group["historic_value"].mean()), *scale))
+    table = pd.DataFrame(rows, columns=["channel", "customers", "historic_value", "clv", "clv_low", "clv_high"])
+    table["cac"] = table["channel"].map(_cac(client))
+    table["clv_net"] = table["historic_value"] + table["clv"] - table["cac"]
+    return table
+
+
+def _cac(client: Client) -> dict[str, float]:
+    """What winning a customer cost, by channel: all money spent on it over all customers it brought."""
+    if client.acquisition is None:
+        return {}
+    spent = to_pandas(read_table(client, client.acquisition, ("channel", "amount", "new_customers")))
+    new = pd.to_numeric(spent["new_customers"], errors="coerce")
+    by = spent.assign(new=new).groupby("channel")[["amount", "new"]].sum()
+    return dict(by["amount"] / by["new"].replace(0, np.nan))
+
+
+# ----------------------------------------------------------------------------------------- subscription
+
+
+def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueStep:
+    economics, words = client.economics, client.words
+    contracts = check_contracts(read_contracts(client), words=words)
+    payments = to_pandas(
+        summarize(
+            checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve
+        )
+    )
+    people = summarize_contracts(contracts.kept, as_of=as_of, payments=payments)
+    checked = Checked(checked.kept, checked.rejected, (*checked.findings, *contracts.findings))
+    models: dict[str, ShiftedBetaGeometric] = {}
+    for plan, group in people.groupby("plan"):
+        try:
+            models[str(plan)] = ShiftedBetaGeometric().fit(group)
+        except FitError as error:
+            return _historic_only(client, as_of, checked, _as_summary(people, payments), str(error))
+    fit = _survival_seen(people, models)
+    customers, total = subscription_table(people, models, economics, level=LEVEL)
+    return ValueStep(
+        client=client,
+        as_of=as_of,
+        checked=checked,
+        customers=customers,
+        total=total,
+        new_customer=subscription_new_customer(people, models, economics, level=LEVEL),
+        trust=subscription_trust(people, models, fit),
+        fit=fit,
+        models={f"sBG, {plan}": m for plan, m in models.items()},
+        card=_card(client, "sBG by plan", people, as_of),
+        channels=_subscription_channels(client, people, models),
+        choice=(
+            "Contracts tell when a customer leaves, so each plan has its shifted beta-geometric model: every "
+            "customer has a chance to leave at each renewal, and these chances differ."
+        ),
+        holdout=None,
+    )
+
+
+def _as_summary(people: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
+    known = payments["customer_id"].isin(people["customer_id"])
+    return payments[known].reset_index(drop=True)
+
+
+def _survival_seen(people: pd.DataFrame, models: dict[str, ShiftedBetaGeometric]) -> pd.DataFrame:
+    """Survival by plan as seen (Kaplan-Meier over renewals) beside the model's."""
+    parts = []
+    for plan, group in people.groupby("plan"):
+        periods = np.arange(0, int(group["opportunities"].max()) + 1)
+        at_risk = np.array([(group["opportunities"] >= k).sum() for k in periods])
+        stayed = np.array([(group["renewals"] >= k).sum() for k in periods])
+        kept = np.where(periods == 0, 1.0, stayed / np.maximum(at_risk, 1))
+        actual = np.cumprod(kept)
+        parts.append(
+            pd.DataFrame(
+                {"plan": str(plan), "renewals": periods, "at_risk": at_risk, "actual": actual,
+                 "expected": models[str(plan)].survival(periods)}
+            )
+        )  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _subscription_channels(
+    client: Client, people: pd.DataFrame, models: dict[str, ShiftedBetaGeometric]
+) -> pd.DataFrame:
+    if "channel" not in people:
+        return pd.DataFrame()
+    totals = {
+        str(name): subscription_table(group, models, client.economics, level=LEVEL)[1]
+        for name, group in people.groupby("channel")
+        if len(group) >= 20
+    }
+    return _channel_frame(client, people, totals)
+
+
+# ------------------------------------------------------------------------------------------- sentences
+
+
+def _worth_word(client: Client) -> str:
+    return "contribution margin" if client.economics.basis == "margin" else "revenue (no margin is known)"
+
+
+def _headline(step: ValueStep) -> Finding:
+    client, words, c = step.client, step.client.words, step.customers
+    historic = float(c["historic_value"].sum())
+    text = (
+        f"By {words.day(step.as_of)}, {words.count(len(c))} customers of {client.name} had brought "
+        f"{words.money(historic)} of {_worth_word(client)}, {words.money(historic / len(c))} each."
+    )
+    rows = [("customers", float(len(c)), np.nan, np.nan), ("value so far", historic, np.nan, np.nan)]
+    if step.total is None or step.new_customer is None:
+        text += f" What they are still worth cannot be said yet. {step.choice}"
+        return Finding(pd.DataFrame(rows, columns=["figure", "value", "low", "high"]), text)
+    total, new = step.total, step.new_customer
+    text += (
+        f" They are expected to bring another {words.money(total.value)} over the next {client.economics.horizon} "
+        f"in today's money ({words.share(total.level)} range {words.range(total)}), "
+        f"{words.money(total.value / len(c))} each on average."
+        f" A new customer is worth {words.money(new.value)} ({words.range(new)}), the most that winning one may cost."
+    )
+    rows += [("value to come", total.value, total.low, total.high),
+             ("a new customer", new.value, new.low, new.high)]  # fmt: skip
+    return Finding(pd.DataFrame(rows, columns=["figure", "value", "low", "high"]), text)
+
+
+def _say_channels(step: ValueStep) -> str:
+    table, words = step.channels, step.client.words
+    if table.empty:
+        return "The log does not say through which channel customers came."
+    parts = []
+    for row in table.itertuples():
+        text = f"{row.channel}: {words.count(row.customers)} customers, {words.money(row.historic_value)} each so far"
+        if np.isfinite(row.clv):
+            text += (
+                f" and {words.money(row.clv)} to come ({words.money(row.clv_low)} to {words.money(row.clv_high)})"
+            )
+        if np.isfinite(row.cac):
+            text += f", won for {words.money(row.cac)}"
+            if np.isfinite(row.clv_net):
+                earns = "leaves" if row.clv_net >= 0 else "loses"
+                text += f", which {earns} {words.money(abs(row.clv_net))}"
+        parts.append(text)
+    return "; ".join(parts) + "."
+
+
+def _concentration(step: ValueStep) -> Finding:
+    c, words = step.customers, step.client.words
+    column = "total_value" if step.total is not None else "historic_value"
+    worth = np.sort(c[column].to_numpy(float))[::-1]
+    share = np.arange(1, len(worth) + 1) / len(worth)
+    total = worth.sum()
+    grid = np.linspace(0.1, 1.0, 10)
+    at = np.searchsorted(share, grid - 1e-9)
+    table = pd.DataFrame(
+        {"customers": grid, "share_of_value": np.cumsum(worth)[at] / total if total else np.nan, "value": np.cumsum(worth)[at]}
+    )
+    what = "value so far and to come" if column == "total_value" else "value so far"
+    text = (
+        f"The best fifth of customers holds {words.share(table['share_of_value'].iloc[1])} of the {what}; "
+        f"the lower half holds {words.share(1 - table['share_of_value'].iloc[4])}."
+    )
+    return Finding(table, text)
+
+
+def _at_risk(step: ValueStep) -> Finding:
+    c, words = step.customers, step.client.words
+    if step.total is None:
+        return Finding(pd.DataFrame(), "Without a prediction nobody can be said to be at risk.")
+    if step.client.kind == "subscription":
+        running = c[c["p_alive"] > 0]
+        table = running.nlargest(10, ["clv", "historic_value"])[["customer_id", "plan", "historic_value", "clv", "clv_low", "clv_high"]]
+        text = (
+            f"{words.count(len(running))} contracts run. The ten most valuable ones are listed; at the low end of "
+            "their range they leave soon."
+        )
+        return Finding(table.reset_index(drop=True), text)
+    doubtful = c[(c["p_alive"] < 0.5) & (c["historic_value"] >= c["historic_value"].quantile(0.8))]
+    table = doubtful.sort_values(["historic_value", "customer_id"], ascending=[False, True]).head(10)
+    table = table[["customer_id", "p_alive", "historic_value", "clv", "clv_low", "clv_high"]]
+    text = (
+        f"Of the best fifth by value so far, {words.count(len(doubtful))} customers have probably stopped buying "
+        f"(chance to be active below 50%). They brought {words.money(doubtful['historic_value'].sum())}; the ten who "
+        "brought most are listed."
+    )
+    return Finding(table.reset_index(drop=True), text)
+
+
+def _say_fit(step: ValueStep) -> str:
+    fit, words = step.fit, step.client.words
+    if fit.empty:
+        return "There is no model to compare with what was seen."
+    if "plan" in fit:
+        parts = []
+        for plan, group in fit.groupby("plan"):
+            seen = group[group["at_risk"] >= 20]
+            last = seen.iloc[-1]
+            gap = (seen["expected"] - seen["actual"]).abs().max()
+            parts.append(
+                f"{plan}: after {int(last['renewals'])} renewals {words.share(last['actual'])} are left, the model says "
+                f"{words.share(last['expected'])}; at most {words.share(gap, digits=1)} lie between them"
+            )
+        return "; ".join(parts) + "."
+    last = fit.iloc[-1]
+    off = last["expected"] / max(last["actual"], 1) - 1
+    return (
+        f"Up to {words.day(last['date'].date())} customers came back {words.count(last['actual'])} times; the fitted model "
+        f"has {words.count(last['expected'])} ({off:+.1%})."
+    )
+

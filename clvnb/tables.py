@@ -1,0 +1,345 @@
+"""The columns of every table that crosses a file border, the values that travel with them, and the errors.
+
+In: any pandas or Ibis table. Out: the same table, checked; or an error that names the column and the way out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import html
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = [
+    "CLV",
+    "CONTRACTS",
+    "LOG",
+    "SUBSCRIPTIONS",
+    "SUMMARY",
+    "Checked",
+    "ClientError",
+    "ClvnbError",
+    "DataWarning",
+    "Estimate",
+    "Finding",
+    "FitError",
+    "ReportError",
+    "Table",
+    "TableError",
+    "check",
+    "closest",
+]
+
+
+class ClvnbError(Exception):
+    """The parent of every error that clvnb raises on purpose; its text says what is wrong and the way out."""
+
+
+class TableError(ClvnbError):
+    """A table lacks a column, holds impossible values, or lost more rows than allowed."""
+
+
+class ClientError(ClvnbError):
+    """A client's folder or its ``client.yaml`` cannot be used as it stands."""
+
+
+class FitError(ClvnbError):
+    """A model cannot be estimated on these data; the text says why and what to use instead."""
+
+
+class ReportError(ClvnbError):
+    """A report could not be made."""
+
+
+class DataWarning(UserWarning):
+    """Something in the data that a reader should know before trusting a number."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The contract of one kind of table: its name, the columns it must have and those it may have."""
+
+    name: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+LOG = Table(
+    "LOG",
+    ("customer_id", "date", "amount"),
+    ("order_id", "margin", "cost", "channel", "product", "currency"),
+)
+SUMMARY = Table(
+    "SUMMARY",
+    ("customer_id", "frequency", "recency", "T"),
+    (
+        "monetary_value",
+        "days_since_last",
+        "purchases",
+        "historic_revenue",
+        "historic_value",
+        "first_date",
+        "last_date",
+        "channel",
+    ),
+)
+CONTRACTS = Table(
+    "CONTRACTS",
+    ("customer_id", "start", "end", "price"),
+    ("plan", "billing", "channel", "cancel_reason"),
+)
+SUBSCRIPTIONS = Table(
+    "SUBSCRIPTIONS",
+    ("customer_id", "plan", "renewals", "opportunities", "active", "price", "period"),
+    ("first_date", "last_date", "historic_revenue", "historic_value", "channel"),
+)
+CLV = Table(
+    "CLV",
+    ("customer_id", "p_alive", "expected_purchases", "expected_spend", "clv", "clv_low", "clv_high"),
+    (
+        "expected_purchases_low",
+        "expected_purchases_high",
+        "historic_value",
+        "total_value",
+        "cac",
+        "clv_net",
+        "segment",
+        "tier",
+    ),
+)
+
+
+def closest(name: str, names: Iterable[str]) -> str:
+    """Return a hint such as ``; did you mean 'amount'?``, or an empty text when nothing is near.
+
+    Examples
+    --------
+    >>> closest("amuont", ["date", "amount"])
+    "; did you mean 'amount'?"
+    """
+    near = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def check(frame: Any, table: Table) -> Any:
+    """Return ``frame`` untouched if it has every column that ``table`` requires.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or ibis.Table
+    table : Table
+        For example ``LOG`` or ``SUMMARY``.
+
+    Raises
+    ------
+    TableError
+        Naming the missing columns, the nearest ones present, and what the table needs.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> check(pd.DataFrame({"customer_id": [], "date": [], "amuont": []}), LOG)
+    Traceback (most recent call last):
+    ...
+    clvnb.tables.TableError: a LOG needs the column 'amount', which is missing; did you mean 'amuont'? \
+It has: customer_id, date, amuont. Rename it, or name it under `columns:` in client.yaml.
+    """
+    columns = getattr(frame, "columns", None)
+    if columns is None:
+        raise TableError(
+            f"a {table.name} must be a pandas DataFrame or an Ibis table, got {type(frame).__name__}"
+        )
+    present = [str(c) for c in columns]
+    missing = [c for c in table.required if c not in present]
+    if missing:
+        spare = [c for c in present if c not in table.required]
+        hints = "".join(closest(c, spare) for c in missing[:1])
+        many = "columns" if len(missing) > 1 else "column"
+        raise TableError(
+            f"a {table.name} needs the {many} {', '.join(map(repr, missing))}, which "
+            f"{'are' if len(missing) > 1 else 'is'} missing{hints or '.'} It has: {', '.join(present)}. "
+            "Rename it, or name it under `columns:` in client.yaml."
+        )
+    return frame
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number with its uncertainty.
+
+    Attributes
+    ----------
+    value, low, high : float
+        The estimate and the ends of its interval, in the unit that ``method`` or the caller names.
+    level : float
+        The share of cases in which the interval holds the truth, for example 0.9.
+    n : int
+        How many customers, orders or answers it rests on.
+    method : str
+        How value and interval were made.
+
+    Examples
+    --------
+    >>> Estimate(12.0, 9.5, 15.0, level=0.9, n=120, method="bootstrap of customers")
+    12 (90 % interval 9.5 to 15, n = 120)
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float
+    n: int
+    method: str
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise ValueError(f"level must lie between 0 and 1, got {self.level}")
+        if not (math.isnan(self.low) or math.isnan(self.high)) and self.low > self.high:
+            raise ValueError(f"the low end {self.low} lies above the high end {self.high}")
+
+    def __repr__(self) -> str:
+        shown = f"{self.value:.5g} ({self.level:.0%} interval {self.low:.5g} to {self.high:.5g}, n = {self.n:,})"
+        return shown.replace("%", " %", 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-able values; a number that does not exist becomes ``None``.
+
+        Examples
+        --------
+        >>> Estimate(1.0, float("nan"), 2.0, 0.9, 3, "x").to_dict()["low"] is None
+        True
+        """
+        numbers = {k: float(getattr(self, k)) for k in ("value", "low", "high")}
+        clean: dict[str, Any] = {k: (v if math.isfinite(v) else None) for k, v in numbers.items()}
+        return clean | {"level": self.level, "n": int(self.n), "method": self.method}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A table with the sentences that say what it shows.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        Full precision; rounding is left to whoever shows it.
+    text : str
+        Sentences made from the table by the code that made the table, never typed by hand.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> print(Finding(pd.DataFrame({"rows": [3]}), "Three rows were read."))
+    Three rows were read.
+    """
+
+    table: pd.DataFrame
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return self.text if self.table.empty else f"{self.text}\n\n{self.table.to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.text)}</p>{table_html(self.table)}"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Checked data: what is kept, what is not, and why.
+
+    Attributes
+    ----------
+    kept : pandas.DataFrame or ibis.Table
+        The rows that later steps use, of the same kind as the table that came in.
+    rejected : pandas.DataFrame or ibis.Table
+        The rows that were set aside, with the column ``rule``.
+    findings : tuple of Finding
+        The first is the account: rows and money read, kept and rejected by rule, which always add up.
+    """
+
+    kept: Any
+    rejected: Any
+    findings: tuple[Finding, ...]
+
+    @property
+    def account(self) -> pd.DataFrame:
+        """Rows and money read, rejected by rule, and kept: columns ``rule, rows, money``."""
+        return self.findings[0].table
+
+    def __str__(self) -> str:
+        return "\n".join(f.text for f in self.findings)
+
+    def __repr__(self) -> str:
+        return f"Checked\n{self}"
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<li>{html.escape(f.text)}</li>" for f in self.findings)
+        return f"<ul>{lines}</ul>{table_html(self.account)}"
+
+
+def table_html(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
+    """Return ``frame`` as an HTML table: escaped, numbers right-aligned, no index, scrollable when wide.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    formats : mapping of column to format, optional
+        For example ``{"share": "{:.1%}"}``; other numbers show up to four significant digits.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> "&lt;b&gt;" in table_html(pd.DataFrame({"name": ["<b>"]}))
+    True
+    """
+    if frame.empty:
+        return ""
+    given = dict(formats or {})
+    shown = pd.DataFrame(
+        {str(c): [_cell(v, given.get(str(c))) for v in frame[c]] for c in frame.columns}, dtype=object
+    )
+    numeric = [pd.api.types.is_numeric_dtype(frame[c]) for c in frame.columns]
+    head = "".join(
+        f'<th scope="col"{_right(is_number)}>{html.escape(str(c))}</th>'
+        for c, is_number in zip(shown.columns, numeric, strict=True)
+    )
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{_right(is_number)}>{html.escape(str(v))}</td>"
+            for v, is_number in zip(row, numeric, strict=True)
+        )
+        + "</tr>"
+        for row in shown.itertuples(index=False, name=None)
+    )
+    return (
+        '<div class="table-wrap" tabindex="0"><table class="clvnb">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _right(is_number: bool) -> str:
+    return ' class="num"' if is_number else ""
+
+
+def _cell(value: Any, pattern: str | None) -> str:
+    if value is None or (np.isscalar(value) and pd.isna(value)):  # type: ignore[call-overload]
+        return "–"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if pattern is not None:
+        return pattern.format(value)
+    if isinstance(value, int | np.integer):
+        return f"{int(value):,}"
+    if isinstance(value, float | np.floating):
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.4g}"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}"
+    return str(value)

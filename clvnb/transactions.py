@@ -1,0 +1,690 @@
+"""From any source of orders to a checked log, and from the log to one row per customer.
+
+In: a file, a glob, a database table, a pandas frame or an Ibis table. Out: LOG, ``Checked``, SUMMARY; pandas
+frames come back as pandas frames, everything else stays an Ibis table that runs when it is needed.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import cache, reduce
+from operator import or_
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from .client import Client, Connection, Source
+from .engine import as_ibis, connection, give_back, is_ibis, run
+from .tables import LOG, Checked, ClientError, Finding, TableError, check, closest
+from .words import Words
+
+if TYPE_CHECKING:
+    import ibis
+
+__all__ = ["check_transactions", "read_table", "read_transactions", "split_log", "summarize"]
+
+_NUMBERS = ("amount", "margin", "cost")
+_TEXT_FILES = {".csv", ".tsv", ".txt"}
+_KEPT = "kept"
+_LATER = "after the as-of date"
+
+
+# ---------------------------------------------------------------------------------------------- reading
+
+
+def read_transactions(
+    source: Client | str | Path | pd.DataFrame | ibis.Table,
+    *,
+    columns: Mapping[str, str] | None = None,
+    timezone: str = "UTC",
+    date_format: str | None = None,
+    decimal: str = ".",
+    thousands: str = "",
+    delimiter: str | None = None,
+    encoding: str = "utf-8",
+) -> Any:
+    """Read orders from anywhere into a LOG.
+
+    Parameters
+    ----------
+    source : Client, path, glob, pandas.DataFrame or ibis.Table
+        A ``Client`` brings all other settings along. Files: csv, tsv, txt, parquet, xlsx.
+    columns : mapping, optional
+        clvnb's names to the source's, for example ``{"customer_id": "Customer No", "amount": "Total"}``.
+        Needed names are customer_id, date and amount; order_id, margin, cost, channel, product and currency
+        are understood; any other name is carried along.
+    timezone : str
+        Time stamps with an offset are moved to this zone before their day is taken.
+    date_format : str, optional
+        As in ``strptime``; without it, text dates must be ISO 8601.
+    decimal, thousands : str
+        How numbers are written in text.
+    delimiter, encoding : str
+        Of text files.
+
+    Returns
+    -------
+    LOG
+        ``customer_id`` (text), ``date`` (day), ``amount`` (float) and the carried columns, one row per line of the
+        source. What could not be read is null, with the text as it stood in ``date_text`` and ``amount_text``
+        and its place in ``line``; ``check_transactions`` sorts those rows out. A frame for a frame, otherwise Ibis.
+
+    Raises
+    ------
+    ClientError, TableError
+        When the file is missing, empty or not a table, or a column is not there.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> orders = pd.DataFrame({"who": ["007", "007"], "when": ["2024-01-31", "2024-02-03"], "eur": ["1,5", "2,5"]})
+    >>> read_transactions(orders, decimal=",",
+    ...     columns={"customer_id": "who", "date": "when", "amount": "eur"})[["customer_id", "date", "amount"]]
+      customer_id       date  amount
+    0         007 2024-01-31     1.5
+    1         007 2024-02-03     2.5
+    """
+    if isinstance(source, Client):
+        return read_table(source, source.transactions, LOG.required)
+    if isinstance(source, str | Path):
+        settings = Source(
+            source=str(source),
+            columns=dict(columns or {}),
+            date_format=date_format,
+            decimal=decimal,  # type: ignore[arg-type]
+            thousands=thousands,  # type: ignore[arg-type]
+            delimiter=delimiter,
+            encoding=encoding,
+        )
+        raw, where = _open(settings, Path.cwd())
+        return _typed(raw, settings, timezone, LOG.required, where)
+    settings = Source(
+        source="",
+        columns=dict(columns or {str(c): str(c) for c in source.columns}),
+        date_format=date_format,
+        decimal=decimal,  # type: ignore[arg-type]
+        thousands=thousands,  # type: ignore[arg-type]
+    )
+    log = _typed(as_ibis(source), settings, timezone, LOG.required, "the table")
+    return log if is_ibis(source) else run(log.order_by("line"), source)
+
+
+def read_table(client: Client, settings: Source, required: Sequence[str]) -> ibis.Table:
+    """Read one of the client's tables, typed and renamed as ``client.yaml`` says.
+
+    Parameters
+    ----------
+    client : Client
+    settings : Source
+        One of the client's sources, for example ``client.contracts``.
+    required : sequence of str
+        The clvnb names that must be there.
+
+    Returns
+    -------
+    ibis.Table
+        Columns named as in ``settings.columns``; ``date``-like names as days, money as numbers, the rest text.
+    """
+    raw, where = _open(settings, client.folder)
+    return _typed(raw, settings, client.timezone, required, where)
+
+
+def _open(settings: Source, folder: Path) -> tuple[ibis.Table, str]:
+    """Open a source as an Ibis table; text files as text, so that nothing is guessed about their values."""
+    if isinstance(settings.source, Connection):
+        import ibis
+
+        backend = ibis.connect(settings.source.url())
+        return backend.table(settings.source.table), settings.source.table
+    paths = sorted(glob.glob(str(folder / settings.source)))
+    if not paths:
+        near = [p.name for p in folder.glob("*") if p.is_file()] if folder.is_dir() else []
+        raise ClientError(
+            f"{folder / settings.source}: no such file{closest(settings.source, near)}; "
+            f"the folder has: {', '.join(sorted(near)[:10]) or 'no files'}"
+        )
+    for path in paths:
+        if Path(path).stat().st_size == 0:
+            raise TableError(f"{path}: the file is empty; export it again, with its header line")
+    suffixes = {Path(p).suffix.lower() for p in paths}
+    if len(suffixes) > 1:
+        raise TableError(
+            f"{settings.source}: matches files of several kinds ({', '.join(sorted(suffixes))}); name one"
+        )
+    return _read_files(paths, suffixes.pop(), settings), str(folder / settings.source)
+
+
+def _read_files(paths: list[str], suffix: str, settings: Source) -> ibis.Table:
+    import duckdb
+    import ibis
+
+    engine = connection()
+    try:
+        if suffix == ".parquet":
+            return engine.read_parquet(paths)
+        if suffix in {".xlsx", ".xlsm"}:
+            frames = [pd.read_excel(p, dtype=str) for p in paths]
+            return as_ibis(pd.concat(frames, ignore_index=True).dropna(how="all"))
+        if suffix not in _TEXT_FILES:
+            raise TableError(
+                f"{paths[0]}: files ending in {suffix or 'nothing'} are not read; use csv, tsv, txt, parquet or xlsx"
+            )
+        options: dict[str, Any] = {"delim": settings.delimiter} if settings.delimiter else {}
+        table = engine.read_csv(
+            paths, all_varchar=True, header=True, encoding=settings.encoding, union_by_name=True, **options
+        )
+    except (duckdb.Error, ibis.common.exceptions.IbisError, ValueError, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise TableError(
+            f"{paths[0]}: cannot be read as a table: {first} "
+            "Check `delimiter:` and `encoding:` in client.yaml, or save it as CSV in UTF-8."
+        ) from error
+    return table
+
+
+def _typed(
+    raw: ibis.Table, settings: Source, timezone: str, required: Sequence[str], where: str
+) -> ibis.Table:
+    """Pick, rename and type the mapped columns; remember the text of dates and amounts, and the line."""
+    import ibis
+
+    present = list(raw.columns)
+    mapping = dict(settings.columns) or {c: c for c in present}
+    for name in required:
+        mapping.setdefault(name, name)
+    for name, column in mapping.items():
+        if column not in present:
+            raise TableError(
+                f"{where}: has no column {column!r} for {name}{closest(column, present)}; "
+                f"it has: {', '.join(map(repr, present))}. Set `columns: {{{name}: …}}` in client.yaml."
+            )
+    typed: dict[str, Any] = {}
+    for name, column in mapping.items():
+        value = raw[column]
+        if name == "date" or name in {"start", "end", "invited_at"}:
+            typed[name] = _as_date(value, settings.date_format, timezone)
+        elif name in _NUMBERS or name in {"price", "score", "scale_min", "scale_max", "expected"}:
+            typed[name] = _as_number(value, settings.decimal, settings.thousands)
+        else:
+            typed[name] = _as_text(value)
+    for name in ("date", "amount"):
+        if name in mapping:
+            typed[f"{name}_text"] = raw[mapping[name]].cast("string")
+    # Headers take the first line of a text file, so its first row stands on line 2.
+    typed["line"] = ibis.row_number() + 2
+    return raw.select(**typed)
+
+
+def _as_text(value: Any) -> Any:
+    kind = value.type()
+    if kind.is_floating():  # ids that passed through a frame with gaps: 12345.0
+        whole = value.cast("int64")
+        return (value == whole).ifelse(whole.cast("string"), value.cast("string"))
+    return value.cast("string").strip().nullif("")
+
+
+def _as_date(value: Any, date_format: str | None, timezone: str) -> Any:
+    kind = value.type()
+    if kind.is_date():
+        return value
+    if kind.is_timestamp():
+        if kind.timezone is not None:
+            value = _functions()["timezone"](timezone, value.cast("timestamp('UTC')"))
+        return value.date()
+    text = value.cast("string").strip()
+    if date_format is not None:
+        return _functions()["try_strptime"](text, date_format).date()
+    # An offset (Z, +01:00) names an instant, which is moved to the client's clock; without one it is that clock.
+    has_offset = text.re_search(r":\d\d(\.\d+)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)$")
+    plain = text.re_search(r"^\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d(:\d\d(\.\d+)?)?)?$")
+    moment = text.replace(" UTC", "Z").re_replace(r"\s+([+-]\d\d):?(\d\d)?$", r"\1:\2").re_replace(":$", "")
+    instant = _functions()["timezone"](timezone, moment.try_cast("timestamp('UTC')"))
+    return has_offset.ifelse(
+        instant, plain.ifelse(text.try_cast("timestamp"), None).cast("timestamp")
+    ).date()
+
+
+def _as_number(value: Any, decimal: str, thousands: str) -> Any:
+    """Read a number written by people: ``(1.234,50 €)`` is -1234.5; what is not a number becomes null."""
+    if not value.type().is_string():
+        return value.cast("float64")
+    currency = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
+    text = value.strip().re_replace(rf"^(-?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")
+    negative = text.re_search(r"^\(.*\)$|-$")
+    bare = text.re_replace(r"^\((.*)\)$", r"\1").re_replace(r"-$", "")
+    bare = bare.re_replace(rf"^\s*(?:{currency})\s*", "").re_replace(rf"\s*(?:{currency})$", "")
+    point = "\\" + decimal
+    whole = r"\d+"
+    if thousands:
+        mark = {" ": "[ \u00a0\u202f]", "'": "['’]"}.get(thousands, "\\" + thousands)
+        whole = rf"(?:\d{{1,3}}(?:{mark}\d{{3}})+|\d+)"
+    good = bare.re_search(rf"^[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?$")
+    if thousands:
+        bare = bare.re_replace(mark, "")
+    if decimal != ".":
+        bare = bare.replace(decimal, ".")
+    number = good.ifelse(bare, None).cast("string").try_cast("float64")
+    return negative.ifelse(-number, number)
+
+
+@cache
+def _functions() -> dict[str, Any]:
+    """Functions of the engine that Ibis has no word for."""
+    import ibis
+
+    @ibis.udf.scalar.builtin(signature=(("string", "string"), "timestamp"))
+    def try_strptime(text: str, pattern: str) -> datetime:  # type: ignore[empty-body]
+        """Parse, or null."""
+
+    @ibis.udf.scalar.builtin(signature=(("string", "timestamp('UTC')"), "timestamp"))
+    def timezone(zone: str, moment: datetime) -> datetime:  # type: ignore[empty-body]
+        """Read the wall clock of a zone."""
+
+    return {"try_strptime": try_strptime, "timezone": timezone}
+
+
+# --------------------------------------------------------------------------------------------- checking
+
+
+def check_transactions(
+    log: Any,
+    *,
+    as_of: date | str | None = None,
+    refunds: str = "net",
+    exclude: Mapping[str, Sequence[str]] | None = None,
+    max_loss: float = 0.35,
+    words: Words | None = None,
+) -> Checked:
+    """Sort every row of a LOG into kept or rejected, with the rule, so that rows and money add up.
+
+    Parameters
+    ----------
+    log : LOG
+    as_of : date, optional
+        Rows after this day are set aside, as if the report had been written that evening.
+    refunds : "net" or "drop"
+        ``net``: a negative row reduces the customer's money, on the day of its order where the order number
+        tells which. ``drop``: negative rows are rejected.
+    exclude : mapping, optional
+        Column to the values that mark rows to set aside, for example ``{"status": ["test"]}``.
+    max_loss : float
+        The largest share of rows that faults may cost before the run stops.
+    words : Words, optional
+        How amounts are said in the findings.
+
+    Returns
+    -------
+    Checked
+        ``kept`` and ``rejected`` in the kind of ``log``; the first finding is the account: rule, rows, money.
+
+    Raises
+    ------
+    TableError
+        When nothing is left, more than ``max_loss`` is lost, or several currencies stand in one log.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> log = pd.DataFrame({"customer_id": ["a", None], "date": pd.to_datetime(["2024-01-31"] * 2),
+    ...                     "amount": [10.0, 5.0]})
+    >>> check_transactions(log, max_loss=0.5).account
+                   rule  rows  money
+    0              read     2   15.0
+    1  customer missing     1    5.0
+    2              kept     1   10.0
+    """
+    if refunds not in {"net", "drop"}:
+        raise ValueError(f"refunds must be 'net' or 'drop', got {refunds!r}")
+    check(log, LOG)
+    table = _with_text(as_ibis(log))
+    ruled = table.mutate(rule=_rules(table, _day(as_of), refunds, dict(exclude or {})))
+    facts = run(_account(ruled), log)
+    account, kept_facts = _add_up(facts, max_loss)
+    bare = [c for c in table.columns if c not in {"line", "date_text", "amount_text"}]
+    kept = ruled.filter(ruled.rule == _KEPT).select(*bare)
+    if kept_facts.negative and "order_id" in bare:
+        kept = _refunds_on_their_orders(kept)
+    rejected = ruled.filter(ruled.rule != _KEPT)
+    words = words or Words("XXX")
+    findings = [_say_account(account, run(rejected.limit(200), log) if len(account) > 2 else None, words)]
+    findings += _say_kept(table, ruled, kept_facts, refunds, words, log)
+    return Checked(give_back(kept, log), give_back(rejected, log), tuple(findings))
+
+
+def _day(value: date | str | None) -> date | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
+
+
+def _with_text(table: ibis.Table) -> ibis.Table:
+    """Bring a log that was not read by ``read_transactions`` to its types; keep the text it came with."""
+    import ibis
+
+    new: dict[str, Any] = {}
+    if not table.customer_id.type().is_string():
+        new["customer_id"] = _as_text(table.customer_id)
+    if not table.date.type().is_date():
+        new["date"] = _as_date(table.date, None, "UTC")
+    if not table.amount.type().is_float64():
+        new["amount"] = _as_number(table.amount, ".", "")
+    if "line" not in table.columns:
+        new["line"] = ibis.row_number() + 1
+    for name in ("date", "amount"):
+        if f"{name}_text" not in table.columns:
+            new[f"{name}_text"] = table[name].cast("string")
+    return table.mutate(**new) if new else table
+
+
+def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[str, Sequence[str]]) -> Any:
+    """The rule that each row falls under; the first that fits wins."""
+    import ibis
+
+    for column in exclude:
+        if column not in table.columns:
+            raise TableError(
+                f"`exclude:` names the column {column!r}, which the log lacks{closest(column, table.columns)}; "
+                "list it under `columns:` as well"
+            )
+    excluded = [table[c].cast("string").isin(list(values)) for c, values in exclude.items()]
+    content = [c for c in table.columns if c != "line"]
+    repeated = (
+        (ibis.row_number().over(group_by=content, order_by=["line"]) > 0) & table.order_id.notnull()
+        if "order_id" in table.columns
+        else ibis.literal(False)
+    )
+    usable = table.customer_id.notnull() & table.date.notnull() & (table.amount >= 0)
+    never_bought = ~usable.any().over(group_by="customer_id")
+    branches = [
+        (reduce(or_, excluded).fill_null(False), "excluded by client.yaml") if excluded else None,
+        (table.customer_id.isnull(), "customer missing"),
+        (table.date.isnull(), "date unreadable"),
+        (table.amount.isnull() | table.amount.isnan() | table.amount.isinf(), "amount unreadable"),
+        (repeated, "repeated row of the same order"),
+        (table.date > date.today(), "dated in the future"),
+        (table.date > as_of, _LATER) if as_of is not None else None,
+        (table.amount < 0, "refund") if refunds == "drop" else None,
+        (never_bought, "refund without a purchase"),
+    ]
+    return ibis.cases(*[b for b in branches if b is not None], else_=_KEPT)
+
+
+def _account(ruled: ibis.Table) -> ibis.Table:
+    return ruled.group_by("rule").aggregate(
+        rows=ruled.count(),
+        money=ruled.amount.sum(),
+        customers=ruled.customer_id.nunique(),
+        first=ruled.date.min(),
+        last=ruled.date.max(),
+        negative=(ruled.amount < 0).sum(),
+        negative_money=ruled.amount.sum(where=ruled.amount < 0),
+        zero=(ruled.amount == 0).sum(),
+        currencies=ruled.currency.nunique() if "currency" in ruled.columns else ruled.count() * 0,
+    )
+
+
+def _add_up(facts: pd.DataFrame, max_loss: float) -> tuple[pd.DataFrame, Any]:
+    """Make the account of rows and money, and stop when too little is left."""
+    if facts.empty:
+        raise TableError("the log has no rows; check the file and its filters")
+    facts = facts.fillna({"money": 0.0, "negative": 0, "zero": 0, "negative_money": 0.0})
+    rejected = facts[facts["rule"] != _KEPT].sort_values(["rows", "rule"], ascending=[False, True])
+    kept = facts[facts["rule"] == _KEPT]
+    counts = "; ".join(f"{r.rule}: {r.rows:,}" for r in rejected.itertuples())
+    if kept.empty:
+        raise TableError(f"no row of {int(facts['rows'].sum()):,} can be used ({counts})")
+    faults = int(rejected.loc[rejected["rule"] != _LATER, "rows"].sum())
+    looked_at = int(facts["rows"].sum()) - int(rejected.loc[rejected["rule"] == _LATER, "rows"].sum())
+    if faults > max_loss * looked_at:
+        raise TableError(
+            f"{faults:,} of {looked_at:,} rows ({faults / looked_at:.0%}) would be lost, more than the allowed "
+            f"{max_loss:.0%} ({counts}); mend the export, or set `max_loss:` under `transactions:`"
+        )
+    if int(kept["currencies"].iloc[0]) > 1:
+        raise TableError(
+            f"the log holds {int(kept['currencies'].iloc[0])} currencies, which must not be added up; "
+            "convert them, or leave all but one out with `exclude: {currency: [...]}`"
+        )
+    read = pd.DataFrame(
+        {"rule": ["read"], "rows": [int(facts["rows"].sum())], "money": [facts["money"].sum()]}
+    )
+    account = pd.concat([read, rejected[["rule", "rows", "money"]], kept[["rule", "rows", "money"]]])
+    return account.reset_index(drop=True), next(kept.itertuples(index=False))
+
+
+def _refunds_on_their_orders(kept: ibis.Table) -> ibis.Table:
+    """Move a refund to the day of the order it takes back, where the order number tells which."""
+    ordered_on = kept.date.min(where=kept.amount >= 0).over(group_by=["customer_id", "order_id"])
+    own = kept.order_id.notnull() & (kept.amount < 0) & ordered_on.notnull()
+    return kept.mutate(date=own.ifelse(ordered_on, kept.date))
+
+
+def _say_account(account: pd.DataFrame, examples: pd.DataFrame | None, words: Words) -> Finding:
+    read, kept = account.iloc[0], account.iloc[-1]
+    text = (
+        f"{words.count(read.rows)} order lines were read, worth {_say(words, read.money)}; "
+        f"{words.count(kept.rows)} are used, worth {_say(words, kept.money)}."
+    )
+    for row in account.iloc[1:-1].itertuples():
+        text += f" Set aside, {row.rule}: {words.count(row.rows)} lines, {_say(words, row.money)}"
+        if examples is not None and row.rule != _LATER:
+            these = examples[examples["rule"] == row.rule].head(1)
+            text += "".join(
+                f" (such as line {int(e.line)}: customer {_short(e.customer_id)}, date {_short(e.date_text)}, "
+                f"amount {_short(e.amount_text)})"
+                for e in these.itertuples()
+            )
+        text += "."
+    return Finding(account, text)
+
+
+def _say(words: Words, value: float) -> str:
+    return words.count(value, digits=2) if words.currency == "XXX" else words.money(value)
+
+
+def _short(value: object) -> str:
+    text = "missing" if value is None or value != value else str(value)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def _say_kept(
+    table: ibis.Table, ruled: ibis.Table, kept: Any, refunds: str, words: Words, like: Any
+) -> list[Finding]:
+    """Say what a reader should know of the rows that are used."""
+    span = pd.DataFrame(
+        {"customers": [kept.customers], "lines": [kept.rows], "first": [kept.first], "last": [kept.last]}
+    )
+    said = [
+        Finding(
+            span,
+            f"They come from {words.count(kept.customers)} customers, {words.day(kept.first)} to "
+            f"{words.day(kept.last)}.",
+        )
+    ]
+    if kept.negative and refunds == "net":
+        table_ = pd.DataFrame({"refunds": [kept.negative], "money": [kept.negative_money]})
+        said.append(
+            Finding(
+                table_,
+                f"{words.count(kept.negative)} refunds take back {_say(words, -kept.negative_money)}; each "
+                "counts against its order where the order number tells which, otherwise on its own day.",
+            )
+        )
+    if kept.zero:
+        said.append(
+            Finding(
+                pd.DataFrame({"zero": [kept.zero]}),
+                f"{words.count(kept.zero)} lines are for nothing; they count as purchases without money.",
+            )
+        )
+    if "order_id" not in table.columns:
+        content = [c for c in table.columns if c != "line"]
+        used = ruled.filter(ruled.rule == _KEPT)
+        again = used.group_by(content).aggregate(copies=used.count())
+        rows = run(again.filter(again.copies > 1).aggregate(extra=(again.copies - 1).sum()), like)
+        extra = 0 if pd.isna(rows["extra"].iloc[0]) else int(rows["extra"].iloc[0])
+        if extra:
+            said.append(
+                Finding(
+                    pd.DataFrame({"repeated": [extra]}),
+                    f"{words.count(extra)} lines repeat another one in every column; there is no order number "
+                    "to tell copies from real repeats, so they are used.",
+                )
+            )
+    return said
+
+
+# ------------------------------------------------------------------------------------------ summarizing
+
+
+def summarize(
+    log: Any,
+    *,
+    as_of: date | str | None = None,
+    margin: float = 1.0,
+    cost_to_serve: float = 0.0,
+    carry: Sequence[str] | None = None,
+) -> Any:
+    """Turn a checked LOG into one row per customer, on the clock of days.
+
+    A purchase is a customer's day with at least one order that was not wholly taken back; several orders of one
+    day are one purchase.
+
+    Parameters
+    ----------
+    log : LOG
+        From ``check_transactions(...).kept``.
+    as_of : date, optional
+        The last day looked at; the last date in the log when left out. Later rows are ignored.
+    margin : float
+        Share of revenue that is contribution margin, used where the log has neither ``margin`` nor ``cost``.
+        1 means that ``historic_value`` is revenue.
+    cost_to_serve : float
+        Variable cost of one purchase, in the log's currency.
+    carry : sequence of str, optional
+        Columns whose value at the first purchase is kept; ``channel`` where the log has it.
+
+    Returns
+    -------
+    SUMMARY
+        ``customer_id``; ``frequency``, repeat purchases; ``recency``, days from the first purchase to the last;
+        ``T``, days from the first purchase to ``as_of``; ``monetary_value``, mean money of a repeat purchase
+        (missing for those without one); ``days_since_last``; ``purchases``; ``historic_revenue`` and
+        ``historic_value``, all money to date net of refunds; ``first_date``, ``last_date``; carried columns.
+        A pandas frame is sorted by ``customer_id``.
+
+    References
+    ----------
+    Fader, Hardie and Lee (2005), Marketing Science 24(2), section 3, for (x, t_x, T).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> log = pd.DataFrame({"customer_id": "a", "amount": [10.0, 20.0, 5.0],
+    ...                     "date": pd.to_datetime(["2024-01-01", "2024-01-08", "2024-01-08"])})
+    >>> summarize(log, as_of="2024-01-31")[["customer_id", "frequency", "recency", "T", "monetary_value"]]
+      customer_id  frequency  recency   T  monetary_value
+    0           a          1        7  30            25.0
+    """
+    if not 0 < margin <= 1:
+        raise ValueError(f"margin is a share of revenue, above 0 and up to 1, got {margin}")
+    check(log, LOG)
+    table = as_ibis(log)
+    if not table.date.type().is_date():
+        table = table.mutate(date=_as_date(table.date, None, "UTC"))
+    last_day = _day(as_of)
+    if last_day is not None:
+        table = table.filter(table.date <= last_day)
+    carried = [c for c in ("channel",) if c in table.columns] if carry is None else list(carry)
+    customers = _by_customer(_by_day(table, margin, carried), carried)
+    end = customers.latest.max().over() if last_day is None else last_day
+    expression = _summary_columns(customers.mutate(end=end), cost_to_serve, carried)
+    return expression if is_ibis(log) else run(expression.order_by("customer_id"), log)
+
+
+def _by_day(table: ibis.Table, margin: float, carried: list[str]) -> ibis.Table:
+    """One row per customer and day: its money, its margin, and whether it is a purchase."""
+    earned = margin * table.amount
+    if "margin" in table.columns:
+        earned = table.margin
+    elif "cost" in table.columns:
+        earned = table.amount - table.cost
+    days = table.group_by(["customer_id", "date"]).aggregate(
+        net=table.amount.sum(),
+        earned=earned.sum(),
+        orders=(table.amount >= 0).sum(),
+        refunds=(table.amount < 0).sum(),
+        **{c: table[c].min() for c in carried},
+    )
+    return days.mutate(bought=(days.orders > 0) & ((days.net > 0) | (days.refunds == 0)))
+
+
+def _by_customer(days: ibis.Table, carried: list[str]) -> ibis.Table:
+    customers = days.group_by("customer_id").aggregate(
+        purchases=days.bought.sum().cast("int64"),
+        first_date=days.date.min(where=days.bought),
+        last_date=days.date.max(where=days.bought),
+        latest=days.date.max(),
+        revenue=days.net.sum(),
+        earned=days.earned.sum(),
+        bought_for=days.net.sum(where=days.bought),
+        first_for=days.net.argmin(days.date, where=days.bought),
+        **{c: days[c].argmin(days.date, where=days.bought) for c in carried},
+    )
+    return customers.filter(customers.purchases > 0)
+
+
+def _summary_columns(customers: ibis.Table, cost_to_serve: float, carried: list[str]) -> ibis.Table:
+    c = customers
+    frequency = c.purchases - 1
+    repeat_money = (c.bought_for - c.first_for) / frequency.nullif(0)
+    return c.select(
+        c.customer_id,
+        frequency=frequency,
+        recency=c.last_date.delta(c.first_date, unit="day").cast("int64"),
+        T=c.end.delta(c.first_date, unit="day").cast("int64"),
+        monetary_value=repeat_money,
+        days_since_last=c.end.delta(c.last_date, unit="day").cast("int64"),
+        purchases=c.purchases,
+        historic_revenue=c.revenue,
+        historic_value=c.earned - cost_to_serve * c.purchases,
+        first_date=c.first_date,
+        last_date=c.last_date,
+        **{name: c[name] for name in carried},
+    )
+
+
+def split_log(log: Any, end: date | str) -> tuple[Any, Any]:
+    """Split a LOG at the close of a day: calibration up to and with ``end``, holdout after it.
+
+    Parameters
+    ----------
+    log : LOG
+    end : date
+
+    Returns
+    -------
+    calibration, holdout : LOG
+        Of the same kind as ``log``; every row is in exactly one of them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> log = pd.DataFrame({"customer_id": ["a", "a"], "amount": [1.0, 2.0],
+    ...                     "date": pd.to_datetime(["2024-01-01", "2024-02-01"])})
+    >>> [len(part) for part in split_log(log, "2024-01-31")]
+    [1, 1]
+    """
+    check(log, LOG)
+    day = _day(end)
+    if day is None:
+        raise ValueError("split_log needs the last day of the calibration period, got nothing")
+    if is_ibis(log):
+        return log.filter(log["date"] <= day), log.filter(log["date"] > day)
+    early = log["date"] < pd.Timestamp(day) + pd.Timedelta(days=1)
+    return log[early], log[~early]

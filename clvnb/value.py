@@ -1,0 +1,535 @@
+"""From fitted models to money: value per customer with intervals, the client's total, and the card that says how.
+
+In: a SUMMARY or SUBSCRIPTIONS, fitted models, economics. Out: CLV tables, ``Estimate`` totals, ``Card``.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .client import Economics
+from .engine import is_ibis
+from .formulas import annual_to_daily, days
+from .models import GammaGamma, ShiftedBetaGeometric
+from .models.base import KEYS, TOTAL_DRAWS, TransactionModel, collapse, discount_weights, spread, tail
+from .tables import SUBSCRIPTIONS, SUMMARY, Estimate, TableError, check
+
+__all__ = ["Card", "clv_card", "clv_new_customer", "clv_table", "clv_total", "subscription_new_customer", "subscription_table"]
+
+Spend = GammaGamma | float
+
+
+@dataclass(frozen=True)
+class Card:
+    """How a value was made: two values are only comparable when their cards are equal.
+
+    Attributes
+    ----------
+    basis : "margin" or "revenue"
+    direction : "residual" or "at acquisition"
+    model, horizon, timing, currency : str
+    discount_rate : float
+        A year.
+    margin : float
+        Share of revenue that is valued.
+    cost_to_serve : float
+    cac : str
+        Always ``"not subtracted"``: the cost of acquisition stands beside the value.
+    window : str
+        First to last day of the data.
+    n : int
+        Customers.
+    level : float
+        Of the intervals.
+    """
+
+    basis: str
+    direction: str
+    model: str
+    horizon: str
+    discount_rate: float
+    timing: str
+    margin: float
+    cost_to_serve: float
+    currency: str
+    window: str
+    n: int
+    level: float
+    cac: str = "not subtracted"
+
+    def require_same(self, other: Card) -> None:
+        """Raise a TableError that names every line in which the cards differ, the data window and n aside."""
+        differ = [
+            f"{f.name} ({getattr(self, f.name)} against {getattr(other, f.name)})"
+            for f in fields(self)
+            if f.name not in {"window", "n"} and getattr(self, f.name) != getattr(other, f.name)
+        ]
+        if differ:
+            raise TableError(
+                f"these values were made differently: {'; '.join(differ)}; make both with the same settings"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the card as plain values."""
+        return asdict(self)
+
+    def table(self) -> pd.DataFrame:
+        """Return the card as a table ``what, how``."""
+        shown = {k.replace("_", " "): v for k, v in self.to_dict().items()}
+        return pd.DataFrame({"what": list(shown), "how": [str(v) for v in shown.values()]})
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th scope='row'>{html.escape(r.what)}</th><td>{html.escape(r.how)}</td></tr>"
+            for r in self.table().itertuples()
+        )
+        return f'<table class="clvnb card"><caption>CLV card</caption>{rows}</table>'
+
+
+def clv_card(
+    economics: Economics,
+    *,
+    model: str,
+    currency: str,
+    window: str,
+    n: int,
+    level: float = 0.9,
+    direction: str = "residual",
+) -> Card:
+    """Write the card of a value made with ``economics``.
+
+    Examples
+    --------
+    >>> card = clv_card(Economics(margin=0.4), model="BG/NBD", currency="EUR", window="2024", n=10)
+    >>> card.basis, card.horizon, card.discount_rate
+    ('margin', '3 years', 0.1)
+    """
+    timing = "discounted from each moment" if economics.step is None else f"ends of {economics.step}s"
+    return Card(
+        basis=economics.basis,
+        direction=direction,
+        model=model,
+        horizon=economics.horizon,
+        discount_rate=economics.discount_rate,
+        timing=timing,
+        margin=economics.margin_rate,
+        cost_to_serve=economics.cost_to_serve,
+        currency=currency,
+        window=window,
+        n=n,
+        level=level,
+    )
+
+
+# -------------------------------------------------------------------------- shops: the end is never seen
+
+
+def clv_table(
+    summary: Any,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+) -> Any:
+    """Return what each customer is still worth, with an interval, beside what was earned so far.
+
+    Value = expected purchases over the horizon, each discounted, times (spend x margin - cost to serve). The interval
+    holds what one customer brings: chance of purchases, chance of spend, and uncertainty of the parameters.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+        pandas or Ibis; an Ibis table stays in its engine, only distinct (frequency, recency, T) are computed here.
+    purchases : a fitted purchase model
+    spend : GammaGamma or float
+        A number is the same spend for every purchase of everyone.
+    economics : Economics
+    level : float
+    seed : int
+
+    Returns
+    -------
+    CLV
+        ``customer_id, p_alive, expected_purchases (+ _low, _high), expected_spend, clv (+ _low, _high)``, and where
+        the summary has it ``historic_value`` and ``total_value`` = historic + clv. Values can be negative.
+
+    References
+    ----------
+    Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), 415-430.
+    """
+    check(summary, SUMMARY)
+    rows = collapse(summary)
+    numbers = _per_triple(rows, purchases, spend, economics, level, seed)
+    names = list(numbers)
+    wide = spread(summary, rows[KEYS].assign(**numbers), names)
+    base = summary.join(wide, "customer_id") if is_ibis(summary) else pd.concat([summary, wide], axis=1)
+    out = _money(base, spend, economics)
+    keep = ["customer_id", "p_alive", "expected_purchases", "expected_purchases_low", "expected_purchases_high",
+            "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
+    keep += [c for c in ("historic_value", "total_value", "channel") if c in out.columns]
+    return out.select(*keep) if is_ibis(out) else out[keep]
+
+
+def _per_triple(
+    rows: pd.DataFrame,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    level: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Everything that depends on (x, t_x, T) alone, computed once for each distinct triple."""
+    x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
+    length, theta = economics.horizon_days, purchases._theta()
+    weights = discount_weights(length, economics.discount_rate, economics.step)
+    expected = purchases._expected(theta, x, t_x, T, length)
+    discounted = purchases._discounted(theta, x, t_x, T, weights)
+    counts = purchases.simulate_purchases(x, t_x, T, length, seed=seed)
+    money = _money_shape(counts, x, spend, seed)
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(counts, tails, axis=0, method="inverted_cdf")
+    money_low, money_high = np.quantile(money, tails, axis=0)
+    return {
+        "p_alive": purchases._alive(theta, x, t_x, T),
+        "expected_purchases": expected,
+        "expected_purchases_low": low,
+        "expected_purchases_high": high,
+        "_discounted": discounted,
+        "_money_low": money_low * discounted / expected,
+        "_money_high": money_high * discounted / expected,
+    }
+
+
+def _money_shape(counts: np.ndarray, x: np.ndarray, spend: Spend, seed: int) -> np.ndarray:
+    """Draw the money of ``counts`` purchases, in units of (v + x z) of the customer who makes them.
+
+    Given nu ~ Gamma(q + p x, v + x z), the sum of n purchases is Gamma(p n, nu): (v + x z) times a ratio of gammas.
+    """
+    if not isinstance(spend, GammaGamma):
+        return counts
+    p, q, _ = spend._theta()
+    rng = np.random.default_rng(seed + 2)
+    shape = np.broadcast_to(q + p * x, counts.shape)
+    bought = counts > 0
+    money = np.zeros_like(counts)
+    money[bought] = rng.gamma(p * counts[bought]) / rng.gamma(shape[bought])
+    return money
+
+
+def _money(base: Any, spend: Spend, economics: Economics) -> Any:
+    """The arithmetic from purchases to money, written once for pandas and for an engine."""
+    if isinstance(spend, GammaGamma):
+        p, q, v = spend._theta()
+        x = base["frequency"]
+        own = base["monetary_value"]
+        own = own.fill_null(0.0) if is_ibis(base) else own.fillna(0.0)
+        weight = p * x / (p * x + q - 1)
+        expected_spend = (1 - weight) * (p * v / (q - 1)) + weight * own
+        scale = v + x * own
+    else:
+        expected_spend = base["expected_purchases"] * 0 + float(spend)
+        scale = expected_spend
+    unit = economics.margin_rate * expected_spend - economics.cost_to_serve
+    per_money = unit / expected_spend
+    # Where serving costs more than a sale brings, more purchases are worse: the ends change places.
+    loses = unit < 0
+    one, other = per_money * scale * base["_money_low"], per_money * scale * base["_money_high"]
+    low = loses.ifelse(other, one) if is_ibis(base) else one.where(~loses, other)
+    high = loses.ifelse(one, other) if is_ibis(base) else other.where(~loses, one)
+    new = {"expected_spend": expected_spend, "clv": base["_discounted"] * unit, "clv_low": low, "clv_high": high}
+    out = base.mutate(**new) if is_ibis(base) else base.assign(**new)
+    if "historic_value" in out.columns:
+        total = out["historic_value"] + out["clv"]
+        out = out.mutate(total_value=total) if is_ibis(out) else out.assign(total_value=total)
+    return out
+
+
+def clv_total(
+    summary: Any,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+) -> Estimate:
+    """Return what all customers together are still worth, with its interval.
+
+    The interval joins parameter uncertainty (draws of both models) and chance (the variance of the simulated money
+    of each customer, added up). It says nothing about a model that does not fit: see the holdout.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    purchases, spend, economics
+        As in ``clv_table``.
+
+    Returns
+    -------
+    Estimate
+        In the client's currency.
+    """
+    sums = None
+    if isinstance(spend, GammaGamma):
+        sums = {"z": lambda s: _own(s), "zz": lambda s: _own(s) ** 2}
+    rows = collapse(summary, sums)
+    x, t_x, T, n = (rows[k].to_numpy(float) for k in [*KEYS, "n"])
+    weights = discount_weights(economics.horizon_days, economics.discount_rate, economics.step)
+    z = rows["z"].to_numpy(float) if sums else None
+
+    def total(theta: np.ndarray, phi: np.ndarray | None) -> float:
+        discounted = purchases._discounted(theta, x, t_x, T, weights)
+        return float(discounted @ (economics.margin_rate * _spend_sum(phi, spend, x, n, z) - economics.cost_to_serve * n))
+
+    value = total(purchases._theta(), spend._theta() if isinstance(spend, GammaGamma) else None)
+    thetas = purchases.draws(TOTAL_DRAWS, seed=seed)
+    phis = _proper(spend.draws(TOTAL_DRAWS, seed=seed + 7)) if isinstance(spend, GammaGamma) else [None] * TOTAL_DRAWS
+    means = np.array([total(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
+    reach = tail(level) * np.sqrt(means.var(ddof=1) + _chance(rows, purchases, spend, economics, seed))
+    return Estimate(
+        value, value - reach, value + reach, level, int(n.sum()), f"{purchases.name}, parameters and chance"
+    )
+
+
+def _own(summary: Any) -> Any:
+    """A customer's own mean spend, 0 without a repeat purchase."""
+    own = summary["monetary_value"]
+    return own.fill_null(0.0) if is_ibis(summary) else own.fillna(0.0)
+
+
+def _proper(phis: Any) -> Any:
+    """Keep q away from 1, where the mean of the spend ceases to exist."""
+    return np.column_stack([phis[:, 0], np.maximum(phis[:, 1], 1.05), phis[:, 2]])
+
+
+def _spend_sum(phi: Any, spend: Spend, x: np.ndarray, n: np.ndarray, z: np.ndarray | None) -> np.ndarray:
+    """The expected spend of a purchase, summed over the customers of each triple."""
+    if phi is None or z is None:
+        return n * float(spend)  # type: ignore[arg-type]
+    p, q, v = phi
+    weight = p * x / (p * x + q - 1)
+    return np.asarray((1 - weight) * (p * v / (q - 1)) * n + weight * z)
+
+
+def _chance(
+    rows: pd.DataFrame, purchases: TransactionModel, spend: Spend, economics: Economics, seed: int
+) -> float:
+    """The variance of the total that remains when all parameters are known."""
+    x, t_x, T, n = (rows[k].to_numpy(float) for k in [*KEYS, "n"])
+    counts = purchases.simulate_purchases(x, t_x, T, economics.horizon_days, seed=seed)
+    spread_ = _money_shape(counts, x, spend, seed).var(axis=0)
+    if isinstance(spend, GammaGamma):
+        p, q, v = spend._theta()
+        z, zz = rows["z"].to_numpy(float), rows["zz"].to_numpy(float)
+        squares = n * v**2 + 2 * v * x * z + x**2 * zz
+        mean = _spend_sum(spend._theta(), spend, x, n, z) / n
+    else:
+        squares, mean = n * float(spend) ** 2, np.full(len(n), float(spend))
+    unit = (economics.margin_rate * mean - economics.cost_to_serve) / mean
+    return float((unit**2 * squares) @ spread_)
+
+
+def clv_new_customer(
+    purchases: TransactionModel, spend: Spend, economics: Economics, *, level: float = 0.9, seed: int = 0
+) -> Estimate:
+    """Return what a newly acquired customer is worth on average, the first purchase included: the most CAC may be.
+
+    Parameters
+    ----------
+    purchases, spend, economics
+        As in ``clv_table``; the horizon starts at the first purchase.
+
+    Returns
+    -------
+    Estimate
+        The interval holds the average over many new customers, not one of them.
+    """
+    weights = discount_weights(economics.horizon_days, economics.discount_rate, economics.step)
+    draws = 2 * TOTAL_DRAWS
+
+    def worth(theta: np.ndarray, mean_spend: float) -> float:
+        repeats = sum(w * purchases._purchases_new(theta, t) for t, w in weights)
+        return (1 + repeats) * (economics.margin_rate * mean_spend - economics.cost_to_serve)
+
+    if isinstance(spend, GammaGamma):
+        p, q, v = _proper(spend.draws(draws, seed=seed + 7)).T
+        spends, point = p * v / (q - 1), spend.expected_spend_new()
+    else:
+        spends, point = np.full(draws, float(spend)), float(spend)
+    thetas = purchases.draws(draws, seed=seed)
+    values = [worth(theta, s) for theta, s in zip(thetas, spends, strict=True)]
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(
+        worth(purchases._theta(), point), low, high, level, purchases.n_, f"{purchases.name}, mean of new customers"
+    )
+
+
+# ---------------------------------------------------------------------- subscriptions: the end is seen
+
+
+def subscription_table(
+    subscriptions: pd.DataFrame,
+    models: Mapping[str, ShiftedBetaGeometric],
+    economics: Economics,
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, Estimate]:
+    """Return what each subscriber is still worth, and all of them together.
+
+    A running contract pays at each renewal to come, with the chance that it gets that far; an ended one is worth 0.
+
+    Parameters
+    ----------
+    subscriptions : SUBSCRIPTIONS
+    models : mapping of plan to fitted ShiftedBetaGeometric
+    economics : Economics
+        ``cost_to_serve`` is per billing period.
+
+    Returns
+    -------
+    CLV, Estimate
+        ``expected_purchases`` are renewal payments; ``expected_spend`` is the price.
+
+    References
+    ----------
+    Fader and Hardie (2010), "Customer-base valuation in a contractual setting", Marketing Science 29(1), 85-93.
+    """
+    check(subscriptions, SUBSCRIPTIONS)
+    parts, means, chance = [], np.zeros(TOTAL_DRAWS), 0.0
+    for plan, group in subscriptions.groupby("plan", sort=True):
+        model = models[str(plan)]
+        when, unit = _payments(group, economics), _unit(group, economics)
+        reach = _reach(model._theta(), group, when)
+        worth = _worth(reach, when, economics)
+        parts.append(_subscriber_rows(group, reach, when, worth, unit, economics, level))
+        for k, theta in enumerate(model.draws(TOTAL_DRAWS, seed=seed)):
+            means[k] += float(unit @ _worth(_reach(theta, group, when), when, economics))
+        chance += float(unit**2 @ _variance(reach, when, economics))
+    table = pd.concat(parts).sort_values("customer_id", ignore_index=True)
+    value, off = float(table["clv"].sum()), tail(level) * float(np.sqrt(means.var(ddof=1) + chance))
+    return table, Estimate(
+        value, value - off, value + off, level, len(table), "sBG by plan, parameters and chance"
+    )
+
+
+def subscription_new_customer(
+    subscriptions: pd.DataFrame,
+    models: Mapping[str, ShiftedBetaGeometric],
+    economics: Economics,
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+) -> Estimate:
+    """Return what a new subscriber is worth on average, the first payment included: the most CAC may be.
+
+    Parameters
+    ----------
+    subscriptions : SUBSCRIPTIONS
+        The plans and prices of those who joined in its last year are taken for the new ones'.
+    models : mapping of plan to fitted ShiftedBetaGeometric
+    economics : Economics
+
+    Returns
+    -------
+    Estimate
+        The interval holds the average over many new customers, not one of them.
+    """
+    recent = subscriptions[subscriptions["first_date"] > subscriptions["first_date"].max() - pd.Timedelta(days=365)]
+    values, point = np.zeros(TOTAL_DRAWS), 0.0
+    for plan, group in recent.groupby("plan", sort=True):
+        share, model = len(group) / len(recent), models[str(plan)]
+        wait = days(f"{int(group['period'].iloc[0])} months")
+        fresh = group.iloc[:1].assign(renewals=0, days_to_next=wait, price=group["price"].mean())
+        unit, when = _unit(fresh, economics)[0], _payments(fresh, economics)
+        point += share * unit * (1 + _worth(_reach(model._theta(), fresh, when), when, economics)[0])
+        for k, theta in enumerate(model.draws(TOTAL_DRAWS, seed=seed)):
+            values[k] += share * unit * (1 + _worth(_reach(theta, fresh, when), when, economics)[0])
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(float(point), low, high, level, len(recent), "sBG by plan, mean of new customers")
+
+
+def _unit(group: pd.DataFrame, economics: Economics) -> np.ndarray:
+    return np.asarray(group["price"].to_numpy(float) * economics.margin_rate - economics.cost_to_serve)
+
+
+def _payments(group: pd.DataFrame, economics: Economics) -> np.ndarray:
+    """Days from now to each payment within the horizon, one row per customer; missing beyond it."""
+    period = days(f"{int(group['period'].iloc[0])} months")
+    count = int(np.ceil(economics.horizon_days / period)) + 1
+    when = group["days_to_next"].to_numpy(float)[:, None] + period * np.arange(count)[None, :]
+    return np.where(when <= economics.horizon_days, when, np.nan)
+
+
+def _reach(theta: np.ndarray, group: pd.DataFrame, when: np.ndarray) -> np.ndarray:
+    """The chance to reach each payment: S(n + k) / S(n), 0 for an ended contract."""
+    from scipy.special import betaln
+
+    alpha, beta = theta
+    made, index = np.unique(group["renewals"].to_numpy(float), return_inverse=True)
+    k = np.arange(1, when.shape[1] + 1)
+    ratio = np.exp(betaln(alpha, beta + made[:, None] + k[None, :]) - betaln(alpha, beta + made)[:, None])
+    return np.where(np.isnan(when), 0.0, ratio[index])
+
+
+def _discount(when: np.ndarray, economics: Economics) -> np.ndarray:
+    return np.where(np.isnan(when), 0.0, np.exp(-annual_to_daily(economics.discount_rate) * np.nan_to_num(when)))
+
+
+def _worth(reach: np.ndarray, when: np.ndarray, economics: Economics) -> np.ndarray:
+    """Discounted payments to come."""
+    return np.asarray((reach * _discount(when, economics)).sum(axis=1))
+
+
+def _variance(reach: np.ndarray, when: np.ndarray, economics: Economics) -> np.ndarray:
+    """Variance of the discounted payments: of V(K) with P(K >= k) = reach_k and V the running sum of discounts."""
+    step = _discount(when, economics)
+    running = np.cumsum(step, axis=1)
+    second = (reach * (running**2 - (running - step) ** 2)).sum(axis=1)
+    return np.asarray(np.maximum(second - (reach * step).sum(axis=1) ** 2, 0.0))
+
+
+def _subscriber_rows(
+    group: pd.DataFrame,
+    reach: np.ndarray,
+    when: np.ndarray,
+    worth: np.ndarray,
+    unit: np.ndarray,
+    economics: Economics,
+    level: float,
+) -> pd.DataFrame:
+    """CLV rows; the interval is exact, from the distribution of the number of payments still to come."""
+    running = np.cumsum(_discount(when, economics), axis=1)
+    running = np.hstack([np.zeros((len(group), 1)), running])
+    # The q-quantile of K is the number of payments that are reached with a chance above 1 - q.
+    few, many = ((reach > 1 - q).sum(axis=1) for q in ((1 - level) / 2, (1 + level) / 2))
+    rows = np.arange(len(group))
+    ends = np.sort(np.stack([unit * running[rows, few], unit * running[rows, many]]), axis=0)
+    out = pd.DataFrame(
+        {
+            "customer_id": group["customer_id"].to_numpy(),
+            "p_alive": group["active"].astype(float).to_numpy(),
+            "expected_purchases": reach.sum(axis=1),
+            "expected_purchases_low": few.astype(float),
+            "expected_purchases_high": many.astype(float),
+            "expected_spend": group["price"].to_numpy(float),
+            "clv": unit * worth,
+            "clv_low": ends[0],
+            "clv_high": ends[1],
+            "plan": group["plan"].to_numpy(),
+        }
+    )
+    if "historic_value" in group:
+        out["historic_value"] = group["historic_value"].to_numpy(float)
+        out["total_value"] = out["historic_value"] + out["clv"]
+    if "channel" in group:
+        out["channel"] = group["channel"].to_numpy()
+    return out
