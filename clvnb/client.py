@@ -64,7 +64,9 @@ def _locale(value: str) -> str:
     try:
         Locale.parse(value)
     except (UnknownLocaleError, ValueError) as error:
-        raise ValueError("a locale is a language or language_COUNTRY, for example en, en_GB or ro_RO") from error
+        raise ValueError(
+            "a locale is a language or language_COUNTRY, for example en, en_GB or ro_RO"
+        ) from error
     return value
 
 
@@ -283,7 +285,9 @@ def _no_client(folder: Path, file: Path) -> str:
         near = [p.parent for p in folder.parent.glob("*/client.yaml")] if folder.parent.exists() else []
         names = ", ".join(sorted(str(p) for p in near)[:8])
         there = f" Clients beside it: {names}." if names else ""
-        return f"{folder}: no such client folder.{there} Make one with `clvnb init {folder} --transactions FILE`"
+        return (
+            f"{folder}: no such client folder.{there} Make one with `clvnb init {folder} --transactions FILE`"
+        )
     return f"{file}: no such file. Make it with `clvnb init {folder} --transactions FILE`"
 
 

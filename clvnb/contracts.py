@@ -54,9 +54,7 @@ def check_contracts(contracts: pd.DataFrame, *, words: Words | None = None) -> C
     billing = contracts.get("billing", pd.Series("monthly", index=contracts.index)).str.lower()
     unknown = sorted(set(billing.dropna()) - set(_MONTHS))
     if unknown:
-        raise TableError(
-            f"contracts: billing {unknown[0]!r} is not known; use monthly, quarterly or annual"
-        )
+        raise TableError(f"contracts: billing {unknown[0]!r} is not known; use monthly, quarterly or annual")
     rules = [
         (contracts["customer_id"].isna(), "customer missing"),
         (contracts["start"].isna(), "start unreadable"),
@@ -64,7 +62,9 @@ def check_contracts(contracts: pd.DataFrame, *, words: Words | None = None) -> C
         (contracts["end"] < contracts["start"], "ends before it starts"),
         (contracts.duplicated(["customer_id", "start"]), "repeated contract"),
     ]
-    rule = np.select([mask.fillna(False).to_numpy(bool) for mask, _ in rules], [name for _, name in rules], "kept")
+    rule = np.select(
+        [mask.fillna(False).to_numpy(bool) for mask, _ in rules], [name for _, name in rules], "kept"
+    )
     ruled = contracts.assign(rule=rule)
     counts = ruled.groupby("rule", sort=True).agg(rows=("rule", "size"), money=("price", "sum")).reset_index()
     faults, kept = counts[counts["rule"] != "kept"], counts[counts["rule"] == "kept"]
@@ -72,7 +72,7 @@ def check_contracts(contracts: pd.DataFrame, *, words: Words | None = None) -> C
         raise TableError(f"no contract of {len(contracts):,} can be used ({', '.join(faults['rule'])})")
     read = pd.DataFrame({"rule": ["read"], "rows": [len(contracts)], "money": [contracts["price"].sum()]})
     account = pd.concat([read, faults, kept], ignore_index=True)
-    text = f"{words.count(len(contracts))} contracts were read; {words.count(kept['rows'].iloc[0])} are used."
+    text = f"{words.counted(len(contracts), 'contract')} read; {words.count(kept['rows'].iloc[0])} used."
     for row in faults.itertuples():
         text += f" Set aside, {row.rule}: {words.count(row.rows)}."
     bare = [c for c in contracts.columns if c != "line"]
@@ -138,7 +138,10 @@ def summarize_contracts(
             "price": latest["price"].astype(float),
             "period": months,
             "days_to_next": _days_to_next(latest["start"], made, months, end_of_view).where(active),
-            "first_date": started.groupby("customer_id")["start"].min().reindex(latest["customer_id"]).to_numpy(),
+            "first_date": started.groupby("customer_id")["start"]
+            .min()
+            .reindex(latest["customer_id"])
+            .to_numpy(),
         }
     )
     if "channel" in latest:
@@ -156,9 +159,7 @@ def _months_between(start: pd.Series, end: pd.Series) -> pd.Series:
     return months - early.astype(int)
 
 
-def _days_to_next(
-    start: pd.Series, made: pd.Series, months: pd.Series, today: pd.Timestamp
-) -> pd.Series:
+def _days_to_next(start: pd.Series, made: pd.Series, months: pd.Series, today: pd.Timestamp) -> pd.Series:
     """Days until the next renewal, at most one billing period and at least one day."""
     first = start.dt.to_period("M").dt.to_timestamp()
     ahead = (first.dt.year * 12 + first.dt.month - 1 + (made + 1) * months).astype(int)

@@ -54,7 +54,9 @@ class Holdout:
 
     def _repr_html_(self) -> str:
         shown = self.table.drop(columns=["baseline"])
-        return f"<p>{html.escape(self.text)}</p>{table_html(shown, {'bias': '{:+.0%}', 'coverage': '{:.0%}'})}"
+        return (
+            f"<p>{html.escape(self.text)}</p>{table_html(shown, {'bias': '{:+.0%}', 'coverage': '{:.0%}'})}"
+        )
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,9 @@ class Trust:
         return self.text
 
     def _repr_html_(self) -> str:
-        worth = self.table[["check", "light", "found", "way_out"]].rename(columns={"way_out": "way out"})
-        return f"<p><strong>{html.escape(self.text)}</strong></p>{table_html(worth)}"
+        shown = self.table.assign(way_out=self.table["way_out"].where(self.table["light"] != "green", ""))
+        shown = shown.rename(columns={"way_out": "way out"})
+        return f"<p><strong>{html.escape(self.text)}</strong></p>{table_html(shown)}"
 
 
 def holdout(
@@ -228,12 +231,19 @@ def _say_holdout(table: pd.DataFrame, end: date, length: int, customers: int) ->
     actual = table["actual"].iloc[0]
     fitted = table[~table["baseline"]].dropna(subset=["mae"])
     naive = table[table["baseline"]].sort_values("mae").iloc[0]
-    text = f"Of {customers:,} customers known on {end}, {actual:,.0f} purchases came in the next {length} days."
+    text = (
+        f"Of {customers:,} customers known on {end}, {actual:,.0f} purchases came in the next {length} days."
+    )
     for row in fitted.itertuples():
-        text += f" {row.model} expected {row.expected:,.0f} ({row.bias:+.0%}), off by {row.mae:.3f} per customer."
+        text += (
+            f" {row.model} expected {row.expected:,.0f} ({row.bias:+.0%}), off by {row.mae:.3f} per customer."
+        )
     if fitted.empty:
         text += " No model could be fitted on the earlier data."
-    return text + f" The best naive guess ({naive.model}) is off by {naive.mae:.3f} ({naive.bias:+.0%} in total)."
+    return (
+        text
+        + f" The best naive guess ({naive.model}) is off by {naive.mae:.3f} ({naive.bias:+.0%} in total)."
+    )
 
 
 def choose_model(
@@ -330,7 +340,8 @@ def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int 
     curve = np.array([model._purchases_new(theta, float(t)) if t else 0.0 for t in ages])
     moment = (grid - start).days.to_numpy()
     expected = [
-        float(born[born.index <= t].to_numpy() @ curve[t - born.index[born.index <= t].to_numpy()]) for t in moment
+        float(born[born.index <= t].to_numpy() @ curve[t - born.index[born.index <= t].to_numpy()])
+        for t in moment
     ]
     return pd.DataFrame({"date": grid, "actual": actual, "expected": expected})
 
@@ -368,6 +379,17 @@ def trust_gate(
     return make_trust(rows)
 
 
+def data_trust(summary: pd.DataFrame, *, as_of: date | str) -> Trust:
+    """Say whether the data alone can carry a prediction, before any model is fitted.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    as_of : date
+    """
+    return make_trust(_data_checks(summary, pd.Timestamp(as_of)))
+
+
 def make_trust(rows: list[tuple[str, str, str, str]]) -> Trust:
     """Join checks (check, light, found, way out) into one light."""
     table = pd.DataFrame(rows, columns=["check", "light", "found", "way_out"])
@@ -375,7 +397,9 @@ def make_trust(rows: list[tuple[str, str, str, str]]) -> Trust:
     light = max(table["light"], key=order.__getitem__)
     worst = table[table["light"] == light]
     says = {
-        "green": "Green: the data carry a prediction, and it held when tested.",
+        "green": "Green: the data carry a prediction, and it held when tested."
+        if (table["check"] == "holdout total").any()
+        else "Green: the data can carry a prediction.",
         "amber": "Amber: use the prediction with care.",
         "red": "Red: do not act on the prediction.",
     }[light]
@@ -392,7 +416,7 @@ def grade(bad: bool, worse: bool = False) -> str:
 def _data_checks(summary: pd.DataFrame, as_of: pd.Timestamp) -> list[tuple[str, str, str, str]]:
     n, repeaters = len(summary), int((summary["frequency"] > 0).sum())
     history = int((as_of - summary["first_date"].min()).days)
-    silence = int(summary["days_since_last"].min())
+    silence = int((as_of - summary["last_date"].max()).days)
     return [
         ("customers", grade(n < 500, n < 100), f"There are {n:,} customers, {repeaters:,} of whom came back.",
          "Fewer than 500 make wide intervals; wait, or read totals only."),
@@ -400,7 +424,7 @@ def _data_checks(summary: pd.DataFrame, as_of: pd.Timestamp) -> list[tuple[str, 
          "Fewer than 100 leave the rhythm of purchases uncertain."),
         ("history", grade(history < 365, history < 120), f"The log covers {history:,} days.",
          "Less than a year hides the seasons; export a longer period."),
-        ("recent orders", grade(silence > 30, silence > 120), f"The latest order is {silence:,} days before the as-of date.",
+        ("recent orders", grade(silence > 30, silence > 120), f"The latest order is {silence:,} {'day' if silence == 1 else 'days'} before the as-of date.",
          "Check that the export is complete, or set as_of to its last day."),
         *_left_truncation(summary),
     ]  # fmt: skip
@@ -442,7 +466,11 @@ def _fit_checks(
     if isinstance(spend, GammaGamma):
         q = float(spend.params_["q"])
         repeat = summary[(summary["frequency"] > 0) & (summary["monetary_value"] > 0)]
-        rho = float(np.corrcoef(repeat["frequency"], repeat["monetary_value"])[0, 1]) if len(repeat) > 2 else 0.0
+        rho = (
+            float(np.corrcoef(repeat["frequency"], repeat["monetary_value"])[0, 1])
+            if len(repeat) > 2
+            else 0.0
+        )
         rho = 0.0 if np.isnan(rho) else rho
         rows += [
             ("uneven spend", grade(q < 2, q <= 1), f"The spend model's tail index q is {q:.2f}.",
@@ -458,7 +486,9 @@ def _fit_checks(
     return rows
 
 
-def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -> list[tuple[str, str, str, str]]:
+def _holdout_checks(
+    check: Holdout | None, purchases: TransactionModel | None
+) -> list[tuple[str, str, str, str]]:
     if purchases is None:
         return []
     scores = check.table.set_index("model") if check is not None else pd.DataFrame()
@@ -472,7 +502,7 @@ def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -
     return [
         ("holdout total", grade(abs(bias) > 0.25, abs(bias) > 0.5),
          f"Tested on the last {check.days} days, the total was {abs(bias):.0%} too {'high' if bias > 0 else 'low'}.",
-         "Beyond 25 % something the model does not know is at work: a season, a new kind of customer, a changed shop."),
+         "Beyond 25% something the model does not know is at work: a season, a new kind of customer, a changed shop."),
         ("holdout customers", grade(mae > naive),
          f"Per customer it missed by {mae:.2f} purchases, the best naive guess by {naive:.2f}.",
          "Where a naive guess is closer, rank customers by it."),
@@ -491,7 +521,9 @@ def subscription_trust(
              "Fewer than 200 make wide intervals.")
         )  # fmt: skip
         if str(plan) not in models:
-            rows.append((f"{plan}: model", "red", f"{plan}: renewals could not be modelled.", "Wait for renewals."))
+            rows.append(
+                (f"{plan}: model", "red", f"{plan}: renewals could not be modelled.", "Wait for renewals.")
+            )
             continue
         seen = fit_table[(fit_table["plan"] == plan) & (fit_table["at_risk"] >= 20)]
         gap = float((seen["expected"] - seen["actual"]).abs().max()) if len(seen) else np.nan

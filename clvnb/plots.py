@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import html
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -43,14 +45,26 @@ _STYLE = {
 }
 
 
+Plot = TypeVar("Plot", bound=Callable[..., "Axes"])
+
+
+def _styled(plot: Plot) -> Plot:
+    """Draw in the house style without changing the user's own settings."""
+
+    @wraps(plot)
+    def drawn(*args: Any, **kwargs: Any) -> Axes:
+        import matplotlib.pyplot as plt
+
+        with plt.rc_context(_STYLE):
+            return plot(*args, **kwargs)
+
+    return drawn  # type: ignore[return-value]
+
+
 def _axes(ax: Axes | None, *, size: tuple[float, float] = (7.2, 3.6)) -> Axes:
     import matplotlib.pyplot as plt
 
-    if ax is not None:
-        return ax
-    with plt.rc_context(_STYLE):
-        _, ax = plt.subplots(figsize=size, layout="constrained")
-    return ax
+    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
 
 
 def _tell(ax: Axes, alt: str) -> Axes:
@@ -109,6 +123,7 @@ def as_table(table: pd.DataFrame) -> None:
     display({"text/html": table_html(table), "text/plain": table.to_string(index=False)}, raw=True)
 
 
+@_styled
 def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw what was seen beside what the model expects.
 
@@ -119,6 +134,8 @@ def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     ax : Axes, optional
     words : Words, optional
     """
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
     words = words or Words("XXX")
     ax = _axes(ax)
     if table.empty:
@@ -132,6 +149,9 @@ def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     ax.set_ylabel("repeat purchases, added up")
     ax.set_title("The model follows what happened" if _close(table) else "The model misses what happened")
     ax.legend(loc="upper left")
+    locator = AutoDateLocator(maxticks=8)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     ax.yaxis.set_major_formatter(lambda v, _: words.count(v))
     last = table.iloc[-1]
     return _tell(
@@ -168,6 +188,7 @@ def _survival(ax: Axes, table: pd.DataFrame, words: Words) -> Axes:
     return _tell(ax, "Share of customers still there by number of renewals. " + "; ".join(said) + ".")
 
 
+@_styled
 def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw how value is spread over customers: value to come, or value so far where nothing can be predicted.
 
@@ -193,7 +214,9 @@ def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None
     what = "value to come" if predicted else "value so far"
     ax.set_xlabel(f"{what} of a customer (the highest 1% stand at the right edge)")
     ax.set_ylabel("customers")
-    ax.set_title("Most customers are worth little, a few much" if mean > 1.3 * median else f"How {what} is spread")
+    ax.set_title(
+        "Most customers are worth little, a few much" if mean > 1.3 * median else f"How {what} is spread"
+    )
     ax.legend()
     return _tell(
         ax,
@@ -202,6 +225,7 @@ def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None
     )
 
 
+@_styled
 def plot_concentration(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw which share of value the best tenths of customers hold.
 
@@ -231,6 +255,7 @@ def plot_concentration(table: pd.DataFrame, *, ax: Axes | None = None, words: Wo
     )
 
 
+@_styled
 def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw what a customer of each channel brings against what winning one cost.
 

@@ -20,7 +20,9 @@ __all__ = ["Simulated", "guide_folder", "load_sample", "simulate_shop", "simulat
 
 _FIRST = "Anna Ben Clara David Elif Finn Greta Hannes Ida Jonas Karla Lukas Mia Noah Olga Paul Rosa Samir Tess Viktor"
 _LAST = "Adler Bauer Çelik Dietz Engel Fuchs Groß Hahn Imhof Jung König Lang Maier Nowak Otto Popescu Roth Šimić Weber Zhu"
-_MONTH = np.array([0.92, 0.86, 0.93, 0.92, 0.95, 0.88, 0.84, 0.86, 0.95, 1.02, 1.38, 1.49])  # January to December
+_MONTH = np.array(
+    [0.92, 0.86, 0.93, 0.92, 0.95, 0.88, 0.84, 0.86, 0.95, 1.02, 1.38, 1.49]
+)  # January to December
 
 
 @dataclass(frozen=True)
@@ -185,9 +187,7 @@ def _shop_orders(
     return orders
 
 
-def _shop_export(
-    rng: np.random.Generator, orders: pd.DataFrame, people: pd.DataFrame
-) -> pd.DataFrame:
+def _shop_export(rng: np.random.Generator, orders: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
     """Write orders the way a shop system exports them."""
     n = len(orders)
     who = people.loc[orders["person"]].reset_index(drop=True)
@@ -239,7 +239,9 @@ def _wave(
     answered = sent + pd.to_timedelta(rng.integers(0, 14, len(asked)), unit="D")
     common = {"customer_no": asked["customer_id"], "invited": sent.dt.strftime("%Y-%m-%d"),
               "answered": answered.dt.strftime("%Y-%m-%d"), "wave": f"{day:%Y-%m}"}  # fmt: skip
-    remarks = np.array(["", "", "", "schnelle Lieferung", "delivery took too long", "lovely packaging", "reply was slow"])
+    remarks = np.array(
+        ["", "", "", "schnelle Lieferung", "delivery took too long", "lovely packaging", "reply was slow"]
+    )
     return pd.concat(
         [
             pd.DataFrame(common | {"question": "csat", "score": csat, "scale_min": 1, "scale_max": 5}
@@ -256,7 +258,9 @@ def _spend_by_channel(
     """Advertising paid each month and channel, about ``per_customer`` for each new customer."""
     month = people["born"].dt.strftime("%Y-%m")
     new = people.groupby([month.rename("month"), "channel"]).size().reset_index(name="new_customers")
-    new["amount"] = (new["new_customers"] * new["channel"].map(per_customer) * rng.uniform(0.85, 1.15, len(new))).round(2)
+    new["amount"] = (
+        new["new_customers"] * new["channel"].map(per_customer) * rng.uniform(0.85, 1.15, len(new))
+    ).round(2)
     return new.assign(component="advertising")[["month", "channel", "component", "amount", "new_customers"]]
 
 
@@ -351,14 +355,22 @@ def _members(
             "satisfaction": np.clip(4.6 - 6.0 * theta * 12 / (12 * months ** 0.55) + rng.normal(0, 0.6, n), 1, 5),
         }
     )  # fmt: skip
-    ends = [b + pd.DateOffset(months=int(p * m)) for b, p, m in zip(born, people["periods"], people["months"], strict=True)]
+    ends = [
+        b + pd.DateOffset(months=int(p * m))
+        for b, p, m in zip(born, people["periods"], people["months"], strict=True)
+    ]
     people["end"] = pd.Series(ends).where(lambda s: s <= end)
     return people
 
 
 def _payments(people: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
     rows = [
-        (member.customer_id, member.born + pd.DateOffset(months=k * member.months), member.price, member.channel)
+        (
+            member.customer_id,
+            member.born + pd.DateOffset(months=k * member.months),
+            member.price,
+            member.channel,
+        )
         for member in people.itertuples(index=False)
         for k in range(member.periods)
         if member.born + pd.DateOffset(months=k * member.months) <= end

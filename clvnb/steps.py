@@ -27,11 +27,12 @@ from .value import (
     clv_new_customer,
     clv_table,
     clv_total,
+    clv_totals,
     subscription_new_customer,
     subscription_table,
 )
 
-__all__ = ["ValueStep", "value_customers"]
+__all__ = ["ValueStep", "check_orders", "value_customers"]
 
 LEVEL = 0.9
 
@@ -139,6 +140,30 @@ class ValueStep:
         return f"<p>{html.escape(self.headline.text)}</p>"
 
 
+def check_orders(client: Client, as_of: date | str | None = None) -> Checked:
+    """Read a client's orders and check them by the rules of its ``client.yaml``.
+
+    Parameters
+    ----------
+    client : Client
+    as_of : date, optional
+        The client's own when left out.
+
+    Returns
+    -------
+    Checked
+    """
+    source = client.transactions
+    return check_transactions(
+        read_transactions(client),
+        as_of=as_of or client.as_of,
+        refunds=source.refunds,
+        exclude=source.exclude,
+        max_loss=source.max_loss,
+        words=client.words,
+    )
+
+
 def value_customers(client: Client, *, as_of: date | str | None = None) -> ValueStep:
     """Run step 1 for a client: read, check, fit, value, and say how far to trust it.
 
@@ -159,18 +184,14 @@ def value_customers(client: Client, *, as_of: date | str | None = None) -> Value
         values instead.
     """
     day = date.fromisoformat(str(as_of)[:10]) if as_of else client.as_of
-    source = client.transactions
-    checked = check_transactions(
-        read_transactions(client),
-        as_of=day,
-        refunds=source.refunds,
-        exclude=source.exclude,
-        max_loss=source.max_loss,
-        words=client.words,
-    )
+    checked = check_orders(client, day)
     checked = Checked(hold(checked.kept), checked.rejected, checked.findings)
     day = day or pd.Timestamp(checked.findings[1].table["last"].iloc[0]).date()
-    return _value_subscription(client, day, checked) if client.kind == "subscription" else _value_shop(client, day, checked)
+    return (
+        _value_subscription(client, day, checked)
+        if client.kind == "subscription"
+        else _value_shop(client, day, checked)
+    )
 
 
 # ------------------------------------------------------------------------------------------------- shop
@@ -267,16 +288,16 @@ def _shop_channels(
 ) -> pd.DataFrame:
     if "channel" not in summary:
         return pd.DataFrame()
-    groups = dict(list(summary.groupby("channel")))
-    totals = {
-        name: clv_total(group, purchases, spend, client.economics, level=LEVEL)
-        for name, group in groups.items()
-        if len(group) >= 20 and len(groups) <= 12
-    }
-    return _channel_frame(client, summary, totals)
+    if summary["channel"].nunique() > 12:
+        return _channel_frame(client, summary, None)
+    return _channel_frame(
+        client, summary, clv_totals(summary, "channel", purchases, spend, client.economics, level=LEVEL)
+    )
 
 
-def _channel_frame(client: Client, customers: pd.DataFrame, totals: dict[str, Estimate] | None) -> pd.DataFrame:
+def _channel_frame(
+    client: Client, customers: pd.DataFrame, totals: dict[str, Estimate] | None
+) -> pd.DataFrame:
     """By acquisition channel, per customer: value so far, value to come with its interval, and what winning one cost."""
     if "channel" not in customers:
         return pd.DataFrame()
@@ -285,7 +306,9 @@ def _channel_frame(client: Client, customers: pd.DataFrame, totals: dict[str, Es
         n, estimate = len(group), (totals or {}).get(str(name))
         scale = [estimate.value / n, estimate.low / n, estimate.high / n] if estimate else [np.nan] * 3
         rows.append((str(name), n, float(group["historic_value"].mean()), *scale))
-    table = pd.DataFrame(rows, columns=["channel", "customers", "historic_value", "clv", "clv_low", "clv_high"])
+    table = pd.DataFrame(
+        rows, columns=["channel", "customers", "historic_value", "clv", "clv_low", "clv_high"]
+    )
     table["cac"] = table["channel"].map(_cac(client))
     table["clv_net"] = table["historic_value"] + table["clv"] - table["cac"]
     return table
@@ -389,7 +412,7 @@ def _headline(step: ValueStep) -> Finding:
     client, words, c = step.client, step.client.words, step.customers
     historic = float(c["historic_value"].sum())
     text = (
-        f"By {words.day(step.as_of)}, {words.count(len(c))} customers of {client.name} had brought "
+        f"By {words.day(step.as_of)}, {words.counted(len(c), 'customer')} of {client.name} had brought "
         f"{words.money(historic)} of {_worth_word(client)}, {words.money(historic / len(c))} each."
     )
     rows = [("customers", float(len(c)), np.nan, np.nan), ("value so far", historic, np.nan, np.nan)]
@@ -416,9 +439,7 @@ def _say_channels(step: ValueStep) -> str:
     for row in table.itertuples():
         text = f"{row.channel}: {words.count(row.customers)} customers, {words.money(row.historic_value)} each so far"
         if np.isfinite(row.clv):
-            text += (
-                f" and {words.money(row.clv)} to come ({words.money(row.clv_low)} to {words.money(row.clv_high)})"
-            )
+            text += f" and {words.money(row.clv)} to come ({words.money(row.clv_low)} to {words.money(row.clv_high)})"
         if np.isfinite(row.cac):
             text += f", won for {words.money(row.cac)}"
             if np.isfinite(row.clv_net):
@@ -437,7 +458,11 @@ def _concentration(step: ValueStep) -> Finding:
     grid = np.linspace(0.1, 1.0, 10)
     at = np.searchsorted(share, grid - 1e-9)
     table = pd.DataFrame(
-        {"customers": grid, "share_of_value": np.cumsum(worth)[at] / total if total else np.nan, "value": np.cumsum(worth)[at]}
+        {
+            "customers": grid,
+            "share_of_value": np.cumsum(worth)[at] / total if total else np.nan,
+            "value": np.cumsum(worth)[at],
+        }
     )
     what = "value so far and to come" if column == "total_value" else "value so far"
     text = (
@@ -453,7 +478,9 @@ def _at_risk(step: ValueStep) -> Finding:
         return Finding(pd.DataFrame(), "Without a prediction nobody can be said to be at risk.")
     if step.client.kind == "subscription":
         running = c[c["p_alive"] > 0]
-        table = running.nlargest(10, ["clv", "historic_value"])[["customer_id", "plan", "historic_value", "clv", "clv_low", "clv_high"]]
+        table = running.nlargest(10, ["clv", "historic_value"])[
+            ["customer_id", "plan", "historic_value", "clv", "clv_low", "clv_high"]
+        ]
         text = (
             f"{words.count(len(running))} contracts run. The ten most valuable ones are listed; at the low end of "
             "their range they leave soon."
@@ -491,4 +518,3 @@ def _say_fit(step: ValueStep) -> str:
         f"Up to {words.day(last['date'].date())} customers came back {words.count(last['actual'])} times; the fitted model "
         f"has {words.count(last['expected'])} ({off:+.1%})."
     )
-

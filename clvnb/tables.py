@@ -203,7 +203,9 @@ class Estimate:
             raise ValueError(f"the low end {self.low} lies above the high end {self.high}")
 
     def __repr__(self) -> str:
-        shown = f"{self.value:.5g} ({self.level:.0%} interval {self.low:.5g} to {self.high:.5g}, n = {self.n:,})"
+        shown = (
+            f"{self.value:.5g} ({self.level:.0%} interval {self.low:.5g} to {self.high:.5g}, n = {self.n:,})"
+        )
         return shown.replace("%", " %", 1)
 
     def to_dict(self) -> dict[str, Any]:

@@ -141,9 +141,10 @@ def _open(settings: Source, folder: Path) -> tuple[ibis.Table, str]:
         return backend.table(settings.source.table), settings.source.table
     paths = sorted(glob.glob(str(folder / settings.source)))
     if not paths:
-        near = [p.name for p in folder.glob("*") if p.is_file()] if folder.is_dir() else []
+        place = (folder / settings.source).parent
+        near = [p.name for p in place.glob("*") if p.is_file()] if place.is_dir() else []
         raise ClientError(
-            f"{folder / settings.source}: no such file{closest(settings.source, near)}; "
+            f"{folder / settings.source}: no such file{closest(Path(settings.source).name, near)}; "
             f"the folder has: {', '.join(sorted(near)[:10]) or 'no files'}"
         )
     for path in paths:
@@ -242,9 +243,7 @@ def _as_date(value: Any, date_format: str | None, timezone: str) -> Any:
     plain = text.re_search(r"^\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d(:\d\d(\.\d+)?)?)?$")
     moment = text.replace(" UTC", "Z").re_replace(r"\s+([+-]\d\d):?(\d\d)?$", r"\1:\2").re_replace(":$", "")
     instant = _functions()["timezone"](timezone, moment.try_cast("timestamp('UTC')"))
-    return has_offset.ifelse(
-        instant, plain.ifelse(text.try_cast("timestamp"), None).cast("timestamp")
-    ).date()
+    return has_offset.ifelse(instant, plain.ifelse(text.try_cast("timestamp"), None).cast("timestamp")).date()
 
 
 def _as_number(value: Any, decimal: str, thousands: str) -> Any:
@@ -252,7 +251,9 @@ def _as_number(value: Any, decimal: str, thousands: str) -> Any:
     if not value.type().is_string():
         return value.cast("float64")
     currency = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
-    text = value.strip().re_replace(rf"^(-?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")
+    text = (
+        value.strip().re_replace(rf"^(-?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")
+    )
     negative = text.re_search(r"^\(.*\)$|-$")
     bare = text.re_replace(r"^\((.*)\)$", r"\1").re_replace(r"-$", "")
     bare = bare.re_replace(rf"^\s*(?:{currency})\s*", "").re_replace(rf"\s*(?:{currency})$", "")
@@ -349,7 +350,11 @@ def check_transactions(
         kept = _refunds_on_their_orders(kept)
     rejected = ruled.filter(ruled.rule != _KEPT)
     words = words or Words("XXX")
-    findings = [_say_account(account, run(rejected.limit(200), log) if len(account) > 2 else None, words)]
+    findings = [
+        _say_account(
+            account, run(rejected.order_by("line").limit(500), log) if len(account) > 2 else None, words
+        )
+    ]
     findings += _say_kept(table, ruled, kept_facts, refunds, words, log)
     return Checked(give_back(kept, log), give_back(rejected, log), tuple(findings))
 
@@ -467,11 +472,11 @@ def _refunds_on_their_orders(kept: ibis.Table) -> ibis.Table:
 def _say_account(account: pd.DataFrame, examples: pd.DataFrame | None, words: Words) -> Finding:
     read, kept = account.iloc[0], account.iloc[-1]
     text = (
-        f"{words.count(read.rows)} order lines were read, worth {_say(words, read.money)}; "
-        f"{words.count(kept.rows)} are used, worth {_say(words, kept.money)}."
+        f"{words.counted(read.rows, 'order line')} read, worth {_say(words, read.money)}; "
+        f"{words.count(kept.rows)} used, worth {_say(words, kept.money)}."
     )
     for row in account.iloc[1:-1].itertuples():
-        text += f" Set aside, {row.rule}: {words.count(row.rows)} lines, {_say(words, row.money)}"
+        text += f" Set aside, {row.rule}: {words.counted(row.rows, 'line')}, {_say(words, row.money)}"
         if examples is not None and row.rule != _LATER:
             these = examples[examples["rule"] == row.rule].head(1)
             text += "".join(
@@ -502,7 +507,7 @@ def _say_kept(
     said = [
         Finding(
             span,
-            f"They come from {words.count(kept.customers)} customers, {words.day(kept.first)} to "
+            f"They come from {words.counted(kept.customers, 'customer')}, {words.day(kept.first)} to "
             f"{words.day(kept.last)}.",
         )
     ]
@@ -511,7 +516,7 @@ def _say_kept(
         said.append(
             Finding(
                 table_,
-                f"{words.count(kept.negative)} refunds take back {_say(words, -kept.negative_money)}; each "
+                f"{words.counted(kept.negative, 'refund')} take back {_say(words, -kept.negative_money)}; each "
                 "counts against its order where the order number tells which, otherwise on its own day.",
             )
         )
@@ -519,7 +524,7 @@ def _say_kept(
         said.append(
             Finding(
                 pd.DataFrame({"zero": [kept.zero]}),
-                f"{words.count(kept.zero)} lines are for nothing; they count as purchases without money.",
+                f"{words.counted(kept.zero, 'line')} for nothing: counted as purchases without money.",
             )
         )
     if "order_id" not in table.columns:
@@ -532,7 +537,7 @@ def _say_kept(
             said.append(
                 Finding(
                     pd.DataFrame({"repeated": [extra]}),
-                    f"{words.count(extra)} lines repeat another one in every column; there is no order number "
+                    f"{words.counted(extra, 'line')} equal to another one in every column; there is no order number "
                     "to tell copies from real repeats, so they are used.",
                 )
             )

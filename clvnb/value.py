@@ -20,7 +20,16 @@ from .models import GammaGamma, ShiftedBetaGeometric
 from .models.base import KEYS, TOTAL_DRAWS, TransactionModel, collapse, discount_weights, spread, tail
 from .tables import SUBSCRIPTIONS, SUMMARY, Estimate, TableError, check
 
-__all__ = ["Card", "clv_card", "clv_new_customer", "clv_table", "clv_total", "subscription_new_customer", "subscription_table"]
+__all__ = [
+    "Card",
+    "clv_card",
+    "clv_new_customer",
+    "clv_table",
+    "clv_total",
+    "clv_totals",
+    "subscription_new_customer",
+    "subscription_table",
+]
 
 Spend = GammaGamma | float
 
@@ -244,7 +253,12 @@ def _money(base: Any, spend: Spend, economics: Economics) -> Any:
     one, other = per_money * scale * base["_money_low"], per_money * scale * base["_money_high"]
     low = loses.ifelse(other, one) if is_ibis(base) else one.where(~loses, other)
     high = loses.ifelse(one, other) if is_ibis(base) else other.where(~loses, one)
-    new = {"expected_spend": expected_spend, "clv": base["_discounted"] * unit, "clv_low": low, "clv_high": high}
+    new = {
+        "expected_spend": expected_spend,
+        "clv": base["_discounted"] * unit,
+        "clv_low": low,
+        "clv_high": high,
+    }
     out = base.mutate(**new) if is_ibis(base) else base.assign(**new)
     if "historic_value" in out.columns:
         total = out["historic_value"] + out["clv"]
@@ -277,26 +291,75 @@ def clv_total(
     Estimate
         In the client's currency.
     """
-    sums = None
-    if isinstance(spend, GammaGamma):
-        sums = {"z": lambda s: _own(s), "zz": lambda s: _own(s) ** 2}
-    rows = collapse(summary, sums)
-    x, t_x, T, n = (rows[k].to_numpy(float) for k in [*KEYS, "n"])
+    return _totals({"all": summary}, purchases, spend, economics, level, seed)["all"]
+
+
+def clv_totals(
+    summary: pd.DataFrame,
+    by: str,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Return what the customers of each group are still worth together, with intervals, as ``clv_total`` does.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    by : str
+        The column that names the group, for example ``channel``.
+
+    Returns
+    -------
+    dict of group to Estimate
+    """
+    groups = {str(name): group for name, group in summary.groupby(by)}
+    return _totals(groups, purchases, spend, economics, level, seed)
+
+
+def _totals(
+    groups: dict[str, Any],
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    level: float,
+    seed: int,
+) -> dict[str, Estimate]:
+    """Compute each distinct triple once for all groups; a group only weighs them."""
+    sums = {"z": lambda s: _own(s), "zz": lambda s: _own(s) ** 2} if isinstance(spend, GammaGamma) else None
+    parts = [collapse(table, sums).assign(group=name) for name, table in groups.items()]
+    rows = pd.concat(parts, ignore_index=True)
+    keys = rows[KEYS].drop_duplicates().sort_values(KEYS)
+    x, t_x, T = (keys[k].to_numpy(float) for k in KEYS)
+    at = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(rows[KEYS]))
+    n, own = rows["n"].to_numpy(float), rows["frequency"].to_numpy(float)
     weights = discount_weights(economics.horizon_days, economics.discount_rate, economics.step)
-    z = rows["z"].to_numpy(float) if sums else None
+    names = list(groups)
+    member = np.array([rows["group"] == name for name in names], dtype=float)
 
-    def total(theta: np.ndarray, phi: np.ndarray | None) -> float:
-        discounted = purchases._discounted(theta, x, t_x, T, weights)
-        return float(discounted @ (economics.margin_rate * _spend_sum(phi, spend, x, n, z) - economics.cost_to_serve * n))
+    def worth(theta: np.ndarray, phi: np.ndarray | None) -> np.ndarray:
+        money = _spend_sum(phi, spend, own, n, rows)
+        each = economics.margin_rate * money - economics.cost_to_serve * n
+        return member @ (purchases._discounted(theta, x, t_x, T, weights)[at] * each)
 
-    value = total(purchases._theta(), spend._theta() if isinstance(spend, GammaGamma) else None)
+    gg = spend if isinstance(spend, GammaGamma) else None
+    value = worth(purchases._theta(), gg._theta() if gg else None)
     thetas = purchases.draws(TOTAL_DRAWS, seed=seed)
-    phis = _proper(spend.draws(TOTAL_DRAWS, seed=seed + 7)) if isinstance(spend, GammaGamma) else [None] * TOTAL_DRAWS
-    means = np.array([total(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
-    reach = tail(level) * np.sqrt(means.var(ddof=1) + _chance(rows, purchases, spend, economics, seed))
-    return Estimate(
-        value, value - reach, value + reach, level, int(n.sum()), f"{purchases.name}, parameters and chance"
+    phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
+    means = np.array([worth(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
+    shape = _money_shape(
+        purchases.simulate_purchases(x, t_x, T, economics.horizon_days, seed=seed), x, spend, seed
     )
+    chance = member @ (_squares(spend, economics, own, n, rows) * shape.var(axis=0)[at])
+    reach = tail(level) * np.sqrt(means.var(axis=0, ddof=1) + chance)
+    size, method = member @ n, f"{purchases.name}, parameters and chance"
+    return {
+        name: Estimate(value[k], value[k] - reach[k], value[k] + reach[k], level, int(size[k]), method)
+        for k, name in enumerate(names)
+    }
 
 
 def _own(summary: Any) -> Any:
@@ -310,31 +373,27 @@ def _proper(phis: Any) -> Any:
     return np.column_stack([phis[:, 0], np.maximum(phis[:, 1], 1.05), phis[:, 2]])
 
 
-def _spend_sum(phi: Any, spend: Spend, x: np.ndarray, n: np.ndarray, z: np.ndarray | None) -> np.ndarray:
-    """The expected spend of a purchase, summed over the customers of each triple."""
-    if phi is None or z is None:
+def _spend_sum(phi: Any, spend: Spend, x: np.ndarray, n: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
+    """The expected spend of a purchase, summed over the customers of each row."""
+    if phi is None:
         return n * float(spend)  # type: ignore[arg-type]
     p, q, v = phi
     weight = p * x / (p * x + q - 1)
-    return np.asarray((1 - weight) * (p * v / (q - 1)) * n + weight * z)
+    return np.asarray((1 - weight) * (p * v / (q - 1)) * n + weight * rows["z"].to_numpy(float))
 
 
-def _chance(
-    rows: pd.DataFrame, purchases: TransactionModel, spend: Spend, economics: Economics, seed: int
-) -> float:
-    """The variance of the total that remains when all parameters are known."""
-    x, t_x, T, n = (rows[k].to_numpy(float) for k in [*KEYS, "n"])
-    counts = purchases.simulate_purchases(x, t_x, T, economics.horizon_days, seed=seed)
-    spread_ = _money_shape(counts, x, spend, seed).var(axis=0)
+def _squares(
+    spend: Spend, economics: Economics, x: np.ndarray, n: np.ndarray, rows: pd.DataFrame
+) -> np.ndarray:
+    """The sum over the customers of each row of (unit value per unit of spend x spend scale) squared."""
     if isinstance(spend, GammaGamma):
-        p, q, v = spend._theta()
+        v = spend._theta()[2]
         z, zz = rows["z"].to_numpy(float), rows["zz"].to_numpy(float)
-        squares = n * v**2 + 2 * v * x * z + x**2 * zz
-        mean = _spend_sum(spend._theta(), spend, x, n, z) / n
+        scale = n * v**2 + 2 * v * x * z + x**2 * zz
+        mean = _spend_sum(spend._theta(), spend, x, n, rows) / n
     else:
-        squares, mean = n * float(spend) ** 2, np.full(len(n), float(spend))
-    unit = (economics.margin_rate * mean - economics.cost_to_serve) / mean
-    return float((unit**2 * squares) @ spread_)
+        scale, mean = n * float(spend) ** 2, np.full(len(n), float(spend))
+    return np.asarray(((economics.margin_rate * mean - economics.cost_to_serve) / mean) ** 2 * scale)
 
 
 def clv_new_customer(
@@ -368,7 +427,12 @@ def clv_new_customer(
     values = [worth(theta, s) for theta, s in zip(thetas, spends, strict=True)]
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(
-        worth(purchases._theta(), point), low, high, level, purchases.n_, f"{purchases.name}, mean of new customers"
+        worth(purchases._theta(), point),
+        low,
+        high,
+        level,
+        purchases.n_,
+        f"{purchases.name}, mean of new customers",
     )
 
 
@@ -443,7 +507,9 @@ def subscription_new_customer(
     Estimate
         The interval holds the average over many new customers, not one of them.
     """
-    recent = subscriptions[subscriptions["first_date"] > subscriptions["first_date"].max() - pd.Timedelta(days=365)]
+    recent = subscriptions[
+        subscriptions["first_date"] > subscriptions["first_date"].max() - pd.Timedelta(days=365)
+    ]
     values, point = np.zeros(TOTAL_DRAWS), 0.0
     for plan, group in recent.groupby("plan", sort=True):
         share, model = len(group) / len(recent), models[str(plan)]
@@ -481,7 +547,9 @@ def _reach(theta: np.ndarray, group: pd.DataFrame, when: np.ndarray) -> np.ndarr
 
 
 def _discount(when: np.ndarray, economics: Economics) -> np.ndarray:
-    return np.where(np.isnan(when), 0.0, np.exp(-annual_to_daily(economics.discount_rate) * np.nan_to_num(when)))
+    return np.where(
+        np.isnan(when), 0.0, np.exp(-annual_to_daily(economics.discount_rate) * np.nan_to_num(when))
+    )
 
 
 def _worth(reach: np.ndarray, when: np.ndarray, economics: Economics) -> np.ndarray:

@@ -74,6 +74,16 @@ class Words:
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
         return str(format_decimal(round(float(value), digits) + 0.0, format=pattern, locale=self.locale))
 
+    def counted(self, value: float, noun: str) -> str:
+        """Say a count with its noun.
+
+        Examples
+        --------
+        >>> Words("EUR").counted(1, "customer"), Words("EUR").counted(2000, "day")
+        ('1 customer', '2,000 days')
+        """
+        return f"{self.count(value)} {noun}{'' if value == 1 else 's'}"
+
     def day(self, value: Any) -> str:
         """Say a date.
 

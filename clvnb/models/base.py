@@ -414,14 +414,18 @@ class TransactionModel(Model):
     def _total_purchases(self, rows: pd.DataFrame, t: float, level: float, seed: int) -> Estimate:
         x, t_x, T, n = (rows[k].to_numpy(float) for k in [*KEYS, "n"])
         value = float(n @ self._expected(self._theta(), x, t_x, T, t))
-        means = [float(n @ self._expected(theta, x, t_x, T, t)) for theta in self.draws(TOTAL_DRAWS, seed=seed)]
+        means = [
+            float(n @ self._expected(theta, x, t_x, T, t)) for theta in self.draws(TOTAL_DRAWS, seed=seed)
+        ]
         chance = float(n @ self.simulate_purchases(x, t_x, T, t, seed=seed).var(axis=0))
         reach = tail(level) * float(np.sqrt(np.var(means, ddof=1) + chance))
         method = f"{self.name}, parameters and chance"
         return Estimate(value, max(value - reach, 0.0), value + reach, level, int(n.sum()), method)
 
     def _expected(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
-        return self._alive(theta, x, t_x, T) * self._on_pairs(x, T, lambda u, v: self._purchases_if_alive(theta, u, v, t))
+        return self._alive(theta, x, t_x, T) * self._on_pairs(
+            x, T, lambda u, v: self._purchases_if_alive(theta, u, v, t)
+        )
 
     def _discounted(
         self, theta: Vector, x: Vector, t_x: Vector, T: Vector, weights: list[tuple[float, float]]
@@ -482,7 +486,8 @@ def discount_weights(
         nodes, weights = np.polynomial.legendre.leggauss(8)
         t = (nodes + 1) * length / 2
         inside = [
-            (float(u), float(w * length / 2 * delta * np.exp(-delta * u))) for u, w in zip(t, weights, strict=True)
+            (float(u), float(w * length / 2 * delta * np.exp(-delta * u)))
+            for u, w in zip(t, weights, strict=True)
         ]
         return [*inside, (length, float(np.exp(-delta * length)))]
     if step not in _STEP_DAYS:

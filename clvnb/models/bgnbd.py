@@ -17,9 +17,7 @@ from .fitting import Triples, Vector
 __all__ = ["BGNBD"]
 
 
-def log_likelihood(
-    r: float, alpha: float, a: float, b: float, data: Triples
-) -> tuple[Vector, Vector]:
+def log_likelihood(r: float, alpha: float, a: float, b: float, data: Triples) -> tuple[Vector, Vector]:
     """Return ln L of each (x, t_x, T) and its gradient in (r, alpha, a, b): equation (6) in logarithms.
 
     ln L = ln[G(r+x) alpha^r / G(r)] + ln[B(a, b+x) / B(a, b)] + ln[(alpha+T)^-(r+x) + 1{x>0} a/(b+x-1)

@@ -140,7 +140,11 @@ class GammaGamma(Model):
             spend = (1 - weight) * (p * v / (q - 1)) + weight * own
             return summary.select("customer_id", expected_spend=spend)
         spend = expected_spend(
-            p, q, v, summary["frequency"].to_numpy(float), summary["monetary_value"].fillna(0.0).to_numpy(float)
+            p,
+            q,
+            v,
+            summary["frequency"].to_numpy(float),
+            summary["monetary_value"].fillna(0.0).to_numpy(float),
         )
         return pd.Series(spend, index=summary.index, name="expected_spend")
 

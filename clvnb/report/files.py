@@ -25,18 +25,20 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a file beside ``path``, then move it there in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    os.close(handle)
-    beside = Path(name)
+    beside = path
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+        os.close(handle)
+        beside = Path(name)
         write(beside)
         beside.chmod(0o644)
         os.replace(beside, path)
     except OSError as error:
         raise ReportError(f"{path}: could not be written: {error.strerror or error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        if beside != path:
+            beside.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -67,7 +69,9 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
         ".xlsx": lambda p: write_workbook({"customers": table}, p),
     }
     if path.suffix.lower() not in writers:
-        raise ReportError(f"{path}: tables are written as .csv, .parquet or .xlsx, not {path.suffix or 'nothing'}")
+        raise ReportError(
+            f"{path}: tables are written as .csv, .parquet or .xlsx, not {path.suffix or 'nothing'}"
+        )
     replace_file(path, writers[path.suffix.lower()])
     return path
 

@@ -53,7 +53,10 @@ def report_page(client: Client, notebooks: list[Any], results: dict[str, Any], f
             results=results,
             day=client.words.day(results["as_of"]),
             body=jinja2.utils.markupsafe.Markup(body),
-            contents=[(level, anchor, html.unescape(re.sub(r"<[^>]+>", "", text))) for level, anchor, text in contents],
+            contents=[
+                (level, anchor, html.unescape(re.sub(r"<[^>]+>", "", text)))
+                for level, anchor, text in contents
+            ],
             facts=facts,
             dark_colour=_lighter(client.brand.colour),
         )

@@ -175,7 +175,9 @@ def _make(client: Client, scratch: Path, out: Path, day: str, key: str) -> dict[
     (scratch / "tables").mkdir()
     for notebook in _notebooks():
         begun = time.perf_counter()
-        node = _execute(notebook, {"client": str(client.folder), "as_of": day, "output": str(scratch / "tables")})
+        node = _execute(
+            notebook, {"client": str(client.folder), "as_of": day, "output": str(scratch / "tables")}
+        )
         seconds[notebook.stem] = round(time.perf_counter() - begun, 2)
         _without_paths(node)
         (scratch / "notebooks" / notebook.name).write_text(_notebook_text(node), encoding="utf-8")
@@ -299,7 +301,13 @@ def _input_key(client: Client, day: str) -> str:
     """Hash of everything a report depends on: notebooks, data, settings and version."""
     digest = hashlib.sha256(f"{__version__}|{day}".encode())
     files = [client.folder / "client.yaml", *_notebooks()]
-    for source in (client.transactions, client.contracts, client.acquisition, client.surveys, client.initiatives):
+    for source in (
+        client.transactions,
+        client.contracts,
+        client.acquisition,
+        client.surveys,
+        client.initiatives,
+    ):
         if source is not None and not isinstance(source.source, Connection):
             files += sorted(client.folder.glob(source.source)) if not os.path.isabs(source.source) else []
     for file in files:
@@ -325,7 +333,14 @@ def _read_manifest(out: Path) -> dict[str, Any]:
 
 def _failed_entry(outcome: Outcome, before: dict[str, Any] | None) -> dict[str, Any]:
     page = (before or {}).get("page", "")
-    return {"name": outcome.name, "status": "failed", "error": outcome.error, "page": page, "key": "", "results": None}
+    return {
+        "name": outcome.name,
+        "status": "failed",
+        "error": outcome.error,
+        "page": page,
+        "key": "",
+        "results": None,
+    }
 
 
 def _write_manifest(out: Path, manifest: dict[str, Any]) -> None:

@@ -1,0 +1,55 @@
+# make report | test | lab     everything else is set up on the way, in .venv
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: help setup report test test-slow lab notebooks check lock clean
+help:
+	@echo "make report     reports/index.html, one report per example client"
+	@echo "make test       every test"
+	@echo "make lab        JupyterLab on the guide"
+	@echo "make check      ruff and mypy"
+	@echo "make notebooks  run the notebooks and store their outputs"
+	@echo "make test-slow  the simulations that take minutes"
+
+setup: $(VENV)/.ready
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "clvnb needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
+ifneq ($(UV),)
+	uv venv --quiet --seed --allow-existing --python $(PYTHON) $(VENV)
+	uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[test,dev]"
+else
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) lacks the venv module; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,dev]"
+endif
+	@touch $@
+
+report: setup
+	$(BIN)/clvnb report
+
+test: setup
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --nbval --nbval-current-env --nbval-cell-timeout=300 tests clvnb notebooks
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow tests
+
+lab: setup
+	$(BIN)/clvnb lab
+
+notebooks: setup
+	$(BIN)/python tests/refresh_notebooks.py
+
+check: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+lock:  # new pins, for every Python that is supported; no address of a registry is written
+	uv pip compile --quiet --universal --python-version 3.11 --extra test --extra dev --no-header --no-annotate \
+	  --no-emit-index-url --upgrade pyproject.toml -o constraints.txt
+
+clean:
+	rm -rf $(VENV) reports dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

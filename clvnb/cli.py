@@ -1,0 +1,282 @@
+"""The command line: ``clvnb init | check | value | report | lab``.
+
+In: folders and files by name. Out: what the user asked for, and an exit status that scripts can trust.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from . import __version__
+from .tables import ClvnbError, Finding, ReportError
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="What customers are worth, and whether what you do about it works.",
+)
+say = Console(soft_wrap=True, highlight=False)
+complain = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Clients = Annotated[list[Path] | None, typer.Argument(help="Client folders, each with a client.yaml.")]
+AsOf = Annotated[str | None, typer.Option(help="Report as of the evening of this day, YYYY-MM-DD.")]
+
+
+def main() -> None:
+    """Run the command line; errors that clvnb raises on purpose are shown as one message, with exit status 1."""
+    try:
+        app()
+    except ClvnbError as error:
+        complain.print(f"[bold red]clvnb:[/] {escape(str(error))}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        complain.print("clvnb: interrupted")
+        sys.exit(130)
+
+
+def _version(value: bool) -> None:
+    if value:
+        say.print(f"clvnb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None: ...  # fmt: skip
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="The client's folder; made if it is not there.")],
+    transactions: Annotated[Path, typer.Option(help="The file of orders: csv, tsv, txt, parquet or xlsx.")],
+    name: Annotated[str | None, typer.Option(help="The client's name; the folder's name by default.")] = None,
+    currency: Annotated[str, typer.Option(help="Three letters, such as EUR.")] = "EUR",
+    timezone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "UTC",
+    margin: Annotated[
+        float | None, typer.Option(help="Contribution margin as a share of revenue, such as 0.4.")
+    ] = None,
+    date_format: Annotated[str | None, typer.Option(help="As in strptime, such as %d.%m.%Y.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="The decimal sign, . or ,")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="What a column means: customer_id=COLUMN.")] = None,
+) -> None:
+    """Look at a file of orders, write client.yaml, and say what was understood."""
+    from .client import Client
+    from .proposal import client_yaml, propose_client
+    from .report.files import replace_file
+
+    target = folder / "client.yaml"
+    if target.exists():
+        raise ReportError(f"{target} is there already; edit it, or remove it first")
+    pairs = [c.partition("=") for c in column or []]
+    bad = [c for c, (_, sign, _) in zip(column or [], pairs, strict=True) if not sign]
+    if bad:
+        raise typer.BadParameter(f"--column is written as MEANING=COLUMN, got {bad[0]!r}")
+    proposal = propose_client(
+        transactions, folder, columns={k: v for k, _, v in pairs}, date_format=date_format, decimal=decimal
+    )
+    text = client_yaml(
+        proposal, name=name or folder.resolve().name, currency=currency, timezone=timezone, margin=margin
+    )
+    replace_file(target, lambda p: p.write_text(text, encoding="utf-8"))
+    try:
+        client = Client.load(folder)
+        checked, _ = _checked(client)
+    except ClvnbError:
+        target.unlink()
+        raise
+    _print_finding(proposal.understood)
+    say.print(escape(str(checked)))
+    say.print(f"\nWrote [bold]{escape(str(target))}[/]. Next: clvnb report {escape(str(folder))}")
+    if client.economics.margin is None:
+        say.print("No margin is known yet, so values are revenue: set `margin:` in client.yaml.")
+
+
+@app.command()
+def check(clients: Clients = None, as_of: AsOf = None) -> None:
+    """Say which rows are kept, which are not and why, and whether the data can carry a prediction."""
+    from .client import Client
+    from .evaluate import data_trust
+
+    failed = 0
+    for folder in _clients(clients):
+        try:
+            client = Client.load(folder)
+            checked, summary = _checked(client, as_of)
+            trust = data_trust(summary, as_of=as_of or client.as_of or summary["last_date"].max())
+        except ClvnbError as error:
+            complain.print(f"[bold red]{escape(str(folder))}:[/] {escape(str(error))}")
+            failed += 1
+            continue
+        say.print(f"[bold]{escape(client.name)}[/]")
+        say.print(escape(str(checked)))
+        _print_table(checked.account)
+        say.print(escape(trust.text) + "\n")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def value(
+    client: Annotated[Path, typer.Argument(help="The client's folder.")],
+    to: Annotated[Path | None, typer.Option(help="Write the table here: .csv, .parquet or .xlsx.")] = None,
+    as_of: AsOf = None,
+) -> None:
+    """Value every customer of a client: the CLV table alone."""
+    from .client import Client
+    from .report.files import write_table
+    from .steps import value_customers
+
+    step = value_customers(Client.load(client), as_of=as_of)
+    say.print(escape(step.headline.text))
+    say.print(escape(step.trust.text))
+    if to is not None:
+        write_table(step.customers, to)
+        say.print(f"Wrote {escape(str(to))}: {len(step.customers):,} customers.")
+    else:
+        _print_table(
+            step.customers.sort_values(["total_value", "customer_id"], ascending=[False, True]).head(10)
+        )
+        say.print("These are the ten most valuable; --to FILE writes all.")
+
+
+@app.command()
+def report(
+    clients: Clients = None,
+    out: Annotated[Path, typer.Option(help="The folder of reports.")] = Path("reports"),
+    as_of: AsOf = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Clients at the same time.")] = 2,
+    resume: Annotated[bool, typer.Option(help="Leave alone what would come out the same.")] = False,
+) -> None:
+    """Run the guide's notebooks for each client, and write their reports and the index page."""
+    from .report import Outcome, report_clients
+
+    folders = _clients(clients)
+    if sys.stderr.isatty():
+        from rich.progress import Progress
+
+        with Progress(console=complain, transient=True) as bar:
+            task = bar.add_task("reports", total=len(folders))
+
+            def step(outcome: Outcome) -> None:
+                bar.advance(task)
+                _print_outcome(outcome)
+
+            outcomes = report_clients(folders, out=out, as_of=as_of, jobs=jobs, resume=resume, tell=step)
+    else:
+        outcomes = report_clients(
+            folders, out=out, as_of=as_of, jobs=jobs, resume=resume, tell=_print_outcome
+        )
+    bad = sum(o.status == "failed" for o in outcomes)
+    say.print(
+        f"{len(outcomes) - bad} of {len(outcomes)} reports are ready: {escape(str(out / 'index.html'))}"
+    )
+    raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def lab(
+    port: Annotated[int, typer.Option(help="Where JupyterLab listens, on this machine only.")] = 8888,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    start: Annotated[bool, typer.Option(help="Start JupyterLab; --no-start only lays out the guide.")] = True,
+) -> None:
+    """Open JupyterLab on a working copy of the guide in this folder; nothing is overwritten."""
+    for line in lay_out_guide(Path.cwd()):
+        say.print(escape(line))
+    if not start:
+        return
+    arguments = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--port={port}",
+        "--ip=127.0.0.1",
+        "--ServerApp.root_dir=.",
+    ]
+    arguments += [] if browser else ["--no-browser"]
+    arguments += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    os.execv(sys.executable, [*arguments, "notebooks/1_value.ipynb"])
+
+
+def lay_out_guide(folder: Path) -> list[str]:
+    """Copy the guide's notebooks and example clients into ``folder`` where they are missing; say what was done."""
+    from .samples import guide_folder
+
+    done = []
+    for part in ("notebooks", "data"):
+        source, target = guide_folder(part), folder / part
+        if source.resolve() == target.resolve():
+            continue
+        fresh = [
+            p
+            for p in sorted(source.rglob("*"))
+            if p.is_file() and not (target / p.relative_to(source)).exists()
+        ]
+        for file in fresh:
+            place = target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
+        if fresh:
+            done.append(f"{len(fresh)} files of the guide were copied into {target}.")
+    return done
+
+
+# ------------------------------------------------------------------------------------------- helpers
+
+
+def _clients(given: list[Path] | None) -> list[Path]:
+    if given:
+        return given
+    found = sorted(p.parent for place in (Path("."), Path("data")) for p in place.glob("*/client.yaml"))
+    found += [Path(".")] if Path("client.yaml").exists() else []
+    if not found:
+        raise ReportError(
+            "no client is named, and neither this folder nor data/ holds one; name a folder with a client.yaml, "
+            "or make one with `clvnb init DIR --transactions FILE`"
+        )
+    return found
+
+
+def _checked(client: Any, as_of: str | None = None) -> tuple[Any, Any]:
+    from .engine import to_pandas
+    from .steps import check_orders
+    from .transactions import summarize
+
+    checked = check_orders(client, as_of)
+    return checked, to_pandas(summarize(checked.kept, as_of=as_of or client.as_of))
+
+
+def _print_outcome(outcome: Any) -> None:
+    if outcome.status == "failed":
+        complain.print(f"[bold red]failed[/]  {escape(outcome.name)}: {escape(outcome.error)}")
+    else:
+        took = f" in {outcome.seconds:.0f} s" if outcome.status == "done" else ""
+        say.print(
+            f"{outcome.status}  {escape(outcome.name)}{took}: {escape(str(outcome.folder))}/report.html"
+        )
+
+
+def _print_finding(finding: Finding) -> None:
+    say.print(escape(finding.text))
+    _print_table(finding.table)
+
+
+def _print_table(frame: Any) -> None:
+    table = RichTable(box=None, header_style="bold")
+    for column in frame.columns:
+        number = frame[column].dtype.kind in "if"
+        table.add_column(escape(str(column)), justify="right" if number else "left")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(escape(f"{v:,.2f}" if isinstance(v, float) else f"{v}") for v in row))
+    say.print(table)

@@ -1,0 +1,212 @@
+"""From a file of orders to a proposed ``client.yaml``: which column means what, and how its text is to be read.
+
+In: a path. Out: ``Proposal``, with what was understood and an example of each; or an error that says what to decide.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from .client import Source
+from .engine import connection, to_pandas
+from .tables import ClientError, Finding, TableError
+from .transactions import _as_date, _as_number, _open
+
+__all__ = ["Proposal", "propose_client"]
+
+# Words by which people name columns, most telling first; matched on letters only.
+_NAMES = {
+    "customer_id": "customerid customerno customernumber custid customer clientid kundennr kundennummer kunde userid user "
+    "memberid member buyerid buyer accountid account shopperid email id",
+    "date": "orderdate invoicedate transactiondate purchasedate createdat paidat date datum bestelldatum timestamp created day",
+    "amount": "amount total dollarvalue revenue grandtotal ordervalue totalprice netamount sales value price sum betrag gross net",
+    "order_id": "orderid orderno ordernumber invoiceno invoice bestellnr transactionid order",
+    "channel": "channel source medium kanal utmsource acquisitionchannel",
+    "currency": "currency waehrung curr",
+}
+_DATE_FORMATS = [
+    "%Y%m%d", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%b %d, %Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y",
+]  # fmt: skip
+_NUMBER_STYLES = [(".", ""), (".", ","), (",", ""), (",", "."), (",", " "), (".", "'")]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What was understood of a file.
+
+    Attributes
+    ----------
+    settings : dict
+        The ``transactions:`` part of ``client.yaml``.
+    understood : Finding
+        ``meaning, column, example, read_as``, one row per column used.
+    """
+
+    settings: dict[str, Any]
+    understood: Finding
+
+
+def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, str] | None = None,
+                   date_format: str | None = None, decimal: str | None = None) -> Proposal:  # fmt: skip
+    """Look at a file of orders and propose how to read it.
+
+    Parameters
+    ----------
+    file : path
+    folder : path
+        The client's folder, to which the path in the proposal is relative.
+    columns : mapping, optional
+        What the caller already knows: clvnb's name to the column's.
+    date_format : str, optional
+        Decides between day first and month first.
+    decimal : "." or ",", optional
+        Decides between 1.234 as a thousand and as one and a bit.
+
+    Raises
+    ------
+    ClientError, TableError
+        When the file is not a table, a needed column cannot be told, or dates could be read in two ways.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise ClientError(f"{path}: no such file")
+    raw, _ = _open(Source(source=str(path.resolve())), Path("/"))
+    sample = to_pandas(raw.limit(20_000))
+    if sample.empty:
+        raise TableError(f"{path}: has a header line but no rows")
+    mapping = _mapping(path, list(sample.columns), columns or {})
+    settings: dict[str, Any] = {
+        "source": os.path.relpath(path.resolve(), Path(folder).resolve()),
+        "columns": mapping,
+    }
+    settings |= _date_settings(path, raw, mapping["date"], date_format)
+    settings |= _number_settings(path, raw, mapping["amount"], decimal)
+    return Proposal(settings, _say(sample, raw, settings))
+
+
+def _mapping(path: Path, present: list[str], given: dict[str, str]) -> dict[str, str]:
+    mapping = dict(given)
+    for name, words in _NAMES.items():
+        if name in mapping:
+            continue
+        for word in words.split():
+            hits = [c for c in present if _letters(c) == word and c not in mapping.values()]
+            if hits:
+                mapping[name] = hits[0]
+                break
+    missing = [n for n in ("customer_id", "date", "amount") if n not in mapping]
+    if missing:
+        flags = " ".join(f"--column {n}=COLUMN" for n in missing)
+        raise ClientError(
+            f"{path}: cannot tell which column is the {' and the '.join(missing)}; "
+            f"it has: {', '.join(map(repr, present))}. Say it with {flags}"
+        )
+    wrong = [c for c in mapping.values() if c not in present]
+    if wrong:
+        raise ClientError(f"{path}: has no column {wrong[0]!r}; it has: {', '.join(map(repr, present))}")
+    return mapping
+
+
+def _letters(column: str) -> str:
+    return re.sub(r"[^a-z]", "", str(column).lower())
+
+
+def _date_settings(path: Path, raw: Any, column: str, given: str | None) -> dict[str, str]:
+    """The date format that reads every value, ISO before others; two that do are a question."""
+    if given is not None:
+        return {"date_format": given}
+    if not raw[column].type().is_string():
+        return {}
+    tried = [None, *_DATE_FORMATS]
+    values = {f"f{k}": _as_date(raw[column], f, "UTC").count() for k, f in enumerate(tried)}
+    counts = connection().execute(raw.aggregate(all=raw[column].nullif("").count(), **values)).iloc[0]
+    whole = [f for k, f in enumerate(tried) if counts[f"f{k}"] >= 0.98 * counts["all"] > 0]
+    best = [
+        f for f in whole if counts[f"f{tried.index(f)}"] == max(counts[f"f{tried.index(w)}"] for w in whole)
+    ]
+    if not best:
+        example = _example(raw, column)
+        raise ClientError(
+            f"{path}: the dates in {column!r}, such as {example!r}, are in no known format; say it with "
+            "--date-format, for example --date-format '%d.%m.%Y'"
+        )
+    if len(best) > 1 and best[0] is not None:
+        shown = " or ".join(f"--date-format '{f}'" for f in best)
+        example = _example(raw, column)
+        raise ClientError(
+            f"{path}: the dates in {column!r}, such as {example!r}, can be read in {len(best)} ways; decide with {shown}"
+        )
+    return {"date_format": best[0]} if best[0] else {}
+
+
+def _example(raw: Any, column: str) -> str:
+    filled = raw.select(value=raw[column].nullif(""))
+    return str(connection().execute(filled.filter(filled.value.notnull()).limit(1))["value"].iloc[0])
+
+
+def _number_settings(path: Path, raw: Any, column: str, given: str | None) -> dict[str, str]:
+    """The way of writing numbers that reads most values; two that read them differently are a question."""
+    if not raw[column].type().is_string():
+        return {}
+    styles = [s for s in _NUMBER_STYLES if given in {None, s[0]}]
+    read = {f"n{k}": _as_number(raw[column], d, t).count() for k, (d, t) in enumerate(styles)}
+    sums = {f"s{k}": _as_number(raw[column], d, t).sum() for k, (d, t) in enumerate(styles)}
+    facts = connection().execute(raw.aggregate(all=raw[column].nullif("").count(), **read, **sums)).iloc[0]
+    most = max(facts[f"n{k}"] for k in range(len(styles)))
+    example = _example(raw, column)
+    if most < 0.5 * facts["all"]:
+        raise ClientError(
+            f"{path}: the column {column!r} does not hold amounts, such as {example!r}; name another one with "
+            "--column amount=COLUMN"
+        )
+    best = [k for k in range(len(styles)) if facts[f"n{k}"] == most]
+    if len({round(float(facts[f"s{k}"]), 2) for k in best}) > 1:
+        raise ClientError(
+            f"{path}: the amounts in {column!r}, such as {example!r}, can be read in two ways; decide with "
+            "--decimal . or --decimal ,"
+        )
+    decimal, thousands = styles[best[0]]
+    if len(best) > 1:  # they read the same; one that knows thousands reads next month's larger amounts too
+        thousands = {",": ".", ".": ","}[decimal]
+    out = {} if decimal == "." else {"decimal": decimal}
+    return out | ({"thousands": thousands} if thousands else {})
+
+
+def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any]) -> Finding:
+    rows = []
+    first = raw.limit(1)
+    for name, column in settings["columns"].items():
+        example = sample[column].dropna().iloc[0] if sample[column].notna().any() else ""
+        read_as = str(example)
+        if name == "date":
+            read_as = str(
+                connection().execute(_as_date(first[column], settings.get("date_format"), "UTC")).iloc[0]
+            )
+        elif name == "amount":
+            number = _as_number(first[column], settings.get("decimal", "."), settings.get("thousands", ""))
+            read_as = str(connection().execute(number).iloc[0])
+        rows.append((name, column, str(example), read_as))
+    table = pd.DataFrame(rows, columns=["meaning", "column", "example", "read_as"])
+    spare = [c for c in sample.columns if c not in settings["columns"].values()]
+    text = f"{len(rows)} of {len(sample.columns)} columns are used."
+    return Finding(table, text + (f" Not used: {', '.join(map(str, spare))}." if spare else ""))
+
+
+def client_yaml(proposal: Proposal, *, name: str, currency: str, timezone: str, margin: float | None) -> str:
+    """Return the text of ``client.yaml``, with the choices that only the client can make marked."""
+    head = {"name": name, "kind": "shop", "currency": currency, "timezone": timezone}
+    body = yaml.safe_dump(
+        head | {"transactions": proposal.settings}, sort_keys=False, allow_unicode=True, width=100
+    )
+    rate = f"  margin: {margin}\n" if margin is not None else (
+        "  # margin: 0.40   share of revenue that is left after the cost of goods; without it values are revenue\n"
+    )  # fmt: skip
+    return f"{body}economics:\n{rate}  discount_rate: 0.10\n  horizon: 3 years\n"

@@ -1,0 +1,123 @@
+"""The command line as a user runs it: texts, exit status, files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT, small_orders
+
+BAD = {
+    "wrong column": ("who,date,amount\na,2024-01-01,1\n", {}, "has no column 'customer_id'"),
+    "empty file": ("", {}, "the file is empty"),
+    "only a header": ("customer_id,date,amount\n", {}, "the log has no rows"),
+    "negative margin": (None, {"economics": {"margin": -0.4}}, "economics.margin: -0.4"),
+    "unknown key": (None, {"curency": "EUR"}, "did you mean 'currency'"),
+    "all in the future": ("customer_id,date,amount\n" + "a,2999-01-01,1\n" * 5, {}, "dated in the future: 5"),
+}
+FINDINGS = {
+    "nobody came back": "customer_id,date,amount\n" + "".join(f"c{k},2024-01-05,9\n" for k in range(30)),
+    "one customer": "customer_id,date,amount\na,2024-01-05,9\na,2024-02-05,9\n",
+}
+
+
+def clvnb(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", "clvnb", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=environment
+    )
+
+
+@pytest.mark.parametrize("case", sorted(BAD))
+def test_bad_input_is_one_clear_error_and_no_report(case, make_client, tmp_path):
+    csv, settings, says = BAD[case]
+    folder = make_client(csv, **settings)
+    done = clvnb("report", folder, "--out", tmp_path / "reports", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert list((tmp_path / "reports").rglob("report.html")) == []
+
+
+@pytest.mark.parametrize("case", sorted(FINDINGS))
+def test_thin_data_are_a_red_report(case, make_client, tmp_path):
+    folder = make_client(FINDINGS[case])
+    done = clvnb("report", folder, "--out", tmp_path / "reports", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = next((tmp_path / "reports").rglob("report.html")).read_text()
+    assert "Trust: red" in page
+    assert "cannot be said yet" in page
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    done = clvnb("report", "nowhere", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no such client folder" in done.stderr
+    assert "clvnb init nowhere" in done.stderr
+    none = clvnb("report", cwd=tmp_path)
+    assert none.returncode == 1
+    assert "no client is named" in none.stderr
+
+
+def test_init_check_value(tmp_path):
+    rows = small_orders().splitlines()
+    body = [f"{w};{d[8:]}.{d[5:7]}.{d[:4]};{a.replace('.', ',')}" for w, d, a in (r.split(",") for r in rows[1:])]
+    (tmp_path / "export.csv").write_text("\n".join(["Kundennr;Datum;Betrag", *body]))
+    made = clvnb("init", "mine", "--transactions", "export.csv", "--margin", "0.4", "--currency", "CHF", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    text = (tmp_path / "mine/client.yaml").read_text()
+    assert "%d.%m.%Y" in text
+    assert "decimal: ','" in text
+    assert "currency: CHF" in text
+    again = clvnb("init", "mine", "--transactions", "export.csv", cwd=tmp_path)
+    assert again.returncode == 1
+    assert "is there already" in again.stderr
+    checked = clvnb("check", "mine", cwd=tmp_path)
+    assert checked.returncode == 0
+    assert f"{len(body):,} order lines read" in checked.stdout
+    valued = clvnb("value", "mine", "--to", "out.parquet", cwd=tmp_path)
+    assert valued.returncode == 0, valued.stderr
+    assert "are expected to bring another CHF" in valued.stdout
+    assert len(pd.read_parquet(tmp_path / "out.parquet")) == 400
+
+
+def test_init_asks_where_it_cannot_tell(tmp_path):
+    (tmp_path / "a.csv").write_text("customer,date,total\nx,01/02/2024,5.00\ny,03/04/2024,6.50\n")
+    dates = clvnb("init", "mine", "--transactions", "a.csv", cwd=tmp_path)
+    assert dates.returncode == 1
+    assert "can be read in 2 ways; decide with --date-format '%d/%m/%Y' or --date-format '%m/%d/%Y'" in dates.stderr
+    (tmp_path / "b.csv").write_text("customer,date,total\nx,2024-02-01,1.500\ny,2024-04-03,2.250\n")
+    amounts = clvnb("init", "mine", "--transactions", "b.csv", cwd=tmp_path)
+    assert amounts.returncode == 1
+    assert "decide with --decimal . or --decimal ," in amounts.stderr
+    (tmp_path / "c.csv").write_text("alpha,beta\n1,2\n")
+    columns = clvnb("init", "mine", "--transactions", "c.csv", cwd=tmp_path)
+    assert "cannot tell which column is the customer_id and the date and the amount" in columns.stderr
+    assert not (tmp_path / "mine").exists()
+    decided = clvnb("init", "mine", "--transactions", "a.csv", "--date-format", "%d/%m/%Y", cwd=tmp_path)
+    assert decided.returncode == 0, decided.stderr
+
+
+def test_check_says_whether_data_can_carry_a_prediction(make_client, tmp_path):
+    done = clvnb("check", make_client(FINDINGS["nobody came back"]), cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Red: do not act on the prediction" in done.stdout
+
+
+def test_lab_lays_out_the_guide_and_overwrites_nothing(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/1_value.ipynb").write_text("mine")
+    done = clvnb("lab", "--no-start", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "notebooks/1_value.ipynb").read_text() == "mine"
+    assert (tmp_path / "data/cdnow/client.yaml").is_file()
+
+
+def test_version_and_help(tmp_path):
+    assert clvnb("--version", cwd=tmp_path).stdout.startswith("clvnb ")
+    shown = clvnb("--help", cwd=tmp_path).stdout
+    assert all(word in shown for word in ("init", "check", "value", "report", "lab"))

@@ -1,0 +1,214 @@
+"""What keeps the house in order: layers, public names, notebooks' discipline, and two lists of requirements in step."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import clvnb as cv
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "clvnb"
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[!.]*.ipynb"))
+
+# A module imports only from lower floors, or from its own.
+FLOORS = [
+    {"tables", "formulas"},
+    {"words", "engine"},
+    {"client", "transactions", "contracts", "models"},
+    {"proposal", "value", "evaluate"},
+    {"steps"},
+    {"samples", "plots"},
+    {"report"},
+    {"cli"},
+]
+FLOOR_OF = {name: k for k, floor in enumerate(FLOORS) for name in floor}
+
+
+def modules() -> list[Path]:
+    return sorted(p for p in PACKAGE.rglob("*.py") if p.name not in {"__init__.py", "__main__.py"})
+
+
+def top(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """The clvnb modules that a file imports, by their first name."""
+    depth = len(path.relative_to(PACKAGE).parts)
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            names |= {node.module.split(".")[0]} if node.module else {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").startswith("clvnb"):
+            pytest.fail(f"{path.name} imports clvnb by its full name")
+    return names - {"__version__"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    own = top(path)
+    assert own in FLOOR_OF, f"{own} has no floor: give it one in tests/test_design.py"
+    for name in imported(path) - {own}:
+        assert FLOOR_OF[name] <= FLOOR_OF[own], f"{own} must not import {name}"
+
+
+def test_plots_import_no_model():
+    assert not imported(PACKAGE / "plots.py") & {"models", "value", "evaluate", "steps"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_first_lines_say_what_comes_in_and_goes_out(path):
+    doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert "In: " in doc, path.name
+    assert "Out: " in doc, path.name
+
+
+def test_public_names_exist_and_are_documented():
+    assert list(cv.__all__[1:]) == sorted(cv.__all__[1:])
+    for name in cv.__all__[1:]:
+        assert getattr(cv, name).__doc__, f"{name} has no docstring"
+    with pytest.raises(AttributeError, match="no public name 'clv_magic'"):
+        cv.clv_magic  # noqa: B018
+
+
+def test_import_is_light():
+    """`import clvnb` loads none of the heavy libraries; they come with the first name that needs them."""
+    code = "import sys, clvnb; print([m for m in ('pandas', 'ibis', 'scipy', 'matplotlib', 'papermill') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.strip() == "[]"
+
+
+def test_models_do_not_load_scipy_stats():
+    code = "import sys, clvnb as cv; cv.BGNBD, cv.GammaGamma, cv.clv_table; print('scipy.stats' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.strip() == "False"
+
+
+# ------------------------------------------------------------------------------------------ notebooks
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda p: p.name)
+def notebook(request) -> tuple[Path, dict]:
+    return request.param, json.loads(request.param.read_text(encoding="utf-8"))
+
+
+def code_cells(node: dict) -> list[dict]:
+    return [c for c in node["cells"] if c["cell_type"] == "code"]
+
+
+def test_notebooks_tell_and_modules_do(notebook):
+    path, node = notebook
+    for cell in code_cells(node):
+        tree = ast.parse("".join(cell["source"]))
+        for part in ast.walk(tree):
+            assert not isinstance(part, ast.FunctionDef | ast.ClassDef | ast.Lambda | ast.For | ast.While), path.name
+            if isinstance(part, ast.Import):
+                assert [(a.name, a.asname) for a in part.names] == [("clvnb", "cv")], path.name
+            assert not isinstance(part, ast.ImportFrom), path.name
+            if isinstance(part, ast.Attribute):
+                assert not part.attr.startswith("_"), f"{path.name}: {part.attr} is private"
+
+
+def test_no_result_is_typed_into_prose(notebook):
+    """Prose may hold years, step numbers and levels; money, percentages and large numbers come from a run."""
+    path, node = notebook
+    for cell in node["cells"]:
+        if cell["cell_type"] != "markdown":
+            continue
+        text = re.sub(r"\*\*Sources\.\*\*.*", "", "".join(cell["source"]), flags=re.S)
+        assert not re.search(r"[$€£]\s?\d|\d[\d,]*\.\d+|\b\d{1,3}(,\d{3})+\b", text), (path.name, text[:80])
+
+
+def test_notebooks_were_run_in_order(notebook):
+    path, node = notebook
+    assert [c["execution_count"] for c in code_cells(node)] == list(range(1, len(code_cells(node)) + 1)), path.name
+    kinds = {o["output_type"] for c in code_cells(node) for o in c["outputs"]}
+    assert "error" not in kinds
+    assert not any(o.get("name") == "stderr" for c in code_cells(node) for o in c["outputs"])
+
+
+def test_notebooks_are_small_and_canonical(notebook):
+    from refresh_notebooks import canonical
+
+    import nbformat
+
+    path, _ = notebook
+    assert path.stat().st_size < 500_000
+    assert canonical(nbformat.read(path, as_version=4)) == path.read_text(encoding="utf-8"), "run `make notebooks`"
+
+
+def test_figures_in_notebooks_carry_alt_text(notebook):
+    path, node = notebook
+    for cell in code_cells(node):
+        for out in cell["outputs"]:
+            if "image/png" in out.get("data", {}):
+                alt = out["metadata"]["image/png"]["alt"]
+                assert re.search(r"\d", alt), f"{path.name}: {alt!r} states no number"
+
+
+# --------------------------------------------------------------------------------------- requirements
+
+CONDA_NAMES = {  # where conda-forge's name differs from PyPI's
+    "ibis-framework": "ibis-duckdb",
+    "playwright": "playwright-python",
+    "matplotlib": "matplotlib-base",
+}
+
+
+def pyproject() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def wanted() -> dict[str, str]:
+    from packaging.requirements import Requirement
+
+    project = pyproject()["project"]
+    listed = project["dependencies"] + project["optional-dependencies"]["test"]
+    parsed = [Requirement(r) for r in listed]
+    return {CONDA_NAMES.get(r.name, r.name).lower(): str(r.specifier) for r in parsed}
+
+
+def test_environment_and_pyproject_say_the_same():
+    from packaging.specifiers import SpecifierSet
+
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert environment["channels"] == ["conda-forge"]
+    lines = [line for line in environment["dependencies"] if isinstance(line, str)]
+    listed = {re.match(r"[\w.-]+", line)[0].lower(): re.sub(r"^[\w.-]+\s*", "", line) for line in lines}
+    python, pip = listed.pop("python"), listed.pop("pip")
+    assert SpecifierSet(python) == SpecifierSet(pyproject()["project"]["requires-python"])
+    assert pip == ""
+    assert {k: SpecifierSet(v) for k, v in listed.items()} == {k: SpecifierSet(v) for k, v in wanted().items()}
+    assert environment["dependencies"][-1] == {"pip": ["--no-deps -e ."]}
+
+
+def test_environment_installs_as_far_as_pip_can_see():
+    """Every requirement of environment.yml, under its PyPI name, is met by what is installed here."""
+    from importlib.metadata import version
+
+    from packaging.specifiers import SpecifierSet
+
+    back = {v: k for k, v in CONDA_NAMES.items()}
+    for name, bound in wanted().items():
+        assert SpecifierSet(bound).contains(version(back.get(name, name)), prereleases=True), name
+
+
+def test_constraints_pin_every_requirement_and_name_no_host():
+    from packaging.requirements import Requirement
+
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert all("==" in line for line in pins)
+    assert "://" not in "".join(lines)
+    names = {Requirement(line).name.lower() for line in pins}
+    back = {v: k for k, v in CONDA_NAMES.items()}
+    assert {back.get(n, n) for n in wanted()} <= names

@@ -1,0 +1,358 @@
+"""Models against published numbers, against mpmath, against their own simulation, and against units and order."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pandas as pd
+import pytest
+
+import clvnb as cv
+from clvnb.engine import as_ibis
+from clvnb.models import bgnbd, mbgnbd
+from clvnb.models.base import discount_weights
+from clvnb.models.dropout import purchases_until_dropout
+from clvnb.models.fitting import Triples
+
+MODELS = {"bgnbd": cv.BGNBD, "mbgnbd": cv.MBGNBD}
+WEEK = "1 week"
+
+
+@pytest.fixture(scope="module", params=sorted(MODELS))
+def fitted(request, sample_summary, golden):
+    return request.param, MODELS[request.param]().fit(sample_summary), golden[request.param]
+
+
+def in_weeks(model, summary) -> float:
+    """The papers' log-likelihood: theirs counts weeks, ours days; they differ by the sum of x ln 7."""
+    return model.log_likelihood_ + summary["frequency"].sum() * np.log(7)
+
+
+def test_fit_meets_published_estimates(fitted, sample_summary):
+    _, model, gold = fitted
+    shown = model.summary(unit="week").set_index("parameter")
+    for name, value in gold["params"].items():
+        assert shown.loc[name, "estimate"] == pytest.approx(value, rel=1e-5)
+    assert in_weeks(model, sample_summary) == pytest.approx(gold["log_likelihood"], abs=5e-5)
+
+
+def test_standard_errors_meet_published_ones(fitted):
+    _, model, gold = fitted
+    shown = model.summary(unit="week").set_index("parameter")["standard_error"]
+    for name, value in gold["standard_errors"].items():
+        assert shown[name] == pytest.approx(value, rel=1e-3)
+
+
+def test_predictions_meet_published_ones(fitted, sample_summary):
+    _, model, gold = fitted
+    for weeks, value in gold["new_customer"].items():
+        assert model.expected_purchases_new(f"{weeks} weeks") == pytest.approx(value, rel=3e-5)
+    one = sample_summary["customer_id"] == "0001"
+    assert model.expected_purchases(sample_summary, "39 weeks")[one].item() == pytest.approx(
+        gold["customer_0001"]["purchases_39_weeks"], rel=1e-5
+    )
+    assert model.probability_alive(sample_summary)[one].item() == pytest.approx(
+        gold["customer_0001"]["p_alive"], rel=1e-5
+    )
+    many = sample_summary["customer_id"] == "1516"
+    assert model.expected_purchases(sample_summary, "52 weeks")[many].item() == pytest.approx(
+        gold["customer_1516"]["purchases_52_weeks"], rel=1e-5
+    )
+    assert model.probability_alive(sample_summary)[many].item() == pytest.approx(
+        gold["customer_1516"]["p_alive"], rel=1e-5
+    )
+    assert model.expected_purchases(sample_summary, "39 weeks").sum() == pytest.approx(gold["holdout_total"], rel=1e-5)
+
+
+def test_likelihood_of_single_customers(golden):
+    functions = {"bgnbd": bgnbd.log_likelihood, "mbgnbd": mbgnbd.log_likelihood}
+    for point in golden["points"]:
+        data = Triples.of([point["x"]], [point["t_x"]], [point["T"]])
+        value, _ = functions[point["model"]](0.25, 4.0, 0.8, 2.5, data)
+        assert value[0] == pytest.approx(point["value"], rel=1e-7)
+
+
+@pytest.mark.parametrize("function", [bgnbd.log_likelihood, mbgnbd.log_likelihood])
+def test_gradient_is_the_slope_of_the_likelihood(function):
+    data = Triples.of([0, 0, 1, 2, 7, 40], [0, 0, 30, 90, 200, 300], [10, 300, 100, 365, 210, 301])
+    theta = np.array([0.4, 30.0, 0.8, 2.2])
+    _, gradient = function(*theta, data)
+    for k in range(4):
+        up, down = theta.copy(), theta.copy()
+        up[k] *= 1 + 1e-6
+        down[k] *= 1 - 1e-6
+        slope = (function(*up, data)[0] - function(*down, data)[0]) / (up[k] - down[k])
+        np.testing.assert_allclose(gradient[k], slope, rtol=2e-6, atol=1e-8)
+
+
+def test_gamma_gamma_meets_note_025(sample_summary, golden):
+    gold = golden["gamma_gamma"]
+    model = cv.GammaGamma().fit(sample_summary)
+    for name, value in gold["params"].items():
+        assert model.params_[name] == pytest.approx(value, rel=1e-5)
+    assert model.log_likelihood_ == pytest.approx(gold["log_likelihood"], abs=5e-5)
+    assert model.n_ == gold["repeat_buyers"]
+    repeat = sample_summary.loc[sample_summary["frequency"] > 0, "monetary_value"]
+    assert repeat.mean() == pytest.approx(gold["mean_spend"], abs=5e-4)
+
+
+def test_twelve_month_value_of_a_customer(golden):
+    """36.00, and never the 140.10 of older tutorials.
+
+    Those asked weekly data for ``time=12, freq="D"``: 12 months of 30 *data units*, which are 360 weeks. clvnb has one
+    clock, and a horizon says its own unit, so the mistake has no way in; asked for 360 weeks by name, it gives about
+    the famous number.
+    """
+    gold = golden["clv_12_months"]
+    purchases = cv.BGNBD.with_params(unit=WEEK, **golden["bgnbd"]["params"])
+    spend = cv.GammaGamma.with_params(**gold["spend_params"])
+    customers = pd.DataFrame(gold["customers"]).assign(customer_id=["a", "b", "c"])
+    year = cv.Economics(discount_rate=0.15, horizon="12 months", step="week")
+    table = cv.clv_table(customers, purchases, spend, year)
+    np.testing.assert_allclose(table["clv"], customers["clv"], rtol=1e-5)
+    np.testing.assert_allclose(table["expected_spend"], customers["spend"], rtol=1e-5)
+    np.testing.assert_allclose(purchases.expected_purchases(customers, "52 weeks"), customers["purchases"], rtol=1e-5)
+    assert round(float(table["clv"].iloc[0]), 2) == 36.00
+    wrong = golden["wrong"]["lifetimes_quickstart_clv"]["value"]
+    long = cv.Economics(discount_rate=1.01**12 - 1, horizon="360 weeks", step=None)
+    assert cv.clv_table(customers, purchases, spend, long)["clv"].iloc[0] < wrong
+    monthly = [purchases.expected_purchases(customers, f"{30 * k} weeks").iloc[0] for k in range(1, 13)]
+    as_printed = sum(np.diff([0.0, *monthly]) / 1.01 ** np.arange(1, 13)) * table["expected_spend"].iloc[0]
+    assert as_printed == pytest.approx(wrong, rel=1e-3)
+
+
+# ------------------------------------------------------------------------------------ numerics, widely
+
+
+def wide_cases(size: int, seed: int = 5):
+    """Random parameters and customers over the whole range that a fit or a user may visit."""
+    rng = np.random.default_rng(seed)
+
+    def log_uniform(low: float, high: float) -> np.ndarray:
+        return np.exp(rng.uniform(np.log(low), np.log(high), size))
+
+    T = log_uniform(1, 5000)
+    x = np.where(rng.random(size) < 0.25, 0, np.floor(log_uniform(1, 600)))
+    t_x = np.where(x > 0, T * rng.random(size), 0.0)
+    return {"r": log_uniform(0.02, 60), "alpha": log_uniform(0.5, 3000), "a": log_uniform(0.01, 60),
+            "b": log_uniform(0.01, 200), "x": x, "t_x": t_x, "T": T, "t": log_uniform(1, 4000)}  # fmt: skip
+
+
+def exact_purchases(R: float, A: float, a: float, B: float, t: float) -> mpmath.mpf:
+    """The closed form of the papers, before any transformation, in 60 digits."""
+    with mpmath.workdps(60):
+        R, A, a, B, t = map(mpmath.mpf, (R, A, a, B, t))
+        z = t / (A + t)
+        series = mpmath.hyp2f1(R, B, a + B - 1, z)
+        return (a + B - 1) / (a - 1) * (1 - (A / (A + t)) ** R * series)
+
+
+def test_ten_thousand_wide_cases_are_finite():
+    c = wide_cases(10_000)
+    for k in range(10_000):
+        row = {name: np.array([values[k]]) for name, values in c.items()}
+        theta = [float(row[p][0]) for p in ("r", "alpha", "a", "b")]
+        data = Triples.of(row["x"], row["t_x"], row["T"])
+        for module, extra in ((bgnbd, 0.0), (mbgnbd, 1.0)):
+            value, gradient = module.log_likelihood(*theta, data)
+            alive = module.probability_alive(*theta, row["x"], row["t_x"], row["T"])
+            expected = purchases_until_dropout(
+                theta[0] + row["x"], theta[1] + row["T"], theta[2], theta[3] + row["x"] + extra, float(row["t"][0])
+            )
+            assert np.isfinite(value).all(), (module.__name__, row)
+            assert np.isfinite(gradient).all(), (module.__name__, row)
+            assert ((alive >= 0) & (alive <= 1)).all(), (module.__name__, row)
+            assert np.isfinite(expected).all(), (module.__name__, row)
+            assert (expected >= 0).all(), (module.__name__, row)
+
+
+def worst_error(size: int) -> float:
+    c = wide_cases(size, seed=8)
+    worst = 0.0
+    for k in range(size):
+        R, A, a, B, t = (float(v) for v in (c["r"][k] + c["x"][k], c["alpha"][k] + c["T"][k], c["a"][k],
+                                            c["b"][k] + c["x"][k], c["t"][k]))  # fmt: skip
+        ours = purchases_until_dropout(np.array([R]), np.array([A]), a, np.array([B]), t)[0]
+        exact = exact_purchases(R, A, a, B, t)
+        worst = max(worst, abs(float((mpmath.mpf(float(ours)) - exact) / exact)))
+    return worst
+
+
+def test_expected_purchases_against_mpmath_ten_thousand_times():
+    assert worst_error(10_000) < 1e-9
+
+
+@pytest.mark.parametrize("a", [1 - 1e-3, 1 - 1e-6, 1.0, 1 + 1e-9, 1 + 1e-4])
+def test_expected_purchases_near_the_singular_point(a):
+    """The closed form divides by a - 1; the integral E[(1 - (1 + p t/A)^-R)/p] over p ~ Beta(a, B) does not."""
+    R, A, B, t = 2.5, 300.0, 4.0, 400.0
+    with mpmath.workdps(30):
+        density = lambda p: p ** (a - 1) * (1 - p) ** (B - 1) / mpmath.beta(a, B)  # noqa: E731
+        exact = mpmath.quad(lambda p: density(p) * (1 - (1 + p * t / A) ** -R) / p, [0, 0.01, 0.1, 0.5, 1])
+    ours = purchases_until_dropout(np.array([R]), np.array([A]), a, np.array([B]), t)[0]
+    assert ours == pytest.approx(float(exact), rel=1e-9)
+
+
+def test_no_nan_where_a_plus_b_is_one():
+    """Older libraries return nan for one-time buyers when a + b < 1 (lifetimes, issues 302 and 442)."""
+    customer = pd.DataFrame({"customer_id": ["a"], "frequency": [0], "recency": [0], "T": [200]})
+    for a, b in ((0.3, 0.2), (0.5, 0.5), (0.4, 0.6)):
+        model = cv.BGNBD.with_params(r=0.3, alpha=30.0, a=a, b=b)
+        assert 0 < model.expected_purchases(customer, "1 year").item() < 10
+
+
+# --------------------------------------------------------------------------------- properties and doors
+
+
+def test_order_of_rows_does_not_matter(sample_summary):
+    mixed = sample_summary.sample(frac=1, random_state=1)
+    one, two = cv.MBGNBD().fit(sample_summary), cv.MBGNBD().fit(mixed)
+    np.testing.assert_allclose(one.params_, two.params_, rtol=1e-10)
+    np.testing.assert_allclose(
+        one.expected_purchases(mixed, 100).sort_index(), one.expected_purchases(sample_summary, 100), rtol=1e-12
+    )
+
+
+def test_an_engine_table_gives_the_same(sample_summary):
+    table = as_ibis(sample_summary)
+    one, two = cv.BGNBD().fit(sample_summary), cv.BGNBD().fit(table)
+    np.testing.assert_allclose(one.params_, two.params_, rtol=1e-12)
+    scored = two.expected_purchases(table, "1 year").to_pandas().set_index("customer_id")["expected_purchases"]
+    plain = one.expected_purchases(sample_summary, "1 year").set_axis(sample_summary["customer_id"])
+    np.testing.assert_allclose(scored.loc[plain.index], plain, rtol=1e-12)
+    spend = cv.GammaGamma().fit(sample_summary)
+    there = spend.expected_spend(table).to_pandas().set_index("customer_id")["expected_spend"]
+    np.testing.assert_allclose(
+        there.loc[sample_summary["customer_id"]], spend.expected_spend(sample_summary), rtol=1e-12
+    )
+
+
+def test_inputs_stay_as_they_came(sample_summary):
+    before = sample_summary.copy(deep=True)
+    model = cv.BGNBD().fit(sample_summary)
+    model.purchase_interval(sample_summary, "1 year")
+    pd.testing.assert_frame_equal(before, sample_summary)
+
+
+def test_simulation_has_the_expected_mean(fitted, sample_summary):
+    _, model, _ = fitted
+    rows = sample_summary.drop_duplicates(["frequency", "recency", "T"]).head(300)
+    x, t_x, T = (rows[k].to_numpy(float) for k in ("frequency", "recency", "T"))
+    known = type(model).with_params(**model.params_)  # no parameter noise
+    drawn = known.simulate_purchases(x, t_x, T, 365.0, size=4000).mean(axis=0)
+    assert drawn.sum() == pytest.approx(known.expected_purchases(rows, 365.0).sum(), rel=0.01)
+
+
+def test_intervals_widen_with_level_and_hold_the_estimate(sample_summary):
+    model = cv.BGNBD().fit(sample_summary)
+    narrow = model.purchase_interval(sample_summary, "39 weeks", 0.5, total=True)
+    wide = model.purchase_interval(sample_summary, "39 weeks", 0.95, total=True)
+    assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
+    each = model.purchase_interval(sample_summary, "39 weeks", 0.9)
+    assert list(each.columns) == ["expected_purchases_low", "expected_purchases_high"]
+    assert (each["expected_purchases_low"] <= each["expected_purchases_high"]).all()
+
+
+def test_discounting_in_parts_agrees_with_small_steps(sample_summary):
+    model = cv.BGNBD().fit(sample_summary)
+    smooth = model.discounted_purchases(sample_summary, 1095, 0.1).sum()
+    daily = model.discounted_purchases(sample_summary, 1095, 0.1, step="day").sum()
+    half_a_day = 1.1 ** (0.5 / 365.25)  # a step's purchases count at its end
+    assert smooth == pytest.approx(daily * half_a_day, rel=1e-6)
+    assert model.discounted_purchases(sample_summary, "3 years", 0.0).sum() == pytest.approx(
+        model.expected_purchases(sample_summary, "3 years").sum()
+    )
+    with pytest.raises(ValueError, match="shorter than one month"):
+        discount_weights("10 days", 0.1, "month")
+
+
+def test_fit_recovers_the_truth_of_unmerged_simulation():
+    rng = np.random.default_rng(2)
+    n, T = 20_000, 365.0
+    rate, chance = rng.gamma(0.8, 1 / 40.0, n), rng.beta(0.9, 2.5, n)
+    x, t_x = np.zeros(n), np.zeros(n)
+    t, alive = np.zeros(n), np.ones(n, dtype=bool)
+    while alive.any():
+        t = np.where(alive, t + rng.exponential(1 / rate), t)
+        bought = alive & (t <= T)
+        x, t_x = x + bought, np.where(bought, t, t_x)
+        alive = bought & (rng.random(n) > chance)
+    summary = pd.DataFrame({"customer_id": np.arange(n).astype(str), "frequency": x, "recency": t_x, "T": T})
+    model = cv.BGNBD().fit(summary)
+    truth = pd.Series({"r": 0.8, "alpha": 40.0, "a": 0.9, "b": 2.5})
+    z = (np.log(model.params_) - np.log(truth)) / (model.standard_errors_ / model.params_)
+    assert (z.abs() < 3).all()
+
+
+def test_nobody_came_back():
+    once = pd.DataFrame({"customer_id": ["a", "b"], "frequency": 0, "recency": 0, "T": [10, 20]})
+    with pytest.raises(cv.FitError, match="none of the 2 customers bought twice"):
+        cv.BGNBD().fit(once)
+    with pytest.raises(cv.FitError, match="too few for the Gamma-Gamma"):
+        cv.GammaGamma().fit(once.assign(monetary_value=np.nan))
+
+
+def test_impossible_rows_are_refused():
+    wrong = pd.DataFrame({"customer_id": ["a"], "frequency": [2], "recency": [30], "T": [20]})
+    with pytest.raises(cv.TableError, match="recency 30, T 20"):
+        cv.BGNBD().fit(wrong)
+    with pytest.raises(cv.TableError, match="needs the column 'T'"):
+        cv.BGNBD().fit(wrong.drop(columns="T"))
+
+
+def test_unfitted_models_say_so(sample_summary):
+    with pytest.raises(cv.FitError, match="call .fit"):
+        cv.BGNBD().probability_alive(sample_summary)
+    with pytest.raises(ValueError, match="needs the parameters r, alpha, a, b"):
+        cv.BGNBD.with_params(r=1.0)
+    with pytest.raises(ValueError, match="a must be above 0"):
+        cv.BGNBD.with_params(r=1.0, alpha=1.0, a=-1.0, b=1.0)
+
+
+def test_heavy_tailed_spend_is_refused():
+    model = cv.GammaGamma.with_params(p=2.0, q=0.9, v=10.0)
+    row = pd.DataFrame({"customer_id": ["a"], "frequency": [1], "monetary_value": [5.0]})
+    with pytest.raises(cv.FitError, match="not above 1"):
+        model.expected_spend(row)
+
+
+# -------------------------------------------------------------------------------------------- contracts
+
+
+def contracts_of(survivors: list[int]) -> pd.DataFrame:
+    lost = [pd.DataFrame({"renewals": [t] * (survivors[t] - survivors[t + 1]), "active": False})
+            for t in range(len(survivors) - 1)]  # fmt: skip
+    stayed = pd.DataFrame({"renewals": [len(survivors) - 1] * survivors[-1], "active": True})
+    rows = pd.concat([*lost, stayed], ignore_index=True)
+    return rows.assign(customer_id=rows.index.astype(str), plan="p", opportunities=7, price=1.0, period=12)
+
+
+@pytest.mark.parametrize("name", ["regular", "high_end"])
+def test_sbg_meets_fader_and_hardie(name, golden):
+    gold = golden["sbg"][name]
+    model = cv.ShiftedBetaGeometric().fit(contracts_of(gold["survivors"]))
+    assert model.params_["alpha"] == pytest.approx(gold["alpha"], rel=1e-5)
+    assert model.params_["beta"] == pytest.approx(gold["beta"], rel=1e-5)
+    assert model.log_likelihood_ == pytest.approx(gold["log_likelihood"], abs=5e-5)
+    np.testing.assert_allclose(model.survival(np.arange(8, 13)), gold["survival_8_to_12"], atol=5e-4)
+
+
+def test_wrong_values_in_circulation_stay_wrong(golden):
+    model = cv.ShiftedBetaGeometric().fit(contracts_of(golden["sbg"]["regular"]["survivors"]))
+    assert abs(model.params_["alpha"] - golden["wrong"]["pymc_marketing_test_alpha"]["value"]) > 0.01
+
+
+def test_sbg_finds_the_truth_of_its_simulation():
+    truth = cv.ShiftedBetaGeometric.with_params(alpha=0.9, beta=5.0)
+    drawn = truth.simulate(20_000, 24, seed=1)
+    rows = drawn.assign(customer_id=drawn.index.astype(str), plan="p", opportunities=24, price=1.0, period=1)
+    model = cv.ShiftedBetaGeometric().fit(rows)
+    z = (np.log(model.params_) - np.log(truth.params_)) / (model.standard_errors_ / model.params_)
+    assert (z.abs() < 3).all()
+
+
+def test_sbg_needs_losses():
+    rows = pd.DataFrame({"customer_id": ["a"], "plan": "p", "renewals": [3], "opportunities": [3], "active": [True],
+                         "price": [1.0], "period": [1]})  # fmt: skip
+    with pytest.raises(cv.FitError, match="cannot be told yet"):
+        cv.ShiftedBetaGeometric().fit(rows)

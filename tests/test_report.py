@@ -1,0 +1,223 @@
+"""The real runner on real kernels: complete or absent, one client's failure never another's, safe with hostile data."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import small_orders
+
+import clvnb as cv
+from clvnb.report import write_table
+from clvnb.report.page import index_page
+from clvnb.report.runner import _execute, _notebooks
+from clvnb.steps import value_customers
+
+HOSTILE = ["<script>alert(1)</script>", "=cmd|'/c calc'!A1", "{{ 7*7 }}", "$\\frac{1}{", "../../x", "a\u202eb", "x" * 10_000]
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [str(p.relative_to(folder)) for p in folder.rglob(".*")]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Three clients, one of them broken, one without repeat buyers, reported in one run."""
+    root = tmp_path_factory.mktemp("run")
+    clients = {
+        "good": small_orders(),
+        "broken": "who,when\na,b\n",
+        "once": "customer_id,date,amount\n" + "".join(f"c{k},2024-01-{k % 28 + 1:02d},10\n" for k in range(40)),
+    }
+    for name, csv in clients.items():
+        (root / name).mkdir()
+        (root / name / "orders.csv").write_text(csv)
+        shown = "Good & <b>Bold</b> {x}" if name == "good" else name
+        (root / name / "client.yaml").write_text(
+            f"name: '{shown}'\ncurrency: EUR\ntransactions: {{source: orders.csv}}\neconomics: {{margin: 0.4}}\n"
+        )
+    out = root / "reports"
+    outcomes = cv.report_clients([root / n for n in clients], out=out, jobs=2)
+    return root, out, dict(zip(clients, outcomes, strict=True))
+
+
+def test_status_of_each_client(run):
+    _, out, outcomes = run
+    assert {k: o.status for k, o in outcomes.items()} == {"good": "done", "broken": "failed", "once": "done"}
+    assert "has no column 'customer_id'" in outcomes["broken"].error
+    assert not (out / "broken").exists()
+    assert leftovers(out) == []
+
+
+def test_a_report_leaves_what_the_design_names(run):
+    _, out, outcomes = run
+    folder = outcomes["good"].folder
+    assert {p.name for p in folder.iterdir()} == {"report.html", "notebooks", "tables", "results.json", "clvnb.xlsx"}
+    assert (folder / "notebooks/1_value.ipynb").is_file()
+    assert (out / "good/latest").read_text().strip() == folder.name
+    manifest = json.loads((out / "manifest.json").read_text())["clients"]
+    assert {k: v["status"] for k, v in manifest.items()} == {"good": "done", "broken": "failed", "once": "done"}
+
+
+def test_page_index_command_and_results_say_the_same(run):
+    root, out, outcomes = run
+    results = json.loads((outcomes["good"].folder / "results.json").read_text())
+    step = value_customers(cv.Client.load(root / "good"))
+    assert results["residual_value"]["value"] == pytest.approx(step.total.value, rel=1e-12)
+    assert results["new_customer_value"]["low"] == pytest.approx(step.new_customer.low, rel=1e-12)
+    words = step.client.words
+    index, page = (out / "index.html").read_text(), (outcomes["good"].folder / "report.html").read_text()
+    for figure in (step.total.value, step.total.low, step.total.high, step.new_customer.value):
+        assert words.money(figure) in index
+        assert words.money(figure) in page
+    table = pd.read_parquet(outcomes["good"].folder / "tables/customers.parquet")
+    assert table["clv"].sum() == pytest.approx(step.total.value)
+
+
+def test_page_loads_nothing_and_runs_nothing(run):
+    _, out, outcomes = run
+    for page in (out / "index.html", outcomes["good"].folder / "report.html"):
+        text = page.read_text()
+        assert "default-src 'none'" in text
+        assert "<script" not in text.lower()
+        assert not re.search(r'(?:src|href)="(?!data:|#)[a-z]+:', text)
+        assert "&lt;b&gt;Bold&lt;/b&gt;" in text
+        assert len(text) < 1_500_000
+
+
+def test_page_has_one_title_and_pictures_with_numbers_in_words(run):
+    _, _, outcomes = run
+    text = (outcomes["good"].folder / "report.html").read_text()
+    assert len(re.findall(r"<h1", text)) == 1
+    alts = re.findall(r'<img alt="([^"]*)"', text)
+    assert len(alts) == 4
+    assert all(re.search(r"\d", a) for a in alts if "names no channels" not in a)
+
+
+def test_nothing_of_this_machine_leaves(run):
+    root, _, outcomes = run
+    folder = outcomes["good"].folder
+    for file in (folder / "report.html", folder / "notebooks/1_value.ipynb", folder / "results.json"):
+        assert str(root) not in file.read_text(), file.name
+        assert str(Path.home()) + "/" not in file.read_text(), file.name
+
+
+def test_no_repeat_buyers_give_a_red_page_without_a_guess(run):
+    _, out, outcomes = run
+    results = json.loads((outcomes["once"].folder / "results.json").read_text())
+    assert results["trust"] == "red"
+    assert results["residual_value"] is None
+    page = (outcomes["once"].folder / "report.html").read_text()
+    assert "none of the 40 customers bought twice" in page
+    assert "not predicted" in page
+    assert "not predicted" in (out / "index.html").read_text()
+
+
+def test_resume_leaves_alone_what_would_come_out_the_same(run):
+    root, out, outcomes = run
+    page = outcomes["good"].folder / "report.html"
+    before = page.stat().st_mtime_ns
+    again = cv.report_clients([root / "good"], out=out, resume=True)
+    assert again[0].status == "unchanged"
+    assert page.stat().st_mtime_ns == before
+    (root / "good/orders.csv").write_text(small_orders(seed=4))
+    changed = cv.report_clients([root / "good"], out=out, resume=True)
+    assert changed[0].status == "done"
+    assert page.stat().st_mtime_ns != before
+    assert leftovers(out) == []
+
+
+def test_a_failure_keeps_the_last_good_report(make_client, tmp_path):
+    folder = make_client(economics={"margin": 0.4})
+    out = tmp_path / "reports"
+    first = cv.report_clients([folder], out=out)[0]
+    page = (first.folder / "report.html").read_text()
+    (folder / "orders.csv").write_text("")
+    second = cv.report_clients([folder], out=out)[0]
+    assert second.status == "failed"
+    assert "the file is empty" in second.error
+    assert (first.folder / "report.html").read_text() == page
+    index = (out / "index.html").read_text()
+    assert "the file is empty" in index
+    assert "the last report that was made" in index
+
+
+def test_the_same_client_twice_is_an_error(make_client, tmp_path):
+    folder = make_client()
+    with pytest.raises(cv.ReportError, match="name each client once"):
+        cv.report_clients([folder, folder], out=tmp_path / "reports")
+
+
+def test_hostile_data_are_rendered_harmless(tmp_path):
+    rows = ["customer_id,date,amount,channel"]
+    for line in small_orders(customers=300).splitlines()[1:]:
+        who, day, amount = line.split(",")
+        bad = HOSTILE[int(who[1:]) % len(HOSTILE)].replace('"', "")
+        rows.append(f'"{bad}{who}",{day},{amount},"{bad[:200]}"')
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    (folder / "orders.csv").write_text("\n".join(rows), encoding="utf-8")
+    (folder / "client.yaml").write_text(
+        "name: '<script>alert(2)</script> {x} {{y}}'\ncurrency: EUR\n"
+        "transactions: {source: orders.csv, columns: {customer_id: customer_id, date: date, amount: amount, channel: channel}}\n"
+    )
+    outcome = cv.report_clients([folder], out=tmp_path / "reports")[0]
+    assert outcome.status == "done", outcome.error
+    page = (outcome.folder / "report.html").read_text()
+    assert "<script" not in page.lower()
+    assert "&lt;script&gt;" in page
+    book = pd.read_excel(outcome.folder / "clvnb.xlsx", sheet_name="customers", dtype=str)
+    assert not book["customer_id"].str.startswith(("=", "+", "@")).any()
+    assert len(list((tmp_path / "reports").rglob("report.html"))) == 1
+
+
+def test_a_notebook_that_stops_or_raises_is_named(tmp_path):
+    import nbformat
+
+    def notebook(source: str) -> Path:
+        cells = [nbformat.v4.new_code_cell("client = as_of = output = ''"), nbformat.v4.new_code_cell(source),
+                 nbformat.v4.new_code_cell("1 + 1")]  # fmt: skip
+        cells[0].metadata["tags"] = ["parameters"]
+        node = nbformat.v4.new_notebook(cells=cells)
+        node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        path = tmp_path / "9_test.ipynb"
+        nbformat.write(node, path)
+        return path
+
+    empty = {"client": "", "as_of": "", "output": ""}
+    with pytest.raises(cv.ReportError, match="9_test, cell .*ZeroDivisionError"):
+        _execute(notebook("1 / 0"), empty)
+    with pytest.raises(cv.ReportError, match="stopped before its last cell"):
+        _execute(notebook("import sys; sys.exit(0)"), empty)
+    with pytest.raises(cv.ReportError, match="the Python process died"):
+        _execute(notebook("import os; os.kill(os.getpid(), 9)"), empty)
+
+
+def test_notebook_parameters_are_those_the_runner_gives():
+    papermill = pytest.importorskip("papermill")
+    for notebook in _notebooks():
+        assert set(papermill.inspect_notebook(str(notebook))) == {"client", "as_of", "output"}
+
+
+def test_tables_are_whole_and_neutral(tmp_path):
+    table = pd.DataFrame({"customer_id": ["=1+1", "007"], "clv": [1.5, -2.0]})
+    for suffix in (".csv", ".xlsx", ".parquet"):
+        path = write_table(table, tmp_path / f"t{suffix}")
+        assert path.is_file()
+    assert (tmp_path / "t.csv").read_text().splitlines()[1:] == ["'=1+1,1.5", "007,-2.0"]
+    assert pd.read_excel(tmp_path / "t.xlsx", dtype={"customer_id": str})["customer_id"].tolist() == ["'=1+1", "007"]
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), table, check_dtype=False)
+    with pytest.raises(cv.ReportError, match="written as .csv, .parquet or .xlsx"):
+        write_table(table, tmp_path / "t.json")
+    with pytest.raises(cv.ReportError, match="could not be written"):
+        write_table(table, Path("/proc/nowhere/t.csv"))
+    assert leftovers(tmp_path) == []
+
+
+def test_index_of_a_client_that_never_worked():
+    page = index_page([{"client": "x", "name": "<i>x</i>", "status": "failed", "error": "no <b>file</b>", "page": ""}], "now")
+    assert "&lt;i&gt;x" in page
+    assert "no &lt;b&gt;file" in page
