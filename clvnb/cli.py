@@ -145,9 +145,7 @@ def value(
         write_table(step.customers, to)
         say.print(f"Wrote {escape(str(to))}: {len(step.customers):,} customers.")
     else:
-        _print_table(
-            step.customers.sort_values(["total_value", "customer_id"], ascending=[False, True]).head(10)
-        )
+        _print_table(step.customers.sort_values(["total_value", "customer_id"], ascending=[False, True]).head(10))
         say.print("These are the ten most valuable; --to FILE writes all.")
 
 
@@ -175,13 +173,9 @@ def report(
 
             outcomes = report_clients(folders, out=out, as_of=as_of, jobs=jobs, resume=resume, tell=step)
     else:
-        outcomes = report_clients(
-            folders, out=out, as_of=as_of, jobs=jobs, resume=resume, tell=_print_outcome
-        )
+        outcomes = report_clients(folders, out=out, as_of=as_of, jobs=jobs, resume=resume, tell=_print_outcome)
     bad = sum(o.status == "failed" for o in outcomes)
-    say.print(
-        f"{len(outcomes) - bad} of {len(outcomes)} reports are ready: {escape(str(out / 'index.html'))}"
-    )
+    say.print(f"{len(outcomes) - bad} of {len(outcomes)} reports are ready: {escape(str(out / 'index.html'))}")
     raise typer.Exit(1 if bad else 0)
 
 
@@ -218,11 +212,7 @@ def lay_out_guide(folder: Path) -> list[str]:
         source, target = guide_folder(part), folder / part
         if source.resolve() == target.resolve():
             continue
-        fresh = [
-            p
-            for p in sorted(source.rglob("*"))
-            if p.is_file() and not (target / p.relative_to(source)).exists()
-        ]
+        fresh = [p for p in sorted(source.rglob("*")) if p.is_file() and not (target / p.relative_to(source)).exists()]
         for file in fresh:
             place = target / file.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -262,9 +252,7 @@ def _print_outcome(outcome: Any) -> None:
         complain.print(f"[bold red]failed[/]  {escape(outcome.name)}: {escape(outcome.error)}")
     else:
         took = f" in {outcome.seconds:.0f} s" if outcome.status == "done" else ""
-        say.print(
-            f"{outcome.status}  {escape(outcome.name)}{took}: {escape(str(outcome.folder))}/report.html"
-        )
+        say.print(f"{outcome.status}  {escape(outcome.name)}{took}: {escape(str(outcome.folder))}/report.html")
 
 
 def _print_finding(finding: Finding) -> None:

@@ -64,9 +64,7 @@ def _locale(value: str) -> str:
     try:
         Locale.parse(value)
     except (UnknownLocaleError, ValueError) as error:
-        raise ValueError(
-            "a locale is a language or language_COUNTRY, for example en, en_GB or ro_RO"
-        ) from error
+        raise ValueError("a locale is a language or language_COUNTRY, for example en, en_GB or ro_RO") from error
     return value
 
 
@@ -243,9 +241,7 @@ class Client(_Strict):
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ClientError(f"{file}: is not readable as YAML: {error}") from error
         if not isinstance(raw, dict):
-            raise ClientError(
-                f"{file}: must hold `key: value` lines such as `name: My shop`; see data/README.md"
-            )
+            raise ClientError(f"{file}: must hold `key: value` lines such as `name: My shop`; see data/README.md")
         if "folder" in raw:
             raise ClientError(f"{file}: unknown key 'folder': remove it, the folder is where the file lies")
         try:
@@ -285,9 +281,7 @@ def _no_client(folder: Path, file: Path) -> str:
         near = [p.parent for p in folder.parent.glob("*/client.yaml")] if folder.parent.exists() else []
         names = ", ".join(sorted(str(p) for p in near)[:8])
         there = f" Clients beside it: {names}." if names else ""
-        return (
-            f"{folder}: no such client folder.{there} Make one with `clvnb init {folder} --transactions FILE`"
-        )
+        return f"{folder}: no such client folder.{there} Make one with `clvnb init {folder} --transactions FILE`"
     return f"{file}: no such file. Make it with `clvnb init {folder} --transactions FILE`"
 
 
@@ -315,9 +309,7 @@ def _keys_at(path: list[str]) -> list[str]:
     model: Any = Client
     for part in path:
         field = model.model_fields.get(part)
-        found = [
-            m for m in (Source, Economics, Brand) if field is not None and m.__name__ in str(field.annotation)
-        ]
+        found = [m for m in (Source, Economics, Brand) if field is not None and m.__name__ in str(field.annotation)]
         if not found:
             return []
         model = found[0]

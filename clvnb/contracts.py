@@ -6,7 +6,6 @@ In: a CONTRACTS table (customer_id, start, end, price). Out: ``Checked``, SUBSCR
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,9 +61,7 @@ def check_contracts(contracts: pd.DataFrame, *, words: Words | None = None) -> C
         (contracts["end"] < contracts["start"], "ends before it starts"),
         (contracts.duplicated(["customer_id", "start"]), "repeated contract"),
     ]
-    rule = np.select(
-        [mask.fillna(False).to_numpy(bool) for mask, _ in rules], [name for _, name in rules], "kept"
-    )
+    rule = np.select([mask.fillna(False).to_numpy(bool) for mask, _ in rules], [name for _, name in rules], "kept")
     ruled = contracts.assign(rule=rule)
     counts = ruled.groupby("rule", sort=True).agg(rows=("rule", "size"), money=("price", "sum")).reset_index()
     faults, kept = counts[counts["rule"] != "kept"], counts[counts["rule"] == "kept"]
@@ -138,10 +135,7 @@ def summarize_contracts(
             "price": latest["price"].astype(float),
             "period": months,
             "days_to_next": _days_to_next(latest["start"], made, months, end_of_view).where(active),
-            "first_date": started.groupby("customer_id")["start"]
-            .min()
-            .reindex(latest["customer_id"])
-            .to_numpy(),
+            "first_date": started.groupby("customer_id")["start"].min().reindex(latest["customer_id"]).to_numpy(),
         }
     )
     if "channel" in latest:

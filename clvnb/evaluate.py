@@ -54,9 +54,7 @@ class Holdout:
 
     def _repr_html_(self) -> str:
         shown = self.table.drop(columns=["baseline"])
-        return (
-            f"<p>{html.escape(self.text)}</p>{table_html(shown, {'bias': '{:+.0%}', 'coverage': '{:.0%}'})}"
-        )
+        return f"<p>{html.escape(self.text)}</p>{table_html(shown, {'bias': '{:+.0%}', 'coverage': '{:.0%}'})}"
 
 
 @dataclass(frozen=True)
@@ -162,9 +160,7 @@ def _span(log: Any) -> tuple[date, date]:
     return ends["first"].iloc[0].date(), ends["last"].iloc[0].date()
 
 
-def _outcomes(
-    log: Any, known: pd.DataFrame, start: date, end: date, *, repeats_only: bool = False
-) -> pd.Series:
+def _outcomes(log: Any, known: pd.DataFrame, start: date, end: date, *, repeats_only: bool = False) -> pd.Series:
     """Purchases of each known customer after ``start`` up to ``end``."""
     late = to_pandas(summarize(split_log(split_log(log, start)[1], end)[0], as_of=end))
     bought = late.set_index("customer_id")["purchases"].reindex(known["customer_id"]).fillna(0.0)
@@ -190,9 +186,7 @@ def _row(name: str, expected: np.ndarray, actual: np.ndarray, *, baseline: bool 
     }
 
 
-def _score_model(
-    model: TransactionModel, known: pd.DataFrame, actual: pd.Series, length: int
-) -> dict[str, Any]:
+def _score_model(model: TransactionModel, known: pd.DataFrame, actual: pd.Series, length: int) -> dict[str, Any]:
     try:
         model.fit(known)
     except FitError:
@@ -217,7 +211,7 @@ def coverage(
     triples = known[["frequency", "recency", "T"]].assign(actual=actual.to_numpy(float))
     cells = triples.value_counts().reset_index(name="n")
     keys = cells[["frequency", "recency", "T"]].to_numpy(float)
-    draws = model.simulate_purchases(*keys.T, float(horizon), size=1000)
+    draws = model.simulate_purchases(keys[:, 0], keys[:, 1], keys[:, 2], float(horizon), size=1000)
     below = (draws < cells["actual"].to_numpy(float)).mean(axis=0)
     at_most = (draws <= cells["actual"].to_numpy(float)).mean(axis=0)
     low, high = (1 - level) / 2, (1 + level) / 2
@@ -231,19 +225,12 @@ def _say_holdout(table: pd.DataFrame, end: date, length: int, customers: int) ->
     actual = table["actual"].iloc[0]
     fitted = table[~table["baseline"]].dropna(subset=["mae"])
     naive = table[table["baseline"]].sort_values("mae").iloc[0]
-    text = (
-        f"Of {customers:,} customers known on {end}, {actual:,.0f} purchases came in the next {length} days."
-    )
+    text = f"Of {customers:,} customers known on {end}, {actual:,.0f} purchases came in the next {length} days."
     for row in fitted.itertuples():
-        text += (
-            f" {row.model} expected {row.expected:,.0f} ({row.bias:+.0%}), off by {row.mae:.3f} per customer."
-        )
+        text += f" {row.model} expected {row.expected:,.0f} ({row.bias:+.0%}), off by {row.mae:.3f} per customer."
     if fitted.empty:
         text += " No model could be fitted on the earlier data."
-    return (
-        text
-        + f" The best naive guess ({naive.model}) is off by {naive.mae:.3f} ({naive.bias:+.0%} in total)."
-    )
+    return text + f" The best naive guess ({naive.model}) is off by {naive.mae:.3f} ({naive.bias:+.0%} in total)."
 
 
 def choose_model(
@@ -340,8 +327,7 @@ def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int 
     curve = np.array([model._purchases_new(theta, float(t)) if t else 0.0 for t in ages])
     moment = (grid - start).days.to_numpy()
     expected = [
-        float(born[born.index <= t].to_numpy() @ curve[t - born.index[born.index <= t].to_numpy()])
-        for t in moment
+        float(born[born.index <= t].to_numpy() @ curve[t - born.index[born.index <= t].to_numpy()]) for t in moment
     ]
     return pd.DataFrame({"date": grid, "actual": actual, "expected": expected})
 
@@ -466,11 +452,7 @@ def _fit_checks(
     if isinstance(spend, GammaGamma):
         q = float(spend.params_["q"])
         repeat = summary[(summary["frequency"] > 0) & (summary["monetary_value"] > 0)]
-        rho = (
-            float(np.corrcoef(repeat["frequency"], repeat["monetary_value"])[0, 1])
-            if len(repeat) > 2
-            else 0.0
-        )
+        rho = float(np.corrcoef(repeat["frequency"], repeat["monetary_value"])[0, 1]) if len(repeat) > 2 else 0.0
         rho = 0.0 if np.isnan(rho) else rho
         rows += [
             ("uneven spend", grade(q < 2, q <= 1), f"The spend model's tail index q is {q:.2f}.",
@@ -486,9 +468,7 @@ def _fit_checks(
     return rows
 
 
-def _holdout_checks(
-    check: Holdout | None, purchases: TransactionModel | None
-) -> list[tuple[str, str, str, str]]:
+def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -> list[tuple[str, str, str, str]]:
     if purchases is None:
         return []
     scores = check.table.set_index("model") if check is not None else pd.DataFrame()
@@ -517,25 +497,25 @@ def subscription_trust(
     for plan, group in subscriptions.groupby("plan"):
         n, lost = len(group), int((~group["active"]).sum())
         rows.append(
-            (f"{plan}: contracts", grade(n < 200, n < 50), f"{plan}: {n:,} contracts, {lost:,} of them ended.",
+            (f"{plan}: contracts", grade(n < 200, n < 50), f"The {plan} plan has {n:,} contracts, {lost:,} of them ended.",
              "Fewer than 200 make wide intervals.")
         )  # fmt: skip
         if str(plan) not in models:
             rows.append(
-                (f"{plan}: model", "red", f"{plan}: renewals could not be modelled.", "Wait for renewals.")
+                (f"{plan}: model", "red", f"Renewals of the {plan} plan could not be modelled.", "Wait for renewals.")
             )
             continue
         seen = fit_table[(fit_table["plan"] == plan) & (fit_table["at_risk"] >= 20)]
         gap = float((seen["expected"] - seen["actual"]).abs().max()) if len(seen) else np.nan
         rows.append(
             (f"{plan}: survival", grade(not gap <= 0.05, gap > 0.15),
-             f"{plan}: the model's survival is within {gap:.1%} of what was seen." if len(seen)
-             else f"{plan}: too few renewals to compare survival.",
+             f"On the {plan} plan the model's survival is within {gap:.1%} of what was seen." if len(seen)
+             else f"The {plan} plan has too few renewals to compare survival.",
              "A larger gap means that customers who joined at different times leave differently.")
         )  # fmt: skip
         depth = int(group["renewals"].max())
         rows.append(
-            (f"{plan}: depth", grade(depth < 4), f"{plan}: the longest customers have renewed {depth} times.",
+            (f"{plan}: depth", grade(depth < 4), f"On the {plan} plan nobody has renewed more than {depth} times.",
              "With fewer than four renewals seen, survival beyond them is the model's word alone.")
         )  # fmt: skip
     return make_trust(rows)

@@ -24,7 +24,7 @@ __all__ = ["as_table", "plot_channels", "plot_clv", "plot_concentration", "plot_
 
 # Okabe and Ito's colours for the colour-blind; light and dark enough to tell apart in grey.
 INK, BLUE, ORANGE, GREY = "#222222", "#0072B2", "#E69F00", "#9a9a9a"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "font.size": 10.5,
     "axes.spines.top": False,
@@ -97,10 +97,11 @@ def show(ax: Axes, *, caption: str = "") -> None:
     import matplotlib.pyplot as plt
     from IPython.display import display
 
-    figure, alt = ax.figure, getattr(ax.figure, "clvnb_alt", "a figure without a description")
+    figure: Any = ax.figure
+    alt = getattr(figure, "clvnb_alt", "a figure without a description")
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=144, metadata={"Software": None})
-    plt.close(figure)  # type: ignore[arg-type]
+    plt.close(figure)
     display(
         {"image/png": stream.getvalue(), "text/plain": f"[figure: {alt}]"},
         raw=True,
@@ -116,11 +117,35 @@ def say(sentence: Any) -> None:
     display({"text/html": f"<p>{html.escape(text)}</p>", "text/plain": text}, raw=True)
 
 
-def as_table(table: pd.DataFrame) -> None:
-    """Publish a table in a notebook or report: escaped, numbers aligned and shortened."""
+_SAID = {  # how the columns of a CLV table are called and shown to a reader
+    "customer_id": ("customer", str),
+    "p_alive": ("chance to be active", Words.share),
+    "historic_value": ("value so far", Words.money),
+    "clv": ("value to come", Words.money),
+    "clv_low": ("low end", Words.money),
+    "clv_high": ("high end", Words.money),
+}
+
+
+def as_table(table: pd.DataFrame, *, words: Words | None = None) -> None:
+    """Publish a table in a notebook or report: escaped, numbers aligned and shortened.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    words : Words, optional
+        With them, the columns of a CLV table get their names in plain words and money its currency.
+    """
     from IPython.display import display
 
-    display({"text/html": table_html(table), "text/plain": table.to_string(index=False)}, raw=True)
+    shown, numbers = table, set(table.select_dtypes("number").columns)
+    if words is not None:
+        known = {c: _SAID[c] for c in table.columns if c in _SAID}
+        said = {c: [say(words, v) if say is not str else str(v) for v in table[c]] for c, (_, say) in known.items()}
+        shown = table.assign(**said).rename(columns={c: name for c, (name, _) in known.items()})
+        numbers = {known[c][0] if c in known else c for c in numbers}
+    plain = shown.to_string(index=False)
+    display({"text/html": table_html(shown, numbers=numbers), "text/plain": plain}, raw=True)
 
 
 @_styled
@@ -203,9 +228,7 @@ def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None
     predicted = bool(table["clv"].notna().any())
     value = table["clv" if predicted else "historic_value"].to_numpy(float)
     low, high = np.quantile(value, [0.0, 0.99])
-    ax.hist(
-        np.clip(value, low, high), bins=40, histtype="stepfilled", color=BLUE, alpha=0.85, label="customers"
-    )
+    ax.hist(np.clip(value, low, high), bins=40, histtype="stepfilled", color=BLUE, alpha=0.85, label="customers")
     mean, median = float(value.mean()), float(np.median(value))
     ax.axvline(mean, color=INK, lw=1.8, label=f"mean {words.money(mean)}")
     ax.axvline(median, color=ORANGE, lw=1.8, ls="--", label=f"median {words.money(median)}")
@@ -214,9 +237,7 @@ def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None
     what = "value to come" if predicted else "value so far"
     ax.set_xlabel(f"{what} of a customer (the highest 1% stand at the right edge)")
     ax.set_ylabel("customers")
-    ax.set_title(
-        "Most customers are worth little, a few much" if mean > 1.3 * median else f"How {what} is spread"
-    )
+    ax.set_title("Most customers are worth little, a few much" if mean > 1.3 * median else f"How {what} is spread")
     ax.legend()
     return _tell(
         ax,
@@ -279,9 +300,7 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     ax.barh(y, coming, left=rows["historic_value"], height=0.55, color="#a9cbe0", label="to come")
     has = rows["clv"].notna()
     ends = [(rows["clv"] - rows["clv_low"])[has], (rows["clv_high"] - rows["clv"])[has]]
-    ax.errorbar(
-        (rows["historic_value"] + coming)[has], y[has], xerr=ends, fmt="none", ecolor=INK, capsize=4, lw=1.4
-    )
+    ax.errorbar((rows["historic_value"] + coming)[has], y[has], xerr=ends, fmt="none", ecolor=INK, capsize=4, lw=1.4)
     if rows["cac"].notna().any():
         ax.plot(rows["cac"], y, "D", color=ORANGE, mec=INK, ms=8, label="cost of winning one")
     ax.set_yticks(y, [str(c)[:30] for c in rows["channel"]])

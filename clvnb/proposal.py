@@ -129,9 +129,7 @@ def _date_settings(path: Path, raw: Any, column: str, given: str | None) -> dict
     values = {f"f{k}": _as_date(raw[column], f, "UTC").count() for k, f in enumerate(tried)}
     counts = connection().execute(raw.aggregate(all=raw[column].nullif("").count(), **values)).iloc[0]
     whole = [f for k, f in enumerate(tried) if counts[f"f{k}"] >= 0.98 * counts["all"] > 0]
-    best = [
-        f for f in whole if counts[f"f{tried.index(f)}"] == max(counts[f"f{tried.index(w)}"] for w in whole)
-    ]
+    best = [f for f in whole if counts[f"f{tried.index(f)}"] == max(counts[f"f{tried.index(w)}"] for w in whole)]
     if not best:
         example = _example(raw, column)
         raise ClientError(
@@ -187,9 +185,7 @@ def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any]) -> Finding:
         example = sample[column].dropna().iloc[0] if sample[column].notna().any() else ""
         read_as = str(example)
         if name == "date":
-            read_as = str(
-                connection().execute(_as_date(first[column], settings.get("date_format"), "UTC")).iloc[0]
-            )
+            read_as = str(connection().execute(_as_date(first[column], settings.get("date_format"), "UTC")).iloc[0])
         elif name == "amount":
             number = _as_number(first[column], settings.get("decimal", "."), settings.get("thousands", ""))
             read_as = str(connection().execute(number).iloc[0])
@@ -203,9 +199,7 @@ def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any]) -> Finding:
 def client_yaml(proposal: Proposal, *, name: str, currency: str, timezone: str, margin: float | None) -> str:
     """Return the text of ``client.yaml``, with the choices that only the client can make marked."""
     head = {"name": name, "kind": "shop", "currency": currency, "timezone": timezone}
-    body = yaml.safe_dump(
-        head | {"transactions": proposal.settings}, sort_keys=False, allow_unicode=True, width=100
-    )
+    body = yaml.safe_dump(head | {"transactions": proposal.settings}, sort_keys=False, allow_unicode=True, width=100)
     rate = f"  margin: {margin}\n" if margin is not None else (
         "  # margin: 0.40   share of revenue that is left after the cost of goods; without it values are revenue\n"
     )  # fmt: skip

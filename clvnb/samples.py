@@ -19,10 +19,10 @@ from .tables import ClientError
 __all__ = ["Simulated", "guide_folder", "load_sample", "simulate_shop", "simulate_subscription"]
 
 _FIRST = "Anna Ben Clara David Elif Finn Greta Hannes Ida Jonas Karla Lukas Mia Noah Olga Paul Rosa Samir Tess Viktor"
-_LAST = "Adler Bauer Çelik Dietz Engel Fuchs Groß Hahn Imhof Jung König Lang Maier Nowak Otto Popescu Roth Šimić Weber Zhu"
-_MONTH = np.array(
-    [0.92, 0.86, 0.93, 0.92, 0.95, 0.88, 0.84, 0.86, 0.95, 1.02, 1.38, 1.49]
-)  # January to December
+_LAST = (
+    "Adler Bauer Çelik Dietz Engel Fuchs Groß Hahn Imhof Jung König Lang Maier Nowak Otto Popescu Roth Šimić Weber Zhu"
+)
+_MONTH = np.array([0.92, 0.86, 0.93, 0.92, 0.95, 0.88, 0.84, 0.86, 0.95, 1.02, 1.38, 1.49])  # January to December
 
 
 @dataclass(frozen=True)
@@ -252,15 +252,13 @@ def _wave(
     )  # fmt: skip
 
 
-def _spend_by_channel(
-    people: pd.DataFrame, per_customer: dict[str, float], rng: np.random.Generator
-) -> pd.DataFrame:
+def _spend_by_channel(people: pd.DataFrame, per_customer: dict[str, float], rng: np.random.Generator) -> pd.DataFrame:
     """Advertising paid each month and channel, about ``per_customer`` for each new customer."""
     month = people["born"].dt.strftime("%Y-%m")
     new = people.groupby([month.rename("month"), "channel"]).size().reset_index(name="new_customers")
-    new["amount"] = (
-        new["new_customers"] * new["channel"].map(per_customer) * rng.uniform(0.85, 1.15, len(new))
-    ).round(2)
+    new["amount"] = (new["new_customers"] * new["channel"].map(per_customer) * rng.uniform(0.85, 1.15, len(new))).round(
+        2
+    )
     return new.assign(component="advertising")[["month", "channel", "component", "amount", "new_customers"]]
 
 
@@ -332,9 +330,7 @@ def simulate_subscription(seed: int = 11, customers: int = 3000) -> Simulated:
     )
 
 
-def _members(
-    rng: np.random.Generator, truth: dict[str, Any], start: pd.Timestamp, end: pd.Timestamp
-) -> pd.DataFrame:
+def _members(rng: np.random.Generator, truth: dict[str, Any], start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
     n = truth["customers"]
     plans, shares = list(truth["plans"]), [p["share"] for p in truth["plans"].values()]
     plan = rng.choice(plans, size=n, p=shares)
@@ -356,8 +352,7 @@ def _members(
         }
     )  # fmt: skip
     ends = [
-        b + pd.DateOffset(months=int(p * m))
-        for b, p, m in zip(born, people["periods"], people["months"], strict=True)
+        b + pd.DateOffset(months=int(p * m)) for b, p, m in zip(born, people["periods"], people["months"], strict=True)
     ]
     people["end"] = pd.Series(ends).where(lambda s: s <= end)
     return people
@@ -402,9 +397,7 @@ def _contract_export(people: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _member_wave(
-    rng: np.random.Generator, people: pd.DataFrame, truth: dict[str, Any], wave: str
-) -> pd.DataFrame:
+def _member_wave(rng: np.random.Generator, people: pd.DataFrame, truth: dict[str, Any], wave: str) -> pd.DataFrame:
     day = pd.Timestamp(wave)
     asked = people[(people["born"] < day) & (people["end"].isna() | (people["end"] > day))]
     felt = asked["satisfaction"] + 0.3 * asked["treated"]
@@ -444,9 +437,7 @@ def write(folder: str | Path) -> None:
         place = Path(folder) / name
         place.mkdir(parents=True, exist_ok=True)
         for table, frame in simulated.tables.items():
-            frame.to_csv(
-                place / f"{table}.csv", index=False, sep=separators.get(table, ","), lineterminator="\n"
-            )
+            frame.to_csv(place / f"{table}.csv", index=False, sep=separators.get(table, ","), lineterminator="\n")
 
 
 if __name__ == "__main__":

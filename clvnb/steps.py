@@ -200,9 +200,7 @@ def value_customers(client: Client, *, as_of: date | str | None = None) -> Value
 def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
     economics = client.economics
     summary = to_pandas(
-        summarize(
-            checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve
-        )
+        summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
     ).sort_values("customer_id", ignore_index=True)
     try:
         choice = choose_model(checked.kept, as_of=as_of)
@@ -243,9 +241,7 @@ def _spend_model(summary: pd.DataFrame) -> GammaGamma | float:
     return model
 
 
-def _historic_only(
-    client: Client, as_of: date, checked: Checked, summary: pd.DataFrame, why: str
-) -> ValueStep:
+def _historic_only(client: Client, as_of: date, checked: Checked, summary: pd.DataFrame, why: str) -> ValueStep:
     """The ladder's lowest honest rung: what customers brought so far, and no prediction."""
     missing = ["p_alive", "expected_purchases", "expected_purchases_low", "expected_purchases_high",
                "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
@@ -295,9 +291,7 @@ def _shop_channels(
     )
 
 
-def _channel_frame(
-    client: Client, customers: pd.DataFrame, totals: dict[str, Estimate] | None
-) -> pd.DataFrame:
+def _channel_frame(client: Client, customers: pd.DataFrame, totals: dict[str, Estimate] | None) -> pd.DataFrame:
     """By acquisition channel, per customer: value so far, value to come with its interval, and what winning one cost."""
     if "channel" not in customers:
         return pd.DataFrame()
@@ -306,9 +300,7 @@ def _channel_frame(
         n, estimate = len(group), (totals or {}).get(str(name))
         scale = [estimate.value / n, estimate.low / n, estimate.high / n] if estimate else [np.nan] * 3
         rows.append((str(name), n, float(group["historic_value"].mean()), *scale))
-    table = pd.DataFrame(
-        rows, columns=["channel", "customers", "historic_value", "clv", "clv_low", "clv_high"]
-    )
+    table = pd.DataFrame(rows, columns=["channel", "customers", "historic_value", "clv", "clv_low", "clv_high"])
     table["cac"] = table["channel"].map(_cac(client))
     table["clv_net"] = table["historic_value"] + table["clv"] - table["cac"]
     return table
@@ -331,9 +323,7 @@ def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueS
     economics, words = client.economics, client.words
     contracts = check_contracts(read_contracts(client), words=words)
     payments = to_pandas(
-        summarize(
-            checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve
-        )
+        summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
     )
     people = summarize_contracts(contracts.kept, as_of=as_of, payments=payments)
     checked = Checked(checked.kept, checked.rejected, (*checked.findings, *contracts.findings))

@@ -151,9 +151,7 @@ It has: customer_id, date, amuont. Rename it, or name it under `columns:` in cli
     """
     columns = getattr(frame, "columns", None)
     if columns is None:
-        raise TableError(
-            f"a {table.name} must be a pandas DataFrame or an Ibis table, got {type(frame).__name__}"
-        )
+        raise TableError(f"a {table.name} must be a pandas DataFrame or an Ibis table, got {type(frame).__name__}")
     present = [str(c) for c in columns]
     missing = [c for c in table.required if c not in present]
     if missing:
@@ -203,9 +201,7 @@ class Estimate:
             raise ValueError(f"the low end {self.low} lies above the high end {self.high}")
 
     def __repr__(self) -> str:
-        shown = (
-            f"{self.value:.5g} ({self.level:.0%} interval {self.low:.5g} to {self.high:.5g}, n = {self.n:,})"
-        )
+        shown = f"{self.value:.5g} ({self.level:.0%} interval {self.low:.5g} to {self.high:.5g}, n = {self.n:,})"
         return shown.replace("%", " %", 1)
 
     def to_dict(self) -> dict[str, Any]:
@@ -286,7 +282,7 @@ class Checked:
         return f"<ul>{lines}</ul>{table_html(self.account)}"
 
 
-def table_html(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
+def table_html(frame: pd.DataFrame, formats: Mapping[str, str] | None = None, numbers: Iterable[str] = ()) -> str:
     """Return ``frame`` as an HTML table: escaped, numbers right-aligned, no index, scrollable when wide.
 
     Parameters
@@ -294,6 +290,9 @@ def table_html(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) ->
     frame : pandas.DataFrame
     formats : mapping of column to format, optional
         For example ``{"share": "{:.1%}"}``; other numbers show up to four significant digits.
+
+    numbers : names of columns, optional
+        Aligned as numbers although they are text.
 
     Examples
     --------
@@ -304,10 +303,8 @@ def table_html(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) ->
     if frame.empty:
         return ""
     given = dict(formats or {})
-    shown = pd.DataFrame(
-        {str(c): [_cell(v, given.get(str(c))) for v in frame[c]] for c in frame.columns}, dtype=object
-    )
-    numeric = [pd.api.types.is_numeric_dtype(frame[c]) for c in frame.columns]
+    shown = pd.DataFrame({str(c): [_cell(v, given.get(str(c))) for v in frame[c]] for c in frame.columns}, dtype=object)
+    numeric = [c in set(numbers) or pd.api.types.is_numeric_dtype(frame[c]) for c in frame.columns]
     head = "".join(
         f'<th scope="col"{_right(is_number)}>{html.escape(str(c))}</th>'
         for c, is_number in zip(shown.columns, numeric, strict=True)
@@ -315,8 +312,7 @@ def table_html(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) ->
     rows = "".join(
         "<tr>"
         + "".join(
-            f"<td{_right(is_number)}>{html.escape(str(v))}</td>"
-            for v, is_number in zip(row, numeric, strict=True)
+            f"<td{_right(is_number)}>{html.escape(str(v))}</td>" for v, is_number in zip(row, numeric, strict=True)
         )
         + "</tr>"
         for row in shown.itertuples(index=False, name=None)
@@ -332,7 +328,7 @@ def _right(is_number: bool) -> str:
 
 
 def _cell(value: Any, pattern: str | None) -> str:
-    if value is None or (np.isscalar(value) and pd.isna(value)):  # type: ignore[call-overload]
+    if value is None or (np.isscalar(value) and pd.isna(value)):
         return "–"
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
@@ -341,7 +337,8 @@ def _cell(value: Any, pattern: str | None) -> str:
     if isinstance(value, int | np.integer):
         return f"{int(value):,}"
     if isinstance(value, float | np.floating):
-        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.4g}"
+        number = float(value)
+        return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number:,.4g}"
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}"
     return str(value)

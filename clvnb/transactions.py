@@ -152,9 +152,7 @@ def _open(settings: Source, folder: Path) -> tuple[ibis.Table, str]:
             raise TableError(f"{path}: the file is empty; export it again, with its header line")
     suffixes = {Path(p).suffix.lower() for p in paths}
     if len(suffixes) > 1:
-        raise TableError(
-            f"{settings.source}: matches files of several kinds ({', '.join(sorted(suffixes))}); name one"
-        )
+        raise TableError(f"{settings.source}: matches files of several kinds ({', '.join(sorted(suffixes))}); name one")
     return _read_files(paths, suffixes.pop(), settings), str(folder / settings.source)
 
 
@@ -186,9 +184,7 @@ def _read_files(paths: list[str], suffix: str, settings: Source) -> ibis.Table:
     return table
 
 
-def _typed(
-    raw: ibis.Table, settings: Source, timezone: str, required: Sequence[str], where: str
-) -> ibis.Table:
+def _typed(raw: ibis.Table, settings: Source, timezone: str, required: Sequence[str], where: str) -> ibis.Table:
     """Pick, rename and type the mapped columns; remember the text of dates and amounts, and the line."""
     import ibis
 
@@ -251,9 +247,7 @@ def _as_number(value: Any, decimal: str, thousands: str) -> Any:
     if not value.type().is_string():
         return value.cast("float64")
     currency = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
-    text = (
-        value.strip().re_replace(rf"^(-?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")
-    )
+    text = value.strip().re_replace(rf"^(-?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")
     negative = text.re_search(r"^\(.*\)$|-$")
     bare = text.re_replace(r"^\((.*)\)$", r"\1").re_replace(r"-$", "")
     bare = bare.re_replace(rf"^\s*(?:{currency})\s*", "").re_replace(rf"\s*(?:{currency})$", "")
@@ -351,9 +345,7 @@ def check_transactions(
     rejected = ruled.filter(ruled.rule != _KEPT)
     words = words or Words("XXX")
     findings = [
-        _say_account(
-            account, run(rejected.order_by("line").limit(500), log) if len(account) > 2 else None, words
-        )
+        _say_account(account, run(rejected.order_by("line").limit(500), log) if len(account) > 2 else None, words)
     ]
     findings += _say_kept(table, ruled, kept_facts, refunds, words, log)
     return Checked(give_back(kept, log), give_back(rejected, log), tuple(findings))
@@ -455,9 +447,7 @@ def _add_up(facts: pd.DataFrame, max_loss: float) -> tuple[pd.DataFrame, Any]:
             f"the log holds {int(kept['currencies'].iloc[0])} currencies, which must not be added up; "
             "convert them, or leave all but one out with `exclude: {currency: [...]}`"
         )
-    read = pd.DataFrame(
-        {"rule": ["read"], "rows": [int(facts["rows"].sum())], "money": [facts["money"].sum()]}
-    )
+    read = pd.DataFrame({"rule": ["read"], "rows": [int(facts["rows"].sum())], "money": [facts["money"].sum()]})
     account = pd.concat([read, rejected[["rule", "rows", "money"]], kept[["rule", "rows", "money"]]])
     return account.reset_index(drop=True), next(kept.itertuples(index=False))
 
@@ -497,9 +487,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
 
 
-def _say_kept(
-    table: ibis.Table, ruled: ibis.Table, kept: Any, refunds: str, words: Words, like: Any
-) -> list[Finding]:
+def _say_kept(table: ibis.Table, ruled: ibis.Table, kept: Any, refunds: str, words: Words, like: Any) -> list[Finding]:
     """Say what a reader should know of the rows that are used."""
     span = pd.DataFrame(
         {"customers": [kept.customers], "lines": [kept.rows], "first": [kept.first], "last": [kept.last]}

@@ -350,9 +350,7 @@ def _totals(
     thetas = purchases.draws(TOTAL_DRAWS, seed=seed)
     phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
     means = np.array([worth(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
-    shape = _money_shape(
-        purchases.simulate_purchases(x, t_x, T, economics.horizon_days, seed=seed), x, spend, seed
-    )
+    shape = _money_shape(purchases.simulate_purchases(x, t_x, T, economics.horizon_days, seed=seed), x, spend, seed)
     chance = member @ (_squares(spend, economics, own, n, rows) * shape.var(axis=0)[at])
     reach = tail(level) * np.sqrt(means.var(axis=0, ddof=1) + chance)
     size, method = member @ n, f"{purchases.name}, parameters and chance"
@@ -382,9 +380,7 @@ def _spend_sum(phi: Any, spend: Spend, x: np.ndarray, n: np.ndarray, rows: pd.Da
     return np.asarray((1 - weight) * (p * v / (q - 1)) * n + weight * rows["z"].to_numpy(float))
 
 
-def _squares(
-    spend: Spend, economics: Economics, x: np.ndarray, n: np.ndarray, rows: pd.DataFrame
-) -> np.ndarray:
+def _squares(spend: Spend, economics: Economics, x: np.ndarray, n: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
     """The sum over the customers of each row of (unit value per unit of spend x spend scale) squared."""
     if isinstance(spend, GammaGamma):
         v = spend._theta()[2]
@@ -480,9 +476,7 @@ def subscription_table(
         chance += float(unit**2 @ _variance(reach, when, economics))
     table = pd.concat(parts).sort_values("customer_id", ignore_index=True)
     value, off = float(table["clv"].sum()), tail(level) * float(np.sqrt(means.var(ddof=1) + chance))
-    return table, Estimate(
-        value, value - off, value + off, level, len(table), "sBG by plan, parameters and chance"
-    )
+    return table, Estimate(value, value - off, value + off, level, len(table), "sBG by plan, parameters and chance")
 
 
 def subscription_new_customer(
@@ -507,9 +501,7 @@ def subscription_new_customer(
     Estimate
         The interval holds the average over many new customers, not one of them.
     """
-    recent = subscriptions[
-        subscriptions["first_date"] > subscriptions["first_date"].max() - pd.Timedelta(days=365)
-    ]
+    recent = subscriptions[subscriptions["first_date"] > subscriptions["first_date"].max() - pd.Timedelta(days=365)]
     values, point = np.zeros(TOTAL_DRAWS), 0.0
     for plan, group in recent.groupby("plan", sort=True):
         share, model = len(group) / len(recent), models[str(plan)]
@@ -547,9 +539,7 @@ def _reach(theta: np.ndarray, group: pd.DataFrame, when: np.ndarray) -> np.ndarr
 
 
 def _discount(when: np.ndarray, economics: Economics) -> np.ndarray:
-    return np.where(
-        np.isnan(when), 0.0, np.exp(-annual_to_daily(economics.discount_rate) * np.nan_to_num(when))
-    )
+    return np.where(np.isnan(when), 0.0, np.exp(-annual_to_daily(economics.discount_rate) * np.nan_to_num(when)))
 
 
 def _worth(reach: np.ndarray, when: np.ndarray, economics: Economics) -> np.ndarray:

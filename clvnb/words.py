@@ -52,9 +52,7 @@ class Words:
         pattern = Locale.parse(self.locale).currency_formats["standard"].pattern
         pattern = pattern.replace(".00", "." + "0" * digits if digits else "")
         rounded = round(value, digits) + 0.0
-        return str(
-            format_currency(rounded, self.currency, format=pattern, locale=self.locale, currency_digits=False)
-        )
+        return str(format_currency(rounded, self.currency, format=pattern, locale=self.locale, currency_digits=False))
 
     def share(self, value: float, *, digits: int = 0) -> str:
         """Say a share between 0 and 1 as a percentage."""

@@ -22,7 +22,9 @@ def golden() -> dict:
 def sample_log() -> pd.DataFrame:
     raw = pd.read_csv(ROOT / "data/cdnow/sample.csv", dtype=str)
     return cv.read_transactions(
-        raw, columns={"customer_id": "customer_id", "date": "date", "amount": "dollar_value"}, date_format="%Y%m%d"
+        raw,
+        columns={"customer_id": "customer_id", "date": "date", "amount": "dollar_value"},
+        date_format="%Y%m%d",
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from conftest import ROOT, small_orders
 
 BAD = {
@@ -28,7 +29,11 @@ FINDINGS = {
 def clvnb(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "200"}
     return subprocess.run(
-        [sys.executable, "-m", "clvnb", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=environment
+        [sys.executable, "-m", "clvnb", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
     )
 
 

@@ -137,9 +137,8 @@ def test_notebooks_were_run_in_order(notebook):
 
 
 def test_notebooks_are_small_and_canonical(notebook):
-    from refresh_notebooks import canonical
-
     import nbformat
+    from refresh_notebooks import canonical
 
     path, _ = notebook
     assert path.stat().st_size < 500_000

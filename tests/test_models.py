@@ -157,7 +157,11 @@ def test_ten_thousand_wide_cases_are_finite():
             value, gradient = module.log_likelihood(*theta, data)
             alive = module.probability_alive(*theta, row["x"], row["t_x"], row["T"])
             expected = purchases_until_dropout(
-                theta[0] + row["x"], theta[1] + row["T"], theta[2], theta[3] + row["x"] + extra, float(row["t"][0])
+                theta[0] + row["x"],
+                theta[1] + row["T"],
+                theta[2],
+                theta[3] + row["x"] + extra,
+                float(row["t"][0]),
             )
             assert np.isfinite(value).all(), (module.__name__, row)
             assert np.isfinite(gradient).all(), (module.__name__, row)
@@ -209,7 +213,9 @@ def test_order_of_rows_does_not_matter(sample_summary):
     one, two = cv.MBGNBD().fit(sample_summary), cv.MBGNBD().fit(mixed)
     np.testing.assert_allclose(one.params_, two.params_, rtol=1e-10)
     np.testing.assert_allclose(
-        one.expected_purchases(mixed, 100).sort_index(), one.expected_purchases(sample_summary, 100), rtol=1e-12
+        one.expected_purchases(mixed, 100).sort_index(),
+        one.expected_purchases(sample_summary, 100),
+        rtol=1e-12,
     )
 
 

@@ -8,18 +8,22 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT
 from refresh_notebooks import canonical, run
 
-SOURCE = """
+from conftest import ROOT
+
+SOURCE = (
+    """
 import matplotlib.pyplot as plt
 import clvnb as cv
 import pandas as pd
 cv.say("The answer is 42.")
-""", """
+""",
+    """
 table = pd.DataFrame({"customers": [k / 10 for k in range(1, 11)], "share_of_value": [k / 10 for k in range(1, 11)]})
 cv.show(cv.plot_concentration(table))
-"""
+""",
+)
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,23 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import small_orders
 
 import clvnb as cv
 from clvnb.report import write_table
 from clvnb.report.page import index_page
 from clvnb.report.runner import _execute, _notebooks
 from clvnb.steps import value_customers
+from conftest import small_orders
 
-HOSTILE = ["<script>alert(1)</script>", "=cmd|'/c calc'!A1", "{{ 7*7 }}", "$\\frac{1}{", "../../x", "a\u202eb", "x" * 10_000]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "=cmd|'/c calc'!A1",
+    "{{ 7*7 }}",
+    "$\\frac{1}{",
+    "../../x",
+    "a\u202eb",
+    "x" * 10_000,
+]
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -55,11 +63,21 @@ def test_status_of_each_client(run):
 def test_a_report_leaves_what_the_design_names(run):
     _, out, outcomes = run
     folder = outcomes["good"].folder
-    assert {p.name for p in folder.iterdir()} == {"report.html", "notebooks", "tables", "results.json", "clvnb.xlsx"}
+    assert {p.name for p in folder.iterdir()} == {
+        "report.html",
+        "notebooks",
+        "tables",
+        "results.json",
+        "clvnb.xlsx",
+    }
     assert (folder / "notebooks/1_value.ipynb").is_file()
     assert (out / "good/latest").read_text().strip() == folder.name
     manifest = json.loads((out / "manifest.json").read_text())["clients"]
-    assert {k: v["status"] for k, v in manifest.items()} == {"good": "done", "broken": "failed", "once": "done"}
+    assert {k: v["status"] for k, v in manifest.items()} == {
+        "good": "done",
+        "broken": "failed",
+        "once": "done",
+    }
 
 
 def test_page_index_command_and_results_say_the_same(run):
@@ -208,7 +226,10 @@ def test_tables_are_whole_and_neutral(tmp_path):
         path = write_table(table, tmp_path / f"t{suffix}")
         assert path.is_file()
     assert (tmp_path / "t.csv").read_text().splitlines()[1:] == ["'=1+1,1.5", "007,-2.0"]
-    assert pd.read_excel(tmp_path / "t.xlsx", dtype={"customer_id": str})["customer_id"].tolist() == ["'=1+1", "007"]
+    assert pd.read_excel(tmp_path / "t.xlsx", dtype={"customer_id": str})["customer_id"].tolist() == [
+        "'=1+1",
+        "007",
+    ]
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), table, check_dtype=False)
     with pytest.raises(cv.ReportError, match="written as .csv, .parquet or .xlsx"):
         write_table(table, tmp_path / "t.json")
@@ -218,6 +239,9 @@ def test_tables_are_whole_and_neutral(tmp_path):
 
 
 def test_index_of_a_client_that_never_worked():
-    page = index_page([{"client": "x", "name": "<i>x</i>", "status": "failed", "error": "no <b>file</b>", "page": ""}], "now")
+    page = index_page(
+        [{"client": "x", "name": "<i>x</i>", "status": "failed", "error": "no <b>file</b>", "page": ""}],
+        "now",
+    )
     assert "&lt;i&gt;x" in page
     assert "no &lt;b&gt;file" in page

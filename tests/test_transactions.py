@@ -241,9 +241,7 @@ def test_summary_of_the_cdnow_sample(sample_summary, sample_log):
 def test_engine_and_pandas_agree(sample_log):
     plain = cv.summarize(sample_log, as_of="1998-06-30")
     there = cv.summarize(as_ibis(sample_log), as_of="1998-06-30").to_pandas().sort_values("customer_id")
-    pd.testing.assert_frame_equal(
-        plain, there.reset_index(drop=True), check_dtype=False, check_exact=False, rtol=1e-12
-    )
+    pd.testing.assert_frame_equal(plain, there.reset_index(drop=True), check_dtype=False, check_exact=False, rtol=1e-12)
 
 
 def test_later_rows_do_not_leak(sample_log):

@@ -47,7 +47,10 @@ def test_no_discount_is_purchases_times_margin(sample_summary, models):
 
 
 def test_longer_and_cheaper_money_are_worth_more(sample_summary, models):
-    short, long = table(sample_summary, models, horizon="1 year"), table(sample_summary, models, horizon="4 years")
+    short, long = (
+        table(sample_summary, models, horizon="1 year"),
+        table(sample_summary, models, horizon="4 years"),
+    )
     assert (long["clv"] > short["clv"]).all()
     dear = table(sample_summary, models, discount_rate=0.3)
     assert (dear["clv"] < table(sample_summary, models)["clv"]).all()

@@ -72,17 +72,13 @@ class Model(ABC):
             One value above zero for each of the model's parameters.
         """
         if set(params) != set(cls.parameters):
-            raise ValueError(
-                f"{cls.name} needs the parameters {', '.join(cls.parameters)}, got {', '.join(params)}"
-            )
+            raise ValueError(f"{cls.name} needs the parameters {', '.join(cls.parameters)}, got {', '.join(params)}")
         for name, value in params.items():
             if not (np.isfinite(value) and value > 0):
                 raise ValueError(f"{cls.name}: {name} must be above 0, got {value}")
         model = cls()
         scale = days(unit)
-        model.params_ = pd.Series(
-            {k: float(params[k]) * scale ** cls.time_powers.get(k, 0) for k in cls.parameters}
-        )
+        model.params_ = pd.Series({k: float(params[k]) * scale ** cls.time_powers.get(k, 0) for k in cls.parameters})
         return model
 
     def _accept(self, fit: Fit, n: float) -> Self:
@@ -110,9 +106,7 @@ class Model(ABC):
     @property
     def covariance_(self) -> pd.DataFrame:
         """Covariance of the logarithms of the parameters."""
-        return pd.DataFrame(
-            self._fitted().log_covariance, index=list(self.parameters), columns=list(self.parameters)
-        )
+        return pd.DataFrame(self._fitted().log_covariance, index=list(self.parameters), columns=list(self.parameters))
 
     @property
     def log_likelihood_(self) -> float:
@@ -210,9 +204,7 @@ def collapse(summary: Any, extra: dict[str, Callable[[Any], Any]] | None = None)
     check(summary, SUMMARY)
     sums = extra or {}
     if is_ibis(summary):
-        grouped = summary.group_by(KEYS).aggregate(
-            n=summary.count(), **{k: f(summary).sum() for k, f in sums.items()}
-        )
+        grouped = summary.group_by(KEYS).aggregate(n=summary.count(), **{k: f(summary).sum() for k, f in sums.items()})
         return _sane(run(grouped.order_by(KEYS), summary))
     columns = summary[KEYS].assign(n=1, **{k: f(summary) for k, f in sums.items()})
     return _sane(columns.groupby(KEYS, as_index=False, sort=True, dropna=False).sum())
@@ -293,9 +285,7 @@ class TransactionModel(Model):
     def _purchases_new(self, theta: Vector, t: float) -> float: ...
 
     @abstractmethod
-    def _simulate_if_alive(
-        self, theta: Vector, x: Vector, T: Vector, t: float, rng: np.random.Generator
-    ) -> Vector: ...
+    def _simulate_if_alive(self, theta: Vector, x: Vector, T: Vector, t: float, rng: np.random.Generator) -> Vector: ...
 
     # ---- per customer ----
     def probability_alive(self, summary: Any) -> Any:
@@ -414,9 +404,7 @@ class TransactionModel(Model):
     def _total_purchases(self, rows: pd.DataFrame, t: float, level: float, seed: int) -> Estimate:
         x, t_x, T, n = (rows[k].to_numpy(float) for k in [*KEYS, "n"])
         value = float(n @ self._expected(self._theta(), x, t_x, T, t))
-        means = [
-            float(n @ self._expected(theta, x, t_x, T, t)) for theta in self.draws(TOTAL_DRAWS, seed=seed)
-        ]
+        means = [float(n @ self._expected(theta, x, t_x, T, t)) for theta in self.draws(TOTAL_DRAWS, seed=seed)]
         chance = float(n @ self.simulate_purchases(x, t_x, T, t, seed=seed).var(axis=0))
         reach = tail(level) * float(np.sqrt(np.var(means, ddof=1) + chance))
         method = f"{self.name}, parameters and chance"
@@ -466,9 +454,7 @@ def spread(summary: Any, answers: pd.DataFrame, names: list[str]) -> Any:
     return out[names[0]] if len(names) == 1 else out
 
 
-def discount_weights(
-    horizon: str | float, discount_rate: float, step: str | None = None
-) -> list[tuple[float, float]]:
+def discount_weights(horizon: str | float, discount_rate: float, step: str | None = None) -> list[tuple[float, float]]:
     """Return moments t and weights w such that sum w E[Y(t)] is the discounted number of purchases.
 
     Without a step this is the integral of exp(-delta t) dE[Y(t)] in parts, by eight-point Gauss-Legendre
@@ -486,8 +472,7 @@ def discount_weights(
         nodes, weights = np.polynomial.legendre.leggauss(8)
         t = (nodes + 1) * length / 2
         inside = [
-            (float(u), float(w * length / 2 * delta * np.exp(-delta * u)))
-            for u, w in zip(t, weights, strict=True)
+            (float(u), float(w * length / 2 * delta * np.exp(-delta * u))) for u, w in zip(t, weights, strict=True)
         ]
         return [*inside, (length, float(np.exp(-delta * length)))]
     if step not in _STEP_DAYS:
@@ -497,5 +482,4 @@ def discount_weights(
         raise ValueError(f"the horizon {horizon!r} is shorter than one {step}")
     v = (1 + discount_rate) ** (-1 / _STEPS_PER_YEAR[step])
     # Abel summation: sum of v^k (E_k - E_(k-1)) = sum of E_k (v^k - v^(k+1)), the last one whole.
-    ends = [(k * _STEP_DAYS[step], v**k - (v ** (k + 1) if k < count else 0.0)) for k in range(1, count + 1)]
-    return ends
+    return [(k * _STEP_DAYS[step], v**k - (v ** (k + 1) if k < count else 0.0)) for k in range(1, count + 1)]

@@ -51,9 +51,7 @@ def log_odds_dead(x: Vector, R: Vector, a: float, b: float, log_ratio: Vector) -
     return np.log(a) - np.log(np.where(x > 0, b + x - 1, 1.0)) + R * log_ratio
 
 
-def probability_alive(
-    r: float, alpha: float, a: float, b: float, x: Vector, t_x: Vector, T: Vector
-) -> Vector:
+def probability_alive(r: float, alpha: float, a: float, b: float, x: Vector, t_x: Vector, T: Vector) -> Vector:
     """Return P(alive | x, t_x, T); it is 1 for x = 0, since nobody can leave before a repeat purchase."""
     odds = log_odds_dead(x, r + x, a, b, np.log((alpha + T) / (alpha + t_x)))
     return np.where(x > 0, expit(-odds), 1.0)
@@ -81,14 +79,16 @@ class BGNBD(TransactionModel):
     time_powers = {"alpha": 1}
 
     def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
-        return log_likelihood(*theta, data)
+        r, alpha, a, b = theta
+        return log_likelihood(r, alpha, a, b, data)
 
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]:
         rate = (rows["frequency"] * rows["n"]).sum() / max(float((rows["T"] * rows["n"]).sum()), 1.0)
         return [[0.5, 0.5 / rate, 0.7, 2.0], [1.0, 1.0 / rate, 0.2, 4.0]]
 
     def _alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
-        return probability_alive(*theta, x, t_x, T)
+        r, alpha, a, b = theta
+        return probability_alive(r, alpha, a, b, x, t_x, T)
 
     def _purchases_if_alive(self, theta: Vector, x: Vector, T: Vector, t: float) -> Vector:
         r, alpha, a, b = theta
@@ -98,8 +98,6 @@ class BGNBD(TransactionModel):
         r, alpha, a, b = theta
         return float(purchases_until_dropout(np.array([r]), np.array([alpha]), a, np.array([b]), t)[0])
 
-    def _simulate_if_alive(
-        self, theta: Vector, x: Vector, T: Vector, t: float, rng: np.random.Generator
-    ) -> Vector:
+    def _simulate_if_alive(self, theta: Vector, x: Vector, T: Vector, t: float, rng: np.random.Generator) -> Vector:
         r, alpha, a, b = theta
         return simulate_until_dropout(r + x, alpha + T, a, b + x, t, rng)

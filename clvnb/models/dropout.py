@@ -62,9 +62,7 @@ def _integrated(R: Vector, A: Vector, a: float, B: Vector, t: float) -> Vector:
     return out
 
 
-def simulate_until_dropout(
-    R: Vector, A: Vector, a: float, B: Vector, t: float, rng: np.random.Generator
-) -> Vector:
+def simulate_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float, rng: np.random.Generator) -> Vector:
     """Draw the purchases in t of customers alive now: a Poisson count, cut at a geometric drop-out."""
     rate = rng.gamma(R) / A
     chance = np.clip(rng.beta(a, B), 1e-12, 1.0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from ..tables import FitError
 
 __all__ = ["Fit", "Levels", "Objective", "Triples", "maximize"]
 
-Vector = NDArray[np.float64]
+Vector = NDArray[Any]
 Objective = Callable[[Vector], tuple[float, Vector]]
 
 # exp(-14) and exp(20): beyond these a parameter says that the data cannot tell, not how large it is.
@@ -162,15 +163,11 @@ def _positive_definite(matrix: Vector) -> bool:
     return bool(np.all(np.linalg.eigvalsh(matrix) > 1e-12)) if matrix.size else True
 
 
-def _descend(
-    slope: Callable[[Vector], tuple[float, Vector]], start: Vector
-) -> tuple[Vector, float, Vector, Vector]:
+def _descend(slope: Callable[[Vector], tuple[float, Vector]], start: Vector) -> tuple[Vector, float, Vector, Vector]:
     """Go down by L-BFGS-B, then finish with Newton steps whose Hessian also serves the standard errors."""
     from scipy.optimize import minimize
 
-    found = minimize(
-        slope, start, jac=True, method="L-BFGS-B", bounds=[_BOUNDS] * len(start), options={"maxiter": 500}
-    )
+    found = minimize(slope, start, jac=True, method="L-BFGS-B", bounds=[_BOUNDS] * len(start), options={"maxiter": 500})
     point = np.asarray(found.x, dtype=float)
     value, gradient = slope(point)
     for _ in range(6):

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import gammaln, psi
 
 from ..engine import is_ibis, run
-from ..tables import FitError, TableError, check, SUMMARY
+from ..tables import SUMMARY, FitError, TableError, check
 from .base import Model
 from .fitting import Levels, Vector, maximize
 
@@ -67,7 +67,6 @@ class GammaGamma(Model):
 
     name = "Gamma-Gamma"
     parameters = ("p", "q", "v")
-    time_powers: dict[str, int] = {}
 
     def fit(self, summary: Any) -> Self:
         """Estimate the parameters from the customers with a repeat purchase and a positive mean.
@@ -97,7 +96,7 @@ class GammaGamma(Model):
         scale = float(z.mean())
 
         def objective(theta: Vector) -> tuple[float, Vector]:
-            value, gradient = log_likelihood(*theta, x, z / scale)
+            value, gradient = log_likelihood(theta[0], theta[1], theta[2], x, z / scale)
             return float(value.sum()), gradient.sum(axis=1)
 
         fit = maximize(objective, [[2.0, 3.0, 1.0], [6.0, 4.0, 0.5]], self.parameters, len(z), self.name)

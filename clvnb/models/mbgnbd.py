@@ -46,9 +46,7 @@ def log_likelihood(r: float, alpha: float, a: float, b: float, data: Triples) ->
     return ln_L, gradient
 
 
-def probability_alive(
-    r: float, alpha: float, a: float, b: float, x: Vector, t_x: Vector, T: Vector
-) -> Vector:
+def probability_alive(r: float, alpha: float, a: float, b: float, x: Vector, t_x: Vector, T: Vector) -> Vector:
     """Return P(alive | x, t_x, T) = 1 / (1 + a/(b+x) ((alpha+T)/(alpha+t_x))^(r+x))."""
     return np.asarray(expit(np.log(b + x) - np.log(a) - (r + x) * np.log((alpha + T) / (alpha + t_x))))
 
@@ -73,14 +71,16 @@ class MBGNBD(TransactionModel):
     time_powers = {"alpha": 1}
 
     def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
-        return log_likelihood(*theta, data)
+        r, alpha, a, b = theta
+        return log_likelihood(r, alpha, a, b, data)
 
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]:
         rate = (rows["frequency"] * rows["n"]).sum() / max(float((rows["T"] * rows["n"]).sum()), 1.0)
         return [[0.8, 0.8 / rate, 0.8, 2.0], [1.5, 1.5 / rate, 0.3, 3.0]]
 
     def _alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
-        return probability_alive(*theta, x, t_x, T)
+        r, alpha, a, b = theta
+        return probability_alive(r, alpha, a, b, x, t_x, T)
 
     def _purchases_if_alive(self, theta: Vector, x: Vector, T: Vector, t: float) -> Vector:
         r, alpha, a, b = theta
@@ -91,8 +91,6 @@ class MBGNBD(TransactionModel):
         alive = purchases_until_dropout(np.array([r]), np.array([alpha]), a, np.array([b + 1]), t)
         return float(b / (a + b) * alive[0])
 
-    def _simulate_if_alive(
-        self, theta: Vector, x: Vector, T: Vector, t: float, rng: np.random.Generator
-    ) -> Vector:
+    def _simulate_if_alive(self, theta: Vector, x: Vector, T: Vector, t: float, rng: np.random.Generator) -> Vector:
         r, alpha, a, b = theta
         return simulate_until_dropout(r + x, alpha + T, a, b + x + 1, t, rng)

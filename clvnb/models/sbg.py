@@ -89,7 +89,7 @@ class ShiftedBetaGeometric(Model):
         weights = rows["n"].to_numpy(float)
 
         def objective(theta: Vector) -> tuple[float, Vector]:
-            value, gradient = log_likelihood(*theta, t, active)
+            value, gradient = log_likelihood(theta[0], theta[1], t, active)
             return float(weights @ value), gradient @ weights
 
         churn = float(np.clip(lost / at_risk, 0.01, 0.9))
@@ -108,7 +108,8 @@ class ShiftedBetaGeometric(Model):
         array
             Between 0 and 1, on the shape of ``periods``.
         """
-        return survival(*self._theta(), np.asarray(periods, dtype=float))
+        alpha, beta = self._theta()
+        return survival(alpha, beta, np.asarray(periods, dtype=float))
 
     def retention(self, period: Any) -> Vector:
         """Return the share of those at renewal number ``period`` (1, 2, ...) that renew; it rises with tenure."""
@@ -126,6 +127,6 @@ class ShiftedBetaGeometric(Model):
     def simulate(self, n: int, periods: int, *, seed: int = 0) -> pd.DataFrame:
         """Draw new customers followed for ``periods`` renewals: columns ``renewals, active``."""
         rng = np.random.default_rng(seed)
-        theta = np.clip(rng.beta(*self._theta(), n), 1e-12, 1)
+        theta = np.clip(rng.beta(self.params_["alpha"], self.params_["beta"], n), 1e-12, 1)
         left_at = rng.geometric(theta)
         return pd.DataFrame({"renewals": np.minimum(left_at - 1, periods), "active": left_at > periods})

@@ -69,9 +69,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
         ".xlsx": lambda p: write_workbook({"customers": table}, p),
     }
     if path.suffix.lower() not in writers:
-        raise ReportError(
-            f"{path}: tables are written as .csv, .parquet or .xlsx, not {path.suffix or 'nothing'}"
-        )
+        raise ReportError(f"{path}: tables are written as .csv, .parquet or .xlsx, not {path.suffix or 'nothing'}")
     replace_file(path, writers[path.suffix.lower()])
     return path
 

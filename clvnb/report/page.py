@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from ..client import Client
 from ..words import Words
@@ -52,11 +53,8 @@ def report_page(client: Client, notebooks: list[Any], results: dict[str, Any], f
             client=client,
             results=results,
             day=client.words.day(results["as_of"]),
-            body=jinja2.utils.markupsafe.Markup(body),
-            contents=[
-                (level, anchor, html.unescape(re.sub(r"<[^>]+>", "", text)))
-                for level, anchor, text in contents
-            ],
+            body=Markup(body),
+            contents=[(level, anchor, html.unescape(re.sub(r"<[^>]+>", "", text))) for level, anchor, text in contents],
             facts=facts,
             dark_colour=_lighter(client.brand.colour),
         )
@@ -102,7 +100,7 @@ def _range_bar(total: dict[str, Any]) -> Any:
     """Draw the interval of a total as a bar from zero, in 120 by 12 units."""
     top = max(total["high"], 1e-12)
     low, mid = (max(0.0, min(1.0, v / top)) * 118 for v in (total["low"], total["value"]))
-    return jinja2.utils.markupsafe.Markup(
+    return Markup(
         '<svg viewBox="0 0 120 12" width="120" height="12" aria-hidden="true" focusable="false">'
         '<line x1="0" y1="6" x2="118" y2="6" class="axis"/>'
         f'<rect x="{low:.1f}" y="2.5" width="{118 - low:.1f}" height="7" class="range"/>'
@@ -136,9 +134,7 @@ def _markdown(text: str) -> str:
 
     lowered = re.sub(r"^(#+) ", r"#\1 ", text, flags=re.M)  # the page has the only first-level heading
     page = markdown2html_mistune(lowered)
-    return re.sub(
-        r"<h([1-6])[^>]*>(.*?)(?:<a class=\"anchor-link\".*?</a>)?</h\1>", _heading, page, flags=re.S
-    )
+    return re.sub(r"<h([1-6])[^>]*>(.*?)(?:<a class=\"anchor-link\".*?</a>)?</h\1>", _heading, page, flags=re.S)
 
 
 def _heading(match: re.Match[str]) -> str:

@@ -140,9 +140,7 @@ def _slug(folder: Path) -> str:
 # ------------------------------------------------------------------------------------------ one client
 
 
-def _one_client(
-    folder: Path, out: Path, day: str, known: dict[str, Any]
-) -> tuple[Outcome, dict[str, Any] | None]:
+def _one_client(folder: Path, out: Path, day: str, known: dict[str, Any]) -> tuple[Outcome, dict[str, Any] | None]:
     started = time.perf_counter()
     slug = _slug(folder)
     scratch = out / f".{slug}-{uuid.uuid4().hex[:8]}"
@@ -175,9 +173,7 @@ def _make(client: Client, scratch: Path, out: Path, day: str, key: str) -> dict[
     (scratch / "tables").mkdir()
     for notebook in _notebooks():
         begun = time.perf_counter()
-        node = _execute(
-            notebook, {"client": str(client.folder), "as_of": day, "output": str(scratch / "tables")}
-        )
+        node = _execute(notebook, {"client": str(client.folder), "as_of": day, "output": str(scratch / "tables")})
         seconds[notebook.stem] = round(time.perf_counter() - begun, 2)
         _without_paths(node)
         (scratch / "notebooks" / notebook.name).write_text(_notebook_text(node), encoding="utf-8")

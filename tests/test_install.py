@@ -1,0 +1,120 @@
+"""The wheel in an empty environment, without the checkout: the same commands, guide and templates included."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+from test_design import CONDA_NAMES
+
+pytestmark = pytest.mark.install
+
+
+def run(*arguments: object, cwd: Path) -> str:
+    outside = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    done = subprocess.run([str(a) for a in arguments], cwd=cwd, capture_output=True, text=True, env=outside)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """An empty environment with nothing but the wheel and what it needs."""
+    folder = tmp_path_factory.mktemp("install")
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder / "dist", ROOT, cwd=folder)
+    run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
+    wheel = next((folder / "dist").glob("*.whl"))
+    run(
+        folder / "venv/bin/python", "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel, cwd=folder
+    )
+    return folder
+
+
+def test_wheel_carries_guide_and_templates(place):
+    names = zipfile.ZipFile(next((place / "dist").glob("*.whl"))).namelist()
+    for needed in ("clvnb/_guide/notebooks/1_value.ipynb", "clvnb/_guide/data/cdnow/client.yaml",
+                   "clvnb/report/templates/report.html.j2"):  # fmt: skip
+        assert needed in names
+    assert not [n for n in names if n.startswith(("tests/", "benchmarks/"))]
+
+
+def test_init_and_report_without_the_checkout(place):
+    work = place / "work"
+    work.mkdir()
+    rows = (ROOT / "data/cdnow/orders.csv").read_text()
+    (work / "orders.csv").write_text(rows)
+    clvnb = place / "venv/bin/clvnb"
+    said = run(clvnb, "init", "shop", "--transactions", "orders.csv", "--currency", "USD", "--margin", "0.3", cwd=work)
+    assert "69,659 order lines read" in said
+    run(clvnb, "report", "shop", cwd=work)
+    results = json.loads(next((work / "reports").rglob("results.json")).read_text())
+    assert results["customers"] == 23_570
+    page = next((work / "reports").rglob("report.html")).read_text()
+    assert str(place) not in page
+
+
+def test_lab_serves_the_guide(place):
+    work = place / "lab"
+    work.mkdir()
+    log = (work / "log").open("w")
+    config = {
+        "JUPYTER_CONFIG_DIR": str(work / ".c"),
+        "JUPYTER_DATA_DIR": str(work / ".d"),
+        "JUPYTER_RUNTIME_DIR": str(work / ".r"),
+    }
+    outside = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV"}} | config
+    server = subprocess.Popen([place / "venv/bin/clvnb", "lab", "--no-browser", "--port", "8931"], cwd=work, stdout=log, stderr=log, env=outside)  # fmt: skip
+    try:
+        address = _address(work / "log")
+        host, token = re.match(r"(http://127\.0\.0\.1:\d+)/lab.*token=(\w+)", address).groups()
+        with urllib.request.urlopen(
+            f"{host}/api/contents/notebooks/1_value.ipynb?content=0&token={token}", timeout=20
+        ) as page:
+            assert json.loads(page.read())["type"] == "notebook"
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"{host}/api/contents/notebooks", timeout=20)
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+    assert (work / "data/shop/client.yaml").is_file()
+
+
+def _address(log: Path) -> str:
+    for _ in range(240):
+        found = re.search(r"http://127\.0\.0\.1:\d+/lab\S*token=\w+", log.read_text())
+        if found:
+            return found[0]
+        time.sleep(0.5)
+    raise AssertionError(log.read_text())
+
+
+def test_environment_file_installs_as_far_as_pip_can_see(place):
+    """pip resolves every line of environment.yml, by its PyPI name."""
+    lines = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    back = {v: k for k, v in CONDA_NAMES.items()}
+    wanted = [re.match(r"([\w.-]+)\s*(.*)", x).groups() for x in lines if isinstance(x, str)]
+    named = [f"{back.get(name, name)}{bound}" for name, bound in wanted if name not in {"python", "pip"}]
+    named = [n.replace("ibis-framework", "ibis-framework[duckdb]") for n in named]
+    run(
+        place / "venv/bin/python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--dry-run",
+        "-c",
+        ROOT / "constraints.txt",
+        *named,
+        cwd=place,
+    )
