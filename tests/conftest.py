@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 import clvnb as cv
-
-ROOT = Path(__file__).resolve().parent.parent
+from helpers import ROOT, small_orders
 
 
 @pytest.fixture(scope="session")
@@ -49,20 +48,3 @@ def make_client(tmp_path: Path):
         return folder
 
     return make
-
-
-def small_orders(customers: int = 400, seed: int = 3) -> str:
-    """A plain CSV of a small, well-behaved shop."""
-    import numpy as np
-
-    rng = np.random.default_rng(seed)
-    lines = ["customer_id,date,amount"]
-    start = pd.Timestamp("2023-01-01")
-    for k in range(customers):
-        day, rate, chance = float(rng.integers(0, 300)), rng.gamma(1.2, 1 / 60), rng.beta(1.0, 3.0)
-        while day < 600:
-            lines.append(f"c{k:04d},{start + pd.Timedelta(days=int(day)):%Y-%m-%d},{rng.gamma(4, 10):.2f}")
-            if rng.random() < chance:
-                break
-            day += 1 + rng.exponential(1 / rate)
-    return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import ROOT, small_orders
+from helpers import ROOT, small_orders
 
 BAD = {
     "wrong column": ("who,date,amount\na,2024-01-01,1\n", {}, "has no column 'customer_id'"),

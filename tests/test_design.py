@@ -138,6 +138,7 @@ def test_notebooks_were_run_in_order(notebook):
 
 def test_notebooks_are_small_and_canonical(notebook):
     import nbformat
+
     from refresh_notebooks import canonical
 
     path, _ = notebook

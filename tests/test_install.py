@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+
+from helpers import ROOT
 from test_design import CONDA_NAMES
 
 pytestmark = pytest.mark.install

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from refresh_notebooks import canonical, run
 
-from conftest import ROOT
+from helpers import ROOT
+from refresh_notebooks import canonical, run
 
 SOURCE = (
     """

@@ -14,7 +14,7 @@ from clvnb.report import write_table
 from clvnb.report.page import index_page
 from clvnb.report.runner import _execute, _notebooks
 from clvnb.steps import value_customers
-from conftest import small_orders
+from helpers import small_orders
 
 HOSTILE = [
     "<script>alert(1)</script>",
