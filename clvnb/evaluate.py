@@ -6,7 +6,8 @@ In: a checked LOG and candidate models. Out: ``Holdout``, ``Choice`` and ``Trust
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -15,12 +16,13 @@ import numpy as np
 import pandas as pd
 
 from .engine import to_pandas
-from .models import BGNBD, MBGNBD, GammaGamma, ShiftedBetaGeometric
+from .models import BGNBD, MBGNBD, BetaDiscreteWeibull, GammaGamma, ParetoNBD, ShiftedBetaGeometric
 from .models.base import TransactionModel
+from .models.renewals import RenewalModel
 from .tables import FitError, TableError, table_html
 from .transactions import split_log, summarize
 
-__all__ = ["Choice", "Holdout", "Trust", "choose_model", "holdout", "tracking", "trust_gate"]
+__all__ = ["Choice", "Holdout", "Trust", "choose_model", "choose_renewal_model", "holdout", "tracking", "trust_gate"]
 
 BASELINES = ("own rate so far", "same as last period", "everybody alike")
 
@@ -112,7 +114,7 @@ def holdout(
     log : LOG
         Checked.
     candidates : sequence of unfitted models
-        BG/NBD and MBG/NBD by default.
+        BG/NBD, MBG/NBD and Pareto/NBD by default.
     calibration_end : date, optional
         The last day the models may see; by default the last third of the log (a year at most) is held out.
     as_of : date, optional
@@ -138,7 +140,7 @@ def holdout(
         raise TableError(f"calibration_end {end} must lie between {first} and {last}")
     known = to_pandas(summarize(split_log(log, end)[0], as_of=end))
     actual = _outcomes(log, known, end, last)
-    rows = [_score_model(model, known, actual, length) for model in candidates or (BGNBD(), MBGNBD())]
+    rows = [_score_model(model, known, actual, length) for model in candidates or (BGNBD(), MBGNBD(), ParetoNBD())]
     before = _outcomes(log, known, end - timedelta(days=length), end, repeats_only=True)
     guesses = (
         known["frequency"] / known["T"].clip(lower=1) * length,
@@ -235,7 +237,7 @@ def _say_holdout(table: pd.DataFrame, end: date, length: int, customers: int) ->
 
 def choose_model(
     log: Any,
-    candidates: Sequence[type[TransactionModel]] = (BGNBD, MBGNBD),
+    candidates: Sequence[type[TransactionModel]] = (BGNBD, MBGNBD, ParetoNBD),
     *,
     as_of: date | str | None = None,
 ) -> Choice:
@@ -489,8 +491,26 @@ def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -
     ]  # fmt: skip
 
 
+def choose_renewal_model(subscriptions: pd.DataFrame) -> RenewalModel:
+    """Fit sBG and BdW to the contracts of one plan, and keep the one with the lower AIC.
+
+    Parameters
+    ----------
+    subscriptions : SUBSCRIPTIONS
+
+    Raises
+    ------
+    FitError
+        When the plan shows no renewals or no losses yet.
+    """
+    fitted: list[RenewalModel] = [ShiftedBetaGeometric().fit(subscriptions)]
+    with suppress(FitError):  # a third parameter that the data do not determine is no gain
+        fitted.append(BetaDiscreteWeibull().fit(subscriptions))
+    return min((m for m in fitted if not m.at_bound_), key=lambda m: m.aic_, default=fitted[0])
+
+
 def subscription_trust(
-    subscriptions: pd.DataFrame, models: dict[str, ShiftedBetaGeometric], fit_table: pd.DataFrame
+    subscriptions: pd.DataFrame, models: Mapping[str, RenewalModel], fit_table: pd.DataFrame
 ) -> Trust:
     """Give the light of a subscription's prediction: contracts, renewals seen, and how well survival is met."""
     rows: list[tuple[str, str, str, str]] = []

@@ -7,8 +7,30 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["annual_to_daily", "days", "years"]
+__all__ = [
+    "TIMINGS",
+    "Simple",
+    "annual_billing_break_even",
+    "annual_to_daily",
+    "annualise",
+    "cac",
+    "clv_basic",
+    "clv_migration",
+    "clv_retention",
+    "clv_simple",
+    "days",
+    "elasticity",
+    "max_cac",
+    "optimal_acquisition_spend",
+    "payback",
+    "per_period",
+    "refuse_lifetime_margin",
+    "years",
+]
 
 DAYS_PER_YEAR = 365.25
 _UNIT_DAYS = {
@@ -96,3 +118,419 @@ def annual_to_daily(discount_rate: float) -> float:
     if discount_rate < 0:
         raise ValueError(f"discount_rate must not be below 0, got {discount_rate:g}")
     return math.log1p(discount_rate) / DAYS_PER_YEAR
+
+
+# ---------------------------------------------------------------------------- the ladder's lower rungs
+
+_PERIODS_A_YEAR = {"day": 365.0, "week": 52.0, "month": 12.0, "quarter": 4.0, "year": 1.0}
+
+
+def annualise(value: float, period: str, *, exact: bool = False) -> float:
+    """Turn the value of a customer in one period into a year's.
+
+    Parameters
+    ----------
+    value : float
+        Money in one period; may be negative.
+    period : "day", "week", "month", "quarter" or "year"
+    exact : bool
+        A year of 52 weeks has 364 days. With ``exact`` it has 365.25, and so 52.18 weeks.
+
+    Examples
+    --------
+    >>> round(annualise(24.30, "week"), 2)
+    1263.6
+    """
+    if period not in _PERIODS_A_YEAR:
+        raise ValueError(f"period must be one of {', '.join(_PERIODS_A_YEAR)}, got {period!r}")
+    return value * (DAYS_PER_YEAR / _UNIT_DAYS[period] if exact else _PERIODS_A_YEAR[period])
+
+
+def clv_basic(lifespan_years: float, annual_contribution: float) -> float:
+    """Return years active times yearly contribution: no discount, a known lifespan, a constant contribution.
+
+    Parameters
+    ----------
+    lifespan_years : float
+        Not below 0.
+    annual_contribution : float
+        Money a year; may be negative.
+
+    Examples
+    --------
+    >>> clv_basic(4, 250)
+    1000
+    """
+    _not_below("lifespan_years", lifespan_years, 0)
+    return lifespan_years * annual_contribution
+
+
+@dataclass(frozen=True)
+class Simple:
+    """The simple formula, part by part.
+
+    Attributes
+    ----------
+    purchase_value : float
+        Revenue / orders.
+    purchase_frequency : float
+        Orders / customers, in the window scaled to a year.
+    customer_value : float
+        Their product, a year: revenue / customers, since the orders cancel.
+    clv_revenue, clv_margin : float
+        Customer value times lifespan, as revenue and after the margin.
+    """
+
+    purchase_value: float
+    purchase_frequency: float
+    customer_value: float
+    clv_revenue: float
+    clv_margin: float
+
+
+def clv_simple(
+    revenue: float,
+    orders: float,
+    customers: float,
+    lifespan_years: float,
+    *,
+    margin: float = 1.0,
+    window: str | float = "1 year",
+) -> Simple:
+    """Return average purchase value x purchase frequency x lifespan.
+
+    Parameters
+    ----------
+    revenue, orders, customers : float
+        Of one window; customers with at least one order in it.
+    lifespan_years : float
+    margin : float
+        Share of revenue that is contribution.
+    window : str or number of days
+        Anything but a year is scaled to one.
+
+    Examples
+    --------
+    >>> simple = clv_simple(120_000, 2_400, 800, 3, margin=0.4)
+    >>> simple.purchase_value, simple.purchase_frequency, simple.clv_revenue, simple.clv_margin
+    (50.0, 3.0, 450.0, 180.0)
+    """
+    _not_below("orders", orders, 0)
+    _not_below("customers", customers, 0)
+    _not_below("lifespan_years", lifespan_years, 0)
+    _share("margin", margin)
+    a_year = 1 / years(window)
+    value = revenue / orders if orders else math.nan
+    frequency = orders / customers * a_year if customers else math.nan
+    yearly = revenue / customers * a_year if customers else math.nan
+    return Simple(value, frequency, yearly, yearly * lifespan_years, yearly * lifespan_years * margin)
+
+
+TIMINGS = ("start_certain", "next_if_retained", "at_renewal", "end_of_period", "mid_period")
+
+
+def clv_retention(
+    margin: float,
+    retention: float,
+    discount_rate: float,
+    timing: str,
+    *,
+    periods: float = math.inf,
+    growth: float = 0.0,
+) -> float:
+    """Return the retention formula in the variant that its timing names.
+
+    Parameters
+    ----------
+    margin : float
+        Contribution of one period from an active customer, retention spend taken off.
+    retention : float
+        Chance to stay, per period, from 0 up to but not including 1.
+    discount_rate : float
+        Per period; ``per_period`` makes it from a yearly one.
+    timing : str
+        When margins come. ``start_certain``: now, and each period if retained (a customer being won).
+        ``next_if_retained``: one period ahead, if retained (just paid). ``at_renewal``: now, if retained (the renewal is
+        due). ``end_of_period``: at each period's end, of a customer there at its start. ``mid_period``: in the middle
+        of each period, the first one certain.
+    periods : float
+        Number of payments; infinite by default.
+    growth : float
+        Of the margin, per period, before the first payment that is not certain.
+
+    Raises
+    ------
+    ValueError
+        When the infinite sum has no end: retention x (1 + growth) is not below 1 + discount_rate.
+
+    References
+    ----------
+    Fader and Hardie (2012), note 024, "Reconciling and clarifying CLV formulas".
+
+    Examples
+    --------
+    >>> [round(clv_retention(100, 0.8, 0.1, t), 3) for t in TIMINGS]
+    [366.667, 266.667, 293.333, 333.333, 349.603]
+    """
+    if timing not in TIMINGS:
+        raise ValueError(f"timing must be one of {', '.join(TIMINGS)}, got {timing!r}")
+    _share("retention", retention)
+    _not_below("periods", periods, 0)
+    if discount_rate <= -1:
+        raise ValueError(f"discount_rate must be above -1, got {discount_rate}")
+    ratio = retention * (1 + growth) / (1 + discount_rate)
+    if math.isinf(periods) and (ratio >= 1 or retention >= 1):
+        raise ValueError(
+            f"with retention {retention}, growth {growth} and discount {discount_rate} the sum has no end; "
+            "give a number of periods"
+        )
+    terms = _geometric(ratio, periods)
+    factor = {
+        "start_certain": 1.0,
+        "next_if_retained": ratio,
+        "at_renewal": ratio * (1 + discount_rate),
+        "end_of_period": 1 / (1 + discount_rate),
+        "mid_period": (1 + discount_rate) ** -0.5,
+    }[timing]
+    return margin * factor * terms
+
+
+def _geometric(ratio: float, periods: float) -> float:
+    """1 + ratio + ... , ``periods`` terms."""
+    if ratio == 1:
+        return periods
+    return (1 - ratio**periods) / (1 - ratio) if math.isfinite(periods) else 1 / (1 - ratio)
+
+
+def per_period(annual_rate: float, periods_a_year: float) -> float:
+    """Turn an effective yearly rate into one per period, (1 + d)^(1/f) - 1, and never d / f.
+
+    Examples
+    --------
+    >>> round(per_period(0.10, 12), 7)
+    0.0079741
+    """
+    return (1 + annual_rate) ** (1 / periods_a_year) - 1
+
+
+def refuse_lifetime_margin(margin: float, annual_margin: float, lifespan_years: float) -> None:
+    """Refuse a lifetime's margin where the retention formula wants one period's: the lifespan would count twice.
+
+    The best-known case is the Starbucks example that many guides copy: $5,382.94 of margin over twenty years, put into
+    0.75 / (1.1 - 0.75), is printed as $11,535. A year's margin gives $577 (next payment) or $846 (first payment now).
+
+    Raises
+    ------
+    ValueError
+
+    Examples
+    --------
+    >>> refuse_lifetime_margin(269.15, annual_margin=269.15, lifespan_years=20)
+    """
+    if lifespan_years > 1 and math.isclose(margin, annual_margin * lifespan_years, rel_tol=0.02):
+        raise ValueError(
+            f"{margin:,.2f} is the margin of {lifespan_years:g} years; the retention formula counts the lifespan "
+            f"itself: give it one year's margin, {annual_margin:,.2f}"
+        )
+
+
+# ------------------------------------------------------------------------------------------ acquisition
+
+
+def cac(components: Mapping[str, float], new_customers: float) -> float:
+    """Return what winning one customer cost, from named components over the customers won.
+
+    Parameters
+    ----------
+    components : mapping of name to money
+        For example ``{"sales time": 800, "advertising": 1200}``; divide by customers, never by leads.
+    new_customers : float
+        Missing is returned when nobody was won.
+
+    Examples
+    --------
+    >>> cac({"sales time": 800, "bonuses": 100, "samples": 100, "advertising": 1000}, 50)
+    40.0
+    """
+    for name, amount in components.items():
+        _not_below(f"cost of {name}", amount, 0)
+    _not_below("new_customers", new_customers, 0)
+    return sum(components.values()) / new_customers if new_customers else math.nan
+
+
+def max_cac(clv: float, *, target_share: float = 1.0) -> float:
+    """Return the most that winning a customer may cost: a share of the value at acquisition, and never below 0.
+
+    Examples
+    --------
+    >>> max_cac(300, target_share=1 / 3)
+    100.0
+    """
+    _share("target_share", target_share)
+    return max(0.0, clv * target_share)
+
+
+def payback(
+    acquisition_cost: float, margin: float, *, retention: float = 1.0, discount_rate: float = 0.0, longest: int = 10_000
+) -> float:
+    """Return the number of payments after which a customer has paid for being won; infinite when never.
+
+    Parameters
+    ----------
+    acquisition_cost, margin : float
+        Money; the margin of one period from an active customer, the first payment certain.
+    retention : float
+        Per period. 1 gives the simple payback, which forgets that customers leave.
+    discount_rate : float
+        Per period.
+    longest : int
+        Periods after which "never" is said.
+
+    Examples
+    --------
+    >>> payback(120, 30), payback(120, 30, retention=0.95), payback(601, 30, retention=0.95)
+    (4, 5, inf)
+    """
+    _share("retention", retention)
+    ratio, paid = retention / (1 + discount_rate), 0.0
+    if ratio < 1 and margin / (1 - ratio) < acquisition_cost:
+        return math.inf
+    for k in range(1, longest + 1):
+        paid += margin * ratio ** (k - 1)
+        if paid >= acquisition_cost - 1e-12 * abs(acquisition_cost):
+            return k
+    return math.inf
+
+
+def optimal_acquisition_spend(clv: float, ceiling: float, k: float) -> float:
+    """Return the spend per prospect that maximises acceptance x value - spend, acceptance = ceiling (1 - exp(-k A)).
+
+    Parameters
+    ----------
+    clv : float
+        Value of a customer who accepts.
+    ceiling : float
+        The share that would accept at any price.
+    k : float
+        How fast spend moves prospects: -ln(1 - a/ceiling)/A from one observed point (A, a).
+
+    References
+    ----------
+    Blattberg and Deighton (1996), Harvard Business Review 74(4), "Manage marketing by the customer equity test".
+
+    Examples
+    --------
+    >>> round(optimal_acquisition_spend(200, 0.4, 0.1), 3)
+    20.794
+    """
+    _share("ceiling", ceiling)
+    _not_below("k", k, 0)
+    steep = ceiling * k * clv
+    return math.log(steep) / k if steep > 1 else 0.0
+
+
+# ---------------------------------------------------------------------------- annual billing, migration
+
+
+def annual_billing_break_even(
+    monthly_margin: float,
+    monthly_retention: float,
+    annual_margin: float,
+    discount_rate: float,
+    *,
+    horizon_years: int = 5,
+) -> float:
+    """Return the yearly renewal rate at which an annual plan is worth as much as the monthly one.
+
+    Parameters
+    ----------
+    monthly_margin, annual_margin : float
+        Of one payment, the discount of the annual plan taken off.
+    monthly_retention : float
+    discount_rate : float
+        A year.
+    horizon_years : int
+
+    Returns
+    -------
+    float
+        Between 0 and 1; missing when even certain renewal is not enough. Equal churn would be
+        ``monthly_retention ** 12``; that annual plans renew like that is an assumption to test.
+
+    Examples
+    --------
+    >>> round(annual_billing_break_even(8, 0.95, 76, 0.10), 4)
+    0.4924
+    """
+    from scipy.optimize import brentq
+
+    monthly = clv_retention(
+        monthly_margin, monthly_retention, per_period(discount_rate, 12), "start_certain", periods=12 * horizon_years
+    )
+
+    def gap(renewal: float) -> float:
+        return clv_retention(annual_margin, renewal, discount_rate, "start_certain", periods=horizon_years) - monthly
+
+    if gap(0.0) >= 0:
+        return 0.0
+    return float(brentq(gap, 0.0, 1.0)) if gap(1.0) >= 0 else math.nan
+
+
+def clv_migration(transition: Any, margins: Any, discount_rate: float, *, periods: float = math.inf) -> Any:
+    """Return the value of a customer in each state of a Markov chain: V = (I - P/(1+d))^-1 R.
+
+    Parameters
+    ----------
+    transition : array (states, states)
+        Chance to move from row to column in a period; rows sum to 1, or to less where the rest is lost.
+    margins : array (states,)
+        Contribution of a period spent in the state, negative where contact costs more than it brings.
+    discount_rate : float
+        Per period.
+    periods : float
+        Periods after the first one; infinite by default.
+
+    References
+    ----------
+    Pfeifer and Carraway (2000), Journal of Interactive Marketing 14(2), 43-55, equations (3) and (4).
+    """
+    import numpy as np
+
+    P, R = np.asarray(transition, dtype=float), np.asarray(margins, dtype=float)
+    if P.ndim != 2 or P.shape[0] != P.shape[1] or R.shape != (len(P),):
+        raise ValueError(f"transition must be square and margins fit it, got {P.shape} and {R.shape}")
+    if (P < 0).any() or (P.sum(axis=1) > 1 + 1e-9).any():
+        raise ValueError("every row of transition holds chances that add up to 1 at most")
+    step = P / (1 + discount_rate)
+    if math.isinf(periods):
+        return np.linalg.solve(np.eye(len(P)) - step, R)
+    value = R.copy()
+    for _ in range(int(periods)):
+        value = R + step @ value
+    return value
+
+
+def elasticity(retention: float, discount_rate: float, timing: str = "next_if_retained") -> float:
+    """Return by how many per cent value rises when retention rises by one: (1+d)/(1+d-r), or r/(1+d-r).
+
+    Examples
+    --------
+    >>> round(elasticity(0.8, 0.12), 2), round(elasticity(0.8, 0.12, "start_certain"), 2)
+    (3.5, 2.5)
+    """
+    room = 1 + discount_rate - retention
+    if timing == "next_if_retained":
+        return (1 + discount_rate) / room
+    if timing == "start_certain":
+        return retention / room
+    raise ValueError(f"timing must be next_if_retained or start_certain, got {timing!r}")
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie between 0 and 1, got {value}")
+
+
+def _not_below(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ValueError(f"{name} must not be below {least}, got {value}")

@@ -117,7 +117,7 @@ def say(sentence: Any) -> None:
     display({"text/html": f"<p>{html.escape(text)}</p>", "text/plain": text}, raw=True)
 
 
-_SAID = {  # how the columns of a CLV table are called and shown to a reader
+_SAID: dict[str, tuple[str, Any]] = {  # how the columns of a CLV table are called and shown to a reader
     "customer_id": ("customer", str),
     "p_alive": ("chance to be active", Words.share),
     "historic_value": ("value so far", Words.money),

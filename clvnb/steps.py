@@ -16,9 +16,10 @@ import pandas as pd
 from .client import Client
 from .contracts import check_contracts, read_contracts, summarize_contracts
 from .engine import hold, to_pandas
-from .evaluate import Holdout, Trust, choose_model, subscription_trust, tracking, trust_gate
-from .models import GammaGamma, ShiftedBetaGeometric
+from .evaluate import Holdout, Trust, choose_model, choose_renewal_model, subscription_trust, tracking, trust_gate
+from .models import GammaGamma
 from .models.base import Model, TransactionModel
+from .models.renewals import RenewalModel
 from .tables import Checked, Estimate, Finding, FitError, TableError
 from .transactions import check_transactions, read_table, read_transactions, summarize
 from .value import (
@@ -327,10 +328,10 @@ def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueS
     )
     people = summarize_contracts(contracts.kept, as_of=as_of, payments=payments)
     checked = Checked(checked.kept, checked.rejected, (*checked.findings, *contracts.findings))
-    models: dict[str, ShiftedBetaGeometric] = {}
+    models: dict[str, RenewalModel] = {}
     for plan, group in people.groupby("plan"):
         try:
-            models[str(plan)] = ShiftedBetaGeometric().fit(group)
+            models[str(plan)] = choose_renewal_model(group)
         except FitError as error:
             return _historic_only(client, as_of, checked, _as_summary(people, payments), str(error))
     fit = _survival_seen(people, models)
@@ -344,15 +345,19 @@ def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueS
         new_customer=subscription_new_customer(people, models, economics, level=LEVEL),
         trust=subscription_trust(people, models, fit),
         fit=fit,
-        models={f"sBG, {plan}": m for plan, m in models.items()},
-        card=_card(client, "sBG by plan", people, as_of),
+        models={f"{m.name}, {plan}": m for plan, m in models.items()},
+        card=_card(client, _by_plan(models), people, as_of),
         channels=_subscription_channels(client, people, models),
         choice=(
-            "Contracts tell when a customer leaves, so each plan has its shifted beta-geometric model: every "
-            "customer has a chance to leave at each renewal, and these chances differ."
+            "Contracts tell when a customer leaves, so each plan has a model of renewals: every customer has a chance "
+            "to leave at each one, and these chances differ. Used, by AIC: " + _by_plan(models) + "."
         ),
         holdout=None,
     )
+
+
+def _by_plan(models: dict[str, RenewalModel]) -> str:
+    return ", ".join(f"{m.name} ({plan})" for plan, m in models.items())
 
 
 def _as_summary(people: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
@@ -360,7 +365,7 @@ def _as_summary(people: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
     return payments[known].reset_index(drop=True)
 
 
-def _survival_seen(people: pd.DataFrame, models: dict[str, ShiftedBetaGeometric]) -> pd.DataFrame:
+def _survival_seen(people: pd.DataFrame, models: dict[str, RenewalModel]) -> pd.DataFrame:
     """Survival by plan as seen (Kaplan-Meier over renewals) beside the model's."""
     parts = []
     for plan, group in people.groupby("plan"):
@@ -378,9 +383,7 @@ def _survival_seen(people: pd.DataFrame, models: dict[str, ShiftedBetaGeometric]
     return pd.concat(parts, ignore_index=True)
 
 
-def _subscription_channels(
-    client: Client, people: pd.DataFrame, models: dict[str, ShiftedBetaGeometric]
-) -> pd.DataFrame:
+def _subscription_channels(client: Client, people: pd.DataFrame, models: dict[str, RenewalModel]) -> pd.DataFrame:
     if "channel" not in people:
         return pd.DataFrame()
     totals = {

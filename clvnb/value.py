@@ -16,8 +16,9 @@ import pandas as pd
 from .client import Economics
 from .engine import is_ibis
 from .formulas import annual_to_daily, days
-from .models import GammaGamma, ShiftedBetaGeometric
+from .models import GammaGamma
 from .models.base import KEYS, TOTAL_DRAWS, TransactionModel, collapse, discount_weights, spread, tail
+from .models.renewals import RenewalModel
 from .tables import SUBSCRIPTIONS, SUMMARY, Estimate, TableError, check
 
 __all__ = [
@@ -437,7 +438,7 @@ def clv_new_customer(
 
 def subscription_table(
     subscriptions: pd.DataFrame,
-    models: Mapping[str, ShiftedBetaGeometric],
+    models: Mapping[str, RenewalModel],
     economics: Economics,
     *,
     level: float = 0.9,
@@ -450,7 +451,7 @@ def subscription_table(
     Parameters
     ----------
     subscriptions : SUBSCRIPTIONS
-    models : mapping of plan to fitted ShiftedBetaGeometric
+    models : mapping of plan to a fitted renewal model
     economics : Economics
         ``cost_to_serve`` is per billing period.
 
@@ -468,20 +469,22 @@ def subscription_table(
     for plan, group in subscriptions.groupby("plan", sort=True):
         model = models[str(plan)]
         when, unit = _payments(group, economics), _unit(group, economics)
-        reach = _reach(model._theta(), group, when)
+        reach = _reach(model, model._theta(), group, when)
         worth = _worth(reach, when, economics)
         parts.append(_subscriber_rows(group, reach, when, worth, unit, economics, level))
         for k, theta in enumerate(model.draws(TOTAL_DRAWS, seed=seed)):
-            means[k] += float(unit @ _worth(_reach(theta, group, when), when, economics))
+            means[k] += float(unit @ _worth(_reach(model, theta, group, when), when, economics))
         chance += float(unit**2 @ _variance(reach, when, economics))
     table = pd.concat(parts).sort_values("customer_id", ignore_index=True)
     value, off = float(table["clv"].sum()), tail(level) * float(np.sqrt(means.var(ddof=1) + chance))
-    return table, Estimate(value, value - off, value + off, level, len(table), "sBG by plan, parameters and chance")
+    return table, Estimate(
+        value, value - off, value + off, level, len(table), "renewals by plan, parameters and chance"
+    )
 
 
 def subscription_new_customer(
     subscriptions: pd.DataFrame,
-    models: Mapping[str, ShiftedBetaGeometric],
+    models: Mapping[str, RenewalModel],
     economics: Economics,
     *,
     level: float = 0.9,
@@ -493,7 +496,7 @@ def subscription_new_customer(
     ----------
     subscriptions : SUBSCRIPTIONS
         The plans and prices of those who joined in its last year are taken for the new ones'.
-    models : mapping of plan to fitted ShiftedBetaGeometric
+    models : mapping of plan to a fitted renewal model
     economics : Economics
 
     Returns
@@ -508,11 +511,11 @@ def subscription_new_customer(
         wait = days(f"{int(group['period'].iloc[0])} months")
         fresh = group.iloc[:1].assign(renewals=0, days_to_next=wait, price=group["price"].mean())
         unit, when = _unit(fresh, economics)[0], _payments(fresh, economics)
-        point += share * unit * (1 + _worth(_reach(model._theta(), fresh, when), when, economics)[0])
+        point += share * unit * (1 + _worth(_reach(model, model._theta(), fresh, when), when, economics)[0])
         for k, theta in enumerate(model.draws(TOTAL_DRAWS, seed=seed)):
-            values[k] += share * unit * (1 + _worth(_reach(theta, fresh, when), when, economics)[0])
+            values[k] += share * unit * (1 + _worth(_reach(model, theta, fresh, when), when, economics)[0])
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(float(point), low, high, level, len(recent), "sBG by plan, mean of new customers")
+    return Estimate(float(point), low, high, level, len(recent), "renewals by plan, mean of new customers")
 
 
 def _unit(group: pd.DataFrame, economics: Economics) -> np.ndarray:
@@ -527,15 +530,10 @@ def _payments(group: pd.DataFrame, economics: Economics) -> np.ndarray:
     return np.where(when <= economics.horizon_days, when, np.nan)
 
 
-def _reach(theta: np.ndarray, group: pd.DataFrame, when: np.ndarray) -> np.ndarray:
+def _reach(model: RenewalModel, theta: np.ndarray, group: pd.DataFrame, when: np.ndarray) -> np.ndarray:
     """The chance to reach each payment: S(n + k) / S(n), 0 for an ended contract."""
-    from scipy.special import betaln
-
-    alpha, beta = theta
     made, index = np.unique(group["renewals"].to_numpy(float), return_inverse=True)
-    k = np.arange(1, when.shape[1] + 1)
-    ratio = np.exp(betaln(alpha, beta + made[:, None] + k[None, :]) - betaln(alpha, beta + made)[:, None])
-    return np.where(np.isnan(when), 0.0, ratio[index])
+    return np.where(np.isnan(when), 0.0, model._residual(theta, made, when.shape[1])[index])
 
 
 def _discount(when: np.ndarray, economics: Economics) -> np.ndarray:

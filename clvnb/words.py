@@ -29,7 +29,7 @@ class Words:
     Examples
     --------
     >>> words = Words("EUR", "en")
-    >>> words.money(1234.5), words.money(12.345), words.money(-3)
+    >>> words.money(1234.6), words.money(12.345), words.money(-3)
     ('€1,235', '€12.35', '-€3.00')
     >>> words.share(0.1234), words.count(12345)
     ('12%', '12,345')

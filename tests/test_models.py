@@ -9,12 +9,13 @@ import pytest
 
 import clvnb as cv
 from clvnb.engine import as_ibis
-from clvnb.models import bgnbd, mbgnbd
+from clvnb.evaluate import choose_renewal_model
+from clvnb.models import bgnbd, gamma_gamma, mbgnbd, paretonbd
 from clvnb.models.base import discount_weights
 from clvnb.models.dropout import purchases_until_dropout
-from clvnb.models.fitting import Triples
+from clvnb.models.fitting import Levels, Triples
 
-MODELS = {"bgnbd": cv.BGNBD, "mbgnbd": cv.MBGNBD}
+MODELS = {"bgnbd": cv.BGNBD, "mbgnbd": cv.MBGNBD, "paretonbd": cv.ParetoNBD}
 WEEK = "1 week"
 
 
@@ -65,14 +66,18 @@ def test_predictions_meet_published_ones(fitted, sample_summary):
 
 
 def test_likelihood_of_single_customers(golden):
-    functions = {"bgnbd": bgnbd.log_likelihood, "mbgnbd": mbgnbd.log_likelihood}
+    functions = {
+        "bgnbd": bgnbd.log_likelihood,
+        "mbgnbd": mbgnbd.log_likelihood,
+        "paretonbd": paretonbd.log_likelihood,
+    }
     for point in golden["points"]:
         data = Triples.of([point["x"]], [point["t_x"]], [point["T"]])
-        value, _ = functions[point["model"]](0.25, 4.0, 0.8, 2.5, data)
+        value, _ = functions[point["model"]](*point.get("params", [0.25, 4.0, 0.8, 2.5]), data)
         assert value[0] == pytest.approx(point["value"], rel=1e-7)
 
 
-@pytest.mark.parametrize("function", [bgnbd.log_likelihood, mbgnbd.log_likelihood])
+@pytest.mark.parametrize("function", [bgnbd.log_likelihood, mbgnbd.log_likelihood, paretonbd.log_likelihood])
 def test_gradient_is_the_slope_of_the_likelihood(function):
     data = Triples.of([0, 0, 1, 2, 7, 40], [0, 0, 30, 90, 200, 300], [10, 300, 100, 365, 210, 301])
     theta = np.array([0.4, 30.0, 0.8, 2.2])
@@ -82,6 +87,20 @@ def test_gradient_is_the_slope_of_the_likelihood(function):
         up[k] *= 1 + 1e-6
         down[k] *= 1 - 1e-6
         slope = (function(*up, data)[0] - function(*down, data)[0]) / (up[k] - down[k])
+        np.testing.assert_allclose(gradient[k], slope, rtol=2e-6, atol=1e-8)
+
+
+def test_gradient_of_the_spend_model():
+    x, z = Levels.of([1, 1, 2, 5, 40]), np.array([5.0, 80.0, 20.0, 33.0, 21.0])
+    theta = np.array([4.0, 3.0, 20.0])
+    _, gradient = gamma_gamma.log_likelihood(*theta, x, z)
+    for k in range(3):
+        up, down = theta.copy(), theta.copy()
+        up[k] *= 1 + 1e-6
+        down[k] *= 1 - 1e-6
+        slope = (gamma_gamma.log_likelihood(*up, x, z)[0] - gamma_gamma.log_likelihood(*down, x, z)[0]) / (
+            up[k] - down[k]
+        )
         np.testing.assert_allclose(gradient[k], slope, rtol=2e-6, atol=1e-8)
 
 
@@ -168,6 +187,39 @@ def test_ten_thousand_wide_cases_are_finite():
             assert ((alive >= 0) & (alive <= 1)).all(), (module.__name__, row)
             assert np.isfinite(expected).all(), (module.__name__, row)
             assert (expected >= 0).all(), (module.__name__, row)
+
+
+def test_wide_cases_of_pareto_are_finite():
+    c = wide_cases(1_500, seed=6)
+    for k in range(1_500):
+        theta = [c["r"][k], c["alpha"][k], c["a"][k] + 0.02, c["b"][k] * 10]
+        row = [np.array([c[name][k]]) for name in ("x", "t_x", "T")]
+        value, gradient = paretonbd.log_likelihood(*theta, Triples.of(*row))
+        alive = paretonbd.probability_alive(*theta, *row)
+        assert np.isfinite(value).all(), theta
+        assert np.isfinite(gradient).all(), theta
+        assert 0 <= alive[0] <= 1
+
+
+def exact_life_ended(r, alpha, s, beta, x, t_x, T) -> float:
+    """The closed form with 2F1 (Schmittlein, Morrison and Colombo 1987), in 40 digits."""
+    R, big, gap = r + x, max(alpha, beta), abs(alpha - beta)
+    b2 = s + 1 if alpha >= beta else R
+
+    def tail(t: float) -> mpmath.mpf:
+        t = mpmath.mpf(t)
+        return mpmath.hyp2f1(R + s, b2, R + s + 1, gap / (big + t)) / (big + t) ** (R + s) / (R + s)
+
+    with mpmath.workdps(40):
+        return float(mpmath.log(tail(t_x) - tail(T)))
+
+
+def test_pareto_integral_against_mpmath():
+    c = wide_cases(300, seed=9)
+    for k in range(300):
+        case = [float(c[name][k]) for name in ("r", "alpha", "a", "b", "x", "t_x", "T")]
+        ours, _ = paretonbd.life_ended(*case[:4], Triples.of(*([v] for v in case[4:])))
+        assert ours[0] == pytest.approx(exact_life_ended(*case), abs=1e-9), case
 
 
 def worst_error(size: int) -> float:
@@ -341,6 +393,58 @@ def test_sbg_meets_fader_and_hardie(name, golden):
     assert model.params_["beta"] == pytest.approx(gold["beta"], rel=1e-5)
     assert model.log_likelihood_ == pytest.approx(gold["log_likelihood"], abs=5e-5)
     np.testing.assert_allclose(model.survival(np.arange(8, 13)), gold["survival_8_to_12"], atol=5e-4)
+
+
+def test_purchases_forever_meet_btyd(golden):
+    gold = golden["paretonbd"]["dert"]
+    model = cv.ParetoNBD.with_params(unit=WEEK, **gold["params"])
+    customer = pd.DataFrame({"customer_id": ["a"], "frequency": [7], "recency": [245], "T": [7 * 77.86]})
+    rate = np.exp(0.0027 * 365.25 / 7) - 1
+    assert model.discounted_purchases_forever(customer, rate).item() == pytest.approx(gold["value"], rel=1e-7)
+    assert model.probability_alive(customer).item() == pytest.approx(gold["p_alive"], rel=1e-6)
+    far = model.discounted_purchases(customer, "150 years", rate).item()
+    assert far == pytest.approx(gold["value"], rel=1e-3)
+
+
+def test_more_purchases_can_make_a_silent_customer_look_more_lost(sample_summary):
+    """The increasing-frequency paradox (FHL 2005, JMR): last purchase in week 20 of 39, ten to 25 purchases."""
+    published = {"paretonbd": [0.7062289, 0.1442396, 0.02250658, 0.00309267],
+                 "bgnbd": [0.3474606, 0.04283391, 0.004158973, 0.0003583685]}  # fmt: skip
+    rounded = {"paretonbd": {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669},
+               "bgnbd": {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}}  # fmt: skip
+    rows = pd.DataFrame({"customer_id": list("abcd"), "frequency": [10, 15, 20, 25], "recency": 140, "T": 273})
+    for name, values in published.items():
+        model = MODELS[name].with_params(unit=WEEK, **rounded[name])
+        np.testing.assert_allclose(model.expected_purchases(rows, "52 weeks"), values, rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["regular", "high_end"])
+def test_bdw_meets_its_refit(name, golden):
+    gold, rows = golden["bdw"][name], contracts_of(golden["sbg"][name]["survivors"])
+    model = cv.BetaDiscreteWeibull().fit(rows)
+    for parameter in ("alpha", "beta", "c"):
+        assert model.params_[parameter] == pytest.approx(gold[parameter], rel=2e-5)
+    assert model.log_likelihood_ == pytest.approx(gold["log_likelihood"], abs=5e-5)
+    chosen = choose_renewal_model(rows)
+    assert chosen.name == {"regular": "sBG", "high_end": "BdW"}[name]
+    if "survival_8_to_12" in gold:
+        np.testing.assert_allclose(model.survival(np.arange(8, 13)), gold["survival_8_to_12"], atol=5e-4)
+
+
+def test_payments_to_come(golden):
+    survivors = golden["sbg"]["regular"]["survivors"]
+    for values, key in ((survivors[:5], "five_values"), (survivors, "eight_values")):
+        gold, model = golden["lifetimes"][key], cv.ShiftedBetaGeometric().fit(contracts_of(values))
+        assert model.expected_lifetime(0.1) == pytest.approx(gold["del"], abs=5e-5)
+        got = [model.expected_lifetime(0.1, renewals=k) for k in range(5)]
+        np.testing.assert_allclose(got, gold["derl"], atol=6e-5)
+
+
+def test_bdw_is_sbg_at_one():
+    one = cv.BetaDiscreteWeibull.with_params(alpha=0.7, beta=1.2, c=1.0)
+    two = cv.ShiftedBetaGeometric.with_params(alpha=0.7, beta=1.2)
+    np.testing.assert_allclose(one.survival(np.arange(30)), two.survival(np.arange(30)), rtol=1e-12)
+    np.testing.assert_allclose(one.retention(np.arange(1, 30)), two.retention(np.arange(1, 30)), rtol=1e-12)
 
 
 def test_wrong_values_in_circulation_stay_wrong(golden):

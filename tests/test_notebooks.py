@@ -40,7 +40,7 @@ def stored(tmp_path_factory) -> Path:
 def nbval(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"),
-         "--confcutdir", str(ROOT), "-p", "conftest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", str(path)],
+         "--confcutdir", str(ROOT), "-p", "figures", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", str(path)],
         capture_output=True, text=True, cwd=ROOT,
     )  # fmt: skip
 

@@ -389,16 +389,20 @@ class TransactionModel(Model):
     ) -> Vector:
         """Draw the number of purchases in the next ``t`` days for each (x, t_x, T): shape (size, len(x)).
 
-        Each draw takes its own parameters, decides whether the customer is alive, and lets the process run.
-        ``size`` defaults to what keeps the work near a million draws, between 200 and 2,000.
+        Each block of draws takes its own parameters; each draw decides whether the customer is alive, and lets the
+        process run. ``size`` defaults to what keeps the work near a million draws, between 200 and 2,000.
         """
         size = size or int(np.clip(1_000_000 // max(len(x), 1), 200, 2_000))
         rng = np.random.default_rng(seed)
-        out = np.empty((size, len(x)))
-        for k, theta in enumerate(self.draws(size, seed=seed + 1)):
-            alive = rng.random(len(x)) < self._alive(theta, x, t_x, T)
-            out[k] = 0.0
-            out[k, alive] = self._simulate_if_alive(theta, x[alive], T[alive], t, rng)
+        out = np.zeros((size, len(x)))
+        for block, theta in zip(
+            np.array_split(np.arange(size), min(size, 100)), self.draws(min(size, 100), seed=seed + 1), strict=True
+        ):
+            alive = rng.random((len(block), len(x))) < self._alive(theta, x, t_x, T)
+            which = np.nonzero(alive)[1]
+            drawn = np.zeros(alive.shape)
+            drawn[alive] = self._simulate_if_alive(theta, x[which], T[which], t, rng)
+            out[block] = drawn
         return out
 
     def _total_purchases(self, rows: pd.DataFrame, t: float, level: float, seed: int) -> Estimate:
@@ -470,10 +474,11 @@ def discount_weights(horizon: str | float, discount_rate: float, step: str | Non
         if delta == 0:
             return [(length, 1.0)]
         nodes, weights = np.polynomial.legendre.leggauss(8)
-        t = (nodes + 1) * length / 2
-        inside = [
-            (float(u), float(w * length / 2 * delta * np.exp(-delta * u))) for u, w in zip(t, weights, strict=True)
-        ]
+        panels = int(np.ceil(length / 1100))
+        half = length / panels / 2
+        t = np.concatenate([(nodes + 1) * half + 2 * half * k for k in range(panels)])
+        w = np.tile(weights, panels) * half * delta * np.exp(-delta * t)
+        inside = list(zip(t.tolist(), w.tolist(), strict=True))
         return [*inside, (length, float(np.exp(-delta * length)))]
     if step not in _STEP_DAYS:
         raise ValueError(f"step must be day, week, month or None, got {step!r}")

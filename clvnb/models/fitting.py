@@ -118,7 +118,7 @@ def maximize(
     objective : callable
         Takes the parameters, returns the log-likelihood and its gradient in the parameters.
     starts : sequence of parameter vectors
-        All are tried; the highest maximum wins.
+        The first that leads to a maximum is taken.
     names : tuple of str
     n : float
         Observations, which scale the gradient.
@@ -139,20 +139,23 @@ def maximize(
         value, gradient = objective(parameters)
         return -value / n, -gradient * parameters / n
 
-    best = min((_descend(slope, np.log(start)) for start in starts), key=lambda found: found[1])
-    point, value, gradient, hessian = best
-    free = _free(point)
-    worst = float(np.max(np.abs(gradient[free]), initial=0.0))
-    if not np.isfinite(value) or worst > 1e-5 or not _positive_definite(hessian[np.ix_(free, free)]):
+    found: list[_Point] = []
+    for start in starts:
+        found.append(_descend(slope, np.log(start)))
+        if found[-1].is_maximum:
+            break
+    best = min(found, key=lambda p: (not p.is_maximum, p.value))
+    point, value, hessian, free = best.at, best.value, best.hessian, _free(best.at)
+    if not best.is_maximum:
         shown = ", ".join(f"{k} = {v:.4g}" for k, v in zip(names, np.exp(point), strict=True))
         raise FitError(
-            f"{what} did not find a maximum on {n:,.0f} customers (it stopped at {shown}, slope {worst:.1e}): "
+            f"{what} did not find a maximum on {n:,.0f} customers (it stopped at {shown}, slope {best.slope:.1e}): "
             "the data do not determine its parameters. Use a longer history or a simpler model."
         )
     covariance = np.full((len(names), len(names)), np.nan)
     covariance[np.ix_(free, free)] = np.linalg.inv(hessian[np.ix_(free, free)]) / n
     at_bound = tuple(name for name, is_free in zip(names, free, strict=True) if not is_free)
-    return Fit(names, np.exp(point), covariance, -value * n, worst, count, at_bound)
+    return Fit(names, np.exp(point), covariance, -value * n, best.slope, count, at_bound)
 
 
 def _free(point: Vector) -> NDArray[np.bool_]:
@@ -163,29 +166,51 @@ def _positive_definite(matrix: Vector) -> bool:
     return bool(np.all(np.linalg.eigvalsh(matrix) > 1e-12)) if matrix.size else True
 
 
-def _descend(slope: Callable[[Vector], tuple[float, Vector]], start: Vector) -> tuple[Vector, float, Vector, Vector]:
+@dataclass(frozen=True)
+class _Point:
+    """Where a descent ended."""
+
+    at: Vector
+    value: float
+    gradient: Vector
+    hessian: Vector
+
+    @property
+    def slope(self) -> float:
+        return float(np.max(np.abs(self.gradient[_free(self.at)]), initial=0.0))
+
+    @property
+    def is_maximum(self) -> bool:
+        """The gradient vanishes and the Hessian is definite: the optimiser's own word is not asked."""
+        free = _free(self.at)
+        inner = self.hessian[np.ix_(free, free)]
+        return bool(np.isfinite(self.value) and self.slope < 1e-5 and np.isfinite(inner).all()) and _positive_definite(
+            inner
+        )
+
+
+def _descend(slope: Callable[[Vector], tuple[float, Vector]], start: Vector) -> _Point:
     """Go down by L-BFGS-B, then finish with Newton steps whose Hessian also serves the standard errors."""
     from scipy.optimize import minimize
 
     found = minimize(slope, start, jac=True, method="L-BFGS-B", bounds=[_BOUNDS] * len(start), options={"maxiter": 500})
-    point = np.asarray(found.x, dtype=float)
-    value, gradient = slope(point)
+    at = np.asarray(found.x, dtype=float)
+    point = _Point(at, *slope(at), _hessian(slope, at))
     for _ in range(6):
-        hessian = _hessian(slope, point)
-        free = _free(point)
-        if np.max(np.abs(gradient[free]), initial=0.0) < 1e-10:
+        free = _free(point.at)
+        inner = point.hessian[np.ix_(free, free)]
+        if point.slope < 1e-10 or not np.isfinite(inner).all() or not _positive_definite(inner):
             break
-        inner = hessian[np.ix_(free, free)]
-        if not np.all(np.isfinite(inner)) or not _positive_definite(inner):
+        step = np.zeros_like(at)
+        step[free] = np.linalg.solve(inner, point.gradient[free])
+        at = np.clip(point.at - step * min(1.0, 1.0 / max(np.max(np.abs(step)), 1e-300)), *_BOUNDS)
+        value, gradient = slope(at)
+        if not np.isfinite(value) or value > point.value + 1e-12 * abs(point.value):
             break
-        step = np.zeros_like(point)
-        step[free] = np.linalg.solve(inner, gradient[free])
-        trial = np.clip(point - step * min(1.0, 1.0 / max(np.max(np.abs(step)), 1e-300)), *_BOUNDS)
-        new_value, new_gradient = slope(trial)
-        if not np.isfinite(new_value) or new_value > value + 1e-12 * abs(value):
-            break
-        point, value, gradient = trial, new_value, new_gradient
-    return point, float(value), gradient, _hessian(slope, point)
+        # So near the maximum the Hessian no longer changes: a small step keeps it.
+        small = float(np.max(np.abs(step), initial=0.0)) < 1e-4
+        point = _Point(at, value, gradient, point.hessian if small else _hessian(slope, at))
+    return point
 
 
 def _hessian(slope: Callable[[Vector], tuple[float, Vector]], point: Vector) -> Vector:

@@ -6,16 +6,11 @@ retention", Journal of Interactive Marketing 21(1), 76-90; (2010), Marketing Sci
 
 from __future__ import annotations
 
-from typing import Any, Self
-
 import numpy as np
-import pandas as pd
 from scipy.special import betaln, psi
 
-from ..engine import is_ibis, run
-from ..tables import SUBSCRIPTIONS, FitError, check
-from .base import Model
-from .fitting import Levels, Vector, maximize
+from .fitting import Levels, Vector
+from .renewals import RenewalModel
 
 __all__ = ["ShiftedBetaGeometric"]
 
@@ -39,16 +34,10 @@ def log_likelihood(alpha: float, beta: float, t: Levels, active: Vector) -> tupl
     return ln_S + lost * (np.log(alpha) - np.log(n)), gradient
 
 
-def survival(alpha: float, beta: float, t: Vector) -> Vector:
-    """Return S(t), the share that makes at least t renewals."""
-    return np.asarray(np.exp(betaln(alpha, beta + np.asarray(t, dtype=float)) - betaln(alpha, beta)))
-
-
-class ShiftedBetaGeometric(Model):
+class ShiftedBetaGeometric(RenewalModel):
     """The sBG model of contract renewals: each customer has a constant chance to leave, and they differ.
 
-    Parameters: ``alpha, beta`` of the beta distribution of the chance to leave at a renewal. Time is counted in
-    billing periods. Fit one plan at a time.
+    Parameters: ``alpha, beta`` of the beta distribution of the chance to leave at a renewal.
 
     Examples
     --------
@@ -60,73 +49,18 @@ class ShiftedBetaGeometric(Model):
     name = "sBG"
     parameters = ("alpha", "beta")
 
-    def fit(self, subscriptions: Any) -> Self:
-        """Estimate the parameters by maximum likelihood.
+    def _log_likelihood(self, theta: Vector, t: Levels, active: Vector) -> tuple[Vector, Vector]:
+        alpha, beta = theta
+        return log_likelihood(alpha, beta, t, active)
 
-        Parameters
-        ----------
-        subscriptions : SUBSCRIPTIONS
-            ``renewals`` made and whether the contract is ``active``; any mix of start dates.
+    def _log_survival(self, theta: Vector, t: Vector) -> Vector:
+        alpha, beta = theta
+        return np.asarray(betaln(alpha, beta + t) - betaln(alpha, beta))
 
-        Raises
-        ------
-        FitError
-            When nobody has come to a renewal, or nobody ever left.
-        """
-        check(subscriptions, SUBSCRIPTIONS)
-        table = subscriptions[["renewals", "active"]]
-        table = run(table, subscriptions) if is_ibis(subscriptions) else table
-        rows = table.groupby(["renewals", "active"]).size().reset_index(name="n")
-        n = float(rows["n"].sum())
-        lost = rows.loc[~rows["active"].astype(bool), "n"].sum()
-        at_risk = float((rows["renewals"] * rows["n"]).sum() + lost)
-        if at_risk == 0 or lost == 0:
-            raise FitError(
-                f"of {n:,.0f} contracts {lost:,.0f} ended, in {at_risk:,.0f} renewals that came due: the chance to "
-                "leave cannot be told yet. Come back after the next renewals."
-            )
-        t, active = Levels.of(rows["renewals"].to_numpy(float)), rows["active"].to_numpy(float)
-        weights = rows["n"].to_numpy(float)
+    def _starts(self, churn: float) -> list[list[float]]:
+        odds = (1 - churn) / churn
+        return [[1.0, odds], [0.5, 0.5 * odds]]
 
-        def objective(theta: Vector) -> tuple[float, Vector]:
-            value, gradient = log_likelihood(theta[0], theta[1], t, active)
-            return float(weights @ value), gradient @ weights
-
-        churn = float(np.clip(lost / at_risk, 0.01, 0.9))
-        starts = [[1.0, (1 - churn) / churn], [0.5, 0.5 * (1 - churn) / churn]]
-        return self._accept(maximize(objective, starts, self.parameters, n, self.name), n)
-
-    def survival(self, periods: Any) -> Vector:
-        """Return the share of new customers that make at least this many renewals.
-
-        Parameters
-        ----------
-        periods : array of int
-
-        Returns
-        -------
-        array
-            Between 0 and 1, on the shape of ``periods``.
-        """
-        alpha, beta = self._theta()
-        return survival(alpha, beta, np.asarray(periods, dtype=float))
-
-    def retention(self, period: Any) -> Vector:
-        """Return the share of those at renewal number ``period`` (1, 2, ...) that renew; it rises with tenure."""
-        t = np.asarray(period, dtype=float)
-        alpha, beta = self._theta()
-        return np.asarray((beta + t - 1) / (alpha + beta + t - 1))
-
-    def residual_survival(self, renewals: Any, periods: int) -> Vector:
-        """Return S(n + k) / S(n) for k = 1 ... periods: rows for customers with n renewals, columns for k."""
-        n = np.asarray(renewals, dtype=float).reshape(-1, 1)
-        k = np.arange(1, periods + 1, dtype=float)
-        alpha, beta = self._theta()
-        return np.asarray(np.exp(betaln(alpha, beta + n + k) - betaln(alpha, beta + n)))
-
-    def simulate(self, n: int, periods: int, *, seed: int = 0) -> pd.DataFrame:
-        """Draw new customers followed for ``periods`` renewals: columns ``renewals, active``."""
-        rng = np.random.default_rng(seed)
+    def _leaves_at(self, n: int, rng: np.random.Generator) -> Vector:
         theta = np.clip(rng.beta(self.params_["alpha"], self.params_["beta"], n), 1e-12, 1)
-        left_at = rng.geometric(theta)
-        return pd.DataFrame({"renewals": np.minimum(left_at - 1, periods), "active": left_at > periods})
+        return rng.geometric(theta).astype(float)

@@ -1,0 +1,136 @@
+"""What the models of contract renewals share: fitting on collapsed rows, survival, retention, what is still to come.
+
+In: SUBSCRIPTIONS. Out: survival by number of renewals; time is counted in billing periods.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from ..engine import is_ibis, run
+from ..tables import SUBSCRIPTIONS, FitError, check
+from .base import Model
+from .fitting import Levels, Vector, maximize
+
+__all__ = ["RenewalModel"]
+
+
+class RenewalModel(Model):
+    """A model of contract renewals, where the end is seen (contractual). Fit one plan at a time."""
+
+    def fit(self, subscriptions: Any) -> Self:
+        """Estimate the parameters by maximum likelihood.
+
+        Parameters
+        ----------
+        subscriptions : SUBSCRIPTIONS
+            ``renewals`` made and whether the contract is ``active``; any mix of start dates.
+
+        Raises
+        ------
+        FitError
+            When nobody has come to a renewal, or nobody ever left.
+        """
+        check(subscriptions, SUBSCRIPTIONS)
+        table = subscriptions[["renewals", "active"]]
+        table = run(table, subscriptions) if is_ibis(subscriptions) else table
+        rows = table.groupby(["renewals", "active"]).size().reset_index(name="n")
+        n = float(rows["n"].sum())
+        lost = rows.loc[~rows["active"].astype(bool), "n"].sum()
+        at_risk = float((rows["renewals"] * rows["n"]).sum() + lost)
+        if at_risk == 0 or lost == 0:
+            raise FitError(
+                f"of {n:,.0f} contracts {lost:,.0f} ended, in {at_risk:,.0f} renewals that came due: the chance to "
+                "leave cannot be told yet. Come back after the next renewals."
+            )
+        t, active = Levels.of(rows["renewals"].to_numpy(float)), rows["active"].to_numpy(float)
+        weights = rows["n"].to_numpy(float)
+
+        def objective(theta: Vector) -> tuple[float, Vector]:
+            value, gradient = self._log_likelihood(theta, t, active)
+            return float(weights @ value), gradient @ weights
+
+        starts = self._starts(float(np.clip(lost / at_risk, 0.01, 0.9)))
+        return self._accept(maximize(objective, starts, self.parameters, n, self.name), n)
+
+    # ---- the paper's functions, by subclass ----
+    @abstractmethod
+    def _log_likelihood(self, theta: Vector, t: Levels, active: Vector) -> tuple[Vector, Vector]: ...
+
+    @abstractmethod
+    def _log_survival(self, theta: Vector, t: Vector) -> Vector: ...
+
+    @abstractmethod
+    def _starts(self, churn: float) -> list[list[float]]: ...
+
+    @abstractmethod
+    def _leaves_at(self, n: int, rng: np.random.Generator) -> Vector: ...
+
+    # ---- predictions ----
+    def survival(self, periods: Any) -> Vector:
+        """Return the share of new customers that make at least this many renewals.
+
+        Parameters
+        ----------
+        periods : array of int
+
+        Returns
+        -------
+        array
+            Between 0 and 1, on the shape of ``periods``.
+        """
+        return np.exp(self._log_survival(self._theta(), np.asarray(periods, dtype=float)))
+
+    def retention(self, period: Any) -> Vector:
+        """Return the share of those at renewal number ``period`` (1, 2, ...) that renew; it mostly rises with tenure."""
+        t = np.asarray(period, dtype=float)
+        theta = self._theta()
+        return np.exp(self._log_survival(theta, t) - self._log_survival(theta, t - 1))
+
+    def residual_survival(self, renewals: Any, periods: int) -> Vector:
+        """Return S(n + k) / S(n) for k = 1 ... periods: rows for customers with n renewals, columns for k."""
+        return self._residual(self._theta(), np.asarray(renewals, dtype=float), periods)
+
+    def _residual(self, theta: Vector, renewals: Vector, periods: int) -> Vector:
+        n, k = renewals.reshape(-1, 1), np.arange(1, periods + 1, dtype=float)
+        return np.exp(self._log_survival(theta, n + k) - self._log_survival(theta, n))
+
+    def expected_lifetime(self, discount_rate: float, *, renewals: int | None = None) -> float:
+        """Return the discounted expected number of payments to come, without end, one per period.
+
+        Parameters
+        ----------
+        discount_rate : float
+            Per billing period, above 0.
+        renewals : int, optional
+            Left out, DEL: a new customer, the first payment certain and now. Given, DERL: a customer who has made so
+            many renewals and stands just before the next one.
+
+        References
+        ----------
+        Fader and Hardie (2010), "Customer-base valuation in a contractual setting", Marketing Science 29(1), 85-93.
+
+        Examples
+        --------
+        >>> from clvnb.models import ShiftedBetaGeometric
+        >>> model = ShiftedBetaGeometric.with_params(alpha=.7637, beta=1.2958)
+        >>> round(model.expected_lifetime(0.1), 3), round(model.expected_lifetime(0.1, renewals=0), 3)
+        (3.621, 2.883)
+        """
+        if discount_rate <= 0:
+            raise ValueError("a sum without end needs a discount_rate above 0")
+        count = int(np.ceil(np.log(1e-13) / -np.log1p(discount_rate)))
+        v = (1 + discount_rate) ** -np.arange(count, dtype=float)
+        if renewals is None:
+            return float(v @ self.survival(np.arange(count)))
+        return float(v @ self.residual_survival([renewals], count)[0])
+
+    def simulate(self, n: int, periods: int, *, seed: int = 0) -> pd.DataFrame:
+        """Draw new customers followed for ``periods`` renewals: columns ``renewals, active``."""
+        left_at = self._leaves_at(n, np.random.default_rng(seed))
+        made = np.minimum(left_at - 1, periods).astype(int)
+        return pd.DataFrame({"renewals": made, "active": left_at > periods})
