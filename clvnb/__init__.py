@@ -8,6 +8,7 @@ from typing import Any
 # Names are imported on first use, so that `import clvnb` costs no more than its own file.
 _HOMES = {
     "client": ["Client", "Economics"],
+    "cohorts": ["clv_cohort", "clv_survival", "cohort_matrix", "survival_table"],
     "contracts": ["check_contracts", "read_contracts", "summarize_contracts"],
     "evaluate": ["choose_model", "holdout", "tracking", "trust_gate"],
     "formulas": [
@@ -25,9 +26,29 @@ _HOMES = {
         "per_period",
     ],
     "models": ["BGNBD", "BetaDiscreteWeibull", "MBGNBD", "GammaGamma", "ParetoNBD", "ShiftedBetaGeometric"],
-    "plots": ["as_table", "plot_channels", "plot_clv", "plot_concentration", "plot_tracking", "say", "show"],
+    "plots": [
+        "as_table",
+        "plot_channels",
+        "plot_clv",
+        "plot_cohorts",
+        "plot_concentration",
+        "plot_segments",
+        "plot_tracking",
+        "say",
+        "show",
+    ],
     "report": ["report_clients", "save_step"],
     "samples": ["load_sample", "simulate_shop", "simulate_subscription"],
+    "segments": [
+        "gini",
+        "migration",
+        "name_segments",
+        "rfm_cuts",
+        "rfm_scores",
+        "segment_profile",
+        "value_tiers",
+        "whale_curve",
+    ],
     "steps": ["value_customers"],
     "tables": [
         "Checked",

@@ -20,7 +20,17 @@ from .words import Words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["as_table", "plot_channels", "plot_clv", "plot_concentration", "plot_tracking", "say", "show"]
+__all__ = [
+    "as_table",
+    "plot_channels",
+    "plot_clv",
+    "plot_cohorts",
+    "plot_concentration",
+    "plot_segments",
+    "plot_tracking",
+    "say",
+    "show",
+]
 
 # Okabe and Ito's colours for the colour-blind; light and dark enough to tell apart in grey.
 INK, BLUE, ORANGE, GREY = "#222222", "#0072B2", "#E69F00", "#9a9a9a"
@@ -100,7 +110,7 @@ def show(ax: Axes, *, caption: str = "") -> None:
     figure: Any = ax.figure
     alt = getattr(figure, "clvnb_alt", "a figure without a description")
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=144, metadata={"Software": None})
+    figure.savefig(stream, format="png", dpi=120, metadata={"Software": None})
     plt.close(figure)
     display(
         {"image/png": stream.getvalue(), "text/plain": f"[figure: {alt}]"},
@@ -124,6 +134,8 @@ _SAID: dict[str, tuple[str, Any]] = {  # how the columns of a CLV table are call
     "clv": ("value to come", Words.money),
     "clv_low": ("low end", Words.money),
     "clv_high": ("high end", Words.money),
+    "share_of_customers": ("of customers", Words.share),
+    "share_of_value": ("of value", Words.share),
 }
 
 
@@ -314,3 +326,73 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         for r in table.itertuples()
     )
     return _tell(ax, f"Per customer by channel. {said}.")
+
+
+@_styled
+def plot_segments(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+    """Draw each segment's share of customers beside its share of value.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From ``segment_profile``: ``segment, share_of_customers, share_of_value``.
+    ax : Axes, optional
+    words : Words, optional
+    """
+    words = words or Words("XXX")
+    ax = _axes(ax, size=(7.2, 1.4 + 0.42 * len(table)))
+    rows = table.iloc[::-1].reset_index(drop=True)
+    y = np.arange(len(rows))
+    ax.barh(y + 0.19, rows["share_of_value"], height=0.36, color=BLUE, label="of value")
+    ax.barh(y - 0.19, rows["share_of_customers"], height=0.36, color="#c9c9c9", label="of customers")
+    for at, share in zip(y, rows["share_of_value"], strict=True):
+        ax.text(max(share, 0) + 0.004, at + 0.19, words.share(share), va="center", fontsize=8.5, color=INK)
+    ax.set_yticks(y, [str(s)[:30] for s in rows["segment"]])
+    _share_axis(ax.xaxis, words)
+    ax.set_xlabel("share")
+    ax.set_title("What each segment holds")
+    ax.legend(loc="lower right")
+    ax.grid(visible=False, axis="y")
+    said = "; ".join(
+        f"{r.segment}: {words.share(r.share_of_customers)} of customers, {words.share(r.share_of_value)} of value"
+        for r in table.itertuples()
+    )
+    return _tell(ax, f"Segments. {said}.")
+
+
+@_styled
+def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+    """Draw a line per cohort: money per customer, added up as they age; older cohorts darker.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Cohorts in rows, ages in columns, missing where unseen.
+    ax : Axes, optional
+    words : Words, optional
+    """
+    import matplotlib as mpl
+
+    words = words or Words("XXX")
+    ax = _axes(ax)
+    if table.empty:
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, "No complete month to show", ha="center", va="center", transform=ax.transAxes)
+        return _tell(ax, "There is no complete month to show.")
+    period = table.attrs.get("period", "month")
+    colours = mpl.colormaps["cividis"](np.linspace(0.0, 0.9, len(table)))
+    for colour, (cohort, line) in zip(colours, table.iterrows(), strict=True):
+        seen = line.dropna()
+        ax.plot(seen.index, seen.to_numpy(float), color=colour, lw=1.6, marker="o", ms=2.5)
+        ax.annotate(f"{cohort:%Y-%m}", (seen.index[-1], seen.iloc[-1]), xytext=(4, 0), textcoords="offset points",
+                    va="center", fontsize=7.5, color=colour)  # fmt: skip
+    _money_axis(ax.yaxis, words)
+    ax.set_xlabel(f"{period}s since the {period} of the first purchase")
+    ax.set_ylabel("revenue per customer, added up")
+    ax.set_title("What customers bring as they age, by when they came")
+    oldest = table.iloc[0].dropna()
+    return _tell(
+        ax,
+        f"Revenue per customer added up, a line for each of {len(table)} cohorts; the oldest reaches "
+        f"{words.money(oldest.iloc[-1])} after {int(oldest.index[-1])} {period}s.",
+    )

@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 
 from .client import Client
+from .cohorts import cohort_matrix
 from .contracts import check_contracts, read_contracts, summarize_contracts
 from .engine import hold, to_pandas
 from .evaluate import Holdout, Trust, choose_model, choose_renewal_model, subscription_trust, tracking, trust_gate
 from .models import GammaGamma
 from .models.base import Model, TransactionModel
 from .models.renewals import RenewalModel
+from .segments import name_segments, rfm_scores, segment_profile, value_tiers
 from .tables import Checked, Estimate, Finding, FitError, TableError
 from .transactions import check_transactions, read_table, read_transactions, summarize
 from .value import (
@@ -62,6 +64,10 @@ class ValueStep:
     card : Card
     channels : pandas.DataFrame
         By acquisition channel: customers, value so far and to come, cost of winning one.
+    segments : pandas.DataFrame
+        RFM segments of a shop, plans of a subscription: how many, what they hold, what to do.
+    cohorts : pandas.DataFrame
+        Revenue per customer of each cohort, added up by age; unseen cells missing.
     choice : str
         Why this model.
     holdout : Holdout or None
@@ -78,6 +84,8 @@ class ValueStep:
     models: dict[str, Model]
     card: Card
     channels: pd.DataFrame
+    segments: pd.DataFrame
+    cohorts: pd.DataFrame
     choice: str
     holdout: Holdout | None
 
@@ -90,6 +98,16 @@ class ValueStep:
     def value_by_channel(self) -> Finding:
         """Channels against what winning a customer costs, with the sentence that reads them."""
         return Finding(self.channels, _say_channels(self))
+
+    @property
+    def who_is_who(self) -> Finding:
+        """Segments with the sentence that reads them."""
+        return Finding(self.segments, _say_segments(self))
+
+    @property
+    def aging(self) -> Finding:
+        """Cohorts with the sentence that reads them."""
+        return Finding(self.cohorts, _say_cohorts(self))
 
     @property
     def concentration(self) -> Finding:
@@ -211,6 +229,8 @@ def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
     spend = _spend_model(summary)
     trust = trust_gate(summary, as_of=as_of, purchases=purchases, spend=spend, check=check)
     customers = clv_table(summary, purchases, spend, economics, level=LEVEL)
+    customers["segment"] = name_segments(rfm_scores(summary))
+    customers["tier"] = value_tiers(customers["total_value"])
     models: dict[str, Model] = {purchases.name: purchases}
     if isinstance(spend, GammaGamma):
         models[spend.name] = spend
@@ -226,6 +246,8 @@ def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
         models=models,
         card=_card(client, " x ".join(models), summary, as_of),
         channels=_shop_channels(client, summary, purchases, spend),
+        segments=segment_profile(customers, customers["segment"]),
+        cohorts=_cohorts(checked.kept, as_of),
         choice=why,
         holdout=check,
     )
@@ -251,6 +273,8 @@ def _historic_only(client: Client, as_of: date, checked: Checked, summary: pd.Da
     customers["total_value"] = np.nan
     if "channel" in summary:
         customers["channel"] = summary["channel"]
+    customers["segment"] = name_segments(rfm_scores(summary))
+    customers["tier"] = value_tiers(customers["historic_value"])
     return ValueStep(
         client=client,
         as_of=as_of,
@@ -263,9 +287,26 @@ def _historic_only(client: Client, as_of: date, checked: Checked, summary: pd.Da
         models={},
         card=_card(client, "none", summary, as_of),
         channels=_channel_frame(client, customers, None),
+        segments=segment_profile(customers, customers["segment"]),
+        cohorts=_cohorts(checked.kept, as_of),
         choice=f"No prediction: {why}",
         holdout=None,
     )
+
+
+def _cohorts(log: Any, as_of: date) -> pd.DataFrame:
+    """Revenue per customer added up by age, in months, or in quarters where there would be too many of them."""
+    for period in ("month", "quarter"):
+        try:
+            matrix = cohort_matrix(log, period=period, what="revenue_per_customer", as_of=as_of)
+        except TableError:
+            return pd.DataFrame()
+        if len(matrix) <= 15:
+            break
+    sizes = matrix.attrs["size"]
+    added = matrix.cumsum(axis=1).where(matrix.notna())
+    added.attrs = {"size": sizes, "period": period}
+    return added
 
 
 def _card(client: Client, model: str, customers: pd.DataFrame, as_of: date) -> Card:
@@ -336,6 +377,8 @@ def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueS
             return _historic_only(client, as_of, checked, _as_summary(people, payments), str(error))
     fit = _survival_seen(people, models)
     customers, total = subscription_table(people, models, economics, level=LEVEL)
+    customers["segment"] = customers["plan"] + np.where(customers["p_alive"] > 0, ", running", ", ended")
+    customers["tier"] = value_tiers(customers["total_value"])
     return ValueStep(
         client=client,
         as_of=as_of,
@@ -348,6 +391,8 @@ def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueS
         models={f"{m.name}, {plan}": m for plan, m in models.items()},
         card=_card(client, _by_plan(models), people, as_of),
         channels=_subscription_channels(client, people, models),
+        segments=segment_profile(customers, customers["segment"]),
+        cohorts=_cohorts(checked.kept, as_of),
         choice=(
             "Contracts tell when a customer leaves, so each plan has a model of renewals: every customer has a chance "
             "to leave at each one, and these chances differ. Used, by AIC: " + _by_plan(models) + "."
@@ -440,6 +485,37 @@ def _say_channels(step: ValueStep) -> str:
                 text += f", which {earns} {words.money(abs(row.clv_net))}"
         parts.append(text)
     return "; ".join(parts) + "."
+
+
+def _say_segments(step: ValueStep) -> str:
+    table, words = step.segments, step.client.words
+    best = table.iloc[0]
+    text = (
+        f"{best['segment']}: {words.share(best['share_of_customers'])} of customers hold {words.share(best['share_of_value'])} "
+        "of the value."
+    )
+    lost = table[table["segment"].isin(["At risk", "Can't lose"])]
+    if len(lost):
+        text += (
+            f" {words.counted(lost['customers'].sum(), 'customer')} who brought {words.money(lost['historic_value'].sum())} "
+            "used to come often and have not been seen for long."
+        )
+    return text
+
+
+def _say_cohorts(step: ValueStep) -> str:
+    table, words = step.cohorts, step.client.words
+    if table.empty or table.shape[1] < 2:
+        return "There is no complete month yet to follow customers by when they came."
+    period = table.attrs["period"]
+    half = table.shape[1] // 2
+    seen = table[half].dropna()
+    first, last = seen.iloc[0], seen.iloc[-1]
+    direction = "less" if last < 0.95 * first else "more" if last > 1.05 * first else "about as much"
+    return (
+        f"{words.counted(half, period)} after the {period} of the first purchase, customers of the first cohort had brought "
+        f"{words.money(first)} of revenue each, those of the latest that is old enough {words.money(last)}: {direction}."
+    )
 
 
 def _concentration(step: ValueStep) -> Finding:

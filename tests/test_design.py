@@ -24,7 +24,7 @@ FLOORS = [
     {"tables", "formulas"},
     {"words", "engine"},
     {"client", "transactions", "contracts", "models"},
-    {"proposal", "value", "evaluate"},
+    {"proposal", "value", "evaluate", "cohorts", "segments"},
     {"steps"},
     {"samples", "plots"},
     {"report"},

@@ -342,6 +342,17 @@ def test_fit_recovers_the_truth_of_unmerged_simulation():
     assert (z.abs() < 3).all()
 
 
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_one_customer_is_no_crash(name):
+    one = pd.DataFrame({"customer_id": ["a"], "frequency": [1], "recency": [31], "T": [31]})
+    try:
+        model = MODELS[name]().fit(one)
+    except cv.FitError as error:
+        assert "1 customers" in str(error)  # noqa: PT017
+        return
+    assert 0 <= model.probability_alive(one).item() <= 1
+
+
 def test_nobody_came_back():
     once = pd.DataFrame({"customer_id": ["a", "b"], "frequency": 0, "recency": 0, "T": [10, 20]})
     with pytest.raises(cv.FitError, match="none of the 2 customers bought twice"):

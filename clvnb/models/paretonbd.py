@@ -81,6 +81,7 @@ def life_ended(
 def _cells(data: Triples, alpha: float, beta: float, power: float) -> Vector:
     """All distinct moments, with more between them where the integrand falls by more than a few e-folds."""
     moments = np.union1d(data.t_x.values, data.T.values)
+    moments = np.append(moments, moments[-1] + 1.0)  # so that there is a cell even where all moments are one
     low = min(alpha, beta)
     ratio = np.log1p(np.diff(moments) / (low + moments[:-1]))
     pieces = np.ceil(np.maximum(power * ratio / 1.2, ratio / 0.3)).clip(1, 4000).astype(int)

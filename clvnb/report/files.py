@@ -136,6 +136,8 @@ def step_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
         "customers": step.customers,
         "channels": step.channels,
         "at_risk": step.at_risk.table,
+        "segments": step.segments,
+        "cohorts": _flat(step.cohorts),
         "data": step.checked.account,
         "fit": step.fit,
         "trust": step.trust.table,
@@ -146,9 +148,18 @@ def step_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
     return {name: table for name, table in tables.items() if len(table.columns)}
 
 
+def _flat(cohorts: pd.DataFrame) -> pd.DataFrame:
+    """Return a cohort matrix with its cohorts in a column and its ages as text."""
+    if cohorts.empty:
+        return pd.DataFrame()
+    flat = cohorts.rename(columns=str).rename_axis(columns=None).reset_index()
+    flat.attrs = {}
+    return flat
+
+
 def step_sheets(folder: Path) -> dict[str, pd.DataFrame]:
     """Read a report's parquet tables as the sheets of its workbook, the summary first."""
-    first = ["headline", "customers", "channels", "at_risk", "method"]
+    first = ["headline", "customers", "segments", "channels", "at_risk", "cohorts", "method"]
     found = {p.stem: pd.read_parquet(p) for p in sorted(folder.glob("*.parquet"))}
     order = [n for n in first if n in found] + [n for n in found if n not in first]
     return {("summary" if n == "headline" else n): found[n] for n in order}

@@ -232,6 +232,7 @@ def _execute(notebook: Path, parameters: dict[str, str]) -> Any:
 
     sockets = tempfile.mkdtemp(prefix="clvnb-")
     config = Config()
+    config.NotebookClient.kernel_manager_class = "clvnb.report.kernel.QuietKernelManager"
     if os.name == "posix":
         # A socket path of its own for each kernel: the default one is shared by all kernels of a folder.
         config.KernelManager.transport = "ipc"
@@ -265,7 +266,6 @@ def _execute(notebook: Path, parameters: dict[str, str]) -> Any:
 def _papermill() -> Any:
     # jsonschema imports this grammar for a check nobody needs here, at more than a second; it copes without.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import papermill
 
     return papermill

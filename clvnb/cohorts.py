@@ -1,0 +1,238 @@
+"""Cohorts: customers by when they came, what they do as they age, and value without a model.
+
+In: a checked LOG, or tenures of contracts. Out: cohort matrices, censoring-correct value by age, survival.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .engine import as_ibis, run
+from .formulas import per_period
+from .tables import LOG, Estimate, TableError, check
+
+__all__ = ["clv_cohort", "clv_survival", "cohort_matrix", "survival_table"]
+
+_PERIODS_A_YEAR = {"month": 12, "quarter": 4, "year": 1}
+_WHAT = ("customers", "share", "revenue", "revenue_per_customer")
+
+
+def cohort_matrix(
+    log: Any, *, period: str = "month", what: str = "share", as_of: date | str | None = None
+) -> pd.DataFrame:
+    """Return what each cohort did at each age; what was not seen yet is missing, never 0.
+
+    Parameters
+    ----------
+    log : LOG
+        Checked; pandas or Ibis, grouped in its engine.
+    period : "month", "quarter" or "year"
+        Of cohorts and of ages. Calendar periods: age 0 is the period of the first purchase.
+    what : str
+        ``customers`` who bought; their ``share`` of the cohort; their ``revenue``; ``revenue_per_customer`` of the cohort.
+    as_of : date, optional
+        Only periods that were complete by then are shown.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by cohort (start of its period), columns 0, 1, 2, ...; ``size`` in ``attrs``.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": ["a", "a", "b", "c"], "amount": [5.0, 7.0, 9.0, 1.0],
+    ...     "date": pd.to_datetime(["2024-01-05", "2024-02-10", "2024-01-20", "2024-02-02"])})
+    >>> cohort_matrix(log, what="customers", as_of="2024-02-29")
+    age           0    1
+    cohort
+    2024-01-01  2.0  1.0
+    2024-02-01  1.0  NaN
+    """
+    if what not in _WHAT:
+        raise ValueError(f"what must be one of {', '.join(_WHAT)}, got {what!r}")
+    cells, sizes, last = _cells(log, period, as_of)
+    column = "buyers" if what in {"customers", "share"} else "revenue"
+    matrix = cells.pivot(index="cohort", columns="age", values=column)
+    ages = np.arange(int(_age(pd.Series([matrix.index.min()]), pd.Series([last]), period).iloc[0]) + 1)
+    matrix = matrix.reindex(columns=ages).astype(float)
+    seen = _seen(matrix.index, ages, last, period)
+    matrix = matrix.fillna(0.0).where(seen)
+    if what in {"share", "revenue_per_customer"}:
+        matrix = matrix.div(sizes, axis=0)
+    matrix.index.name, matrix.columns.name = "cohort", "age"
+    matrix.attrs["size"] = sizes.to_dict()
+    return matrix
+
+
+def _cells(log: Any, period: str, as_of: date | str | None) -> tuple[pd.DataFrame, pd.Series, pd.Timestamp]:
+    """Buyers and revenue by cohort and age, and the cohorts' sizes; only complete periods."""
+    if period not in _PERIODS_A_YEAR:
+        raise ValueError(f"period must be one of {', '.join(_PERIODS_A_YEAR)}, got {period!r}")
+    check(log, LOG)
+    table = as_ibis(log)
+    bought = table.filter(table.amount >= 0).group_by("customer_id").aggregate(first=lambda t: t.date.min())
+    joined = table.join(bought, "customer_id")
+    unit = {"month": "M", "quarter": "Q", "year": "Y"}[period]
+    start, now = joined["first"].truncate(unit), joined["date"].truncate(unit)
+    keyed = joined.mutate(cohort=start, moment=now)
+    grouped = keyed.group_by(["cohort", "moment"]).aggregate(
+        buyers=lambda t: t.customer_id.nunique(where=t.amount >= 0), revenue=lambda t: t.amount.sum()
+    )
+    rows = run(grouped, log)
+    rows = rows.assign(cohort=pd.to_datetime(rows["cohort"]), moment=pd.to_datetime(rows["moment"]))
+    end = (
+        pd.Timestamp(str(as_of)[:10])
+        if as_of
+        else pd.Timestamp(run(table.aggregate(d=table.date.max()), log)["d"].iloc[0])
+    )
+    last = _last_complete(end, period)
+    rows = rows[(rows["moment"] <= last) & (rows["cohort"] <= last) & (rows["moment"] >= rows["cohort"])]
+    if rows.empty:
+        raise TableError(f"the log has no complete {period} by {end:%Y-%m-%d}; use a shorter period")
+    rows = rows.assign(age=_age(rows["cohort"], rows["moment"], period))
+    sizes = rows[rows["age"] == 0].set_index("cohort")["buyers"].sort_index()
+    return rows, sizes, last
+
+
+def _last_complete(end: pd.Timestamp, period: str) -> pd.Timestamp:
+    unit = {"month": "M", "quarter": "Q", "year": "Y"}[period]
+    this = end.to_period(unit)
+    return (this if end.normalize() >= this.end_time.normalize() else this - 1).start_time
+
+
+def _age(cohort: Any, moment: Any, period: str) -> Any:
+    months = (moment.dt.year - cohort.dt.year) * 12 + moment.dt.month - cohort.dt.month
+    return months // (12 // _PERIODS_A_YEAR[period])
+
+
+def _seen(cohorts: pd.Index, ages: np.ndarray, last: pd.Timestamp, period: str) -> np.ndarray:
+    oldest = _age(pd.Series(cohorts), pd.Series([last] * len(cohorts)), period).to_numpy()
+    return ages[None, :] <= oldest[:, None]
+
+
+def clv_cohort(
+    matrix: pd.DataFrame, sizes: pd.Series | dict[Any, int], *, discount_rate: float = 0.0, period: str = "year"
+) -> pd.DataFrame:
+    """Return value per acquired customer by age, from cohorts that were seen at that age: no model, no bias by censoring.
+
+    Dividing all money by all customers is biased down, since young cohorts have had no time to spend; here each age is
+    averaged over the cohorts that reached it.
+
+    Parameters
+    ----------
+    matrix : pandas.DataFrame
+        Money by cohort (rows) and age (columns), missing where unseen, as ``cohort_matrix(..., what="revenue")``.
+    sizes : mapping of cohort to customers
+    discount_rate : float
+        A year.
+    period : "month", "quarter" or "year"
+        Of the ages.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``age, cohorts, customers, margin`` (per acquired customer at this age), ``value`` (added up, discounted).
+
+    References
+    ----------
+    The partitioned estimator of Lin, Feuer, Etzioni and Wax (1997), Biometrics 53, 419-434.
+    """
+    v = 1 / (1 + per_period(discount_rate, _PERIODS_A_YEAR[period]))
+    n = pd.Series(sizes).reindex(matrix.index).to_numpy(float)
+    rows = []
+    for k, age in enumerate(matrix.columns):
+        money = matrix[age].to_numpy(float)
+        seen = ~np.isnan(money)
+        if not seen.any():
+            break
+        rows.append((int(age), int(seen.sum()), int(n[seen].sum()), money[seen].sum() / n[seen].sum(), v**k))
+    table = pd.DataFrame(rows, columns=["age", "cohorts", "customers", "margin", "discount"])
+    table["value"] = (table["margin"] * table["discount"]).cumsum()
+    return table.drop(columns="discount")
+
+
+def survival_table(tenure: Any, ended: Any) -> pd.DataFrame:
+    """Return Kaplan-Meier survival by whole periods, with Greenwood standard errors.
+
+    Parameters
+    ----------
+    tenure : array of int
+        Periods until the end, or until now for those still there.
+    ended : array of bool
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``period, at_risk, ended, survival, standard_error`` from period 0.
+
+    References
+    ----------
+    Kaplan and Meier (1958), Journal of the American Statistical Association 53, 457-481.
+    """
+    time, gone = np.asarray(tenure, dtype=int), np.asarray(ended, dtype=bool)
+    if len(time) == 0 or (time < 0).any():
+        raise ValueError("tenure must hold whole periods, none below 0, and at least one customer")
+    periods = np.arange(time.max() + 1)
+    at_risk = np.array([(time >= t).sum() for t in periods])
+    losses = np.array([((time == t) & gone).sum() for t in periods])
+    survival = np.cumprod(1 - losses / at_risk)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        greenwood = np.cumsum(losses / (at_risk * (at_risk - losses)))
+    spread = np.where(survival > 0, survival * np.sqrt(greenwood), 0.0)
+    return pd.DataFrame(
+        {"period": periods, "at_risk": at_risk, "ended": losses, "survival": survival, "standard_error": spread}
+    )
+
+
+def clv_survival(
+    tenure: Any,
+    ended: Any,
+    margin: float,
+    discount_rate: float,
+    periods: int,
+    *,
+    level: float = 0.9,
+    draws: int = 500,
+    seed: int = 0,
+) -> Estimate:
+    """Return value from survival as it was seen: payments at periods 0 ... periods - 1, each times S(t), discounted.
+
+    Parameters
+    ----------
+    tenure, ended
+        As in ``survival_table``; customers still there are not counted as lost, nor left out.
+    margin : float
+        Of one period from an active customer.
+    discount_rate : float
+        Per period.
+    periods : int
+        Payments; not more than were ever seen, plus one.
+    level, draws, seed
+        Of the bootstrap over customers.
+
+    Raises
+    ------
+    ValueError
+        When the horizon reaches beyond what was seen: survival there is a model's word.
+    """
+    time, gone = np.asarray(tenure, dtype=int), np.asarray(ended, dtype=bool)
+    if periods - 1 > time.max():
+        raise ValueError(
+            f"survival was seen for {time.max()} periods, the horizon asks for {periods - 1}: shorten it, or use a model"
+        )
+    v = (1 + discount_rate) ** -np.arange(periods)
+
+    def value(who: np.ndarray) -> float:
+        survival = survival_table(time[who], gone[who])["survival"].to_numpy()
+        survival = np.concatenate([survival, np.full(max(0, periods - len(survival)), survival[-1])])
+        return float(margin * (survival[:periods] @ v))
+
+    rng = np.random.default_rng(seed)
+    everybody = np.arange(len(time))
+    values = [value(rng.choice(everybody, len(time))) for _ in range(draws)]
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value(everybody), low, high, level, len(time), "Kaplan-Meier, bootstrap of customers")

@@ -1,0 +1,267 @@
+"""Segments: RFM scores and names, value tiers, who holds the value, and how customers move between segments.
+
+In: a SUMMARY or a CLV table. Out: tables by customer and by segment; cut-points that can be frozen and used again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .engine import to_pandas
+from .tables import SUMMARY, TableError, check
+
+__all__ = [
+    "gini",
+    "migration",
+    "name_segments",
+    "rfm_cuts",
+    "rfm_scores",
+    "segment_profile",
+    "value_tiers",
+    "whale_curve",
+]
+
+_FROM = {"r": "days_since_last", "f": "purchases", "m": "historic_value"}
+
+
+def rfm_scores(summary: Any, *, bins: int = 5, cuts: Mapping[str, list[float]] | None = None) -> pd.DataFrame:
+    """Score recency, frequency and money from 1 (worst) to ``bins`` (best) by rank; equal values get equal scores.
+
+    Where most bought once, quantiles of counts collapse and rank-first scores split equals; the mean rank does neither:
+    score = ceil(bins x percent rank). Bins may be uneven, or one be empty.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+        With ``days_since_last, purchases, historic_value``.
+    bins : int
+    cuts : mapping, optional
+        From ``rfm_cuts`` of an earlier date, so that scores can be compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``customer_id, r, f, m``, on the index of the summary.
+
+    Examples
+    --------
+    >>> summary = pd.DataFrame({"customer_id": list("abcd"), "frequency": 0, "recency": 0, "T": 9,
+    ...     "days_since_last": [5, 9, 9, 40], "purchases": [4, 1, 1, 1], "historic_value": [80., 10., 20., 5.]})
+    >>> rfm_scores(summary)[["r", "f", "m"]].values.tolist()
+    [[5, 5, 5], [4, 3, 3], [4, 3, 4], [2, 3, 2]]
+    """
+    check(summary, SUMMARY)
+    table = to_pandas(summary)
+    missing = [c for c in _FROM.values() if c not in table.columns]
+    if missing:
+        raise TableError(f"RFM needs the column {missing[0]!r} of a SUMMARY; `summarize` makes it")
+    out = pd.DataFrame({"customer_id": table["customer_id"]}, index=table.index)
+    for name, column in _FROM.items():
+        values = _higher_is_better(table[column], name)
+        if cuts is None:
+            out[name] = np.ceil(bins * values.rank(pct=True, method="average") - 1e-9).astype(int).clip(1, bins)
+        else:
+            out[name] = 1 + np.searchsorted(np.asarray(cuts[name], dtype=float), values.to_numpy(float), side="left")
+            out[name] = out[name].clip(1, len(cuts[name]) + 1)
+    return out
+
+
+def rfm_cuts(summary: Any, *, bins: int = 5) -> dict[str, list[float]]:
+    """Return the cut-points of ``rfm_scores``: the largest value of each score but the last (recency negated).
+
+    Keep them with a baseline; the same customers scored later with these cuts can be compared.
+    """
+    table, scores = to_pandas(summary), rfm_scores(summary, bins=bins)
+    cuts: dict[str, list[float]] = {}
+    for name, column in _FROM.items():
+        values = _higher_is_better(table[column], name)
+        tops = values.groupby(scores[name]).max().reindex(range(1, bins)).ffill().fillna(-np.inf)
+        cuts[name] = [float(v) for v in tops]
+    return cuts
+
+
+def _higher_is_better(values: pd.Series, name: str) -> pd.Series:
+    return -values.astype(float) if name == "r" else values.astype(float)
+
+
+@cache
+def _grid() -> pd.DataFrame:
+    with files("clvnb").joinpath("grids/rfm.csv").open(encoding="utf-8") as stream:
+        return pd.read_csv(stream)
+
+
+def name_segments(scores: pd.DataFrame, *, grid: pd.DataFrame | None = None) -> pd.Series:
+    """Name the segment of each customer from the scores, by the grid of recency against (frequency + money) / 2.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        From ``rfm_scores``, on the scale 1 to 5.
+    grid : pandas.DataFrame, optional
+        ``r, fm, segment``, one row for each of the 25 cells; clvnb's own by default.
+
+    Returns
+    -------
+    pandas.Series
+        Named ``segment``, on the index of ``scores``.
+    """
+    grid = _grid() if grid is None else grid
+    cells = grid.set_index(["r", "fm"])["segment"]
+    lacking = [(r, fm) for r in range(1, 6) for fm in range(1, 6) if (r, fm) not in cells.index]
+    if lacking or cells.index.has_duplicates:
+        raise TableError(
+            f"the grid must name each of the 25 cells once; it lacks {lacking[:3] or 'none, but repeats one'}"
+        )
+    fm = np.floor((scores["f"] + scores["m"]) / 2 + 0.5).astype(int)  # halves go up
+    named = cells.reindex(pd.MultiIndex.from_arrays([scores["r"], fm])).to_numpy()
+    return pd.Series(named, index=scores.index, name="segment")
+
+
+def segment_profile(customers: pd.DataFrame, segment: pd.Series) -> pd.DataFrame:
+    """Return one row per segment: how many, what they hold, how likely they are active, and what to do.
+
+    Parameters
+    ----------
+    customers : CLV
+    segment : pandas.Series
+        On the same index.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``segment, customers, share_of_customers, historic_value, clv, share_of_value, p_alive, action``; the most valuable
+        first. ``clv`` and ``historic_value`` are sums; ``share_of_value`` is of both together.
+    """
+    column = "total_value" if customers["total_value"].notna().any() else "historic_value"
+    table = customers.assign(segment=segment).groupby("segment").agg(
+        customers=("customer_id", "size"), historic_value=("historic_value", "sum"), clv=("clv", "sum"),
+        value=(column, "sum"), p_alive=("p_alive", "mean"),
+    )  # fmt: skip
+    table["share_of_customers"] = table["customers"] / len(customers)
+    total = table["value"].sum()
+    table["share_of_value"] = table["value"] / total if total else np.nan
+    actions = _grid().drop_duplicates("segment").set_index("segment")["action"]
+    table["action"] = actions.reindex(table.index).fillna("")
+    table = table.sort_values("value", ascending=False).reset_index()
+    return table[
+        ["segment", "customers", "share_of_customers", "historic_value", "clv", "share_of_value", "p_alive", "action"]
+    ]
+
+
+def value_tiers(values: pd.Series, *, shares: tuple[float, float] = (0.8, 0.95)) -> pd.Series:
+    """Return tier A, B or C of each customer: A are the best who together give 80 % of all positive value, B the next 15 %.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Money; customers at or below 0 are C.
+    shares : pair of float
+
+    Examples
+    --------
+    >>> value_tiers(pd.Series([70.0, 20.0, 8.0, 2.0, -5.0])).tolist()
+    ['A', 'A', 'B', 'C', 'C']
+    """
+    positive = values.clip(lower=0.0).sort_values(ascending=False, kind="stable")
+    total = positive.sum()
+    if total <= 0:
+        return pd.Series("C", index=values.index, name="tier")
+    before = (positive.cumsum() - positive) / total
+    tier = np.where(before < shares[0], "A", np.where(before < shares[1], "B", "C"))
+    tier = pd.Series(np.where(positive > 0, tier, "C"), index=positive.index, name="tier")
+    return tier.reindex(values.index)
+
+
+def whale_curve(values: Any) -> pd.DataFrame:
+    """Return value added up from the best customer to the worst, as a share of the total: above 1 where some destroy it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``customers`` (share of them), ``share_of_value``.
+
+    References
+    ----------
+    Kaplan and Narayanan (2001), "Measuring and managing customer profitability", Journal of Cost Management 15(5).
+
+    Examples
+    --------
+    >>> whale_curve([160, 60, 30, -10, -40])["share_of_value"].tolist()
+    [0.8, 1.1, 1.25, 1.2, 1.0]
+    """
+    money = np.sort(np.asarray(values, dtype=float))[::-1]
+    total = money.sum()
+    if len(money) == 0 or total <= 0:
+        raise ValueError(f"the whale curve is a share of a total above 0, which is {total:g} here")
+    return pd.DataFrame(
+        {"customers": np.arange(1, len(money) + 1) / len(money), "share_of_value": money.cumsum() / total}
+    )
+
+
+def gini(values: Any, *, corrected: bool = False) -> float:
+    """Return how unevenly value is held: 0 when all hold the same, near 1 when one holds all.
+
+    Parameters
+    ----------
+    values : array
+        None below 0: with losses the coefficient leaves its range, and the whale curve says more.
+    corrected : bool
+        Times n/(n-1), for few customers.
+
+    Examples
+    --------
+    >>> gini([0, 10, 20, 30, 140]), gini([0, 10, 20, 30, 140], corrected=True)
+    (0.6, 0.75)
+    """
+    money = np.sort(np.asarray(values, dtype=float))
+    if len(money) == 0 or money[0] < 0 or money.sum() <= 0:
+        raise ValueError(
+            "the Gini coefficient needs values of 0 or more and a total above 0; look at the whale curve instead"
+        )
+    n = len(money)
+    index = float(((2 * np.arange(1, n + 1) - n - 1) * money).sum() / (n * money.sum()))
+    return index * n / (n - 1) if corrected and n > 1 else index
+
+
+def migration(before: pd.Series, after: pd.Series, *, level: float = 0.9) -> pd.DataFrame:
+    """Return how customers moved between segments from one date to another, with intervals.
+
+    Parameters
+    ----------
+    before, after : pandas.Series
+        Segment by ``customer_id`` (the index), scored with the same cut-points. Who is missing before is New, after Lost.
+    level : float
+        Of the Wilson interval of each share.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``from, to, customers, share`` (of ``from``), ``low, high, enough`` (20 customers or more in ``from``).
+
+    Examples
+    --------
+    >>> moves = migration(pd.Series({"a": "Loyal", "b": "Loyal"}), pd.Series({"a": "Loyal", "c": "Loyal"}))
+    >>> moves[["from", "to", "customers"]].values.tolist()
+    [['Loyal', 'Lost', 1], ['Loyal', 'Loyal', 1], ['New', 'Loyal', 1]]
+    """
+    from scipy.special import ndtri
+
+    both = pd.DataFrame({"from": before, "to": after})
+    both = both.fillna({"from": "New", "to": "Lost"})
+    table = both.groupby(["from", "to"]).size().rename("customers").reset_index()
+    n = table.groupby("from")["customers"].transform("sum")
+    p, z = table["customers"] / n, float(ndtri((1 + level) / 2))
+    centre, spread = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    table["share"], table["low"], table["high"] = (
+        p,
+        (centre - spread) / (1 + z**2 / n),
+        (centre + spread) / (1 + z**2 / n),
+    )
+    table["enough"] = n >= 20
+    return table
