@@ -19,7 +19,7 @@ from .engine import to_pandas
 from .models import BGNBD, MBGNBD, BetaDiscreteWeibull, GammaGamma, ParetoNBD, ShiftedBetaGeometric
 from .models.base import TransactionModel
 from .models.renewals import RenewalModel
-from .tables import FitError, TableError, table_html
+from .tables import FitError, TableError, as_day, table_html
 from .transactions import split_log, summarize
 
 __all__ = ["Choice", "Holdout", "Trust", "choose_model", "choose_renewal_model", "holdout", "tracking", "trust_gate"]
@@ -126,15 +126,11 @@ def holdout(
         When the log is shorter than 60 days.
     """
     first, last = _span(log)
-    last = date.fromisoformat(str(as_of)[:10]) if as_of else last
+    last = as_day(as_of) or last
     total = (last - first).days
     if total < 60:
         raise TableError(f"the log spans {total} days; a holdout needs at least 60")
-    end = (
-        date.fromisoformat(str(calibration_end)[:10])
-        if calibration_end
-        else last - timedelta(days=min(total // 3, 365))
-    )
+    end = as_day(calibration_end) or last - timedelta(days=min(total // 3, 365))
     length = (last - end).days
     if not 0 < length < total:
         raise TableError(f"calibration_end {end} must lie between {first} and {last}")

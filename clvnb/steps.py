@@ -22,7 +22,7 @@ from .models import GammaGamma
 from .models.base import Model, TransactionModel
 from .models.renewals import RenewalModel
 from .segments import name_segments, rfm_scores, segment_profile, value_tiers
-from .tables import Checked, Estimate, Finding, FitError, TableError
+from .tables import Checked, Estimate, Finding, FitError, TableError, as_day
 from .transactions import check_transactions, read_table, read_transactions, summarize
 from .value import (
     Card,
@@ -202,7 +202,7 @@ def value_customers(client: Client, *, as_of: date | str | None = None) -> Value
         When the data cannot be read at all. Data that cannot carry a prediction give a red light and the historic
         values instead.
     """
-    day = date.fromisoformat(str(as_of)[:10]) if as_of else client.as_of
+    day = as_day(as_of) or client.as_of
     checked = check_orders(client, day)
     checked = Checked(hold(checked.kept), checked.rejected, checked.findings)
     day = day or pd.Timestamp(checked.findings[1].table["last"].iloc[0]).date()

@@ -10,6 +10,7 @@ import html
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ __all__ = [
     "ReportError",
     "Table",
     "TableError",
+    "as_day",
     "check",
     "closest",
 ]
@@ -124,6 +126,31 @@ def closest(name: str, names: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def as_day(value: date | str | None) -> date | None:
+    """Return a day from a date, a time stamp or ISO text; nothing from nothing.
+
+    Raises
+    ------
+    TableError
+        When the text is no day.
+
+    Examples
+    --------
+    >>> as_day("2025-06-30")
+    datetime.date(2025, 6, 30)
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value).strip()[:10])
+    except ValueError as error:
+        raise TableError(f"{value!r} is not a day: write it as 2025-06-30") from error
 
 
 def check(frame: Any, table: Table) -> Any:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .client import Client, Connection, Source
-from .engine import as_ibis, connection, give_back, is_ibis, run
-from .tables import LOG, Checked, ClientError, Finding, TableError, check, closest
+from .engine import as_ibis, connection, give_back, hold, is_ibis, run
+from .tables import LOG, Checked, ClientError, Finding, TableError, as_day, check, closest
 from .words import Words
 
 if TYPE_CHECKING:
@@ -172,16 +172,16 @@ def _read_files(paths: list[str], suffix: str, settings: Source) -> ibis.Table:
                 f"{paths[0]}: files ending in {suffix or 'nothing'} are not read; use csv, tsv, txt, parquet or xlsx"
             )
         options: dict[str, Any] = {"delim": settings.delimiter} if settings.delimiter else {}
-        table = engine.read_csv(
+        text = engine.read_csv(
             paths, all_varchar=True, header=True, encoding=settings.encoding, union_by_name=True, **options
         )
+        return hold(text)  # parsed once, and whole: a broken line far down is found here
     except (duckdb.Error, ibis.common.exceptions.IbisError, ValueError, OSError) as error:
         first = str(error).strip().splitlines()[0]
         raise TableError(
             f"{paths[0]}: cannot be read as a table: {first} "
             "Check `delimiter:` and `encoding:` in client.yaml, or save it as CSV in UTF-8."
         ) from error
-    return table
 
 
 def _typed(raw: ibis.Table, settings: Source, timezone: str, required: Sequence[str], where: str) -> ibis.Table:
@@ -335,7 +335,7 @@ def check_transactions(
         raise ValueError(f"refunds must be 'net' or 'drop', got {refunds!r}")
     check(log, LOG)
     table = _with_text(as_ibis(log))
-    ruled = table.mutate(rule=_rules(table, _day(as_of), refunds, dict(exclude or {})))
+    ruled = table.mutate(rule=_rules(table, as_day(as_of), refunds, dict(exclude or {})))
     facts = run(_account(ruled), log)
     account, kept_facts = _add_up(facts, max_loss)
     bare = [c for c in table.columns if c not in {"line", "date_text", "amount_text"}]
@@ -349,14 +349,6 @@ def check_transactions(
     ]
     findings += _say_kept(table, ruled, kept_facts, refunds, words, log)
     return Checked(give_back(kept, log), give_back(rejected, log), tuple(findings))
-
-
-def _day(value: date | str | None) -> date | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, datetime):
-        return value.date()
-    return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
 
 
 def _with_text(table: ibis.Table) -> ibis.Table:
@@ -590,7 +582,7 @@ def summarize(
     table = as_ibis(log)
     if not table.date.type().is_date():
         table = table.mutate(date=_as_date(table.date, None, "UTC"))
-    last_day = _day(as_of)
+    last_day = as_day(as_of)
     if last_day is not None:
         table = table.filter(table.date <= last_day)
     carried = [c for c in ("channel",) if c in table.columns] if carry is None else list(carry)
@@ -674,7 +666,7 @@ def split_log(log: Any, end: date | str) -> tuple[Any, Any]:
     [1, 1]
     """
     check(log, LOG)
-    day = _day(end)
+    day = as_day(end)
     if day is None:
         raise ValueError("split_log needs the last day of the calibration period, got nothing")
     if is_ibis(log):

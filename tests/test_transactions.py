@@ -100,6 +100,14 @@ def test_unusable_files_are_refused_by_name(tmp_path, content, name, says):
     assert name in str(error.value)
 
 
+def test_a_broken_line_far_down_is_an_error_that_names_it(tmp_path):
+    rows = [f"c{k},2024-01-05,{k}.5" for k in range(60_000)]
+    rows[50_000] += ",stray,words"
+    (tmp_path / "orders.csv").write_text("who,when,how_much\n" + "\n".join(rows) + "\n")
+    with pytest.raises(cv.TableError, match="orders.csv: cannot be read as a table.*Line: 50002"):
+        cv.read_transactions(tmp_path / "orders.csv", columns=COLUMNS)
+
+
 def test_a_missing_file_names_its_neighbours(tmp_path):
     (tmp_path / "orders.csv").write_text("a,b\n")
     with pytest.raises(cv.ClientError, match="did you mean 'orders.csv'"):
@@ -268,3 +276,9 @@ def test_inputs_stay_as_they_came(sample_log):
 def test_margin_out_of_range():
     with pytest.raises(ValueError, match="margin is a share"):
         cv.summarize(orders([("a", "2024-01-01", 1.0)]), margin=-0.2)
+
+
+def test_a_day_that_is_none():
+    for day in ("abc", "2024-13-45"):
+        with pytest.raises(cv.TableError, match="is not a day: write it as 2025-06-30"):
+            cv.summarize(orders([("a", "2024-01-01", 1.0)]), as_of=day)

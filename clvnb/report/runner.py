@@ -23,7 +23,7 @@ from typing import Any
 from .. import __version__
 from ..client import Client, Connection
 from ..samples import guide_folder
-from ..tables import ClvnbError, ReportError
+from ..tables import ClvnbError, ReportError, as_day
 from .files import replace_file, step_sheets, write_json, write_workbook
 from .page import index_page, report_page
 
@@ -102,7 +102,7 @@ def report_clients(
     except OSError as error:
         raise ReportError(f"{place}: cannot be used as the output folder: {error.strerror}") from error
     manifest = _read_manifest(place)
-    day = str(as_of)[:10] if as_of else ""
+    day = str(as_day(as_of) or "")
     outcomes: dict[Path, Outcome] = {}
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))
     try:
