@@ -233,7 +233,8 @@ def _as_date(value: Any, date_format: str | None, timezone: str) -> Any:
         return value.date()
     text = value.cast("string").strip()
     if date_format is not None:
-        return _functions()["try_strptime"](text, date_format).date()
+        day = _functions()["try_strptime"](text, date_format).date()
+        return (day.year() >= 1900).ifelse(day, None).cast("date")  # %Y would read "24" as the year 24
     # An offset (Z, +01:00) names an instant, which is moved to the client's clock; without one it is that clock.
     has_offset = text.re_search(r":\d\d(\.\d+)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)$")
     plain = text.re_search(r"^\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d(:\d\d(\.\d+)?)?)?$")
