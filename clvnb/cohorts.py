@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .engine import as_ibis, run
+from .engine import run
 from .formulas import per_period
-from .tables import LOG, Estimate, TableError, check
+from .tables import Estimate, TableError
+from .transactions import purchase_days
 
 __all__ = ["clv_cohort", "clv_survival", "cohort_matrix", "survival_table"]
 
@@ -72,15 +73,14 @@ def _cells(log: Any, period: str, as_of: date | str | None) -> tuple[pd.DataFram
     """Buyers and revenue by cohort and age, and the cohorts' sizes; only complete periods."""
     if period not in _PERIODS_A_YEAR:
         raise ValueError(f"period must be one of {', '.join(_PERIODS_A_YEAR)}, got {period!r}")
-    check(log, LOG)
-    table = as_ibis(log)
-    bought = table.filter(table.amount >= 0).group_by("customer_id").aggregate(first=lambda t: t.date.min())
+    table = purchase_days(log)
+    bought = table.filter(table.bought).group_by("customer_id").aggregate(first=lambda t: t.date.min())
     joined = table.join(bought, "customer_id")
     unit = {"month": "M", "quarter": "Q", "year": "Y"}[period]
     start, now = joined["first"].truncate(unit), joined["date"].truncate(unit)
     keyed = joined.mutate(cohort=start, moment=now)
     grouped = keyed.group_by(["cohort", "moment"]).aggregate(
-        buyers=lambda t: t.customer_id.nunique(where=t.amount >= 0), revenue=lambda t: t.amount.sum()
+        buyers=lambda t: t.customer_id.nunique(where=t.bought), revenue=lambda t: t.net.sum()
     )
     rows = run(grouped, log)
     rows = rows.assign(cohort=pd.to_datetime(rows["cohort"]), moment=pd.to_datetime(rows["moment"]))

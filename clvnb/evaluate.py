@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .engine import to_pandas
+from .engine import run, to_pandas
 from .models import BGNBD, MBGNBD, BetaDiscreteWeibull, GammaGamma, ParetoNBD, ShiftedBetaGeometric
 from .models.base import TransactionModel
 from .models.renewals import RenewalModel
 from .tables import FitError, TableError, as_day, table_html
-from .transactions import split_log, summarize
+from .transactions import purchase_days, split_log, summarize
 
 __all__ = ["Choice", "Holdout", "Trust", "choose_model", "choose_renewal_model", "holdout", "tracking", "trust_gate"]
 
@@ -311,9 +311,8 @@ def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int 
     pandas.DataFrame
         Columns ``date, actual, expected``: cumulative repeat purchases since the start of the log.
     """
-    days = to_pandas(log)[["customer_id", "date", "amount"]]
-    days = days[(days["amount"] >= 0) & (days["date"] <= pd.Timestamp(as_of))]
-    days = days.drop_duplicates(["customer_id", "date"])
+    days = run(purchase_days(log), log)
+    days = days[days["bought"] & (days["date"] <= pd.Timestamp(as_of))]
     first = days.groupby("customer_id")["date"].min()
     start, end = first.min(), pd.Timestamp(as_of)
     grid = pd.date_range(start, end, freq=f"{step}D")

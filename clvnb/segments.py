@@ -62,8 +62,8 @@ def rfm_scores(summary: Any, *, bins: int = 5, cuts: Mapping[str, list[float]] |
     if missing:
         raise TableError(f"RFM needs the column {missing[0]!r} of a SUMMARY; `summarize` makes it")
     out = pd.DataFrame({"customer_id": table["customer_id"]}, index=table.index)
-    for name, column in _FROM.items():
-        values = _higher_is_better(table[column], name)
+    for name in _FROM:
+        values = _values(table, name)
         if cuts is None:
             out[name] = np.ceil(bins * values.rank(pct=True, method="average") - 1e-9).astype(int).clip(1, bins)
         else:
@@ -79,15 +79,19 @@ def rfm_cuts(summary: Any, *, bins: int = 5) -> dict[str, list[float]]:
     """
     table, scores = to_pandas(summary), rfm_scores(summary, bins=bins)
     cuts: dict[str, list[float]] = {}
-    for name, column in _FROM.items():
-        values = _higher_is_better(table[column], name)
+    for name in _FROM:
+        values = _values(table, name)
         tops = values.groupby(scores[name]).max().reindex(range(1, bins)).ffill().fillna(-np.inf)
         cuts[name] = [float(v) for v in tops]
     return cuts
 
 
-def _higher_is_better(values: pd.Series, name: str) -> pd.Series:
-    return -values.astype(float) if name == "r" else values.astype(float)
+def _values(table: pd.DataFrame, name: str) -> pd.Series:
+    """What is scored, turned so that more is better; money is revenue where no margin was known."""
+    values = table[_FROM[name]].astype(float)
+    if name == "m" and values.isna().all() and "historic_revenue" in table:
+        values = table["historic_revenue"].astype(float)
+    return -values if name == "r" else values
 
 
 @cache

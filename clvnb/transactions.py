@@ -24,7 +24,7 @@ from .words import Words
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["check_transactions", "read_table", "read_transactions", "split_log", "summarize"]
+__all__ = ["check_transactions", "purchase_days", "read_table", "read_transactions", "split_log", "summarize"]
 
 _NUMBERS = ("amount", "margin", "cost")
 _TEXT_FILES = {".csv", ".tsv", ".txt"}
@@ -446,10 +446,10 @@ def _add_up(facts: pd.DataFrame, max_loss: float) -> tuple[pd.DataFrame, Any]:
 
 
 def _refunds_on_their_orders(kept: ibis.Table) -> ibis.Table:
-    """Move a refund to the day of the order it takes back, where the order number tells which."""
+    """Move a refund to the day of its order, where the number tells which; ``known_on`` keeps the day it came."""
     ordered_on = kept.date.min(where=kept.amount >= 0).over(group_by=["customer_id", "order_id"])
     own = kept.order_id.notnull() & (kept.amount < 0) & ordered_on.notnull()
-    return kept.mutate(date=own.ifelse(ordered_on, kept.date))
+    return kept.mutate(date=own.ifelse(ordered_on, kept.date), known_on=kept.date)
 
 
 def _say_account(account: pd.DataFrame, examples: pd.DataFrame | None, words: Words) -> Finding:
@@ -532,7 +532,7 @@ def summarize(
     log: Any,
     *,
     as_of: date | str | None = None,
-    margin: float = 1.0,
+    margin: float | None = None,
     cost_to_serve: float = 0.0,
     carry: Sequence[str] | None = None,
 ) -> Any:
@@ -549,7 +549,7 @@ def summarize(
         The last day looked at; the last date in the log when left out. Later rows are ignored.
     margin : float
         Share of revenue that is contribution margin, used where the log has neither ``margin`` nor ``cost``.
-        1 means that ``historic_value`` is revenue.
+        Left out, ``historic_value`` is missing, and ``clv_table`` fills it with its own margin; 1 makes it revenue.
     cost_to_serve : float
         Variable cost of one purchase, in the log's currency.
     carry : sequence of str, optional
@@ -577,7 +577,7 @@ def summarize(
       customer_id  frequency  recency   T  monetary_value
     0           a          1        7  30            25.0
     """
-    if not 0 < margin <= 1:
+    if margin is not None and not 0 < margin <= 1:
         raise ValueError(f"margin is a share of revenue, above 0 and up to 1, got {margin}")
     check(log, LOG)
     table = as_ibis(log)
@@ -589,13 +589,25 @@ def summarize(
     carried = [c for c in ("channel",) if c in table.columns] if carry is None else list(carry)
     customers = _by_customer(_by_day(table, margin, carried), carried)
     end = customers.latest.max().over() if last_day is None else last_day
-    expression = _summary_columns(customers.mutate(end=end), cost_to_serve, carried)
+    known = margin is not None or bool({"margin", "cost"} & set(table.columns))
+    expression = _summary_columns(customers.mutate(end=end), cost_to_serve if known else None, carried)
     return expression if is_ibis(log) else run(expression.order_by("customer_id"), log)
 
 
-def _by_day(table: ibis.Table, margin: float, carried: list[str]) -> ibis.Table:
+def purchase_days(log: Any) -> ibis.Table:
+    """Return one row per customer and day: ``customer_id, date, net``, and whether it is a purchase, ``bought``.
+
+    The one place that says what a purchase is; summaries, tracking and cohorts all count by it.
+    """
+    table = as_ibis(check(log, LOG))
+    if not table.date.type().is_date():
+        table = table.mutate(date=_as_date(table.date, None, "UTC"))
+    return _by_day(table, None, []).select("customer_id", "date", "net", "bought")
+
+
+def _by_day(table: ibis.Table, margin: float | None, carried: list[str]) -> ibis.Table:
     """One row per customer and day: its money, its margin, and whether it is a purchase."""
-    earned = margin * table.amount
+    earned = table.amount * 1.0 if margin is None else margin * table.amount
     if "margin" in table.columns:
         earned = table.margin
     elif "cost" in table.columns:
@@ -625,7 +637,9 @@ def _by_customer(days: ibis.Table, carried: list[str]) -> ibis.Table:
     return customers.filter(customers.purchases > 0)
 
 
-def _summary_columns(customers: ibis.Table, cost_to_serve: float, carried: list[str]) -> ibis.Table:
+def _summary_columns(customers: ibis.Table, cost_to_serve: float | None, carried: list[str]) -> ibis.Table:
+    import ibis
+
     c = customers
     frequency = c.purchases - 1
     repeat_money = (c.bought_for - c.first_for) / frequency.nullif(0)
@@ -638,7 +652,7 @@ def _summary_columns(customers: ibis.Table, cost_to_serve: float, carried: list[
         days_since_last=c.end.delta(c.last_date, unit="day").cast("int64"),
         purchases=c.purchases,
         historic_revenue=c.revenue,
-        historic_value=c.earned - cost_to_serve * c.purchases,
+        historic_value=ibis.null("float64") if cost_to_serve is None else c.earned - cost_to_serve * c.purchases,
         first_date=c.first_date,
         last_date=c.last_date,
         **{name: c[name] for name in carried},
@@ -670,7 +684,8 @@ def split_log(log: Any, end: date | str) -> tuple[Any, Any]:
     day = as_day(end)
     if day is None:
         raise ValueError("split_log needs the last day of the calibration period, got nothing")
+    known = "known_on" if "known_on" in log.columns else "date"  # a later refund must not reach back over the split
     if is_ibis(log):
-        return log.filter(log["date"] <= day), log.filter(log["date"] > day)
-    early = log["date"] < pd.Timestamp(day) + pd.Timedelta(days=1)
+        return log.filter(log[known] <= day), log.filter(log[known] > day)
+    early = log[known] < pd.Timestamp(day) + pd.Timedelta(days=1)
     return log[early], log[~early]

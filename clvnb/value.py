@@ -261,6 +261,12 @@ def _money(base: Any, spend: Spend, economics: Economics) -> Any:
         "clv_high": high,
     }
     out = base.mutate(**new) if is_ibis(base) else base.assign(**new)
+    if {"historic_value", "historic_revenue", "purchases"} <= set(out.columns):
+        # Where the summary was made without a margin, the past is valued on the same terms as the future.
+        past = economics.margin_rate * out["historic_revenue"] - economics.cost_to_serve * out["purchases"]
+        known = out["historic_value"]
+        known = known.fill_null(past) if is_ibis(out) else known.astype(float).fillna(past)
+        out = out.mutate(historic_value=known) if is_ibis(out) else out.assign(historic_value=known)
     if "historic_value" in out.columns:
         total = out["historic_value"] + out["clv"]
         out = out.mutate(total_value=total) if is_ibis(out) else out.assign(total_value=total)

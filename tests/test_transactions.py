@@ -284,3 +284,26 @@ def test_a_day_that_is_none():
     for day in ("abc", "2024-13-45"):
         with pytest.raises(cv.TableError, match="is not a day: write it as 2025-06-30"):
             cv.summarize(orders([("a", "2024-01-01", 1.0)]), as_of=day)
+
+
+def test_a_refund_wholly_taken_back_is_a_purchase_nowhere():
+    """Summary, tracking and cohorts count by one definition."""
+    log = orders([("a", "2024-01-01", 50.0, "1"), ("a", "2024-01-10", 30.0, "2"), ("a", "2024-02-20", -30.0, "2"),
+                  ("b", "2024-01-03", 20.0, "3"), ("b", "2024-02-05", -20.0, "3"), ("c", "2024-01-04", 9.0, "4"),
+                  ("c", "2024-02-08", 9.0, "5")])  # fmt: skip
+    kept = cv.check_transactions(log).kept
+    summary = cv.summarize(kept, as_of="2024-03-31")
+    assert summary.set_index("customer_id")["frequency"].to_dict() == {"a": 0, "c": 1}
+    model = cv.BGNBD.with_params(r=0.3, alpha=30.0, a=0.5, b=2.0)
+    assert cv.tracking(kept, model, as_of="2024-03-31")["actual"].iloc[-1] == summary["frequency"].sum()
+    matrix = cv.cohort_matrix(kept, what="revenue", as_of="2024-03-31")
+    assert sum(matrix.attrs["size"].values()) == len(summary)
+    assert np.nansum(matrix.to_numpy()) == summary["historic_revenue"].sum()
+
+
+def test_a_later_refund_does_not_reach_back_over_a_split():
+    log = orders([("a", "2024-01-01", 50.0, "1"), ("a", "2024-01-10", 30.0, "2"), ("a", "2024-02-20", -30.0, "2")])
+    kept = cv.check_transactions(log).kept
+    early, late = cv.split_log(kept, "2024-01-31")
+    assert cv.summarize(early, as_of="2024-01-31")["frequency"].item() == 1
+    assert len(early) + len(late) == len(log)

@@ -216,3 +216,16 @@ def test_customers_from_before_the_log_are_seen():
     trust = data_trust(summary, as_of="2025-12-31")
     assert trust.table.set_index("check").loc["first customers", "light"] == "amber"
     assert "before the log starts" in trust.text
+
+
+def test_past_and_future_are_valued_on_the_same_terms(sample_log, models):
+    """A summary made without a margin takes the margin of the table's terms: revenue is never added to margin."""
+    economics = cv.Economics(margin=0.4, cost_to_serve=1.0, **BASE)
+    bare = cv.summarize(sample_log, as_of="1998-06-30")
+    assert bare["historic_value"].isna().all()
+    given = cv.summarize(sample_log, as_of="1998-06-30", margin=0.4, cost_to_serve=1.0)
+    one, two = cv.clv_table(bare, *models, economics), cv.clv_table(given, *models, economics)
+    np.testing.assert_allclose(one["historic_value"], two["historic_value"])
+    np.testing.assert_allclose(one["total_value"], two["total_value"])
+    there = cv.clv_table(as_ibis(bare), *models, economics).to_pandas().sort_values("customer_id")
+    np.testing.assert_allclose(there["total_value"], two["total_value"], rtol=1e-9)

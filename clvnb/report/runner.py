@@ -5,6 +5,7 @@ In: client folders. Out: the files of a report run, one outcome per client.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -305,7 +306,7 @@ def _input_key(client: Client, day: str) -> str:
         client.initiatives,
     ):
         if source is not None and not isinstance(source.source, Connection):
-            files += sorted(client.folder.glob(source.source)) if not os.path.isabs(source.source) else []
+            files += [Path(p) for p in sorted(glob.glob(str(client.folder / source.source)))]
     for file in files:
         if file.is_file():
             digest.update(file.name.encode())
