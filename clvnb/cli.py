@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from . import __version__
-from .tables import ClvnbError, Finding, ReportError
+from .tables import ClvnbError, Finding, ReportError, as_day
 
 __all__ = ["main"]
 
@@ -63,7 +63,9 @@ def init(
     folder: Annotated[Path, typer.Argument(help="The client's folder; made if it is not there.")],
     transactions: Annotated[Path, typer.Option(help="The file of orders: csv, tsv, txt, parquet or xlsx.")],
     name: Annotated[str | None, typer.Option(help="The client's name; the folder's name by default.")] = None,
-    currency: Annotated[str, typer.Option(help="Three letters, such as EUR.")] = "EUR",
+    currency: Annotated[
+        str | None, typer.Option(help="Three letters, such as EUR; the file's where it says one.")
+    ] = None,
     timezone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "UTC",
     margin: Annotated[
         float | None, typer.Option(help="Contribution margin as a share of revenue, such as 0.4.")
@@ -84,22 +86,33 @@ def init(
     bad = [c for c, (_, sign, _) in zip(column or [], pairs, strict=True) if not sign]
     if bad:
         raise typer.BadParameter(f"--column is written as MEANING=COLUMN, got {bad[0]!r}")
+    if decimal not in {None, ".", ","}:
+        raise typer.BadParameter(f"--decimal is . or , and not {decimal!r}")
     proposal = propose_client(
         transactions, folder, columns={k: v for k, _, v in pairs}, date_format=date_format, decimal=decimal
     )
     text = client_yaml(
-        proposal, name=name or folder.resolve().name, currency=currency, timezone=timezone, margin=margin
+        proposal,
+        name=name or folder.resolve().name,
+        currency=currency or proposal.currency or "EUR",
+        timezone=timezone,
+        margin=margin,
     )
+    fresh = not folder.exists()
     replace_file(target, lambda p: p.write_text(text, encoding="utf-8"))
     try:
         client = Client.load(folder)
         checked, _ = _checked(client)
     except ClvnbError:
         target.unlink()
+        if fresh:
+            folder.rmdir()
         raise
     _print_finding(proposal.understood)
     say.print(escape(str(checked)))
     say.print(f"\nWrote [bold]{escape(str(target))}[/]. Next: clvnb report {escape(str(folder))}")
+    if currency is None and proposal.currency is None:
+        say.print(f"The file does not say its currency: {client.currency} is assumed; set `currency:` in client.yaml.")
     if client.economics.margin is None:
         say.print("No margin is known yet, so values are revenue: set `margin:` in client.yaml.")
 
@@ -115,7 +128,7 @@ def check(clients: Clients = None, as_of: AsOf = None) -> None:
         try:
             client = Client.load(folder)
             checked, summary = _checked(client, as_of)
-            trust = data_trust(summary, as_of=as_of or client.as_of or summary["last_date"].max())
+            trust = data_trust(summary, as_of=as_day(as_of) or client.as_of or summary["last_date"].max())
         except ClvnbError as error:
             complain.print(f"[bold red]{escape(str(folder))}:[/] {escape(str(error))}")
             failed += 1

@@ -34,8 +34,11 @@ def _rate(value: float) -> float:
 
 
 def _duration(value: object) -> str:
-    days(value)  # type: ignore[arg-type]
-    return str(value)
+    if not isinstance(value, str):
+        raise ValueError(f"a duration needs a unit: write '{value} months' or '{value} days'")
+    if days(value) > days("50 years"):
+        raise ValueError("a horizon of more than 50 years is no forecast; 3 years is usual")
+    return value
 
 
 def _currency(value: str) -> str:

@@ -339,6 +339,7 @@ def trust_gate(
     purchases: TransactionModel | None = None,
     spend: GammaGamma | float | None = None,
     check: Holdout | None = None,
+    why: str = "",
 ) -> Trust:
     """Give the green, amber or red light of a shop's prediction, with reasons and the way out.
 
@@ -348,6 +349,8 @@ def trust_gate(
     as_of : date
     purchases, spend : fitted models, or None where no model could be fitted
     check : Holdout, optional
+    why : str
+        Without a model, the reason.
 
     Returns
     -------
@@ -356,7 +359,7 @@ def trust_gate(
     """
     rows = [
         *_data_checks(summary, pd.Timestamp(as_of)),
-        *_fit_checks(summary, purchases, spend),
+        *_fit_checks(summary, purchases, spend, why),
         *_holdout_checks(check, purchases),
     ]
     return make_trust(rows)
@@ -384,11 +387,15 @@ def make_trust(rows: list[tuple[str, str, str, str]]) -> Trust:
         if (table["check"] == "holdout total").any()
         else "Green: the data can carry a prediction.",
         "amber": "Amber: use the prediction with care.",
-        "red": "Red: do not act on the prediction.",
+        "red": "Red: no prediction is shown.",
     }[light]
     if light != "green":
         says += " " + " ".join(f"{r.found} {r.way_out}" for r in worst.itertuples())
     return Trust(light, table, says)
+
+
+def _plural(n: int, noun: str) -> str:
+    return noun if n == 1 else f"{noun}s"
 
 
 def grade(bad: bool, worse: bool = False) -> str:
@@ -401,9 +408,9 @@ def _data_checks(summary: pd.DataFrame, as_of: pd.Timestamp) -> list[tuple[str, 
     history = int((as_of - summary["first_date"].min()).days)
     silence = int((as_of - summary["last_date"].max()).days)
     return [
-        ("customers", grade(n < 500, n < 100), f"There are {n:,} customers, {repeaters:,} of whom came back.",
-         "Fewer than 500 make wide intervals; wait, or read totals only."),
-        ("repeat buyers", grade(repeaters < 100, repeaters < 30), f"{repeaters:,} customers bought more than once.",
+        ("customers", grade(n < 500, n < 100), f"{n:,} {_plural(n, 'customer')} in all, {repeaters:,} of whom came back.",
+         "Below 500 intervals are wide, below 100 nothing is predicted: wait for more customers."),
+        ("repeat buyers", grade(repeaters < 100, repeaters < 30), f"{repeaters:,} {_plural(repeaters, 'customer')} bought more than once.",
          "Fewer than 100 leave the rhythm of purchases uncertain."),
         ("history", grade(history < 365, history < 120), f"The log covers {history:,} days.",
          "Less than a year hides the seasons; export a longer period."),
@@ -433,17 +440,17 @@ def _left_truncation(summary: pd.DataFrame) -> list[tuple[str, str, str, str]]:
 
 
 def _fit_checks(
-    summary: pd.DataFrame, purchases: TransactionModel | None, spend: GammaGamma | float | None
+    summary: pd.DataFrame, purchases: TransactionModel | None, spend: GammaGamma | float | None, why: str
 ) -> list[tuple[str, str, str, str]]:
     if purchases is None:
         return [
-            ("model", "red", "No purchase model could be fitted.",
+            ("model", "red", f"There is no prediction: {why}" if why else "There is no prediction.",
              "Read what customers brought so far; a prediction needs repeat purchases.")
         ]  # fmt: skip
     rows = [
         ("parameters", grade(bool(purchases.at_bound_)),
-         f"{purchases.name} could not determine {', '.join(purchases.at_bound_)}."
-         if purchases.at_bound_ else f"{purchases.name} determined all of its parameters.",
+         f"The data do not determine {', '.join(purchases.at_bound_)} of {purchases.name}."
+         if purchases.at_bound_ else f"The data determine all parameters of {purchases.name}.",
          "The data do not show who left for good; the prediction leans on the horizon.")
     ]  # fmt: skip
     if isinstance(spend, GammaGamma):
@@ -452,7 +459,7 @@ def _fit_checks(
         rho = float(np.corrcoef(repeat["frequency"], repeat["monetary_value"])[0, 1]) if len(repeat) > 2 else 0.0
         rho = 0.0 if np.isnan(rho) else rho
         rows += [
-            ("uneven spend", grade(q < 2, q <= 1), f"The spend model's tail index q is {q:.2f}.",
+            ("uneven spend", grade(q < 2, q <= 1), f"Spend is {'even enough' if q >= 2 else 'very uneven'} to be averaged (tail index q of the spend model: {q:.2f}).",
              "Below 2 a few large orders decide the mean: look for wholesale orders."),
             ("spend and frequency", grade(abs(rho) > 0.3), f"Spend and frequency correlate by {rho:+.2f}.",
              "Beyond 0.3 the value of frequent buyers is off: value the segments apart."),

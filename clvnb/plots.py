@@ -150,6 +150,9 @@ def as_table(table: pd.DataFrame, *, words: Words | None = None) -> None:
     """
     from IPython.display import display
 
+    if table.empty:
+        say("There is nothing to list here.")
+        return
     shown, numbers = table, set(table.select_dtypes("number").columns)
     if words is not None:
         known = {c: _SAID[c] for c in table.columns if c in _SAID}

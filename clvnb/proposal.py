@@ -17,7 +17,7 @@ import yaml
 from .client import Source
 from .engine import connection, to_pandas
 from .tables import ClientError, Finding, TableError
-from .transactions import _as_date, _as_number, _open
+from .transactions import _CURRENCY, _SIGNS, _as_date, _as_number, _open
 
 __all__ = ["Proposal", "propose_client"]
 
@@ -48,10 +48,13 @@ class Proposal:
         The ``transactions:`` part of ``client.yaml``.
     understood : Finding
         ``meaning, column, example, read_as``, one row per column used.
+    currency : str or None
+        What the file says its amounts are in.
     """
 
     settings: dict[str, Any]
     understood: Finding
+    currency: str | None = None
 
 
 def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, str] | None = None,
@@ -89,7 +92,7 @@ def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, s
     }
     settings |= _date_settings(path, raw, mapping["date"], date_format)
     settings |= _number_settings(path, raw, mapping["amount"], decimal)
-    return Proposal(settings, _say(sample, raw, settings))
+    return Proposal(settings, _say(sample, raw, settings), _currency(sample, mapping))
 
 
 def _mapping(path: Path, present: list[str], given: dict[str, str]) -> dict[str, str]:
@@ -176,6 +179,17 @@ def _number_settings(path: Path, raw: Any, column: str, given: str | None) -> di
         thousands = {",": ".", ".": ","}[decimal]
     out = {} if decimal == "." else {"decimal": decimal}
     return out | ({"thousands": thousands} if thousands else {})
+
+
+def _currency(sample: pd.DataFrame, mapping: dict[str, str]) -> str | None:
+    """The one currency that the file names, by a column or by the sign beside its amounts."""
+    if "currency" in mapping:
+        named = sample[mapping["currency"]].dropna().astype(str).str.strip().str.upper().unique()
+        return str(named[0]) if len(named) == 1 and re.fullmatch(r"[A-Z]{3}", named[0]) else None
+    signs = sample[mapping["amount"]].astype(str).str.extract(f"({_CURRENCY})")[0].dropna().unique()
+    if len(signs) != 1:
+        return None
+    return _SIGNS.get(signs[0], (signs[0],))[0]
 
 
 def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any]) -> Finding:

@@ -179,6 +179,7 @@ def check_orders(client: Client, as_of: date | str | None = None) -> Checked:
         refunds=source.refunds,
         exclude=source.exclude,
         max_loss=source.max_loss,
+        currency=client.currency,
         words=client.words,
     )
 
@@ -228,6 +229,8 @@ def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
         return _historic_only(client, as_of, checked, summary, str(error))
     spend = _spend_model(summary)
     trust = trust_gate(summary, as_of=as_of, purchases=purchases, spend=spend, check=check)
+    if trust.light == "red":
+        return _historic_only(client, as_of, checked, summary, _because(trust), trust=trust, check=check)
     customers = clv_table(summary, purchases, spend, economics, level=LEVEL)
     customers["segment"] = name_segments(rfm_scores(summary))
     customers["tier"] = value_tiers(customers["total_value"])
@@ -264,7 +267,21 @@ def _spend_model(summary: pd.DataFrame) -> GammaGamma | float:
     return model
 
 
-def _historic_only(client: Client, as_of: date, checked: Checked, summary: pd.DataFrame, why: str) -> ValueStep:
+def _because(trust: Trust) -> str:
+    """The reasons behind a red light, without its verdict."""
+    return " ".join(trust.table.loc[trust.table["light"] == "red", "found"])
+
+
+def _historic_only(
+    client: Client,
+    as_of: date,
+    checked: Checked,
+    summary: pd.DataFrame,
+    why: str,
+    *,
+    trust: Trust | None = None,
+    check: Holdout | None = None,
+) -> ValueStep:
     """The ladder's lowest honest rung: what customers brought so far, and no prediction."""
     missing = ["p_alive", "expected_purchases", "expected_purchases_low", "expected_purchases_high",
                "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
@@ -282,7 +299,7 @@ def _historic_only(client: Client, as_of: date, checked: Checked, summary: pd.Da
         customers=customers,
         total=None,
         new_customer=None,
-        trust=trust_gate(summary, as_of=as_of),
+        trust=trust or trust_gate(summary, as_of=as_of, why=why),
         fit=pd.DataFrame(columns=["date", "actual", "expected"]),
         models={},
         card=_card(client, "none", summary, as_of),
@@ -290,7 +307,7 @@ def _historic_only(client: Client, as_of: date, checked: Checked, summary: pd.Da
         segments=segment_profile(customers, customers["segment"]),
         cohorts=_cohorts(checked.kept, as_of),
         choice=f"No prediction: {why}",
-        holdout=None,
+        holdout=check,
     )
 
 
@@ -376,6 +393,9 @@ def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueS
         except FitError as error:
             return _historic_only(client, as_of, checked, _as_summary(people, payments), str(error))
     fit = _survival_seen(people, models)
+    trust = subscription_trust(people, models, fit)
+    if trust.light == "red":
+        return _historic_only(client, as_of, checked, _as_summary(people, payments), _because(trust), trust=trust)
     customers, total = subscription_table(people, models, economics, level=LEVEL)
     customers["segment"] = customers["plan"] + np.where(customers["p_alive"] > 0, ", running", ", ended")
     customers["tier"] = value_tiers(customers["total_value"])
@@ -386,7 +406,7 @@ def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueS
         customers=customers,
         total=total,
         new_customer=subscription_new_customer(people, models, economics, level=LEVEL),
-        trust=subscription_trust(people, models, fit),
+        trust=trust,
         fit=fit,
         models={f"{m.name}, {plan}": m for plan, m in models.items()},
         card=_card(client, _by_plan(models), people, as_of),
@@ -497,8 +517,8 @@ def _say_segments(step: ValueStep) -> str:
     lost = table[table["segment"].isin(["At risk", "Can't lose"])]
     if len(lost):
         text += (
-            f" {words.counted(lost['customers'].sum(), 'customer')} who brought {words.money(lost['historic_value'].sum())} "
-            "used to come often and have not been seen for long."
+            f" In {' and '.join(lost['segment'])} are {words.counted(lost['customers'].sum(), 'customer')} who used to come "
+            f"often and have not been seen for long; they brought {words.money(lost['historic_value'].sum())}."
         )
     return text
 
@@ -511,10 +531,10 @@ def _say_cohorts(step: ValueStep) -> str:
     half = table.shape[1] // 2
     seen = table[half].dropna()
     first, last = seen.iloc[0], seen.iloc[-1]
-    direction = "less" if last < 0.95 * first else "more" if last > 1.05 * first else "about as much"
     return (
-        f"{words.counted(half, period)} after the {period} of the first purchase, customers of the first cohort had brought "
-        f"{words.money(first)} of revenue each, those of the latest that is old enough {words.money(last)}: {direction}."
+        f"{words.counted(half, period)} after the {period} of the first purchase, customers of the oldest cohort had "
+        f"brought {words.money(first)} of revenue each, those of the youngest cohort of that age {words.money(last)}. "
+        "Small cohorts differ by chance; look for a drift over many."
     )
 
 
@@ -559,9 +579,8 @@ def _at_risk(step: ValueStep) -> Finding:
     table = doubtful.sort_values(["historic_value", "customer_id"], ascending=[False, True]).head(10)
     table = table[["customer_id", "p_alive", "historic_value", "clv", "clv_low", "clv_high"]]
     text = (
-        f"Of the best fifth by value so far, {words.count(len(doubtful))} customers have probably stopped buying "
-        f"(chance to be active below 50%). They brought {words.money(doubtful['historic_value'].sum())}; the ten who "
-        "brought most are listed."
+        f"Of the best fifth by value so far, {words.counted(len(doubtful), 'customer')} most likely stopped buying "
+        f"(chance to be active below 50%), after bringing {words.money(doubtful['historic_value'].sum())}."
     )
     return Finding(table.reset_index(drop=True), text)
 

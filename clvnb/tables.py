@@ -148,7 +148,7 @@ def as_day(value: date | str | None) -> date | None:
     if isinstance(value, date):
         return value
     try:
-        return date.fromisoformat(str(value).strip()[:10])
+        return datetime.fromisoformat(str(value).strip()).date()
     except ValueError as error:
         raise TableError(f"{value!r} is not a day: write it as 2025-06-30") from error
 

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["check_transactions", "purchase_days", "read_table", "read_transactions", "split_log", "summarize"]
 
 _NUMBERS = ("amount", "margin", "cost")
+_CURRENCY = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
+_SIGNS = {  # a sign beside an amount, and the currencies it may stand for
+    "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "BRL", "CLP", "COP", "ARS", "TWD"),
+    "€": ("EUR",), "£": ("GBP",), "¥": ("JPY", "CNY"), "₹": ("INR",), "lei": ("RON", "MDL"), "Lei": ("RON", "MDL"),
+    "kr": ("SEK", "NOK", "DKK", "ISK"), "zł": ("PLN",), "Kč": ("CZK",),
+}  # fmt: skip
 _TEXT_FILES = {".csv", ".tsv", ".txt"}
 _KEPT = "kept"
 _LATER = "after the as-of date"
@@ -210,6 +216,8 @@ def _typed(raw: ibis.Table, settings: Source, timezone: str, required: Sequence[
     for name in ("date", "amount"):
         if name in mapping:
             typed[f"{name}_text"] = raw[mapping[name]].cast("string")
+    if "amount" in mapping and raw[mapping["amount"]].type().is_string():
+        typed["amount_sign"] = raw[mapping["amount"]].re_extract(f"({_CURRENCY})", 1).nullif("")
     # Headers take the first line of a text file, so its first row stands on line 2.
     typed["line"] = ibis.row_number() + 2
     return raw.select(**typed)
@@ -247,7 +255,7 @@ def _as_number(value: Any, decimal: str, thousands: str) -> Any:
     """Read a number written by people: ``(1.234,50 €)`` is -1234.5; what is not a number becomes null."""
     if not value.type().is_string():
         return value.cast("float64")
-    currency = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
+    currency = _CURRENCY
     text = value.strip().re_replace(rf"^(-?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")
     negative = text.re_search(r"^\(.*\)$|-$")
     bare = text.re_replace(r"^\((.*)\)$", r"\1").re_replace(r"-$", "")
@@ -292,6 +300,7 @@ def check_transactions(
     refunds: str = "net",
     exclude: Mapping[str, Sequence[str]] | None = None,
     max_loss: float = 0.35,
+    currency: str | None = None,
     words: Words | None = None,
 ) -> Checked:
     """Sort every row of a LOG into kept or rejected, with the rule, so that rows and money add up.
@@ -308,6 +317,8 @@ def check_transactions(
         Column to the values that mark rows to set aside, for example ``{"status": ["test"]}``.
     max_loss : float
         The largest share of rows that faults may cost before the run stops.
+    currency : str, optional
+        What the amounts must be in, where the log says it: by a column ``currency`` or a sign beside the amount.
     words : Words, optional
         How amounts are said in the findings.
 
@@ -319,7 +330,8 @@ def check_transactions(
     Raises
     ------
     TableError
-        When nothing is left, more than ``max_loss`` is lost, or several currencies stand in one log.
+        When nothing is left, more than ``max_loss`` is lost, ``as_of`` lies in the future, or the log is in several
+        currencies or another one than ``currency``.
 
     Examples
     --------
@@ -335,11 +347,15 @@ def check_transactions(
     if refunds not in {"net", "drop"}:
         raise ValueError(f"refunds must be 'net' or 'drop', got {refunds!r}")
     check(log, LOG)
+    day = as_day(as_of)
+    if day is not None and day > date.today():
+        raise TableError(f"as_of {day} lies in the future: a report can only look back; use a day up to {date.today()}")
     table = _with_text(as_ibis(log))
-    ruled = table.mutate(rule=_rules(table, as_day(as_of), refunds, dict(exclude or {})))
+    ruled = table.mutate(rule=_rules(table, day, refunds, dict(exclude or {})))
     facts = run(_account(ruled), log)
     account, kept_facts = _add_up(facts, max_loss)
-    bare = [c for c in table.columns if c not in {"line", "date_text", "amount_text"}]
+    _one_currency(kept_facts, currency)
+    bare = [c for c in table.columns if c not in {"line", "date_text", "amount_text", "amount_sign"}]
     kept = ruled.filter(ruled.rule == _KEPT).select(*bare)
     if kept_facts.negative and "order_id" in bare:
         kept = _refunds_on_their_orders(kept)
@@ -414,8 +430,33 @@ def _account(ruled: ibis.Table) -> ibis.Table:
         negative=(ruled.amount < 0).sum(),
         negative_money=ruled.amount.sum(where=ruled.amount < 0),
         zero=(ruled.amount == 0).sum(),
-        currencies=ruled.currency.nunique() if "currency" in ruled.columns else ruled.count() * 0,
+        currencies=_stated(ruled).nunique(),
+        one_currency=_stated(ruled).min(),
+        other_currency=_stated(ruled).max(),
     )
+
+
+def _stated(ruled: ibis.Table) -> Any:
+    """The currency that a row says itself: its column's, or the sign beside the amount."""
+    import ibis
+
+    said = [ruled[c].nullif("") for c in ("currency", "amount_sign") if c in ruled.columns]
+    return ibis.coalesce(*said) if said else ibis.null("string")
+
+
+def _one_currency(kept: Any, currency: str | None) -> None:
+    """Refuse amounts in several currencies, or in another one than the client's."""
+    if int(kept.currencies) > 1:
+        raise TableError(
+            f"the log holds {int(kept.currencies)} currencies, such as {kept.one_currency} and {kept.other_currency}, "
+            "which must not be added up; convert them, or leave all but one out with `exclude: {currency: [...]}`"
+        )
+    if int(kept.currencies) == 1 and currency is not None:
+        stated = str(kept.one_currency)
+        if currency not in _SIGNS.get(stated, (stated.upper(),)):
+            raise TableError(
+                f"the amounts are in {stated}, but client.yaml says `currency: {currency}`; write the log's currency there"
+            )
 
 
 def _add_up(facts: pd.DataFrame, max_loss: float) -> tuple[pd.DataFrame, Any]:
@@ -434,11 +475,6 @@ def _add_up(facts: pd.DataFrame, max_loss: float) -> tuple[pd.DataFrame, Any]:
         raise TableError(
             f"{faults:,} of {looked_at:,} rows ({faults / looked_at:.0%}) would be lost, more than the allowed "
             f"{max_loss:.0%} ({counts}); mend the export, or set `max_loss:` under `transactions:`"
-        )
-    if int(kept["currencies"].iloc[0]) > 1:
-        raise TableError(
-            f"the log holds {int(kept['currencies'].iloc[0])} currencies, which must not be added up; "
-            "convert them, or leave all but one out with `exclude: {currency: [...]}`"
         )
     read = pd.DataFrame({"rule": ["read"], "rows": [int(facts["rows"].sum())], "money": [facts["money"].sum()]})
     account = pd.concat([read, rejected[["rule", "rows", "money"]], kept[["rule", "rows", "money"]]])

@@ -18,6 +18,14 @@ BAD = {
     "only a header": ("customer_id,date,amount\n", {}, "the log has no rows"),
     "negative margin": (None, {"economics": {"margin": -0.4}}, "economics.margin: -0.4"),
     "unknown key": (None, {"curency": "EUR"}, "did you mean 'currency'"),
+    "as_of in the future": (None, {"as_of": "2999-12-31"}, "as_of 2999-12-31 lies in the future"),
+    "horizon without a unit": (None, {"economics": {"horizon": 36}}, "write '36 months' or '36 days'"),
+    "mixed currencies": ("customer_id,date,amount\na,2024-01-01,$5\na,2024-01-02,€5\n", {}, "2 currencies, such as"),
+    "another currency": (
+        "customer_id,date,amount\na,2024-01-01,$5\na,2024-01-02,$5\n",
+        {},
+        "the amounts are in $, but",
+    ),
     "all in the future": ("customer_id,date,amount\n" + "a,2999-01-01,1\n" * 5, {}, "dated in the future: 5"),
 }
 FINDINGS = {
@@ -107,10 +115,34 @@ def test_init_asks_where_it_cannot_tell(tmp_path):
     assert decided.returncode == 0, decided.stderr
 
 
+def test_init_takes_the_currency_that_the_file_names(tmp_path):
+    rows = [r.rpartition(",") for r in small_orders(customers=60).splitlines()[1:]]
+    lines = ["customer,date,total", *(f"{head},$" + amount for head, _, amount in rows)]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    done = clvnb("init", "mine", "--transactions", "a.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "currency: USD" in (tmp_path / "mine/client.yaml").read_text()
+    wrong = clvnb("init", "other", "--transactions", "a.csv", "--currency", "EUR", cwd=tmp_path)
+    assert wrong.returncode == 1
+    assert "the amounts are in $, but client.yaml says `currency: EUR`" in wrong.stderr
+    assert not (tmp_path / "other").exists()
+    decimal = clvnb("init", "other", "--transactions", "a.csv", "--decimal", "x", cwd=tmp_path)
+    assert decimal.returncode == 2
+    assert "Traceback" not in decimal.stderr
+
+
+def test_a_malformed_day_is_refused_alike(make_client, tmp_path):
+    folder = make_client()
+    for command in ("check", "value", "report"):
+        done = clvnb(command, folder, "--as-of", "2024-06-30xyz", cwd=tmp_path)
+        assert done.returncode == 1, command
+        assert "'2024-06-30xyz' is not a day" in done.stderr, command
+
+
 def test_check_says_whether_data_can_carry_a_prediction(make_client, tmp_path):
     done = clvnb("check", make_client(FINDINGS["nobody came back"]), cwd=tmp_path)
     assert done.returncode == 0
-    assert "Red: do not act on the prediction" in done.stdout
+    assert "Red: no prediction is shown" in done.stdout
 
 
 def test_lab_lays_out_the_guide_and_overwrites_nothing(tmp_path):

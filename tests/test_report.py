@@ -134,6 +134,29 @@ def test_no_repeat_buyers_give_a_red_page_without_a_guess(run):
     assert "not predicted" in (out / "index.html").read_text()
 
 
+def test_a_red_light_shows_no_prediction(make_client, tmp_path):
+    """Eighty customers can be fitted, but not be trusted: the page holds what they brought, and no guess."""
+    outcome = cv.report_clients([make_client(small_orders(customers=80))], out=tmp_path / "reports")[0]
+    results = json.loads((outcome.folder / "results.json").read_text())
+    assert results["trust"] == "red"
+    assert results["residual_value"] is None
+    assert results["new_customer_value"] is None
+    page = (outcome.folder / "report.html").read_text()
+    assert "not predicted" in page
+    assert "80 customers in all" in page
+    assert pd.read_parquet(outcome.folder / "tables/customers.parquet")["clv"].isna().all()
+
+
+def test_resume_sees_a_source_outside_the_folder(make_client, tmp_path):
+    (tmp_path / "orders.csv").write_text(small_orders(customers=120))
+    folder = make_client("", transactions={"source": str(tmp_path / "orders.csv")})
+    out = tmp_path / "reports"
+    assert cv.report_clients([folder], out=out, resume=True)[0].status == "done"
+    assert cv.report_clients([folder], out=out, resume=True)[0].status == "unchanged"
+    (tmp_path / "orders.csv").write_text(small_orders(customers=130))
+    assert cv.report_clients([folder], out=out, resume=True)[0].status == "done"
+
+
 def test_resume_leaves_alone_what_would_come_out_the_same(run):
     root, out, outcomes = run
     page = outcomes["good"].folder / "report.html"
