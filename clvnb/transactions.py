@@ -421,6 +421,7 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
 
 
 def _account(ruled: ibis.Table) -> ibis.Table:
+    ruled = ruled.mutate(stated=_stated(ruled))
     return ruled.group_by("rule").aggregate(
         rows=ruled.count(),
         money=ruled.amount.sum(),
@@ -430,9 +431,9 @@ def _account(ruled: ibis.Table) -> ibis.Table:
         negative=(ruled.amount < 0).sum(),
         negative_money=ruled.amount.sum(where=ruled.amount < 0),
         zero=(ruled.amount == 0).sum(),
-        currencies=_stated(ruled).nunique(),
-        one_currency=_stated(ruled).min(),
-        other_currency=_stated(ruled).max(),
+        currencies=ruled.stated.nunique(),
+        one_currency=ruled.stated.min(),
+        other_currency=ruled.stated.max(),
     )
 
 

@@ -199,7 +199,7 @@ def test_light_is_never_green_on_a_missed_total(sample_summary, models, sample_l
 def test_light_without_a_model_is_red(sample_summary):
     trust = cv.trust_gate(sample_summary.head(50), as_of="1997-09-30")
     assert trust.light == "red"
-    assert "No purchase model could be fitted" in trust.text
+    assert "There is no prediction" in trust.text
     assert data_trust(sample_summary, as_of="1998-09-30").light == "red"  # silent for a year
 
 
