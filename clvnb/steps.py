@@ -222,6 +222,7 @@ def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
     summary = to_pandas(
         summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
     ).sort_values("customer_id", ignore_index=True)
+    checked = _say_taken_back(checked, summary, client)
     try:
         choice = choose_model(checked.kept, as_of=as_of)
         purchases, check, why = choice.model, choice.holdout, choice.text
@@ -253,6 +254,17 @@ def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
         cohorts=_cohorts(checked.kept, as_of),
         choice=why,
         holdout=check,
+    )
+
+
+def _say_taken_back(checked: Checked, summary: pd.DataFrame, client: Client) -> Checked:
+    """Say how many customers have orders and no purchase, so that the two counts of customers agree."""
+    gone = int(checked.findings[1].table["customers"].iloc[0]) - len(summary)
+    if gone <= 0:
+        return checked
+    said = f"{client.words.counted(gone, 'customer')} took back everything they bought, and are not valued."
+    return Checked(
+        checked.kept, checked.rejected, (*checked.findings, Finding(pd.DataFrame({"customers": [gone]}), said))
     )
 
 
