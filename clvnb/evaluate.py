@@ -206,10 +206,8 @@ def coverage(
     within its own probability, and counts by the part of it that lies between the tails (the randomised probability
     integral transform); a true model then scores exactly ``level``.
     """
-    triples = known[["frequency", "recency", "T"]].assign(actual=actual.to_numpy(float))
-    cells = triples.value_counts().reset_index(name="n")
-    keys = cells[["frequency", "recency", "T"]].to_numpy(float)
-    draws = model.simulate_purchases(keys[:, 0], keys[:, 1], keys[:, 2], float(horizon), size=1000)
+    cells = known[model.keys].assign(actual=actual.to_numpy(float)).value_counts().reset_index(name="n")
+    draws = model.simulate_purchases(cells, float(horizon), size=1000)
     below = (draws < cells["actual"].to_numpy(float)).mean(axis=0)
     at_most = (draws <= cells["actual"].to_numpy(float)).mean(axis=0)
     low, high = (1 - level) / 2, (1 + level) / 2
@@ -319,9 +317,8 @@ def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int 
     repeats = np.sort(days.loc[days["date"] > days["customer_id"].map(first), "date"].to_numpy())
     actual = np.searchsorted(repeats, grid.to_numpy(), side="right")
     born = (first - start).dt.days.value_counts().sort_index()
-    theta = model._theta()
     ages = np.arange(0, (end - start).days + 1)
-    curve = np.array([model._purchases_new(theta, float(t)) if t else 0.0 for t in ages])
+    curve = np.array([model.expected_new([(float(t), 1.0)]) if t else 0.0 for t in ages])
     moment = (grid - start).days.to_numpy()
     expected = [
         float(born[born.index <= t].to_numpy() @ curve[t - born.index[born.index <= t].to_numpy()]) for t in moment

@@ -81,6 +81,7 @@ SUMMARY = Table(
     ("customer_id", "frequency", "recency", "T"),
     (
         "monetary_value",
+        "log_gaps",
         "days_since_last",
         "purchases",
         "historic_revenue",

@@ -597,7 +597,8 @@ def summarize(
     SUMMARY
         ``customer_id``; ``frequency``, repeat purchases; ``recency``, days from the first purchase to the last;
         ``T``, days from the first purchase to ``as_of``; ``monetary_value``, mean money of a repeat purchase
-        (missing for those without one); ``days_since_last``; ``purchases``; ``historic_revenue`` and
+        (missing for those without one); ``log_gaps``, the sum of the logarithms of the days between purchases, which
+        tells how regular they are; ``days_since_last``; ``purchases``; ``historic_revenue`` and
         ``historic_value``, all money to date net of refunds; ``first_date``, ``last_date``; carried columns.
         A pandas frame is sorted by ``customer_id``.
 
@@ -660,6 +661,11 @@ def _by_day(table: ibis.Table, margin: float | None, carried: list[str]) -> ibis
 
 
 def _by_customer(days: ibis.Table, carried: list[str]) -> ibis.Table:
+    import ibis
+
+    # Purchases and other days apart, so that the row before a purchase is the purchase before it.
+    before = days.date.lag().over(ibis.window(group_by=[days.customer_id, days.bought], order_by=days.date))
+    days = days.mutate(gap=days.date.delta(before, unit="day"))
     customers = days.group_by("customer_id").aggregate(
         purchases=days.bought.sum().cast("int64"),
         first_date=days.date.min(where=days.bought),
@@ -669,6 +675,7 @@ def _by_customer(days: ibis.Table, carried: list[str]) -> ibis.Table:
         earned=days.earned.sum(),
         bought_for=days.net.sum(where=days.bought),
         first_for=days.net.argmin(days.date, where=days.bought),
+        log_gaps=days.gap.ln().sum(where=days.bought),
         **{c: days[c].argmin(days.date, where=days.bought) for c in carried},
     )
     return customers.filter(customers.purchases > 0)
@@ -686,6 +693,7 @@ def _summary_columns(customers: ibis.Table, cost_to_serve: float | None, carried
         recency=c.last_date.delta(c.first_date, unit="day").cast("int64"),
         T=c.end.delta(c.first_date, unit="day").cast("int64"),
         monetary_value=repeat_money,
+        log_gaps=c.log_gaps.coalesce(0.0),
         days_since_last=c.end.delta(c.last_date, unit="day").cast("int64"),
         purchases=c.purchases,
         historic_revenue=c.revenue,

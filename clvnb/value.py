@@ -17,7 +17,7 @@ from .client import Economics
 from .engine import is_ibis
 from .formulas import annual_to_daily, days
 from .models import GammaGamma
-from .models.base import KEYS, TOTAL_DRAWS, TransactionModel, collapse, discount_weights, spread, tail
+from .models.base import TOTAL_DRAWS, TransactionModel, collapse, discount_weights, spread, tail
 from .models.renewals import RenewalModel
 from .tables import SUBSCRIPTIONS, SUMMARY, Estimate, TableError, check
 
@@ -176,10 +176,10 @@ def clv_table(
     Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), 415-430.
     """
     check(summary, SUMMARY)
-    rows = collapse(summary)
+    rows = collapse(summary, also=purchases.covariates_)
     numbers = _per_triple(rows, purchases, spend, economics, level, seed)
     names = list(numbers)
-    wide = spread(summary, rows[KEYS].assign(**numbers), names)
+    wide = spread(summary, rows[purchases.keys].assign(**numbers), names, purchases.keys)
     base = summary.join(wide, "customer_id") if is_ibis(summary) else pd.concat([summary, wide], axis=1)
     out = _money(base, spend, economics)
     keep = ["customer_id", "p_alive", "expected_purchases", "expected_purchases_low", "expected_purchases_high",
@@ -197,18 +197,16 @@ def _per_triple(
     seed: int,
 ) -> dict[str, Any]:
     """Everything that depends on (x, t_x, T) alone, computed once for each distinct triple."""
-    x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
-    length, theta = economics.horizon_days, purchases._theta()
+    length = economics.horizon_days
     weights = discount_weights(length, economics.discount_rate, economics.step)
-    expected = purchases._expected(theta, x, t_x, T, length)
-    discounted = purchases._discounted(theta, x, t_x, T, weights)
-    counts = purchases.simulate_purchases(x, t_x, T, length, seed=seed)
-    money = _money_shape(counts, x, spend, seed)
+    expected, discounted = purchases.expected(rows, [(length, 1.0)]), purchases.expected(rows, weights)
+    counts = purchases.simulate_purchases(rows, length, seed=seed)
+    money = _money_shape(counts, rows["frequency"].to_numpy(float), spend, seed)
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(counts, tails, axis=0, method="inverted_cdf")
     money_low, money_high = np.quantile(money, tails, axis=0)
     return {
-        "p_alive": purchases._alive(theta, x, t_x, T),
+        "p_alive": purchases.alive(rows),
         "expected_purchases": expected,
         "expected_purchases_low": low,
         "expected_purchases_high": high,
@@ -337,27 +335,28 @@ def _totals(
 ) -> dict[str, Estimate]:
     """Compute each distinct triple once for all groups; a group only weighs them."""
     sums = {"z": lambda s: _own(s), "zz": lambda s: _own(s) ** 2} if isinstance(spend, GammaGamma) else None
-    parts = [collapse(table, sums).assign(group=name) for name, table in groups.items()]
+    also = purchases.covariates_
+    parts = [collapse(table, sums, also=also).assign(_group=name) for name, table in groups.items()]
     rows = pd.concat(parts, ignore_index=True)
-    keys = rows[KEYS].drop_duplicates().sort_values(KEYS)
-    x, t_x, T = (keys[k].to_numpy(float) for k in KEYS)
-    at = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(rows[KEYS]))
+    keys = rows[purchases.keys].drop_duplicates().sort_values(purchases.keys, ignore_index=True)
+    at = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(rows[purchases.keys]))
     n, own = rows["n"].to_numpy(float), rows["frequency"].to_numpy(float)
     weights = discount_weights(economics.horizon_days, economics.discount_rate, economics.step)
     names = list(groups)
-    member = np.array([rows["group"] == name for name in names], dtype=float)
+    member = np.array([rows["_group"] == name for name in names], dtype=float)
 
     def worth(theta: np.ndarray, phi: np.ndarray | None) -> np.ndarray:
         money = _spend_sum(phi, spend, own, n, rows)
         each = economics.margin_rate * money - economics.cost_to_serve * n
-        return member @ (purchases._discounted(theta, x, t_x, T, weights)[at] * each)
+        return member @ (purchases.expected(keys, weights, theta)[at] * each)
 
     gg = spend if isinstance(spend, GammaGamma) else None
     value = worth(purchases._theta(), gg._theta() if gg else None)
     thetas = purchases.draws(TOTAL_DRAWS, seed=seed)
     phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
     means = np.array([worth(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
-    shape = _money_shape(purchases.simulate_purchases(x, t_x, T, economics.horizon_days, seed=seed), x, spend, seed)
+    counts = purchases.simulate_purchases(keys, economics.horizon_days, seed=seed)
+    shape = _money_shape(counts, keys["frequency"].to_numpy(float), spend, seed)
     chance = member @ (_squares(spend, economics, own, n, rows) * shape.var(axis=0)[at])
     reach = tail(level) * np.sqrt(means.var(axis=0, ddof=1) + chance)
     size, method = member @ n, f"{purchases.name}, parameters and chance"
@@ -400,7 +399,13 @@ def _squares(spend: Spend, economics: Economics, x: np.ndarray, n: np.ndarray, r
 
 
 def clv_new_customer(
-    purchases: TransactionModel, spend: Spend, economics: Economics, *, level: float = 0.9, seed: int = 0
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    of: dict[str, Any] | None = None,
+    level: float = 0.9,
+    seed: int = 0,
 ) -> Estimate:
     """Return what a newly acquired customer is worth on average, the first purchase included: the most CAC may be.
 
@@ -408,6 +413,8 @@ def clv_new_customer(
     ----------
     purchases, spend, economics
         As in ``clv_table``; the horizon starts at the first purchase.
+    of : mapping, optional
+        For a purchase model with covariates, the newcomer's, such as ``{"channel": "ads"}``.
 
     Returns
     -------
@@ -418,8 +425,9 @@ def clv_new_customer(
     draws = 2 * TOTAL_DRAWS
 
     def worth(theta: np.ndarray, mean_spend: float) -> float:
-        repeats = sum(w * purchases._purchases_new(theta, t) for t, w in weights)
-        return (1 + repeats) * (economics.margin_rate * mean_spend - economics.cost_to_serve)
+        return (1 + purchases.expected_new(weights, theta, of)) * (
+            economics.margin_rate * mean_spend - economics.cost_to_serve
+        )
 
     if isinstance(spend, GammaGamma):
         p, q, v = _proper(spend.draws(draws, seed=seed + 7)).T

@@ -6,17 +6,18 @@ In: a SUMMARY, pandas or Ibis. Out: estimates per customer in the kind that came
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ..engine import is_ibis, run
 from ..formulas import annual_to_daily, days
-from ..tables import SUMMARY, Estimate, FitError, TableError, check
+from ..tables import SUMMARY, Estimate, FitError, TableError, check, closest
+from .covariates import Design
 from .fitting import Fit, Triples, Vector, maximize
+from .posterior import Posterior
 
 __all__ = ["TOTAL_DRAWS", "Model", "TransactionModel", "collapse", "discount_weights", "spread", "tail"]
 
@@ -58,6 +59,7 @@ class Model(ABC):
 
     params_: pd.Series
     fit_: Fit | None = None
+    posterior_: Posterior | None = None
     n_: int = 0
 
     @classmethod
@@ -81,10 +83,11 @@ class Model(ABC):
         model.params_ = pd.Series({k: float(params[k]) * scale ** cls.time_powers.get(k, 0) for k in cls.parameters})
         return model
 
-    def _accept(self, fit: Fit, n: float) -> Self:
+    def _accept(self, fit: Fit, n: float, posterior: Posterior) -> Self:
         self.fit_ = fit
         self.n_ = int(n)
-        self.params_ = pd.Series(fit.values, index=list(fit.names))
+        self.posterior_ = posterior
+        self.params_ = pd.Series(fit.values[: len(self.parameters)], index=list(self.parameters))
         return self
 
     def _fitted(self) -> Fit:
@@ -93,20 +96,24 @@ class Model(ABC):
         return self.fit_
 
     def _theta(self) -> Vector:
+        """Everything that was estimated, as positive numbers: the parameters, then exp(effect) of each covariate."""
         if not hasattr(self, "params_"):
             raise FitError(f"{self.name} has no parameters yet: call .fit(summary) first")
-        return np.asarray(self.params_, dtype=float)
+        return np.asarray(self.params_, dtype=float) if self.fit_ is None else self.fit_.values
 
     @property
     def standard_errors_(self) -> pd.Series:
         """Standard errors of ``params_``, by the delta method."""
-        log_se = np.sqrt(np.diag(self._fitted().log_covariance))
-        return self.params_ * log_se
+        return self.params_ * self._log_errors()
+
+    def _log_errors(self) -> Vector:
+        return np.sqrt(np.diag(self._fitted().log_covariance))[: len(self.parameters)]
 
     @property
     def covariance_(self) -> pd.DataFrame:
         """Covariance of the logarithms of the parameters."""
-        return pd.DataFrame(self._fitted().log_covariance, index=list(self.parameters), columns=list(self.parameters))
+        names = list(self._fitted().names)
+        return pd.DataFrame(self._fitted().log_covariance, index=names, columns=names)
 
     @property
     def log_likelihood_(self) -> float:
@@ -116,12 +123,15 @@ class Model(ABC):
     @property
     def aic_(self) -> float:
         """Akaike's criterion, 2k - 2 log-likelihood; lower is better."""
-        return 2 * len(self.parameters) - 2 * self.log_likelihood_
+        return 2 * self._count() - 2 * self.log_likelihood_
 
     @property
     def bic_(self) -> float:
         """Schwarz's criterion, k ln n - 2 log-likelihood; lower is better."""
-        return len(self.parameters) * float(np.log(self.n_)) - 2 * self.log_likelihood_
+        return self._count() * float(np.log(self.n_)) - 2 * self.log_likelihood_
+
+    def _count(self) -> int:
+        return len(self._fitted().names)
 
     @property
     def at_bound_(self) -> tuple[str, ...]:
@@ -145,8 +155,8 @@ class Model(ABC):
         """
         scale = days(unit if unit[:1].isdigit() else f"1 {unit}")
         factor = np.array([scale ** -self.time_powers.get(k, 0) for k in self.parameters])
-        log_se = np.sqrt(np.diag(self._fitted().log_covariance))
-        estimate = self._theta() * factor
+        log_se = self._log_errors()
+        estimate = np.asarray(self.params_, dtype=float) * factor
         z = tail(level)
         return pd.DataFrame(
             {
@@ -158,8 +168,12 @@ class Model(ABC):
             }
         )
 
-    def draws(self, size: int, *, seed: int = 0) -> NDArray[np.float64]:
-        """Draw parameters from their approximate posterior: normal in the logarithms (Laplace).
+    def draws(self, size: int, *, seed: int = 0) -> Vector:
+        """Draw parameters as uncertain as the data leave them.
+
+        The normal approximation in the logarithms (Laplace) proposes, the likelihood with a weak prior weighs. Where
+        the proposals miss the likelihood's shape, refits on reweighted customers (the Bayesian bootstrap) are drawn
+        instead; ``uncertainty_`` says which.
 
         Parameters
         ----------
@@ -168,15 +182,17 @@ class Model(ABC):
 
         Returns
         -------
-        array of shape (size, number of parameters)
+        array of shape (size, number of parameters and effects)
             A parameter at a bound does not vary.
         """
-        rng = np.random.default_rng(seed)
-        if self.fit_ is None:
+        if self.posterior_ is None:
             return np.tile(self._theta(), (size, 1))
-        covariance = np.nan_to_num(self.fit_.log_covariance)
-        noise = rng.multivariate_normal(np.zeros(len(covariance)), covariance, size=size, method="eigh")
-        return np.asarray(self._theta() * np.exp(noise))
+        return self.posterior_.draw(size, seed)
+
+    @property
+    def uncertainty_(self) -> str:
+        """How the draws of the parameters were made, with the effective sample size."""
+        return "given parameters, no uncertainty" if self.posterior_ is None else self.posterior_.method
 
     def __repr__(self) -> str:
         if not hasattr(self, "params_"):
@@ -185,7 +201,9 @@ class Model(ABC):
         return f"{type(self).__name__}({inside})"
 
 
-def collapse(summary: Any, extra: dict[str, Callable[[Any], Any]] | None = None) -> pd.DataFrame:
+def collapse(
+    summary: Any, extra: dict[str, Callable[[Any], Any]] | None = None, *, also: Sequence[str] = ()
+) -> pd.DataFrame:
     """Return the distinct (frequency, recency, T) with their number of customers ``n``.
 
     An Ibis table is grouped in its engine, and only the distinct rows come back.
@@ -195,19 +213,27 @@ def collapse(summary: Any, extra: dict[str, Callable[[Any], Any]] | None = None)
     summary : SUMMARY
     extra : mapping, optional
         Further sums for Ibis or pandas: name to a function of the table that gives the column to be summed.
+    also : sequence of str
+        Further columns that tell rows apart: covariates.
 
     Returns
     -------
     pandas.DataFrame
-        ``frequency, recency, T, n`` and the extra sums, sorted.
+        ``frequency, recency, T``, the further columns, ``n`` and the extra sums, sorted.
     """
     check(summary, SUMMARY)
-    sums = extra or {}
+    missing = [c for c in also if c not in summary.columns]
+    if missing:
+        raise TableError(
+            f"the SUMMARY has no column {missing[0]!r}{closest(missing[0], summary.columns)}; covariates are columns of "
+            "the SUMMARY: `summarize` carries those that it is told to"
+        )
+    sums, keys = extra or {}, [*KEYS, *also]
     if is_ibis(summary):
-        grouped = summary.group_by(KEYS).aggregate(n=summary.count(), **{k: f(summary).sum() for k, f in sums.items()})
-        return _sane(run(grouped.order_by(KEYS), summary))
-    columns = summary[KEYS].assign(n=1, **{k: f(summary) for k, f in sums.items()})
-    return _sane(columns.groupby(KEYS, as_index=False, sort=True, dropna=False).sum())
+        grouped = summary.group_by(keys).aggregate(n=summary.count(), **{k: f(summary).sum() for k, f in sums.items()})
+        return _sane(run(grouped.order_by(keys), summary))
+    columns = summary[keys].assign(n=1, **{k: f(summary) for k, f in sums.items()})
+    return _sane(columns.groupby(keys, as_index=False, sort=True, dropna=False, observed=True).sum())
 
 
 def _sane(triples: pd.DataFrame) -> pd.DataFrame:
@@ -232,16 +258,32 @@ def _sane(triples: pd.DataFrame) -> pd.DataFrame:
 class TransactionModel(Model):
     """A model of repeat purchases where the end of a relation is never seen (non-contractual).
 
-    A subclass brings the paper's pure functions; given that a customer is alive, the future depends on (x, T) only.
+    A subclass brings the paper's pure functions of one set of parameters. Covariates multiply some of these
+    parameters, so that customers with the same covariates share one set.
+
+    Attributes
+    ----------
+    covariates_ : tuple of str
+        Columns of the SUMMARY that the fit used.
     """
 
-    def fit(self, summary: Any) -> Self:
+    effects: ClassVar[dict[str, int]]  # parameter -> sign with which a covariate's effect enters its logarithm
+    recency_matters: ClassVar[bool] = False  # whether the future of a living customer depends on t_x too
+    covariates_: tuple[str, ...] = ()
+    design_: Design | None = None
+    patterns_: pd.DataFrame | None = None
+    plain_: Fit | None = None
+
+    def fit(self, summary: Any, *, covariates: Sequence[str] = ()) -> Self:
         """Estimate the parameters by maximum likelihood.
 
         Parameters
         ----------
         summary : SUMMARY
             pandas or Ibis; only distinct (frequency, recency, T) with counts are brought to Python.
+        covariates : sequence of str
+            Columns of ``summary`` that do not change with time: text becomes one effect per level against the most
+            frequent one, a number one effect. See ``effects_``.
 
         Returns
         -------
@@ -252,25 +294,120 @@ class TransactionModel(Model):
         FitError
             When nobody bought twice, or the likelihood has no proper maximum.
         """
-        rows = collapse(summary)
+        rows = collapse(summary, self._extra_sums(summary), also=covariates)
         n = float(rows["n"].sum())
         if float((rows["frequency"] * rows["n"]).sum()) == 0:
             raise FitError(
                 f"none of the {n:,.0f} customers bought twice, so {self.name} cannot tell how often they return. "
                 "Report historic value only, and come back when there are repeat purchases."
             )
-        data = Triples.of(rows["frequency"], rows["recency"], rows["T"], rows["n"])
+        self.covariates_, self.design_, self.patterns_, self.plain_ = tuple(covariates), None, None, None
+        starts, objective = self._starts(rows), self._objective(rows, None)
+        fit = maximize(objective, starts, self.parameters, n, self.name)
+        if covariates:
+            self.plain_, self.design_ = fit, Design.of(rows, covariates)
+            self.patterns_ = rows.groupby(list(covariates), as_index=False, observed=True)["n"].sum()
+            extra = [f"{p}: {name}" for p in self.effects for name in self.design_.names]
+            starts = [[*fit.values, *[1.0] * len(extra)]]
+            objective = self._objective(rows, self.design_)
+            fit = maximize(objective, starts, (*self.parameters, *extra), n, self.name)
+        return self._accept(fit, n, Posterior(objective, fit, np.asarray(starts[0]), rows["n"].to_numpy(float)))
 
-        def objective(theta: Vector) -> tuple[float, Vector]:
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                value, gradient = self._log_likelihood(theta, data)
-            return float(data.n @ value), gradient @ data.n
+    def _extra_sums(self, summary: Any) -> dict[str, Callable[[Any], Any]]:
+        return {}
 
-        return self._accept(maximize(objective, self._starts(rows), self.parameters, n, self.name), n)
+    def _objective(self, rows: pd.DataFrame, design: Design | None) -> Callable[..., tuple[float, Vector]]:
+        """The log-likelihood of all customers and its slope; other weights than the counts may be given."""
+        groups = design.groups(rows) if design else [(np.zeros(0), np.arange(len(rows)))]
+        parts = [(z, at, Triples.of(*(rows[k].to_numpy(float)[at] for k in KEYS))) for z, at in groups]
+        counts = rows["n"].to_numpy(float)
 
-    # ---- the paper's functions, by subclass ----
+        def objective(full: Vector, weights: Vector | None = None, *, slope: bool = True) -> tuple[float, Vector]:
+            n, total, slopes = counts if weights is None else weights, 0.0, np.zeros(len(full))
+            for z, at, data in parts:
+                theta = self._of_pattern(full, z)
+                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                    if not slope:
+                        total += float(n[at] @ self._value(theta, data))
+                        continue
+                    value, gradient = self._log_likelihood(theta, data)
+                total += float(n[at] @ value)
+                slopes += self._chain(full, theta, z, gradient @ n[at])
+            return total, slopes
+
+        return objective
+
+    def _of_pattern(self, full: Vector, z: Vector) -> Vector:
+        """The parameters of customers with covariates ``z``: each effect multiplies by exp(sign effect z)."""
+        k = len(self.parameters)
+        theta = np.array(full[:k], dtype=float)
+        if z.size:
+            logs = np.log(full[k:]).reshape(len(self.effects), z.size)
+            for (name, sign), effect in zip(self.effects.items(), logs, strict=True):
+                theta[self.parameters.index(name)] *= np.exp(sign * effect @ z)
+        return theta
+
+    def _chain(self, full: Vector, theta: Vector, z: Vector, gradient: Vector) -> Vector:
+        """The slope in everything estimated, from the slope in the parameters of one pattern."""
+        k = len(self.parameters)
+        by_log = gradient * theta
+        slope = np.concatenate([by_log / full[:k], np.zeros(len(full) - k)])
+        for i, (name, sign) in enumerate(self.effects.items() if z.size else ()):
+            at = slice(k + i * z.size, k + (i + 1) * z.size)
+            slope[at] = sign * z * by_log[self.parameters.index(name)] / full[at]
+        return slope
+
+    @property
+    def keys(self) -> list[str]:
+        """The columns of a SUMMARY that everything about a customer's future depends on."""
+        return [*KEYS, *self.covariates_]
+
+    @property
+    def effects_(self) -> pd.DataFrame:
+        """Each covariate's effect on the logarithm of a parameter.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``parameter, covariate, effect, standard_error, low, high, p_value``; the sign with which it enters is the
+            literature's: an effect above 0 on alpha means more purchases, on beta or a a shorter life.
+        """
+        from scipy.special import ndtr
+
+        fit = self._fitted()
+        at = slice(len(self.parameters), None)
+        effect, error = np.log(fit.values[at]), np.sqrt(np.diag(fit.log_covariance))[at]
+        names = [name.split(": ", 1) for name in fit.names[at]]
+        return pd.DataFrame(
+            {
+                "parameter": [n[0] for n in names],
+                "covariate": [n[1] for n in names],
+                "effect": effect,
+                "standard_error": error,
+                "low": effect - tail(0.95) * error,
+                "high": effect + tail(0.95) * error,
+                "p_value": 2 * ndtr(-np.abs(effect / error)),
+            }
+        )
+
+    @property
+    def covariate_test_(self) -> pd.Series:
+        """The likelihood-ratio test of all covariates together: ``chi2, df, p_value``; small p: they matter."""
+        from scipy.special import chdtrc
+
+        fit = self._fitted()
+        if self.plain_ is None:
+            raise FitError(f"{self.name} was fitted without covariates: there is nothing to test")
+        chi2, df = 2 * (fit.log_likelihood - self.plain_.log_likelihood), len(fit.names) - len(self.parameters)
+        return pd.Series({"chi2": chi2, "df": df, "p_value": float(chdtrc(df, max(chi2, 0.0)))})
+
+    # ---- the paper's functions of one set of parameters, by subclass ----
     @abstractmethod
     def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]: ...
+
+    def _value(self, theta: Vector, data: Triples) -> Vector:
+        """The log-likelihood alone, where that costs less than with its slopes."""
+        return self._log_likelihood(theta, data)[0]
 
     @abstractmethod
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]: ...
@@ -279,13 +416,69 @@ class TransactionModel(Model):
     def _alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector: ...
 
     @abstractmethod
-    def _purchases_if_alive(self, theta: Vector, x: Vector, T: Vector, t: float) -> Vector: ...
+    def _purchases_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector: ...
 
     @abstractmethod
     def _purchases_new(self, theta: Vector, t: float) -> float: ...
 
     @abstractmethod
-    def _simulate_if_alive(self, theta: Vector, x: Vector, T: Vector, t: float, rng: np.random.Generator) -> Vector: ...
+    def _simulate_if_alive(
+        self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
+    ) -> Vector: ...
+
+    # ---- for all distinct rows at once; value.py and evaluate.py build on these ----
+    def _patterns(self, rows: pd.DataFrame, full: Vector) -> Iterator[tuple[Vector, Vector]]:
+        """Parameters and the numbers of the rows that share them."""
+        if self.design_ is None:
+            yield full, np.arange(len(rows))
+            return
+        for z, at in self.design_.groups(rows):
+            yield self._of_pattern(full, z), at
+
+    def _over(self, rows: pd.DataFrame, full: Vector | None, function: Callable[..., Vector]) -> Vector:
+        """Run ``function(theta, x, t_x, T)`` for every row with its own parameters."""
+        x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
+        out = np.empty(len(rows))
+        for theta, at in self._patterns(rows, self._theta() if full is None else full):
+            out[at] = function(theta, x[at], t_x[at], T[at])
+        return out
+
+    def alive(self, rows: pd.DataFrame, full: Vector | None = None) -> Vector:
+        """P(alive) of each row of (frequency, recency, T, covariates), at the estimates or at one draw."""
+        return self._over(rows, full, self._alive)
+
+    def expected(self, rows: pd.DataFrame, weights: list[tuple[float, float]], full: Vector | None = None) -> Vector:
+        """The sum over (t, w) of w E[purchases in t] of each row, at the estimates or at one draw."""
+
+        def each(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+            return self._alive(theta, x, t_x, T) * self._while_alive(theta, x, t_x, T, weights)
+
+        return self._over(rows, full, each)
+
+    def _while_alive(
+        self, theta: Vector, x: Vector, t_x: Vector, T: Vector, weights: list[tuple[float, float]]
+    ) -> Vector:
+        if self.recency_matters:
+            return np.sum([w * self._purchases_if_alive(theta, x, t_x, T, t) for t, w in weights], axis=0)
+        pairs, index = np.unique(x + 1j * T, return_inverse=True)  # a costly function of (x, T), once for each pair
+        u, v = pairs.real, pairs.imag
+        sums = np.sum([w * self._purchases_if_alive(theta, u, 0 * u, v, t) for t, w in weights], axis=0)
+        return np.asarray(sums[index.reshape(-1)])
+
+    def expected_new(
+        self, weights: list[tuple[float, float]], full: Vector | None = None, of: dict[str, Any] | None = None
+    ) -> float:
+        """The sum over (t, w) of w E[repeat purchases in t] of a newcomer, at the estimates or at one draw."""
+        full = self._theta() if full is None else full
+        if self.design_ is None or self.patterns_ is None:
+            if of:
+                raise TableError(f"{self.name} was fitted without covariates, so it knows nothing of {', '.join(of)}")
+            mix = [(full, 1.0)]
+        else:
+            rows = self.design_.pick(self.patterns_, of or {})
+            share = rows["n"].to_numpy(float) / rows["n"].sum()
+            mix = [(theta, float(share[at].sum())) for theta, at in self._patterns(rows, full)]
+        return float(sum(s * w * self._purchases_new(theta, t) for theta, s in mix for t, w in weights))
 
     # ---- per customer ----
     def probability_alive(self, summary: Any) -> Any:
@@ -300,7 +493,7 @@ class TransactionModel(Model):
         pandas.Series
             Named ``p_alive``, on the index of ``summary``; for an Ibis table, a table (customer_id, p_alive).
         """
-        return self._each(summary, lambda x, t_x, T: {"p_alive": self._alive(self._theta(), x, t_x, T)})
+        return self._each(summary, lambda rows: {"p_alive": self.alive(rows)})
 
     def expected_purchases(self, summary: Any, horizon: str | float) -> Any:
         """Return how many purchases are expected of each customer over the horizon.
@@ -316,14 +509,20 @@ class TransactionModel(Model):
         pandas.Series
             Named ``expected_purchases``; for an Ibis table, a table (customer_id, expected_purchases).
         """
-        t = days(horizon)
-        return self._each(
-            summary, lambda x, t_x, T: {"expected_purchases": self._expected(self._theta(), x, t_x, T, t)}
-        )
+        t = self._length(horizon)
+        return self._each(summary, lambda rows: {"expected_purchases": self.expected(rows, [(t, 1.0)])})
 
-    def expected_purchases_new(self, horizon: str | float) -> float:
-        """Return how many repeat purchases a new customer makes over the horizon, the first one not counted."""
-        return float(self._purchases_new(self._theta(), days(horizon)))
+    def expected_purchases_new(self, horizon: str | float, **of: Any) -> float:
+        """Return how many repeat purchases a new customer makes over the horizon, the first one not counted.
+
+        Parameters
+        ----------
+        horizon : str or number of days
+        **of
+            For a model with covariates, the newcomer's, such as ``channel="ads"``; those left out are averaged over
+            the customers of the fit.
+        """
+        return self.expected_new([(self._length(horizon), 1.0)], of=of)
 
     def discounted_purchases(
         self, summary: Any, horizon: str | float, discount_rate: float, *, step: str | None = None
@@ -345,11 +544,8 @@ class TransactionModel(Model):
         pandas.Series
             Named ``discounted_purchases``; for an Ibis table, a table (customer_id, discounted_purchases).
         """
-        weights = discount_weights(horizon, discount_rate, step)
-        return self._each(
-            summary,
-            lambda x, t_x, T: {"discounted_purchases": self._discounted(self._theta(), x, t_x, T, weights)},
-        )
+        weights = self._weights(horizon, discount_rate, step)
+        return self._each(summary, lambda rows: {"discounted_purchases": self.expected(rows, weights)})
 
     def purchase_interval(
         self, summary: Any, horizon: str | float, level: float = 0.9, *, total: bool = False, seed: int = 0
@@ -371,76 +567,61 @@ class TransactionModel(Model):
             Columns ``expected_purchases_low, expected_purchases_high`` on the index of ``summary`` (for an Ibis
             table with ``customer_id``); with ``total`` an ``Estimate``.
         """
-        t = days(horizon)
+        t, z = self._length(horizon), tail(level)
         if total:
-            return self._total_purchases(collapse(summary), t, level, seed)
+            return self._total_purchases(collapse(summary, also=self.covariates_), t, level, z, seed)
         tails = [(1 - level) / 2, (1 + level) / 2]
 
-        def ends(x: Vector, t_x: Vector, T: Vector) -> dict[str, Vector]:
-            low, high = np.quantile(
-                self.simulate_purchases(x, t_x, T, t, seed=seed), tails, axis=0, method="inverted_cdf"
-            )
+        def ends(rows: pd.DataFrame) -> dict[str, Vector]:
+            counts = self.simulate_purchases(rows, t, seed=seed)
+            low, high = np.quantile(counts, tails, axis=0, method="inverted_cdf")
             return {"expected_purchases_low": low, "expected_purchases_high": high}
 
         return self._each(summary, ends)
 
-    def simulate_purchases(
-        self, x: Vector, t_x: Vector, T: Vector, t: float, *, size: int | None = None, seed: int = 0
-    ) -> Vector:
-        """Draw the number of purchases in the next ``t`` days for each (x, t_x, T): shape (size, len(x)).
+    def simulate_purchases(self, rows: pd.DataFrame, t: float, *, size: int | None = None, seed: int = 0) -> Vector:
+        """Draw the number of purchases in the next ``t`` days for each row: shape (size, len(rows)).
 
         Each block of draws takes its own parameters; each draw decides whether the customer is alive, and lets the
         process run. ``size`` defaults to what keeps the work near a million draws, between 200 and 2,000.
         """
-        size = size or int(np.clip(1_000_000 // max(len(x), 1), 200, 2_000))
+        size = size or int(np.clip(1_000_000 // max(len(rows), 1), 200, 2_000))
         rng = np.random.default_rng(seed)
-        out = np.zeros((size, len(x)))
-        for block, theta in zip(
-            np.array_split(np.arange(size), min(size, 100)), self.draws(min(size, 100), seed=seed + 1), strict=True
-        ):
-            alive = rng.random((len(block), len(x))) < self._alive(theta, x, t_x, T)
-            which = np.nonzero(alive)[1]
-            drawn = np.zeros(alive.shape)
-            drawn[alive] = self._simulate_if_alive(theta, x[which], T[which], t, rng)
-            out[block] = drawn
+        out = np.zeros((size, len(rows)))
+        x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
+        blocks = np.array_split(np.arange(size), min(size, 100))
+        for block, full in zip(blocks, self.draws(len(blocks), seed=seed + 1), strict=True):
+            for theta, at in self._patterns(rows, full):
+                alive = rng.random((len(block), len(at))) < self._alive(theta, x[at], t_x[at], T[at])
+                who = at[np.nonzero(alive)[1]]
+                drawn = np.zeros(alive.shape)
+                drawn[alive] = self._simulate_if_alive(theta, x[who], t_x[who], T[who], t, rng)
+                out[np.ix_(block, at)] = drawn
         return out
 
-    def _total_purchases(self, rows: pd.DataFrame, t: float, level: float, seed: int) -> Estimate:
-        x, t_x, T, n = (rows[k].to_numpy(float) for k in [*KEYS, "n"])
-        value = float(n @ self._expected(self._theta(), x, t_x, T, t))
-        means = [float(n @ self._expected(theta, x, t_x, T, t)) for theta in self.draws(TOTAL_DRAWS, seed=seed)]
-        chance = float(n @ self.simulate_purchases(x, t_x, T, t, seed=seed).var(axis=0))
-        reach = tail(level) * float(np.sqrt(np.var(means, ddof=1) + chance))
+    def _length(self, horizon: str | float) -> float:
+        return days(horizon)
+
+    def _weights(self, horizon: str | float, discount_rate: float, step: str | None) -> list[tuple[float, float]]:
+        return discount_weights(horizon, discount_rate, step)
+
+    def _total_purchases(self, rows: pd.DataFrame, t: float, level: float, z: float, seed: int) -> Estimate:
+        n, once = rows["n"].to_numpy(float), [(t, 1.0)]
+        value = float(n @ self.expected(rows, once))
+        means = [float(n @ self.expected(rows, once, full)) for full in self.draws(TOTAL_DRAWS, seed=seed)]
+        chance = float(n @ self.simulate_purchases(rows, t, seed=seed).var(axis=0))
+        reach = z * float(np.sqrt(np.var(means, ddof=1) + chance))
         method = f"{self.name}, parameters and chance"
         return Estimate(value, max(value - reach, 0.0), value + reach, level, int(n.sum()), method)
 
-    def _expected(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
-        return self._alive(theta, x, t_x, T) * self._on_pairs(
-            x, T, lambda u, v: self._purchases_if_alive(theta, u, v, t)
-        )
-
-    def _discounted(
-        self, theta: Vector, x: Vector, t_x: Vector, T: Vector, weights: list[tuple[float, float]]
-    ) -> Vector:
-        def sum_of(u: Vector, v: Vector) -> Vector:
-            return np.sum([w * self._purchases_if_alive(theta, u, v, t) for t, w in weights], axis=0)
-
-        return self._alive(theta, x, t_x, T) * self._on_pairs(x, T, sum_of)
-
-    @staticmethod
-    def _on_pairs(x: Vector, T: Vector, function: Callable[[Vector, Vector], Vector]) -> Vector:
-        """Run a costly function of (x, T) once for each distinct pair."""
-        pairs, index = np.unique(x + 1j * T, return_inverse=True)
-        return function(pairs.real, pairs.imag)[index.reshape(-1)]
-
-    def _each(self, summary: Any, function: Callable[[Vector, Vector, Vector], dict[str, Vector]]) -> Any:
-        """Run ``function`` once for each distinct triple and bring the answers to every customer."""
-        rows = collapse(summary)
-        answers = function(*(rows[k].to_numpy(float) for k in KEYS))
-        return spread(summary, rows[KEYS].assign(**answers), list(answers))
+    def _each(self, summary: Any, function: Callable[[pd.DataFrame], dict[str, Vector]]) -> Any:
+        """Run ``function`` once for each distinct row and bring the answers to every customer."""
+        rows = collapse(summary, also=self.covariates_)
+        answers = function(rows)
+        return spread(summary, rows[self.keys].assign(**answers), list(answers), self.keys)
 
 
-def spread(summary: Any, answers: pd.DataFrame, names: list[str]) -> Any:
+def spread(summary: Any, answers: pd.DataFrame, names: list[str], keys: Sequence[str] = KEYS) -> Any:
     """Join answers per triple back to the customers of ``summary``, in the engine where the table lives there.
 
     Returns
@@ -450,10 +631,11 @@ def spread(summary: Any, answers: pd.DataFrame, names: list[str]) -> Any:
     if is_ibis(summary):
         import ibis
 
-        side = ibis.memtable(answers.rename(columns={k: f"{k}_key" for k in KEYS}))
-        joined = summary.left_join(side, [summary[k] == side[f"{k}_key"] for k in KEYS])
+        side = ibis.memtable(answers.rename(columns={k: f"{k}_key" for k in keys}))
+        joined = summary.left_join(side, [summary[k] == side[f"{k}_key"] for k in keys])
         return joined.select("customer_id", *names)
-    where = pd.MultiIndex.from_frame(answers[KEYS]).get_indexer(pd.MultiIndex.from_frame(summary[KEYS]))
+    keys = list(keys)
+    where = pd.MultiIndex.from_frame(answers[keys]).get_indexer(pd.MultiIndex.from_frame(summary[keys]))
     out = answers[names].take(where).set_axis(summary.index)
     return out[names[0]] if len(names) == 1 else out
 

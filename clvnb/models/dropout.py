@@ -1,4 +1,4 @@
-"""What BG/NBD and MBG/NBD share: purchases until a customer drops out at one of them.
+"""What BG/NBD, MBG/NBD and their regular kin share: purchases until a customer drops out at one of them.
 
 In: parameters updated by what is known of customers who are alive. Out: expected or drawn numbers of purchases.
 
@@ -9,10 +9,11 @@ that the customer is alive, the future is the same process in both papers.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import betainc, betaln, gammaln, hyp2f1
 
 from .fitting import Vector
 
-__all__ = ["purchases_until_dropout", "simulate_until_dropout"]
+__all__ = ["purchases_until_dropout", "regular_until_dropout", "simulate_until_dropout"]
 
 # The closed form is a difference; rounding is magnified by |(a+B-1)/(a-1)| over the result. Beyond this it is
 # replaced by quadrature, which keeps the relative error below 1e-10.
@@ -30,8 +31,6 @@ def purchases_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float)
     ----------
     Fader, Hardie and Lee (2005), equation (10); Batislam, Denizel and Filiztekin (2007) with B = b + x + 1.
     """
-    from scipy.special import hyp2f1
-
     z = t / (A + t)
     c = a + B - 1.0
     with np.errstate(all="ignore"):
@@ -45,21 +44,84 @@ def purchases_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float)
 
 def _integrated(R: Vector, A: Vector, a: float, B: Vector, t: float) -> Vector:
     """Integrate over p by the trapezoidal rule after p = 1/(1 + exp(-pi/2 sinh v)), which decays doubly exponentially."""
-    from scipy.special import betaln
-
-    h = 1.0 / 48
-    v = np.arange(-8.2, 5.2, h)[:, None]
-    u = np.pi / 2 * np.sinh(v)
-    ln_p, ln_q = -np.logaddexp(0.0, -u), -np.logaddexp(0.0, u)
-    ln_weight = np.log(np.pi / 2 * np.cosh(v)) + np.log(h)
+    ln_p, ln_q, ln_weight = _double_exponential(1.0 / 48)
+    p = np.exp(ln_p)
     out = np.empty(len(R))
     for k in range(0, len(R), 1000):  # in blocks, so that memory stays bounded
         r, s, b = R[k : k + 1000], t / A[k : k + 1000], B[k : k + 1000]
-        p = np.exp(ln_p)
         with np.errstate(all="ignore"):
             per_p = np.where(p > 1e-200, -np.expm1(-r * np.log1p(p * s)) / p, r * s)
-        out[k : k + 1000] = (np.exp(a * ln_p + b * ln_q + ln_weight - betaln(a, b)) * per_p).sum(axis=0)
+        out[k : k + 1000] = (_beta_weights(ln_p, ln_q, ln_weight, a, b) * per_p).sum(axis=0)
     return out
+
+
+def _double_exponential(h: float) -> tuple[Vector, Vector, Vector]:
+    """The logarithms of p, 1 - p and the weights of the trapezoidal rule with step h, as columns."""
+    v = np.arange(-8.2, 5.2, h)[:, None]
+    u = np.pi / 2 * np.sinh(v)
+    return -np.logaddexp(0.0, -u), -np.logaddexp(0.0, u), np.log(np.pi / 2 * np.cosh(v)) + np.log(h)
+
+
+def _beta_weights(ln_p: Vector, ln_q: Vector, ln_weight: Vector, a: float, b: Vector) -> Vector:
+    return np.exp(a * ln_p + b * ln_q + ln_weight - betaln(a, b))
+
+
+def regular_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float, k: int, stage: int) -> Vector:
+    """Return E[purchases in t | alive] where a purchase takes k stages, ``stage`` of which are done.
+
+    Stages come at a rate that is gamma(R, A) across customers, the chance p to leave after a purchase is Beta(a, B). For
+    given p, with q = 1 - p, the count is (1 - E[q^floor((N + stage)/k)]) / p, where N is the number of stages to come.
+    The power of a floor is a sum over the k-th roots w of unity of powers s^N with s = w q^(1/k), and
+    E[s^N] = (1 + (1 - s) t/A)^-R; so only p is left to integrate.
+    """
+    if k == 1:
+        return purchases_until_dropout(R, A, a, B, t)
+    ln_p, ln_q, ln_weight = _double_exponential(1.0 / 12)
+    density = a * ln_p + np.array([B.min(), B.max()]) * ln_q
+    heavy = np.nonzero((density > density.max(axis=0) - 42.0).any(axis=1))[0]
+    matters = slice(heavy[0], heavy[-1] + 1)
+    ln_p, ln_q, ln_weight = ln_p[matters], ln_q[matters], ln_weight[matters]
+    p = np.exp(ln_p)
+    out = np.empty(len(R))
+    for at in range(0, len(R), 1000):  # in blocks, so that memory stays bounded
+        r, ratio, b = R[at : at + 1000], t / A[at : at + 1000], B[at : at + 1000]
+        with np.errstate(all="ignore"):
+            kept = _kept(ln_q, r, ratio, k, stage)
+            per_p = np.where(p > 1e-8, (1 - kept) / p, _mean_purchases(r, ratio, k, stage))
+        out[at : at + 1000] = (_beta_weights(ln_p, ln_q, ln_weight, a, b) * per_p).sum(axis=0)
+    rare = out < 1e-4  # where 1 - kept has lost its digits, few terms of the sum over purchases are enough
+    if rare.any():
+        n = np.arange(1, 41)[:, None]
+        reached = betainc(n * k - stage, R[rare], t / (A[rare] + t))
+        out[rare] = (reached * np.exp(betaln(a, B[rare] + n - 1) - betaln(a, B[rare]))).sum(axis=0)
+    return out
+
+
+def _kept(ln_q: Vector, r: Vector, ratio: Vector, k: int, stage: int) -> Vector:
+    """E[q^floor((N + stage)/k)], by roots of unity; for tiny q it is the chance that no purchase is completed."""
+    total = np.zeros((len(ln_q), len(r)))
+    u = np.exp(np.maximum(ln_q, -20.0) / k)
+    ratios, at = np.unique(ratio, return_inverse=True)  # few: the ages at which the caller asks
+    for m in range(k // 2 + 1):
+        alone = m in (0, k / 2)  # a real root; the others come in pairs
+        s = u * ((1.0 if m == 0 else -1.0) if alone else np.exp(2j * np.pi * m / k))
+        head = sum(s**-rho for rho in range(k)) / k * s**stage
+        wave = head * np.exp(-r * np.log(1 + (1 - s) * ratios)[:, at])
+        total += wave if alone else 2 * wave.real
+    tiny = ln_q[:, 0] < -20.0
+    total[tiny] = sum(
+        np.exp(gammaln(r + i) - gammaln(r) - gammaln(i + 1) + i * np.log(ratio) - (r + i) * np.log1p(ratio))
+        for i in range(k - stage)
+    )
+    return total
+
+
+def _mean_purchases(r: Vector, ratio: Vector, k: int, stage: int) -> Vector:
+    """E[floor((N + stage)/k)], for those who never leave: (N + stage)/k less the mean of the remainder."""
+    roots = np.exp(2j * np.pi * np.arange(k) / k)
+    waves = [w**stage * (1 + (1 - w) * ratio) ** -r for w in roots]
+    rest = sum(rho * sum((w**-rho * wave).real for w, wave in zip(roots, waves, strict=True)) / k for rho in range(k))
+    return np.asarray((stage + r * ratio - rest) / k)
 
 
 def simulate_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float, rng: np.random.Generator) -> Vector:

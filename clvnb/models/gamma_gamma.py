@@ -6,6 +6,7 @@ value", note 025.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..engine import is_ibis, run
 from ..tables import SUMMARY, FitError, TableError, check
 from .base import Model
 from .fitting import Levels, Vector, maximize
+from .posterior import Posterior
 
 __all__ = ["GammaGamma"]
 
@@ -95,18 +97,24 @@ class GammaGamma(Model):
             )
         scale = float(z.mean())
 
-        def objective(theta: Vector) -> tuple[float, Vector]:
+        def scaled(theta: Vector, weights: Vector | None = None, *, slope: bool = True) -> tuple[float, Vector]:
             value, gradient = log_likelihood(theta[0], theta[1], theta[2], x, z / scale)
-            return float(value.sum()), gradient.sum(axis=1)
+            if weights is None:
+                return float(value.sum()), gradient.sum(axis=1)
+            return float(weights @ value), gradient @ weights
 
-        fit = maximize(objective, [[2.0, 3.0, 1.0], [6.0, 4.0, 0.5]], self.parameters, len(z), self.name)
+        def objective(theta: Vector, weights: Vector | None = None, *, slope: bool = True) -> tuple[float, Vector]:
+            return scaled(theta / money, weights)
+
+        money = np.array([1.0, 1.0, scale])
+        starts = [[2.0, 3.0, 1.0], [6.0, 4.0, 0.5]]
+        fit = maximize(scaled, starts, self.parameters, len(z), self.name)
         # Money was measured in units of its mean, so that starts and bounds fit every currency.
-        values = fit.values * np.array([1.0, 1.0, scale])
         shifted = fit.log_likelihood - len(z) * float(np.log(scale))
-        in_money = type(fit)(
-            fit.names, values, fit.log_covariance, shifted, fit.gradient, fit.evaluations, fit.at_bound
+        in_money = replace(fit, values=fit.values * money, log_likelihood=shifted)
+        return self._accept(
+            in_money, len(z), Posterior(objective, in_money, np.array(starts[0]) * money, np.ones(len(z)))
         )
-        return self._accept(in_money, len(z))
 
     def expected_spend(self, summary: Any) -> Any:
         """Return the expected money of each customer's future purchases.
@@ -151,3 +159,18 @@ class GammaGamma(Model):
         """Return the mean spend of a purchase over all customers, p v / (q - 1)."""
         p, q, v = self._theta()
         return float(p * v / (q - 1)) if q > 1 else float("nan")
+
+    def simulate_spend(self, customers: Vector, *, seed: int = 0) -> Vector:
+        """Draw the money of purchases; ``customers`` names the buyer of each, who has a level of spend.
+
+        Parameters
+        ----------
+        customers : array
+            One entry per purchase, equal for the purchases of one customer.
+        seed : int
+        """
+        p, q, v = self._theta()
+        rng = np.random.default_rng(seed)
+        names, index = np.unique(customers, return_inverse=True)
+        level = v / rng.gamma(q, size=len(names))
+        return np.asarray(rng.gamma(p, size=len(index)) * level[index.reshape(-1)])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, gammaln, psi
 
-from .base import TransactionModel
+from .continuous import ContinuousModel, Newcomers
 from .dropout import purchases_until_dropout, simulate_until_dropout
 from .fitting import Triples, Vector
 
@@ -51,7 +51,7 @@ def probability_alive(r: float, alpha: float, a: float, b: float, x: Vector, t_x
     return np.asarray(expit(np.log(b + x) - np.log(a) - (r + x) * np.log((alpha + T) / (alpha + t_x))))
 
 
-class MBGNBD(TransactionModel):
+class MBGNBD(ContinuousModel):
     """The modified BG/NBD model: one-time buyers may have left, which most of them have.
 
     Parameters, time in days: ``r, alpha``, shape and rate of the gamma of purchase rates; ``a, b``, of the beta of
@@ -69,6 +69,7 @@ class MBGNBD(TransactionModel):
     name = "MBG/NBD"
     parameters = ("r", "alpha", "a", "b")
     time_powers = {"alpha": 1}
+    effects = {"alpha": -1, "a": 1, "b": 1}
 
     def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
         r, alpha, a, b = theta
@@ -82,7 +83,7 @@ class MBGNBD(TransactionModel):
         r, alpha, a, b = theta
         return probability_alive(r, alpha, a, b, x, t_x, T)
 
-    def _purchases_if_alive(self, theta: Vector, x: Vector, T: Vector, t: float) -> Vector:
+    def _purchases_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
         r, alpha, a, b = theta
         return purchases_until_dropout(r + x, alpha + T, a, b + x + 1, t)
 
@@ -91,6 +92,16 @@ class MBGNBD(TransactionModel):
         alive = purchases_until_dropout(np.array([r]), np.array([alpha]), a, np.array([b + 1]), t)
         return float(b / (a + b) * alive[0])
 
-    def _simulate_if_alive(self, theta: Vector, x: Vector, T: Vector, t: float, rng: np.random.Generator) -> Vector:
+    def _simulate_if_alive(
+        self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
+    ) -> Vector:
         r, alpha, a, b = theta
         return simulate_until_dropout(r + x, alpha + T, a, b + x + 1, t, rng)
+
+    def _quiet(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, wait: Vector) -> Vector:
+        r, alpha, _, _ = theta
+        return np.asarray(((alpha + T) / (alpha + T + wait)) ** (r + x))
+
+    def _newcomers(self, theta: Vector, n: int, rng: np.random.Generator) -> Newcomers:
+        r, alpha, a, b = theta
+        return Newcomers(rng.gamma(r, 1 / alpha, n), np.full(n, np.inf), rng.beta(a, b, n), at_first=True)

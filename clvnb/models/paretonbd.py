@@ -10,104 +10,47 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, gammaln, psi
 
 from ..formulas import annual_to_daily
-from .base import TransactionModel
+from .continuous import ContinuousModel, Newcomers
 from .fitting import Triples, Vector
+from .lifetimes import Lifetime, alive_of_lifetimes, ended, log_likelihood_of_lifetimes
 
 __all__ = ["ParetoNBD"]
-
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 
 
 def log_likelihood(r: float, alpha: float, s: float, beta: float, data: Triples) -> tuple[Vector, Vector]:
     """Return ln L of each (x, t_x, T) and its gradient in (r, alpha, s, beta).
 
-    L = G(r+x) alpha^r beta^s / G(r) * [(alpha+T)^-(r+x) (beta+T)^-s + s A(x; t_x, T)], where
-    A = integral from t_x to T of (alpha+u)^-(r+x) (beta+u)^-(s+1) du sums over the moments at which life may have ended.
+    L = G(r+x) alpha^r / G(r) * [(alpha+T)^-(r+x) S(T) + integral from t_x to T of (alpha+u)^-(r+x) f(u) du], with the
+    Pareto lifetime S(u) = (beta/(beta+u))^s and its density f.
     """
-    x = data.x.full
-    R = r + x
-    ln_A, mean = life_ended(r, alpha, s, beta, data, means=True)
-    log_a, log_b = data.T.map(lambda T: np.log(alpha + T)), data.T.map(lambda T: np.log(beta + T))
-    ln_alive = -R * log_a - s * log_b
-    ln_dead = np.log(s) + ln_A
-    dead = expit(ln_dead - ln_alive)
-    ln_L = (
-        data.x.map(lambda x: gammaln(r + x))
-        + (r * np.log(alpha) + s * np.log(beta) - gammaln(r))
-        + np.logaddexp(ln_alive, ln_dead)
-    )
-    alive = 1 - dead
-    gradient = np.array(
-        [
-            data.x.map(lambda x: psi(r + x)) - psi(r) + np.log(alpha) - alive * log_a - dead * mean[0],
-            r / alpha - R * (alive * data.T.map(lambda T: 1 / (alpha + T)) + dead * mean[1]),
-            np.log(beta) - alive * log_b + dead * (1 / s - mean[2]),
-            s / beta - s * alive * data.T.map(lambda T: 1 / (beta + T)) - (s + 1) * dead * mean[3],
-        ]
-    )
-    return ln_L, gradient
+    return log_likelihood_of_lifetimes(r, alpha, pareto(s, beta), data)
 
 
-def life_ended(
-    r: float, alpha: float, s: float, beta: float, data: Triples, *, means: bool = False
-) -> tuple[Vector, Vector]:
-    """Return ln A(x; t_x, T), and on request the means over A's integrand of ln(alpha+u), 1/(alpha+u), ln(beta+u), 1/(beta+u).
+def pareto(s: float, beta: float) -> Lifetime:
+    """The Pareto distribution of lifetimes, and its slopes in (s, beta)."""
 
-    All distinct moments of the data cut time into cells; each cell is integrated once for every distinct x by six-point
-    Gauss-Legendre, in logarithms, and added up from the end: the cost does not grow with the number of customers.
-    """
-    edges = _cells(data, alpha, beta, r + float(data.x.values[-1]) + s + 1)
-    width = np.diff(edges)[:, None] / 2
-    u = edges[:-1, None] + width * (1 + _NODES)
-    ln_a, ln_b = np.log(alpha + u), np.log(beta + u)
-    start, end = np.searchsorted(edges, data.t_x.full), np.searchsorted(edges, data.T.full)
-    row = data.x.index
-    # ln(alpha+u) can be negative; measured from the smallest one it cannot, and logarithms of sums stay real.
-    low_a, low_b = ln_a.min(), ln_b.min()
-    ln_f = -(r + data.x.values)[:, None, None] * ln_a - (s + 1) * ln_b + np.log(width * _WEIGHTS)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ln_A = _between(ln_f, row, start, end)
-        if not means:
-            return ln_A, np.empty((4, 0))
-        parts = [np.log(ln_a - low_a), -ln_a, np.log(ln_b - low_b), -ln_b]
-        mean = [np.exp(_between(ln_f + part, row, start, end) - ln_A) for part in parts]
-    mean = [np.where(np.isfinite(m), m, 0.0) for m in mean]
-    return ln_A, np.array([mean[0] + low_a, mean[1], mean[2] + low_b, mean[3]])
+    def survival(u: Vector) -> tuple[Vector, Vector]:
+        ratio = np.log1p(u / beta)
+        return -s * ratio, np.array([-ratio, s * u / (beta * (beta + u))])
+
+    def density(u: Vector) -> tuple[Vector, Vector]:
+        ln_S, slope = survival(u)
+        slope = slope + np.array([np.full_like(u, 1 / s), -1 / (beta + u)])
+        return ln_S + np.log(s) - np.log(beta + u), slope
+
+    return Lifetime(survival, density, low=beta, power=s + 1)
 
 
-def _cells(data: Triples, alpha: float, beta: float, power: float) -> Vector:
-    """All distinct moments, with more between them where the integrand falls by more than a few e-folds."""
-    moments = np.union1d(data.t_x.values, data.T.values)
-    moments = np.append(moments, moments[-1] + 1.0)  # so that there is a cell even where all moments are one
-    low = min(alpha, beta)
-    ratio = np.log1p(np.diff(moments) / (low + moments[:-1]))
-    pieces = np.ceil(np.maximum(power * ratio / 1.2, ratio / 0.3)).clip(1, 4000).astype(int)
-    if pieces.max(initial=1) == 1:
-        return moments
-    inner = [
-        np.concatenate([[a], np.geomspace(low + a, low + b, k + 1)[1:-1] - low])
-        for a, b, k in zip(moments[:-1], moments[1:], pieces, strict=True)
-    ]
-    return np.concatenate([*inner, moments[-1:]])
-
-
-def _between(ln_f: Vector, row: Vector, start: Vector, end: Vector) -> Vector:
-    """The logarithm of the sum of cells from ``start`` up to ``end``, for the x in ``row``."""
-    top = ln_f.max(axis=2, keepdims=True)
-    cell = np.log(np.exp(ln_f - top).sum(axis=2)) + top[..., 0]
-    from_here = np.logaddexp.accumulate(cell[:, ::-1], axis=1)[:, ::-1]
-    from_here = np.concatenate([from_here, np.full((len(cell), 1), -np.inf)], axis=1)
-    upper, lower = from_here[row, start], from_here[row, end]
-    return np.where(start < end, upper + np.log1p(-np.exp(np.minimum(lower - upper, 0.0))), -np.inf)
+def life_ended(r: float, alpha: float, s: float, beta: float, data: Triples) -> Vector:
+    """Return the logarithm of the integral from t_x to T of (alpha+u)^-(r+x) (beta+u)^-(s+1) du."""
+    return ended(r, alpha, pareto(s, beta), data)[0] - np.log(s) - s * np.log(beta)
 
 
 def probability_alive(r: float, alpha: float, s: float, beta: float, x: Vector, t_x: Vector, T: Vector) -> Vector:
     """Return P(alive | x, t_x, T): the share of L that comes from a life longer than T."""
-    ln_A, _ = life_ended(r, alpha, s, beta, Triples.of(x, t_x, T))
-    return np.asarray(expit(-(r + x) * np.log(alpha + T) - s * np.log(beta + T) - np.log(s) - ln_A))
+    return alive_of_lifetimes(r, alpha, pareto(s, beta), Triples.of(x, t_x, T))
 
 
 def purchases_while_alive(rate: Vector, s: float, B: Vector, t: float) -> Vector:
@@ -118,7 +61,7 @@ def purchases_while_alive(rate: Vector, s: float, B: Vector, t: float) -> Vector
         return np.asarray(rate * B * L * np.where(np.abs(y) < 1e-12, 1.0, -np.expm1(-y) / y))
 
 
-class ParetoNBD(TransactionModel):
+class ParetoNBD(ContinuousModel):
     """The Pareto/NBD model of repeat purchases.
 
     Parameters, time in days: ``r, alpha``, shape and rate of the gamma of purchase rates; ``s, beta``, of the gamma of
@@ -136,6 +79,7 @@ class ParetoNBD(TransactionModel):
     name = "Pareto/NBD"
     parameters = ("r", "alpha", "s", "beta")
     time_powers = {"alpha": 1, "beta": 1}
+    effects = {"alpha": -1, "beta": -1}
 
     def discounted_purchases_forever(self, summary: Any, discount_rate: float) -> Any:
         """Return DERT: each customer's purchases from now on without end, discounted.
@@ -161,17 +105,21 @@ class ParetoNBD(TransactionModel):
         delta = annual_to_daily(discount_rate)
         if delta <= 0:
             raise ValueError("a sum without end needs a discount_rate above 0")
-        r, alpha, s, beta = self._theta()
 
-        def dert(x: Vector, t_x: Vector, T: Vector) -> dict[str, Vector]:
+        def dert(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+            r, alpha, s, beta = theta
             rate, B = (r + x) / (alpha + T), beta + T
-            return {"dert": self._alive(self._theta(), x, t_x, T) * rate * B * hyperu(1.0, 2.0 - s, delta * B)}
+            return np.asarray(self._alive(theta, x, t_x, T) * rate * B * hyperu(1.0, 2.0 - s, delta * B))
 
-        return self._each(summary, dert)
+        return self._each(summary, lambda rows: {"dert": self._over(rows, None, dert)})
 
     def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
         r, alpha, s, beta = theta
         return log_likelihood(r, alpha, s, beta, data)
+
+    def _value(self, theta: Vector, data: Triples) -> Vector:
+        r, alpha, s, beta = theta
+        return log_likelihood_of_lifetimes(r, alpha, pareto(s, beta), data, slope=False)[0]
 
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]:
         rate = (rows["frequency"] * rows["n"]).sum() / max(float((rows["T"] * rows["n"]).sum()), 1.0)
@@ -182,7 +130,7 @@ class ParetoNBD(TransactionModel):
         r, alpha, s, beta = theta
         return probability_alive(r, alpha, s, beta, x, t_x, T)
 
-    def _purchases_if_alive(self, theta: Vector, x: Vector, T: Vector, t: float) -> Vector:
+    def _purchases_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
         r, alpha, s, beta = theta
         return purchases_while_alive((r + x) / (alpha + T), s, beta + T, t)
 
@@ -190,8 +138,19 @@ class ParetoNBD(TransactionModel):
         r, alpha, s, beta = theta
         return float(purchases_while_alive(np.array([r / alpha]), s, np.array([beta]), t)[0])
 
-    def _simulate_if_alive(self, theta: Vector, x: Vector, T: Vector, t: float, rng: np.random.Generator) -> Vector:
+    def _simulate_if_alive(
+        self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
+    ) -> Vector:
         r, alpha, s, beta = theta
         rate = rng.gamma(r + x) / (alpha + T)
         ends = rng.exponential(size=len(x)) / np.maximum(rng.gamma(s, size=len(x)) / (beta + T), 1e-300)
         return rng.poisson(np.minimum(rate * np.minimum(t, ends), 1e9)).astype(float)
+
+    def _quiet(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, wait: Vector) -> Vector:
+        r, alpha, _, _ = theta
+        return np.asarray(((alpha + T) / (alpha + T + wait)) ** (r + x))
+
+    def _newcomers(self, theta: Vector, n: int, rng: np.random.Generator) -> Newcomers:
+        r, alpha, s, beta = theta
+        ends = rng.exponential(size=n) / np.maximum(rng.gamma(s, 1 / beta, n), 1e-300)
+        return Newcomers(rng.gamma(r, 1 / alpha, n), ends, np.zeros(n))

@@ -15,6 +15,7 @@ from ..engine import is_ibis, run
 from ..tables import SUBSCRIPTIONS, FitError, check
 from .base import Model
 from .fitting import Levels, Vector, maximize
+from .posterior import Posterior
 
 __all__ = ["RenewalModel"]
 
@@ -50,12 +51,14 @@ class RenewalModel(Model):
         t, active = Levels.of(rows["renewals"].to_numpy(float)), rows["active"].to_numpy(float)
         weights = rows["n"].to_numpy(float)
 
-        def objective(theta: Vector) -> tuple[float, Vector]:
+        def objective(theta: Vector, other: Vector | None = None, *, slope: bool = True) -> tuple[float, Vector]:
             value, gradient = self._log_likelihood(theta, t, active)
-            return float(weights @ value), gradient @ weights
+            by = weights if other is None else other
+            return float(by @ value), gradient @ by
 
         starts = self._starts(float(np.clip(lost / at_risk, 0.01, 0.9)))
-        return self._accept(maximize(objective, starts, self.parameters, n, self.name), n)
+        fit = maximize(objective, starts, self.parameters, n, self.name)
+        return self._accept(fit, n, Posterior(objective, fit, np.asarray(starts[0]), weights))
 
     # ---- the paper's functions, by subclass ----
     @abstractmethod

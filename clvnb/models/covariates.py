@@ -1,0 +1,106 @@
+"""Covariates that do not change with time: columns of a SUMMARY as numbers, and customers who share them.
+
+In: rows with covariate columns. Out: ``Design``, which gives each distinct pattern of covariates its numbers z.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..tables import FitError, TableError, closest
+from .fitting import Vector
+
+__all__ = ["Design"]
+
+MANY = 500
+
+
+@dataclass(frozen=True)
+class Design:
+    """How covariates become numbers.
+
+    Attributes
+    ----------
+    levels : mapping of column to its levels
+        The first level is the reference, the most frequent one; an empty tuple means a number.
+    """
+
+    levels: Mapping[str, tuple[Any, ...]]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, columns: Sequence[str]) -> Design:
+        """Find the levels in rows with their counts ``n``.
+
+        Raises
+        ------
+        TableError
+            When a covariate has missing values.
+        FitError
+            When a covariate never changes, or there are too many patterns.
+        """
+        levels: dict[str, tuple[Any, ...]] = {}
+        for name in columns:
+            values = rows[name]
+            if values.isna().any():
+                raise TableError(f"the covariate {name!r} is missing for {int(rows.loc[values.isna(), 'n'].sum()):,} "
+                                 "customers; fill it, for example with 'unknown'")  # fmt: skip
+            if values.nunique() < 2:
+                raise FitError(f"the covariate {name!r} is {values.iloc[0]!r} for everybody: it explains nothing")
+            numeric = pd.api.types.is_numeric_dtype(values)
+            order = rows.groupby(name, observed=True)["n"].sum().sort_values(ascending=False, kind="stable").index
+            levels[name] = () if numeric else tuple(order)
+        if len(rows[list(columns)].drop_duplicates()) > MANY:
+            raise FitError(
+                f"the covariates {', '.join(columns)} have more than {MANY} combinations; round numbers into classes"
+            )
+        return cls(levels)
+
+    @property
+    def names(self) -> list[str]:
+        """One name per effect: ``channel=ads`` for a level, ``age`` for a number."""
+        return [name for column, levels in self.levels.items()
+                for name in ([f"{column}={level}" for level in levels[1:]] if levels else [column])]  # fmt: skip
+
+    def matrix(self, rows: pd.DataFrame) -> Vector:
+        """The numbers z of each row.
+
+        Raises
+        ------
+        TableError
+            When a level was not there at the fit.
+        """
+        columns = []
+        for column, levels in self.levels.items():
+            if not levels:
+                columns.append(rows[column].to_numpy(float))
+                continue
+            unknown = rows.loc[~rows[column].isin(levels), column]
+            if len(unknown):
+                raise TableError(f"the covariate {column!r} is {unknown.iloc[0]!r}, which the fit has not seen"
+                                 f"{closest(str(unknown.iloc[0]), map(str, levels))}; it knows {', '.join(map(str, levels))}")  # fmt: skip
+            columns += [(rows[column] == level).to_numpy(float) for level in levels[1:]]
+        return np.column_stack(columns)
+
+    def groups(self, rows: pd.DataFrame) -> list[tuple[Vector, Vector]]:
+        """The distinct patterns: their numbers z, and the positions of the rows that share them."""
+        z, index = np.unique(self.matrix(rows), axis=0, return_inverse=True)
+        return [(z[g], np.nonzero(index.reshape(-1) == g)[0]) for g in range(len(z))]
+
+    def pick(self, patterns: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
+        """The patterns that agree with ``of``; a combination never seen is made up from the levels."""
+        unknown = [name for name in of if name not in self.levels]
+        if unknown:
+            raise TableError(f"the model has no covariate {unknown[0]!r}{closest(unknown[0], self.levels)}")
+        found = patterns
+        for name, value in of.items():
+            found = found[found[name] == value]
+        if found.empty:
+            rest = [c for c in self.levels if c not in of]
+            found = patterns[rest].drop_duplicates().assign(n=1.0) if rest else pd.DataFrame({"n": [1.0]})
+            found = found.assign(**dict(of))
+        return found.reset_index(drop=True)
