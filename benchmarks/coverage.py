@@ -115,7 +115,7 @@ def contracts(model: Any, seed: int) -> Log:
     renewals = np.minimum(left - 1, known).astype(int)
     table = pd.DataFrame(
         {"customer_id": pd.Series(np.arange(CUSTOMERS)).astype(str).str.zfill(5), "plan": "monthly", "renewals": renewals,
-         "opportunities": known, "active": left > known, "price": 20.0, "period": 1, "days_to_next": 15.0}
+         "opportunities": known, "active": left > known, "price": 20.0, "period": 1, "days_to_next": np.where(left > known, 15.0, np.nan)}
     )  # fmt: skip
     fitted = type(model)().fit(table)
     economics = cv.Economics(margin=0.5, discount_rate=0.1, horizon="6 months")

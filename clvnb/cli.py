@@ -6,6 +6,7 @@ In: folders and files by name. Out: what the user asked for, and an exit status 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -110,7 +111,7 @@ def init(
         raise
     _print_finding(proposal.understood)
     say.print(escape(str(checked)))
-    say.print(f"\nWrote [bold]{escape(str(target))}[/]. Next: clvnb report {escape(str(folder))}")
+    say.print(f"\nWrote [bold]{escape(str(target))}[/]. Next: clvnb report {escape(shlex.quote(str(folder)))}")
     if currency is None and proposal.currency is None:
         say.print(f"The file does not say its currency: {client.currency} is assumed; set `currency:` in client.yaml.")
     if client.economics.margin is None:
@@ -148,9 +149,11 @@ def value(
 ) -> None:
     """Value every customer of a client: the CLV table alone."""
     from .client import Client
-    from .report.files import write_table
+    from .report.files import table_writer, write_table
     from .steps import value_customers
 
+    if to is not None:
+        table_writer(to)  # a wrong ending is said before the work, not after it
     step = value_customers(Client.load(client), as_of=as_of)
     say.print(escape(step.headline.text))
     say.print(escape(step.trust.text))
@@ -158,7 +161,10 @@ def value(
         write_table(step.customers, to)
         say.print(f"Wrote {escape(str(to))}: {len(step.customers):,} customers.")
     else:
-        _print_table(step.customers.sort_values(["total_value", "customer_id"], ascending=[False, True]).head(10))
+        top = step.customers.sort_values(
+            ["total_value", "historic_value", "customer_id"], ascending=[False, False, True]
+        )
+        _print_table(top[["customer_id", "p_alive", "historic_value", "clv", "clv_low", "clv_high", "tier"]].head(10))
         say.print("These are the ten most valuable; --to FILE writes all.")
 
 

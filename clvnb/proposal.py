@@ -16,7 +16,7 @@ import yaml
 
 from .client import Source
 from .engine import connection, to_pandas
-from .tables import ClientError, Finding, TableError
+from .tables import ClientError, Finding, TableError, closest
 from .transactions import _CURRENCY, _SIGNS, _as_date, _as_number, _open
 
 __all__ = ["Proposal", "propose_client"]
@@ -33,7 +33,9 @@ _NAMES = {
 }
 _DATE_FORMATS = [
     "%Y%m%d", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %H:%M", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%b %d, %Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y",
+    "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p",
+    "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S",
+    "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
 ]  # fmt: skip
 _NUMBER_STYLES = [(".", ""), (".", ","), (",", ""), (",", "."), (",", " "), (".", "'")]
 
@@ -79,6 +81,8 @@ def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, s
         When the file is not a table, a needed column cannot be told, or dates could be read in two ways.
     """
     path = Path(file)
+    if path.is_dir():
+        raise ClientError(f"{path}: is a folder; name the file of orders in it")
     if not path.is_file():
         raise ClientError(f"{path}: no such file")
     raw, _ = _open(Source(source=str(path.resolve())), Path("/"))
@@ -96,6 +100,12 @@ def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, s
 
 
 def _mapping(path: Path, present: list[str], given: dict[str, str]) -> dict[str, str]:
+    unknown = [name for name in given if name not in _NAMES]
+    if unknown:
+        raise ClientError(
+            f"--column {unknown[0]}={given[unknown[0]]}: {unknown[0]!r} is no meaning that clvnb knows"
+            f"{closest(unknown[0], _NAMES)}; write one of {', '.join(_NAMES)}"
+        )
     mapping = dict(given)
     for name, words in _NAMES.items():
         if name in mapping:

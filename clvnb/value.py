@@ -18,6 +18,7 @@ from .engine import is_ibis
 from .formulas import annual_to_daily, days
 from .models import GammaGamma
 from .models.base import TOTAL_DRAWS, TransactionModel, collapse, discount_weights, spread, tail
+from .models.continuous import ContinuousModel
 from .models.renewals import RenewalModel
 from .tables import SUBSCRIPTIONS, SUMMARY, Estimate, TableError, check
 
@@ -176,6 +177,7 @@ def clv_table(
     Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), 415-430.
     """
     check(summary, SUMMARY)
+    _on_days(purchases)
     rows = collapse(summary, also=purchases.covariates_)
     numbers = _per_triple(rows, purchases, spend, economics, level, seed)
     names = list(numbers)
@@ -186,6 +188,15 @@ def clv_table(
             "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
     keep += [c for c in ("historic_value", "total_value", "channel") if c in out.columns]
     return out.select(*keep) if is_ibis(out) else out[keep]
+
+
+def _on_days(purchases: TransactionModel) -> None:
+    """Refuse a model whose clock is not days: horizons and yearly rates mean nothing to it."""
+    if not isinstance(purchases, ContinuousModel):
+        raise TableError(
+            f"{purchases.name} counts opportunities, and money here is valued over days: use its "
+            "discounted_purchases, per opportunity, times what a purchase leaves"
+        )
 
 
 def _per_triple(
@@ -334,6 +345,7 @@ def _totals(
     seed: int,
 ) -> dict[str, Estimate]:
     """Compute each distinct triple once for all groups; a group only weighs them."""
+    _on_days(purchases)
     sums = {"z": lambda s: _own(s), "zz": lambda s: _own(s) ** 2} if isinstance(spend, GammaGamma) else None
     also = purchases.covariates_
     parts = [collapse(table, sums, also=also).assign(_group=name) for name, table in groups.items()]
@@ -523,7 +535,7 @@ def subscription_new_customer(
     for plan, group in recent.groupby("plan", sort=True):
         share, model = len(group) / len(recent), models[str(plan)]
         wait = days(f"{int(group['period'].iloc[0])} months")
-        fresh = group.iloc[:1].assign(renewals=0, days_to_next=wait, price=group["price"].mean())
+        fresh = group.iloc[:1].assign(renewals=0, active=True, days_to_next=wait, price=group["price"].mean())
         unit, when = _unit(fresh, economics)[0], _payments(fresh, economics)
         point += share * unit * (1 + _worth(_reach(model, model._theta(), fresh, when), when, economics)[0])
         for k, theta in enumerate(model.draws(TOTAL_DRAWS, seed=seed)):
@@ -537,17 +549,20 @@ def _unit(group: pd.DataFrame, economics: Economics) -> np.ndarray:
 
 
 def _payments(group: pd.DataFrame, economics: Economics) -> np.ndarray:
-    """Days from now to each payment within the horizon, one row per customer; missing beyond it."""
+    """Days from now to each payment within the horizon, one row per customer; missing beyond it and after an end."""
     period = days(f"{int(group['period'].iloc[0])} months")
     count = int(np.ceil(economics.horizon_days / period)) + 1
     when = group["days_to_next"].to_numpy(float)[:, None] + period * np.arange(count)[None, :]
-    return np.where(when <= economics.horizon_days, when, np.nan)
+    return np.where((when <= economics.horizon_days) & group["active"].to_numpy(bool)[:, None], when, np.nan)
 
 
 def _reach(model: RenewalModel, theta: np.ndarray, group: pd.DataFrame, when: np.ndarray) -> np.ndarray:
     """The chance to reach each payment: S(n + k) / S(n), 0 for an ended contract."""
-    made, index = np.unique(group["renewals"].to_numpy(float), return_inverse=True)
-    return np.where(np.isnan(when), 0.0, model._residual(theta, made, when.shape[1])[index])
+    out = np.empty(when.shape)
+    for own, at in model._patterns(group, theta):
+        made, index = np.unique(group["renewals"].to_numpy(float)[at], return_inverse=True)
+        out[at] = model._residual(own, made, when.shape[1])[index]
+    return np.where(np.isnan(when), 0.0, out)
 
 
 def _discount(when: np.ndarray, economics: Economics) -> np.ndarray:

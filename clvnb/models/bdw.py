@@ -53,9 +53,9 @@ class BetaDiscreteWeibull(RenewalModel):
     name = "BdW"
     parameters = ("alpha", "beta", "c")
 
-    def _log_likelihood(self, theta: Vector, t: Levels, active: Vector) -> tuple[Vector, Vector]:
+    def _log_likelihood(self, theta: Vector, data: tuple[Levels, Vector]) -> tuple[Vector, Vector]:
         alpha, beta, c = theta
-        return log_likelihood(alpha, beta, c, t, active)
+        return log_likelihood(alpha, beta, c, *data)
 
     def _log_survival(self, theta: Vector, t: Vector) -> Vector:
         alpha, beta, c = theta

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import expit, gammaln, psi
 
 from .continuous import ContinuousModel, Newcomers
-from .dropout import purchases_until_dropout, simulate_until_dropout
+from .dropout import count_probabilities, purchases_until_dropout, simulate_until_dropout
 from .fitting import Triples, Vector
 
 __all__ = ["BGNBD"]
@@ -78,6 +78,21 @@ class BGNBD(ContinuousModel):
     parameters = ("r", "alpha", "a", "b")
     time_powers = {"alpha": 1}
     effects = {"alpha": -1, "a": 1, "b": 1}
+
+    def purchase_probabilities(self, horizon: str | float, up_to: int) -> Vector:
+        """Return the chance that a new customer makes 0, 1, ... ``up_to`` repeat purchases over the horizon.
+
+        Parameters
+        ----------
+        horizon : str or number of days
+        up_to : int
+
+        Returns
+        -------
+        array of shape (up_to + 1,)
+        """
+        r, alpha, a, b = self._theta()[:4]
+        return count_probabilities(r, alpha, a, b, False, self._length(horizon), up_to)
 
     def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
         r, alpha, a, b = theta

@@ -27,6 +27,7 @@ from .fitting import Triples, Vector
 __all__ = ["BGCNBDk", "MBGCNBDk"]
 
 LARGEST_K = 6
+NODES = 16
 
 
 def log_likelihood(
@@ -219,14 +220,14 @@ class _CNBDk(ContinuousModel):
 def _smooth(points: Vector) -> tuple[Vector, Vector]:
     """Where to evaluate a smooth function, and the matrix that takes it from there to ``points`` (barycentric, Chebyshev).
 
-    Expected purchases are analytic in ln(alpha + T): sixteen values give all ages to about ten digits.
+    Expected purchases are analytic in ln(alpha + T): sixteen values give them all.
     """
-    if len(points) <= 16:
+    if len(points) <= NODES:
         return points, np.eye(len(points))
-    angle = (2 * np.arange(16) + 1) * np.pi / 32
+    angle = (2 * np.arange(NODES) + 1) * np.pi / (2 * NODES)
     middle, half = (points[0] + points[-1]) / 2, (points[-1] - points[0]) / 2
     nodes = middle + half * np.cos(angle)
-    weight = (-1.0) ** np.arange(16) * np.sin(angle)
+    weight = (-1.0) ** np.arange(NODES) * np.sin(angle)
     gap = points - nodes[:, None]
     part = weight[:, None] / np.where(gap == 0, 1e-300, gap)
     return nodes, part / part.sum(axis=0)

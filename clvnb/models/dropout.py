@@ -13,7 +13,7 @@ from scipy.special import betainc, betaln, gammaln, hyp2f1
 
 from .fitting import Vector
 
-__all__ = ["purchases_until_dropout", "regular_until_dropout", "simulate_until_dropout"]
+__all__ = ["count_probabilities", "purchases_until_dropout", "regular_until_dropout", "simulate_until_dropout"]
 
 # The closed form is a difference; rounding is magnified by |(a+B-1)/(a-1)| over the result. Beyond this it is
 # replaced by quadrature, which keeps the relative error below 1e-10.
@@ -64,6 +64,24 @@ def _double_exponential(h: float) -> tuple[Vector, Vector, Vector]:
 
 def _beta_weights(ln_p: Vector, ln_q: Vector, ln_weight: Vector, a: float, b: Vector) -> Vector:
     return np.exp(a * ln_p + b * ln_q + ln_weight - betaln(a, b))
+
+
+def count_probabilities(r: float, alpha: float, a: float, b: float, at_first: bool, t: float, up_to: int) -> Vector:
+    """Return P(X(t) = n) of a new customer for n = 0 ... up_to.
+
+    Either n purchases came and the customer is still there, or left at the n-th one: equation (8) of Fader, Hardie and
+    Lee (2005); with ``at_first`` of Batislam, Denizel and Filiztekin (2007).
+    """
+    n = np.arange(up_to + 1)
+    ln_nbd = (
+        gammaln(r + n) - gammaln(r) - gammaln(n + 1) + r * np.log(alpha / (alpha + t)) + n * np.log(t / (alpha + t))
+    )
+    at_least = betainc(np.maximum(n, 1), r, t / (alpha + t)) * (n > 0) + (n == 0)
+    B = b + n + at_first
+    stays = np.exp(betaln(a, B) - betaln(a, b))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        leaves = np.where(n + at_first > 0, np.exp(betaln(a + 1, np.maximum(B - 1, 1e-300)) - betaln(a, b)), 0.0)
+    return np.asarray(stays * np.exp(ln_nbd) + leaves * at_least)
 
 
 def regular_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float, k: int, stage: int) -> Vector:

@@ -6,16 +6,16 @@ In: SUBSCRIPTIONS. Out: survival by number of renewals; time is counted in billi
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from ..engine import is_ibis, run
-from ..tables import SUBSCRIPTIONS, FitError, check
+from ..tables import SUBSCRIPTIONS, FitError, TableError, check, closest
 from .base import Model
-from .fitting import Levels, Vector, maximize
-from .posterior import Posterior
+from .fitting import Levels, Vector
 
 __all__ = ["RenewalModel"]
 
@@ -23,13 +23,15 @@ __all__ = ["RenewalModel"]
 class RenewalModel(Model):
     """A model of contract renewals, where the end is seen (contractual). Fit one plan at a time."""
 
-    def fit(self, subscriptions: Any) -> Self:
+    def fit(self, subscriptions: Any, *, covariates: Sequence[str] = ()) -> Self:
         """Estimate the parameters by maximum likelihood.
 
         Parameters
         ----------
         subscriptions : SUBSCRIPTIONS
             ``renewals`` made and whether the contract is ``active``; any mix of start dates.
+        covariates : sequence of str
+            Columns that do not change with time, as in the purchase models.
 
         Raises
         ------
@@ -37,9 +39,14 @@ class RenewalModel(Model):
             When nobody has come to a renewal, or nobody ever left.
         """
         check(subscriptions, SUBSCRIPTIONS)
-        table = subscriptions[["renewals", "active"]]
-        table = run(table, subscriptions) if is_ibis(subscriptions) else table
-        rows = table.groupby(["renewals", "active"]).size().reset_index(name="n")
+        if covariates and not self.effects:
+            raise FitError(f"{self.name} takes no covariates; the shifted beta-geometric does")
+        missing = [c for c in covariates if c not in subscriptions.columns]
+        if missing:
+            raise TableError(f"no column {missing[0]!r} here{closest(missing[0], subscriptions.columns)}")
+        keys = ["renewals", "active", *covariates]
+        table = run(subscriptions[keys], subscriptions) if is_ibis(subscriptions) else subscriptions[keys]
+        rows = table.groupby(keys, dropna=False, observed=True).size().reset_index(name="n")
         n = float(rows["n"].sum())
         lost = rows.loc[~rows["active"].astype(bool), "n"].sum()
         at_risk = float((rows["renewals"] * rows["n"]).sum() + lost)
@@ -48,22 +55,12 @@ class RenewalModel(Model):
                 f"of {n:,.0f} contracts {lost:,.0f} ended, in {at_risk:,.0f} renewals that came due: the chance to "
                 "leave cannot be told yet. Come back after the next renewals."
             )
-        t, active = Levels.of(rows["renewals"].to_numpy(float)), rows["active"].to_numpy(float)
-        weights = rows["n"].to_numpy(float)
+        return self._estimate(rows, self._starts(float(np.clip(lost / at_risk, 0.01, 0.9))), covariates)
 
-        def objective(theta: Vector, other: Vector | None = None, *, slope: bool = True) -> tuple[float, Vector]:
-            value, gradient = self._log_likelihood(theta, t, active)
-            by = weights if other is None else other
-            return float(by @ value), gradient @ by
-
-        starts = self._starts(float(np.clip(lost / at_risk, 0.01, 0.9)))
-        fit = maximize(objective, starts, self.parameters, n, self.name)
-        return self._accept(fit, n, Posterior(objective, fit, np.asarray(starts[0]), weights))
+    def _data(self, rows: pd.DataFrame) -> tuple[Levels, Vector]:
+        return Levels.of(rows["renewals"].to_numpy(float)), rows["active"].to_numpy(float)
 
     # ---- the paper's functions, by subclass ----
-    @abstractmethod
-    def _log_likelihood(self, theta: Vector, t: Levels, active: Vector) -> tuple[Vector, Vector]: ...
-
     @abstractmethod
     def _log_survival(self, theta: Vector, t: Vector) -> Vector: ...
 
@@ -74,28 +71,35 @@ class RenewalModel(Model):
     def _leaves_at(self, n: int, rng: np.random.Generator) -> Vector: ...
 
     # ---- predictions ----
-    def survival(self, periods: Any) -> Vector:
+    def survival(self, periods: Any, **of: Any) -> Vector:
         """Return the share of new customers that make at least this many renewals.
 
         Parameters
         ----------
         periods : array of int
+        **of
+            For a model with covariates, the customers', such as ``channel="ads"``; those left out are averaged over the
+            customers of the fit.
 
         Returns
         -------
         array
             Between 0 and 1, on the shape of ``periods``.
         """
-        return np.exp(self._log_survival(self._theta(), np.asarray(periods, dtype=float)))
+        t = np.asarray(periods, dtype=float)
+        return np.asarray(
+            sum(share * np.exp(self._log_survival(theta, t)) for theta, share in self._mix(self._theta(), of))
+        )
 
     def retention(self, period: Any) -> Vector:
         """Return the share of those at renewal number ``period`` (1, 2, ...) that renew; it mostly rises with tenure."""
         t = np.asarray(period, dtype=float)
-        theta = self._theta()
-        return np.exp(self._log_survival(theta, t) - self._log_survival(theta, t - 1))
+        return np.asarray(self.survival(t) / self.survival(t - 1))
 
     def residual_survival(self, renewals: Any, periods: int) -> Vector:
         """Return S(n + k) / S(n) for k = 1 ... periods: rows for customers with n renewals, columns for k."""
+        if self.design_ is not None:
+            raise FitError(f"{self.name} was fitted with covariates: residual_survival holds for one pattern at a time")
         return self._residual(self._theta(), np.asarray(renewals, dtype=float), periods)
 
     def _residual(self, theta: Vector, renewals: Vector, periods: int) -> Vector:

@@ -48,10 +48,11 @@ class ShiftedBetaGeometric(RenewalModel):
 
     name = "sBG"
     parameters = ("alpha", "beta")
+    effects = {"alpha": 1, "beta": 1}
 
-    def _log_likelihood(self, theta: Vector, t: Levels, active: Vector) -> tuple[Vector, Vector]:
+    def _log_likelihood(self, theta: Vector, data: tuple[Levels, Vector]) -> tuple[Vector, Vector]:
         alpha, beta = theta
-        return log_likelihood(alpha, beta, t, active)
+        return log_likelihood(alpha, beta, *data)
 
     def _log_survival(self, theta: Vector, t: Vector) -> Vector:
         alpha, beta = theta

@@ -63,15 +63,21 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
         When the ending is another one or the file cannot be written.
     """
     path = Path(path)
-    writers: dict[str, Callable[[Path], object]] = {
-        ".csv": lambda p: neutral(table).to_csv(p, index=False, lineterminator="\n"),
-        ".parquet": lambda p: table.to_parquet(p, index=False),
-        ".xlsx": lambda p: write_workbook({"customers": table}, p),
+    writer = table_writer(path)
+    replace_file(path, lambda p: writer(table, p))
+    return path
+
+
+def table_writer(path: Path) -> Callable[[pd.DataFrame, Path], object]:
+    """Return what writes a table to a file of this name; raise a ReportError for an ending that is not known."""
+    writers: dict[str, Callable[[pd.DataFrame, Path], object]] = {
+        ".csv": lambda table, p: neutral(table).to_csv(p, index=False, lineterminator="\n"),
+        ".parquet": lambda table, p: table.to_parquet(p, index=False),
+        ".xlsx": lambda table, p: write_workbook({"customers": table}, p),
     }
     if path.suffix.lower() not in writers:
         raise ReportError(f"{path}: tables are written as .csv, .parquet or .xlsx, not {path.suffix or 'nothing'}")
-    replace_file(path, writers[path.suffix.lower()])
-    return path
+    return writers[path.suffix.lower()]
 
 
 def neutral(table: pd.DataFrame) -> pd.DataFrame:
