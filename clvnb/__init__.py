@@ -8,9 +8,9 @@ from typing import Any
 # Names are imported on first use, so that `import clvnb` costs no more than its own file.
 _HOMES = {
     "client": ["Client", "Economics"],
-    "cohorts": ["clv_cohort", "clv_survival", "cohort_matrix", "survival_table"],
+    "cohorts": ["clv_cohort", "clv_survival", "cohort_matrix", "cohort_value", "survival_table"],
     "contracts": ["check_contracts", "read_contracts", "summarize_contracts"],
-    "evaluate": ["choose_model", "holdout", "tracking", "trust_gate"],
+    "evaluate": ["backtest", "choose_model", "compare_models", "holdout", "tracking"],
     "formulas": [
         "annual_billing_break_even",
         "annualise",
@@ -19,12 +19,16 @@ _HOMES = {
         "clv_migration",
         "clv_retention",
         "clv_simple",
+        "customer_equity",
         "elasticity",
+        "ltv_cac",
         "max_cac",
         "optimal_acquisition_spend",
         "payback",
         "per_period",
+        "ratio_of_sums",
     ],
+    "ladder": ["contract_ladder", "shop_ladder"],
     "models": [
         "BGBB",
         "BGCNBDk",
@@ -43,6 +47,7 @@ _HOMES = {
         "plot_clv",
         "plot_cohorts",
         "plot_concentration",
+        "plot_ladder",
         "plot_segments",
         "plot_tracking",
         "say",
@@ -51,9 +56,11 @@ _HOMES = {
     "report": ["report_clients", "save_step"],
     "samples": ["load_sample", "simulate_shop", "simulate_subscription"],
     "segments": [
+        "cluster_customers",
         "gini",
         "migration",
         "name_segments",
+        "rfm_by_value",
         "rfm_cuts",
         "rfm_scores",
         "segment_profile",
@@ -73,7 +80,18 @@ _HOMES = {
         "TableError",
     ],
     "transactions": ["check_transactions", "read_transactions", "split_log", "summarize"],
-    "value": ["clv_card", "clv_new_customer", "clv_table", "clv_total", "subscription_table"],
+    "trust": ["trust_gate"],
+    "value": [
+        "clv_card",
+        "clv_new_customer",
+        "clv_table",
+        "clv_total",
+        "clv_totals",
+        "losses",
+        "new_customer_values",
+        "recommend_basis",
+        "subscription_table",
+    ],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -122,7 +122,7 @@ def init(
 def check(clients: Clients = None, as_of: AsOf = None) -> None:
     """Say which rows are kept, which are not and why, and whether the data can carry a prediction."""
     from .client import Client
-    from .evaluate import data_trust
+    from .trust import data_trust
 
     failed = 0
     for folder in _clients(clients):

@@ -1,12 +1,12 @@
-"""Whether to believe a model: holdout against naive baselines, the choice of a model, and the trust light.
+"""Whether to believe a model: holdout and backtest against naive baselines, and the choice of a model.
 
-In: a checked LOG and candidate models. Out: ``Holdout``, ``Choice`` and ``Trust``, each a table with its sentences.
+In: a checked LOG and candidate models. Out: ``Holdout``, ``Backtest`` and ``Choice``, each a table with its sentences.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,13 +16,35 @@ import numpy as np
 import pandas as pd
 
 from .engine import run, to_pandas
-from .models import BGNBD, MBGNBD, BetaDiscreteWeibull, GammaGamma, ParetoNBD, ShiftedBetaGeometric
+from .formulas import days
+from .models import (
+    BGNBD,
+    MBGNBD,
+    BetaDiscreteWeibull,
+    BGCNBDk,
+    GammaGamma,
+    MBGCNBDk,
+    ParetoNBD,
+    ShiftedBetaGeometric,
+)
 from .models.base import TransactionModel
 from .models.renewals import RenewalModel
 from .tables import FitError, TableError, as_day, table_html
 from .transactions import purchase_days, split_log, summarize
 
-__all__ = ["Choice", "Holdout", "Trust", "choose_model", "choose_renewal_model", "holdout", "tracking", "trust_gate"]
+__all__ = [
+    "Backtest",
+    "Choice",
+    "Holdout",
+    "backtest",
+    "choose_model",
+    "choose_renewal_model",
+    "compare_models",
+    "coverage",
+    "gain",
+    "holdout",
+    "tracking",
+]
 
 BASELINES = ("own rate so far", "same as last period", "everybody alike")
 
@@ -34,8 +56,8 @@ class Holdout:
     Attributes
     ----------
     table : pandas.DataFrame
-        One row per model and naive baseline: ``model, log_likelihood, aic, expected, actual, bias, mae, rmse, coverage,
-        baseline``. ``bias`` is expected / actual - 1 of the total; ``coverage`` the share of customers inside their
+        One row per model and naive baseline: ``model, log_likelihood, aic, expected, actual, bias, mae, rmse, gain,
+        coverage, baseline``. ``gain`` says how well customers are ranked, 1 perfectly and 0 at random; ``bias`` is expected / actual - 1 of the total; ``coverage`` the share of customers inside their
         90 % interval, an outcome on the edge counted by the probability mass that lies inside.
     text : str
     calibration_end : date
@@ -68,36 +90,15 @@ class Choice:
     model : a fitted purchase model
     holdout : Holdout
     text : str
+    table : pandas.DataFrame
+        Every candidate: ``model, log_likelihood, aic, bic`` on the whole log, ``holdout_bias, holdout_mae, holdout_gain,
+        holdout_coverage``, and ``chosen``; the naive baselines below.
     """
 
     model: TransactionModel
     holdout: Holdout
     text: str
-
-
-@dataclass(frozen=True)
-class Trust:
-    """The light at the top of a report.
-
-    Attributes
-    ----------
-    light : "green", "amber" or "red"
-    table : pandas.DataFrame
-        Every check: ``check, light, found, way_out``.
-    text : str
-    """
-
-    light: str
     table: pd.DataFrame
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-    def _repr_html_(self) -> str:
-        shown = self.table.assign(way_out=self.table["way_out"].where(self.table["light"] != "green", ""))
-        shown = shown.rename(columns={"way_out": "way out"})
-        return f"<p><strong>{html.escape(self.text)}</strong></p>{table_html(shown)}"
 
 
 def holdout(
@@ -179,9 +180,36 @@ def _row(name: str, expected: np.ndarray, actual: np.ndarray, *, baseline: bool 
         "bias": float(expected.sum() / actual.sum() - 1) if actual.sum() else np.nan,
         "mae": float(np.abs(miss).mean()),
         "rmse": float(np.sqrt((miss**2).mean())),
+        "gain": gain(expected, actual),
         "coverage": np.nan,
         "baseline": baseline,
     }
+
+
+def gain(expected: Any, actual: Any) -> float:
+    """Return how well ``expected`` ranks what came: 1 for the perfect order, about 0 for a random one.
+
+    The Gini coefficient of the cumulative gain, over that of the perfect order (Wang, Liu and Miao 2019, "A deep
+    probabilistic model for customer lifetime value prediction"). Equal expectations share what their customers brought.
+
+    Examples
+    --------
+    >>> gain([3, 2, 1], [30, 20, 10]), gain([1, 1, 1], [30, 20, 10])
+    (1.0, 0.0)
+    """
+    expected, actual = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
+    if len(actual) == 0 or actual.sum() <= 0 or not np.isfinite(expected).all():
+        return float("nan")
+
+    def lorenz(order: np.ndarray) -> float:
+        table = pd.DataFrame({"by": order, "money": actual}).groupby("by")["money"].agg(["sum", "size"])[::-1]
+        share = table["sum"].cumsum().to_numpy() / actual.sum()
+        before = np.concatenate([[0.0], share[:-1]])
+        width = table["size"].to_numpy() / len(actual)
+        return float(((share + before) / 2 * width).sum() - 0.5)
+
+    best = lorenz(actual)
+    return lorenz(expected) / best if best > 0 else 0.0
 
 
 def _score_model(model: TransactionModel, known: pd.DataFrame, actual: pd.Series, length: int) -> dict[str, Any]:
@@ -229,16 +257,19 @@ def _say_holdout(table: pd.DataFrame, end: date, length: int, customers: int) ->
     return text + f" The best naive guess ({naive.model}) is off by {naive.mae:.3f} ({naive.bias:+.0%} in total)."
 
 
+CANDIDATES: tuple[type[TransactionModel], ...] = (BGNBD, MBGNBD, ParetoNBD, BGCNBDk, MBGCNBDk)
+
+
 def choose_model(
     log: Any,
-    candidates: Sequence[type[TransactionModel]] = (BGNBD, MBGNBD, ParetoNBD),
+    candidates: Sequence[type[TransactionModel]] = CANDIDATES,
     *,
     as_of: date | str | None = None,
 ) -> Choice:
     """Choose the purchase model by holdout and likelihood, fit it on everything, and say why.
 
     Models whose holdout error is within 2 % of the best one count as equal there; among them the lower AIC on all data
-    wins.
+    wins. A regular model that finds no regularity (k = 1) is its plain model, and no candidate.
 
     Parameters
     ----------
@@ -247,6 +278,10 @@ def choose_model(
     candidates : sequence of model classes
     as_of : date, optional
 
+    Returns
+    -------
+    Choice
+
     Raises
     ------
     FitError
@@ -254,20 +289,55 @@ def choose_model(
     """
     summary = to_pandas(summarize(log, as_of=as_of))
     whole, reasons = [], []
-    for model in candidates:
+    for candidate in candidates:
         try:
-            whole.append(model().fit(summary))
+            model = candidate().fit(summary)
         except FitError as error:
             reasons.append(str(error))
+            continue
+        if getattr(model, "k", 2) > 1 or candidates == (candidate,):
+            whole.append(model)
     if not whole:
         raise FitError(reasons[0])
-    check = holdout(log, [c() for c in candidates], as_of=as_of)
+    check = holdout(log, [type(m)() for m in whole], as_of=as_of)
     scores = check.table.set_index("model")["mae"]
     fair = [m for m in whole if np.isfinite(scores.get(m.name, np.nan))] or whole
     best = min(scores.get(m.name, np.inf) for m in fair)
     close = [m for m in fair if not scores.get(m.name, np.inf) > 1.02 * best]
     chosen = min(close, key=lambda m: m.aic_)
-    return Choice(chosen, check, _say_choice(chosen, fair, close, check))
+    return Choice(chosen, check, _say_choice(chosen, fair, close, check), _comparison(whole, check, chosen))
+
+
+def _comparison(whole: list[TransactionModel], check: Holdout, chosen: TransactionModel) -> pd.DataFrame:
+    fits = pd.DataFrame([(m.name, m.log_likelihood_, m.aic_, m.bic_) for m in whole],
+                        columns=["model", "log_likelihood", "aic", "bic"])  # fmt: skip
+    held = check.table[["model", "bias", "mae", "gain", "coverage"]]
+    held = held.rename(columns={k: f"holdout_{k}" for k in ("bias", "mae", "gain", "coverage")})
+    table = fits.merge(held, on="model", how="outer", sort=False)
+    order = [*fits["model"], *BASELINES]
+    table = table.set_index("model").reindex([m for m in order if m in set(table["model"])]).reset_index()
+    return table.assign(chosen=table["model"] == chosen.name)
+
+
+def compare_models(
+    log: Any,
+    candidates: Sequence[type[TransactionModel]] = CANDIDATES,
+    *,
+    as_of: date | str | None = None,
+) -> pd.DataFrame:
+    """Return every candidate's likelihood on the whole log beside its errors in the holdout, and the naive guesses'.
+
+    Parameters
+    ----------
+    log, candidates, as_of
+        As in ``choose_model``, which takes the one marked ``chosen``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See ``Choice.table``.
+    """
+    return choose_model(log, candidates, as_of=as_of).table
 
 
 def _say_choice(
@@ -293,6 +363,153 @@ def _say_choice(
     return text + "."
 
 
+# --------------------------------------------------------------------------------------------- backtest
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Predictions made again and again from earlier days, and what came of them.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row per origin and model or naive baseline: ``origin, model, customers, expected, actual, bias, mae, rmse,
+        gain, inside`` (whether the 90 % interval of the total held the outcome), ``coverage`` of the customers' own
+        intervals, and the same for money: ``money_expected, money_actual, money_bias, money_mae, money_gain``;
+        ``baseline``.
+    deciles : pandas.DataFrame
+        Customers of all origins by expected money, tenth by tenth from the best: ``decile, customers, expected, actual``
+        per customer, and ``share``, of all money that came.
+    text : str
+    """
+
+    table: pd.DataFrame
+    deciles: pd.DataFrame
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def backtest(
+    log: Any,
+    candidates: Sequence[type[TransactionModel]] = (BGNBD, MBGNBD, ParetoNBD),
+    *,
+    origins: int = 3,
+    horizon: str | float = "90 days",
+    as_of: date | str | None = None,
+) -> Backtest:
+    """Predict from several earlier days in turn (rolling origin), purchases and money, and compare with what came.
+
+    Parameters
+    ----------
+    log : LOG
+        Checked.
+    candidates : sequence of model classes
+        The first one's predictions make the decile table.
+    origins : int
+        How many, one horizon apart, the last one a horizon before the end.
+    horizon : str or number of days
+    as_of : date, optional
+        The last day of the log.
+
+    Raises
+    ------
+    TableError
+        When the log is too short: before the first origin there must be at least one horizon and 60 days.
+    """
+    first, last = _span(log)
+    last, length = as_day(as_of) or last, int(days(horizon))
+    starts = [last - timedelta(days=length * k) for k in range(origins, 0, -1)]
+    if (starts[0] - first).days < max(length, 60):
+        raise TableError(
+            f"the log spans {(last - first).days} days, too few for {origins} origins {length} days apart; ask for "
+            "fewer origins or a shorter horizon"
+        )
+    rows: list[dict[str, Any]] = []
+    ranked: list[pd.DataFrame] = []
+    for origin in starts:
+        end = origin + timedelta(days=length)
+        known = to_pandas(summarize(split_log(log, origin)[0], as_of=origin))
+        came = _outcomes(log, known, origin, end)
+        money = _money_of(log, known, origin, end)
+        spend = _spend_of(known)
+        for candidate in candidates:
+            rows.append(
+                {"origin": origin, "customers": len(known)}
+                | _score_origin(candidate(), known, came, money, spend, length)
+            )
+            if candidate is candidates[0]:
+                ranked.append(pd.DataFrame({"expected": rows[-1].pop("_money"), "actual": money.to_numpy(float)}))
+            rows[-1].pop("_money", None)
+        before = _outcomes(log, known, origin - timedelta(days=length), origin, repeats_only=True)
+        own = known["frequency"] / known["T"].clip(lower=1) * length
+        for name, guess in zip(BASELINES, (own, before, pd.Series(before.mean(), index=known.index)), strict=True):
+            row = _row(name, guess.to_numpy(float), came.to_numpy(float), baseline=True)
+            rows.append(
+                {"origin": origin, "customers": len(known)}
+                | row
+                | _money_row(guess.to_numpy(float) * spend.mean(), money)
+            )
+    table = pd.DataFrame(rows).drop(columns=["log_likelihood", "aic"])
+    return Backtest(table, _deciles(pd.concat(ranked)), _say_backtest(table, length))
+
+
+def _score_origin(
+    model: TransactionModel, known: pd.DataFrame, came: pd.Series, money: pd.Series, spend: np.ndarray, length: int
+) -> dict[str, Any]:
+    row = _score_model(model, known, came, length)
+    if not np.isfinite(row["mae"]):
+        return row | _money_row(np.full(len(known), np.nan), money) | {"_money": np.full(len(known), np.nan)}
+    total = model.purchase_interval(known, length, total=True)
+    expected = model.expected_purchases(known, length).to_numpy(float) * spend
+    inside = float(total.low <= row["actual"] <= total.high)
+    return row | {"inside": inside} | _money_row(expected, money) | {"_money": expected}
+
+
+def _money_row(expected: np.ndarray, money: pd.Series) -> dict[str, Any]:
+    row = _row("", expected, money.to_numpy(float))
+    return {f"money_{k}": row[k] for k in ("expected", "actual", "bias", "mae", "gain")}
+
+
+def _money_of(log: Any, known: pd.DataFrame, start: date, end: date) -> pd.Series:
+    """Revenue of each known customer after ``start`` up to ``end``."""
+    late = to_pandas(summarize(split_log(split_log(log, start)[1], end)[0], as_of=end))
+    return late.set_index("customer_id")["historic_revenue"].reindex(known["customer_id"]).fillna(0.0).clip(lower=0.0)
+
+
+def _spend_of(known: pd.DataFrame) -> np.ndarray:
+    """Expected money of a purchase, by Gamma-Gamma where it can be fitted and has a mean."""
+    with suppress(FitError):
+        return np.asarray(GammaGamma().fit(known).expected_spend(known), dtype=float)
+    return np.full(len(known), known["historic_revenue"].sum() / known["purchases"].sum())
+
+
+def _deciles(customers: pd.DataFrame) -> pd.DataFrame:
+    rank = customers["expected"].rank(ascending=False, method="first", pct=True)
+    decile = np.ceil(rank * 10).fillna(10).astype(int).rename("decile")
+    table = customers.groupby(decile).agg(
+        customers=("actual", "size"), expected=("expected", "mean"), actual=("actual", "mean"), money=("actual", "sum")
+    )
+    table["share"] = table["money"] / max(table["money"].sum(), 1e-12)
+    return table.drop(columns="money").reset_index()
+
+
+def _say_backtest(table: pd.DataFrame, length: int) -> str:
+    models = table[~table["baseline"]].dropna(subset=["mae"])
+    origins = table["origin"].nunique()
+    text = f"From {origins} earlier days, {length} days ahead each time:"
+    for name, rows in models.groupby("model", sort=False):
+        total = rows["expected"].sum() / max(rows["actual"].sum(), 1) - 1
+        money = rows["money_expected"].sum() / max(rows["money_actual"].sum(), 1e-12) - 1
+        text += (
+            f" {name} was off by {total:+.0%} in purchases and {money:+.0%} in money, by {rows['mae'].mean():.3f} "
+            f"purchases per customer, and its range held the total {int(rows['inside'].sum())} of {len(rows)} times;"
+        )
+    naive = table[table["baseline"]].groupby("model")["mae"].mean()
+    return text + f" the best naive guess ({naive.idxmin()}) was off by {naive.min():.3f} purchases per customer."
+
+
 def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int = 7) -> pd.DataFrame:
     """Return repeat purchases of everybody together, as they came and as the model has them, week by week.
 
@@ -309,12 +526,12 @@ def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int 
     pandas.DataFrame
         Columns ``date, actual, expected``: cumulative repeat purchases since the start of the log.
     """
-    days = run(purchase_days(log), log)
-    days = days[days["bought"] & (days["date"] <= pd.Timestamp(as_of))]
-    first = days.groupby("customer_id")["date"].min()
+    bought = run(purchase_days(log), log)
+    bought = bought[bought["bought"] & (bought["date"] <= pd.Timestamp(as_of))]
+    first = bought.groupby("customer_id")["date"].min()
     start, end = first.min(), pd.Timestamp(as_of)
     grid = pd.date_range(start, end, freq=f"{step}D")
-    repeats = np.sort(days.loc[days["date"] > days["customer_id"].map(first), "date"].to_numpy())
+    repeats = np.sort(bought.loc[bought["date"] > bought["customer_id"].map(first), "date"].to_numpy())
     actual = np.searchsorted(repeats, grid.to_numpy(), side="right")
     born = (first - start).dt.days.value_counts().sort_index()
     ages = np.arange(0, (end - start).days + 1)
@@ -324,170 +541,6 @@ def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int 
         float(born[born.index <= t].to_numpy() @ curve[t - born.index[born.index <= t].to_numpy()]) for t in moment
     ]
     return pd.DataFrame({"date": grid, "actual": actual, "expected": expected})
-
-
-# ------------------------------------------------------------------------------------------- trust gate
-
-
-def trust_gate(
-    summary: pd.DataFrame,
-    *,
-    as_of: date | str,
-    purchases: TransactionModel | None = None,
-    spend: GammaGamma | float | None = None,
-    check: Holdout | None = None,
-    why: str = "",
-) -> Trust:
-    """Give the green, amber or red light of a shop's prediction, with reasons and the way out.
-
-    Parameters
-    ----------
-    summary : SUMMARY
-    as_of : date
-    purchases, spend : fitted models, or None where no model could be fitted
-    check : Holdout, optional
-    why : str
-        Without a model, the reason.
-
-    Returns
-    -------
-    Trust
-        The worst light of all checks.
-    """
-    rows = [
-        *_data_checks(summary, pd.Timestamp(as_of)),
-        *_fit_checks(summary, purchases, spend, why),
-        *_holdout_checks(check, purchases),
-    ]
-    return make_trust(rows)
-
-
-def data_trust(summary: pd.DataFrame, *, as_of: date | str) -> Trust:
-    """Say whether the data alone can carry a prediction, before any model is fitted.
-
-    Parameters
-    ----------
-    summary : SUMMARY
-    as_of : date
-    """
-    return make_trust(_data_checks(summary, pd.Timestamp(as_of)))
-
-
-def make_trust(rows: list[tuple[str, str, str, str]]) -> Trust:
-    """Join checks (check, light, found, way out) into one light."""
-    table = pd.DataFrame(rows, columns=["check", "light", "found", "way_out"])
-    order = {"green": 0, "amber": 1, "red": 2}
-    light = max(table["light"], key=order.__getitem__)
-    worst = table[table["light"] == light]
-    says = {
-        "green": "Green: the data carry a prediction, and it held when tested."
-        if (table["check"] == "holdout total").any()
-        else "Green: the data can carry a prediction.",
-        "amber": "Amber: use the prediction with care.",
-        "red": "Red: no prediction is shown.",
-    }[light]
-    if light != "green":
-        says += " " + " ".join(f"{r.found} {r.way_out}" for r in worst.itertuples())
-    return Trust(light, table, says)
-
-
-def _plural(n: int, noun: str) -> str:
-    return noun if n == 1 else f"{noun}s"
-
-
-def grade(bad: bool, worse: bool = False) -> str:
-    """Return red when ``worse``, amber when ``bad``, else green."""
-    return "red" if worse else "amber" if bad else "green"
-
-
-def _data_checks(summary: pd.DataFrame, as_of: pd.Timestamp) -> list[tuple[str, str, str, str]]:
-    n, repeaters = len(summary), int((summary["frequency"] > 0).sum())
-    history = int((as_of - summary["first_date"].min()).days)
-    silence = int((as_of - summary["last_date"].max()).days)
-    return [
-        ("customers", grade(n < 500, n < 100), f"{n:,} {_plural(n, 'customer')} in all, {repeaters:,} of whom came back.",
-         "Below 500 intervals are wide, below 100 nothing is predicted: wait for more customers."),
-        ("repeat buyers", grade(repeaters < 100, repeaters < 30), f"{repeaters:,} {_plural(repeaters, 'customer')} bought more than once.",
-         "Fewer than 100 leave the rhythm of purchases uncertain."),
-        ("history", grade(history < 365, history < 120), f"The log covers {history:,} days.",
-         "Less than a year hides the seasons; export a longer period."),
-        ("recent orders", grade(silence > 30, silence > 120), f"The latest order is {silence:,} {'day' if silence == 1 else 'days'} before the as-of date.",
-         "Check that the export is complete, or set as_of to its last day."),
-        *_left_truncation(summary),
-    ]  # fmt: skip
-
-
-def _left_truncation(summary: pd.DataFrame) -> list[tuple[str, str, str, str]]:
-    """Customers from before the log look new in its first weeks: too many of them, and too keen."""
-    age = (summary["first_date"] - summary["first_date"].min()).dt.days
-    span = int(age.max())
-    old = age < 30
-    if span < 180 or not 0 < old.sum() < len(summary):
-        return []
-    monthly = (~old).sum() / max((span - 30) / 30, 1.0)
-    rate = summary["frequency"] / summary["T"].clip(lower=1)
-    keen = rate[old].mean() / max(rate[~old & (summary["T"] >= 90)].mean(), 1e-12)
-    bad = bool(old.sum() > 2 * monthly and keen > 1.0)
-    return [
-        ("first customers", grade(bad),
-         f"{int(old.sum()):,} customers appear in the log's first 30 days, against {monthly:,.0f} in a later month.",
-         "Most were probably customers before the log starts, which makes them look better than they are: "
-         "export from the beginning, or leave the first month's out."),
-    ]  # fmt: skip
-
-
-def _fit_checks(
-    summary: pd.DataFrame, purchases: TransactionModel | None, spend: GammaGamma | float | None, why: str
-) -> list[tuple[str, str, str, str]]:
-    if purchases is None:
-        return [
-            ("model", "red", f"There is no prediction: {why}" if why else "There is no prediction.",
-             "Read what customers brought so far; a prediction needs repeat purchases.")
-        ]  # fmt: skip
-    rows = [
-        ("parameters", grade(bool(purchases.at_bound_)),
-         f"The data do not determine {', '.join(purchases.at_bound_)} of {purchases.name}."
-         if purchases.at_bound_ else f"The data determine all parameters of {purchases.name}.",
-         "The data do not show who left for good; the prediction leans on the horizon.")
-    ]  # fmt: skip
-    if isinstance(spend, GammaGamma):
-        q = float(spend.params_["q"])
-        repeat = summary[(summary["frequency"] > 0) & (summary["monetary_value"] > 0)]
-        rho = float(np.corrcoef(repeat["frequency"], repeat["monetary_value"])[0, 1]) if len(repeat) > 2 else 0.0
-        rho = 0.0 if np.isnan(rho) else rho
-        rows += [
-            ("uneven spend", grade(q < 2, q <= 1), f"Spend is {'even enough' if q >= 2 else 'very uneven'} to be averaged (tail index q of the spend model: {q:.2f}).",
-             "Below 2 a few large orders decide the mean: look for wholesale orders."),
-            ("spend and frequency", grade(abs(rho) > 0.3), f"Spend and frequency correlate by {rho:+.2f}.",
-             "Beyond 0.3 the value of frequent buyers is off: value the segments apart."),
-        ]  # fmt: skip
-    else:
-        rows.append(
-            ("spend", "amber", "Spend could not be modelled; every purchase is valued alike.",
-             "Differences between customers in spend are not shown.")
-        )  # fmt: skip
-    return rows
-
-
-def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -> list[tuple[str, str, str, str]]:
-    if purchases is None:
-        return []
-    scores = check.table.set_index("model") if check is not None else pd.DataFrame()
-    if check is None or purchases.name not in scores.index or np.isnan(scores.loc[purchases.name, "bias"]):
-        return [
-            ("holdout", "amber", "The prediction could not be tested on held-out data.",
-             "The log is too short; test again when it is longer.")
-        ]  # fmt: skip
-    bias, mae = float(scores.loc[purchases.name, "bias"]), float(scores.loc[purchases.name, "mae"])
-    naive = scores.loc[list(BASELINES), "mae"].min()
-    return [
-        ("holdout total", grade(abs(bias) > 0.25, abs(bias) > 0.5),
-         f"Tested on the last {check.days} days, the total was {abs(bias):.0%} too {'high' if bias > 0 else 'low'}.",
-         "Beyond 25% something the model does not know is at work: a season, a new kind of customer, a changed shop."),
-        ("holdout customers", grade(mae > naive),
-         f"Per customer it missed by {mae:.2f} purchases, the best naive guess by {naive:.2f}.",
-         "Where a naive guess is closer, rank customers by it."),
-    ]  # fmt: skip
 
 
 def choose_renewal_model(subscriptions: pd.DataFrame) -> RenewalModel:
@@ -506,35 +559,3 @@ def choose_renewal_model(subscriptions: pd.DataFrame) -> RenewalModel:
     with suppress(FitError):  # a third parameter that the data do not determine is no gain
         fitted.append(BetaDiscreteWeibull().fit(subscriptions))
     return min((m for m in fitted if not m.at_bound_), key=lambda m: m.aic_, default=fitted[0])
-
-
-def subscription_trust(
-    subscriptions: pd.DataFrame, models: Mapping[str, RenewalModel], fit_table: pd.DataFrame
-) -> Trust:
-    """Give the light of a subscription's prediction: contracts, renewals seen, and how well survival is met."""
-    rows: list[tuple[str, str, str, str]] = []
-    for plan, group in subscriptions.groupby("plan"):
-        n, lost = len(group), int((~group["active"]).sum())
-        rows.append(
-            (f"{plan}: contracts", grade(n < 200, n < 50), f"The {plan} plan has {n:,} contracts, {lost:,} of them ended.",
-             "Fewer than 200 make wide intervals.")
-        )  # fmt: skip
-        if str(plan) not in models:
-            rows.append(
-                (f"{plan}: model", "red", f"Renewals of the {plan} plan could not be modelled.", "Wait for renewals.")
-            )
-            continue
-        seen = fit_table[(fit_table["plan"] == plan) & (fit_table["at_risk"] >= 20)]
-        gap = float((seen["expected"] - seen["actual"]).abs().max()) if len(seen) else np.nan
-        rows.append(
-            (f"{plan}: survival", grade(not gap <= 0.05, gap > 0.15),
-             f"On the {plan} plan the model's survival is within {gap:.1%} of what was seen." if len(seen)
-             else f"The {plan} plan has too few renewals to compare survival.",
-             "A larger gap means that customers who joined at different times leave differently.")
-        )  # fmt: skip
-        depth = int(group["renewals"].max())
-        rows.append(
-            (f"{plan}: depth", grade(depth < 4), f"On the {plan} plan nobody has renewed more than {depth} times.",
-             "With fewer than four renewals seen, survival beyond them is the model's word alone.")
-        )  # fmt: skip
-    return make_trust(rows)

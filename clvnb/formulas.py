@@ -11,23 +11,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .tables import Estimate
+
 __all__ = [
     "TIMINGS",
     "Simple",
     "annual_billing_break_even",
     "annual_to_daily",
+    "Acquisition",
     "annualise",
     "cac",
     "clv_basic",
     "clv_migration",
     "clv_retention",
     "clv_simple",
+    "customer_equity",
     "days",
     "elasticity",
+    "ltv_cac",
     "max_cac",
     "optimal_acquisition_spend",
     "payback",
     "per_period",
+    "ratio_of_sums",
     "refuse_lifetime_margin",
     "years",
 ]
@@ -430,6 +436,120 @@ def optimal_acquisition_spend(clv: float, ceiling: float, k: float) -> float:
 
 
 # ---------------------------------------------------------------------------- annual billing, migration
+
+
+def ratio_of_sums(numerator: Any, denominator: Any, *, level: float = 0.9) -> Estimate:
+    """Return a ratio of two sums over customers, such as revenue over orders, with its interval.
+
+    The mean of the customers' own ratios is another number, and no average purchase value.
+
+    Parameters
+    ----------
+    numerator, denominator : array
+        One entry per customer.
+    level : float
+
+    Returns
+    -------
+    Estimate
+        The standard error is linearised (Cochran 1977, section 2.11) with customers as the units.
+
+    Examples
+    --------
+    >>> ratio_of_sums([30, 50, 120, 150, 650], [1, 2, 3, 4, 10]).value
+    50.0
+    """
+    import numpy as np
+    from scipy.special import ndtri
+
+    y, x = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
+    if y.shape != x.shape or len(x) == 0 or x.sum() == 0:
+        raise ValueError(
+            "numerator and denominator need one entry per customer, and a denominator that is not 0 in all"
+        )
+    n, ratio = len(x), float(y.sum() / x.sum())
+    error = float(np.sqrt(n / max(n - 1, 1) * ((y - ratio * x) ** 2).sum())) / abs(float(x.sum()))
+    reach = float(ndtri((1 + level) / 2)) * error
+    return Estimate(ratio, ratio - reach, ratio + reach, level, n, "ratio of sums, linearised")
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What a customer is worth against what winning one cost.
+
+    Attributes
+    ----------
+    ratio, low, high : float
+        LTV:CAC and its interval, over the horizon of the value. Three to one is a habit, not a theory: the ratio forgets
+        scale and time, and a high one can mean that too little is spent.
+    p_pays : float
+        The chance that the average new customer is worth more than winning one cost.
+    net : float
+        Value less cost.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    p_pays: float
+    net: float
+
+
+def ltv_cac(clv: Estimate, cac: float) -> Acquisition:
+    """Return value over cost of a new customer, with its interval, and the chance that winning one pays.
+
+    Parameters
+    ----------
+    clv : Estimate
+        Of a newly won customer, as ``clv_new_customer`` gives it.
+    cac : float
+        Above 0.
+
+    Examples
+    --------
+    >>> case = ltv_cac(Estimate(600.0, 400.0, 800.0, 0.9, 100, "example"), 120.0)
+    >>> case.ratio, round(case.p_pays, 4), case.net
+    (5.0, 1.0, 480.0)
+    """
+    from scipy.special import ndtr, ndtri
+
+    if not cac > 0:
+        raise ValueError(f"cac must be above 0, got {cac}: customers who cost nothing have no ratio")
+    error = (clv.high - clv.low) / (2 * float(ndtri((1 + clv.level) / 2)))
+    sure = float(clv.value > cac)
+    p_pays = float(ndtr((clv.value - cac) / error)) if error > 0 else sure
+    return Acquisition(clv.value / cac, clv.low / cac, clv.high / cac, p_pays, clv.value - cac)
+
+
+def customer_equity(
+    current: float, new_customers: float, clv: float, cac: float, discount_rate: float, *, years: int = 3
+) -> tuple[float, float]:
+    """Return what the customers of today are still worth, and what those still to be won will be, kept apart.
+
+    Parameters
+    ----------
+    current : float
+        Residual value of all customers of today.
+    new_customers : float
+        To be won each year.
+    clv, cac : float
+        Of one of them, at acquisition.
+    discount_rate : float
+        A year; each year's newcomers are counted in its middle.
+    years : int
+        How many years of newcomers.
+
+    References
+    ----------
+    Rust, Lemon and Zeithaml (2004), Journal of Marketing 68(1), 109-127; Gupta, Lehmann and Stuart (2004), JMR 41(1), 7-18.
+
+    Examples
+    --------
+    >>> customer_equity(1000.0, 10, 50.0, 20.0, 0.0, years=2)
+    (1000.0, 600.0)
+    """
+    later = sum((1 + discount_rate) ** -(year + 0.5) for year in range(years))
+    return current, new_customers * (clv - cac) * later
 
 
 def annual_billing_break_even(

@@ -26,6 +26,7 @@ __all__ = [
     "plot_clv",
     "plot_cohorts",
     "plot_concentration",
+    "plot_ladder",
     "plot_segments",
     "plot_tracking",
     "say",
@@ -136,6 +137,25 @@ _SAID: dict[str, tuple[str, Any]] = {  # how the columns of a CLV table are call
     "clv_high": ("high end", Words.money),
     "share_of_customers": ("of customers", Words.share),
     "share_of_value": ("of value", Words.share),
+    "rung": ("method", str),
+    "value": ("value", Words.money),
+    "low": ("from", Words.money),
+    "high": ("to", Words.money),
+    "median_clv": ("middle value to come", Words.money),
+    "fifth_1": ("lowest fifth", Words.share),
+    "fifth_2": ("second", Words.share),
+    "fifth_3": ("third", Words.share),
+    "fifth_4": ("fourth", Words.share),
+    "fifth_5": ("highest fifth", Words.share),
+    "days_since_last": ("days since the last purchase", Words.count),
+    "due_high": ("due within (days)", Words.count),
+    "next_low": ("next: from (days)", Words.count),
+    "next_high": ("to (days)", Words.count),
+    "holdout_bias": ("holdout: total off by", Words.share),
+    "holdout_mae": ("missed per customer", str),
+    "holdout_gain": ("ranking (1 is perfect)", str),
+    "holdout_coverage": ("inside their 90% range", Words.share),
+    "chosen": ("used", str),
 }
 
 
@@ -156,11 +176,20 @@ def as_table(table: pd.DataFrame, *, words: Words | None = None) -> None:
     shown, numbers = table, set(table.select_dtypes("number").columns)
     if words is not None:
         known = {c: _SAID[c] for c in table.columns if c in _SAID}
-        said = {c: [say(words, v) if say is not str else str(v) for v in table[c]] for c, (_, say) in known.items()}
+        said = {c: [_said(words, say, v) for v in table[c]] for c, (_, say) in known.items()}
         shown = table.assign(**said).rename(columns={c: name for c, (name, _) in known.items()})
         numbers = {known[c][0] if c in known else c for c in numbers}
     plain = shown.to_string(index=False)
     display({"text/html": table_html(shown, numbers=numbers), "text/plain": plain}, raw=True)
+
+
+def _said(words: Words, say: Any, value: Any) -> Any:
+    """A cell in plain words: nothing for what is missing, yes or nothing for a mark."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else ""
+    if isinstance(value, float) and np.isnan(value):
+        return "–"
+    return (value if isinstance(value, float) else str(value)) if say is str else say(words, value)
 
 
 @_styled
@@ -329,6 +358,48 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         for r in table.itertuples()
     )
     return _tell(ax, f"Per customer by channel. {said}.")
+
+
+@_styled
+def plot_ladder(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+    """Draw a new customer's value by each method, the simplest on top, with intervals where there are any.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``rung, value, low, high``.
+    ax : Axes, optional
+    words : Words, optional
+    """
+    words = words or Words("XXX")
+    ax = _axes(ax, size=(7.2, 1.2 + 0.5 * max(len(table), 1)))
+    y = np.arange(len(table))[::-1]
+    known, sure = table["value"].notna().to_numpy(), table["low"].notna().to_numpy()
+    value = table["value"].to_numpy(float)
+    ax.hlines(y[known], 0, value[known], color="#d0d0d0", lw=2)
+    ends = [(table["value"] - table["low"])[sure], (table["high"] - table["value"])[sure]]
+    ax.errorbar(value[sure], y[sure], xerr=ends, fmt="none", ecolor=INK, capsize=4, lw=1.4, zorder=3)
+    plain = known & ~sure
+    ax.plot(value[plain], y[plain], "o", mfc="white", mec=GREY, mew=1.8, ms=9, label="no interval")
+    ax.plot(value[sure], y[sure], "o", color=BLUE, ms=9, label="with its 90% range")
+    high = np.nanmax(np.where(sure, table["high"].to_numpy(float), value), initial=0.0)
+    for at, row in zip(y, table.itertuples(), strict=True):
+        end = row.high if np.isfinite(row.low) else row.value
+        label = f"  {words.money(row.value)}" if np.isfinite(row.value) else "  cannot be said from these data"
+        ax.text(np.nan_to_num(end) + 0.012 * high, at, label, va="center")
+    ax.set_yticks(y, table["rung"])
+    ax.set_xlim(min(0.0, float(np.nanmin(np.append(value, 0.0)))), 1.25 * high if high > 0 else 1.0)
+    ax.set_ylim(-0.6, len(table) - 0.4)
+    _money_axis(ax.xaxis, words)
+    ax.set_title("What a new customer is worth, rung by rung")
+    if plain.any() and sure.any():
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.1), ncols=2)
+    ax.grid(visible=False, axis="y")
+    said = "; ".join(
+        f"{r.rung} {words.money(r.value)}" + (f" ({words.money(r.low)} to {words.money(r.high)})" if np.isfinite(r.low) else "")
+        for r in table.itertuples() if np.isfinite(r.value)
+    )  # fmt: skip
+    return _tell(ax, f"Value of a new customer by method: {said or 'none can be reckoned'}.")
 
 
 @_styled

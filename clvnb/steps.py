@@ -6,7 +6,8 @@ In: ``Client``. Out: ``ValueStep``; its tables and sentences are what the notebo
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -17,13 +18,16 @@ from .client import Client
 from .cohorts import cohort_matrix
 from .contracts import check_contracts, read_contracts, summarize_contracts
 from .engine import hold, to_pandas
-from .evaluate import Holdout, Trust, choose_model, choose_renewal_model, subscription_trust, tracking, trust_gate
+from .evaluate import Backtest, Holdout, backtest, choose_model, choose_renewal_model, tracking
+from .ladder import contract_ladder, shop_ladder
 from .models import GammaGamma
 from .models.base import Model, TransactionModel
+from .models.continuous import ContinuousModel
 from .models.renewals import RenewalModel
-from .segments import name_segments, rfm_scores, segment_profile, value_tiers
+from .segments import name_segments, rfm_by_value, rfm_scores, segment_profile, value_tiers
 from .tables import Checked, Estimate, Finding, FitError, TableError, as_day
-from .transactions import check_transactions, read_table, read_transactions, summarize
+from .transactions import check_transactions, purchase_days, read_table, read_transactions, summarize
+from .trust import Trust, subscription_trust, trust_gate
 from .value import (
     Card,
     clv_card,
@@ -31,6 +35,9 @@ from .value import (
     clv_table,
     clv_total,
     clv_totals,
+    losses,
+    new_customer_values,
+    recommend_basis,
     subscription_new_customer,
     subscription_table,
 )
@@ -71,6 +78,16 @@ class ValueStep:
     choice : str
         Why this model.
     holdout : Holdout or None
+    ladder : pandas.DataFrame
+        A new customer's value by each method, from the beginner's formula to the model.
+    comparison : pandas.DataFrame
+        Every candidate model's likelihood and errors in the holdout.
+    backtest : Backtest or None
+        The chosen model's predictions from several earlier days.
+    next_orders : pandas.DataFrame
+        When each customer's next purchase was due and now is; empty where no model says so.
+    notes : tuple of Finding
+        On which basis to value, and who costs more than they bring.
     """
 
     client: Client
@@ -88,6 +105,31 @@ class ValueStep:
     cohorts: pd.DataFrame
     choice: str
     holdout: Holdout | None
+    ladder: pd.DataFrame
+    comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
+    backtest: Backtest | None = None
+    next_orders: pd.DataFrame = field(default_factory=pd.DataFrame)
+    notes: tuple[Finding, ...] = ()
+
+    @property
+    def steps_of_value(self) -> Finding:
+        """The ladder with the sentence that reads it."""
+        return Finding(self.ladder, _say_ladder(self))
+
+    @property
+    def basis(self) -> Finding:
+        """On which basis to value these customers, and who costs more than they bring."""
+        return Finding(pd.concat([n.table for n in self.notes], axis=1), " ".join(n.text for n in self.notes))
+
+    @property
+    def misleading_names(self) -> Finding:
+        """RFM segments against fifths of predicted value: where the name of a segment misleads."""
+        return _misleading(self)
+
+    @property
+    def overdue(self) -> Finding:
+        """Customers whose next purchase is late, and who may still be won back."""
+        return _overdue(self)
 
     @property
     def headline(self) -> Finding:
@@ -97,7 +139,7 @@ class ValueStep:
     @property
     def value_by_channel(self) -> Finding:
         """Channels against what winning a customer costs, with the sentence that reads them."""
-        return Finding(self.channels, _say_channels(self))
+        return Finding(self.channels, _say_channels(self) + _say_newcomers(self))
 
     @property
     def who_is_who(self) -> Finding:
@@ -145,6 +187,7 @@ class ValueStep:
             "historic_value": float(c["historic_value"].sum()),
             "residual_value": self.total.to_dict() if self.total else None,
             "new_customer_value": self.new_customer.to_dict() if self.new_customer else None,
+            "ladder": {str(r.rung): _finite([r.value, r.low, r.high]) for r in self.ladder.itertuples()},
             "trust": self.trust.light,
             "trust_text": self.trust.text,
             "card": self.card.to_dict(),
@@ -229,22 +272,24 @@ def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
     except (FitError, TableError) as error:
         return _historic_only(client, as_of, checked, summary, str(error))
     spend = _spend_model(summary)
-    trust = trust_gate(summary, as_of=as_of, purchases=purchases, spend=spend, check=check)
+    trust = trust_gate(summary, as_of=as_of, purchases=purchases, spend=spend, check=check, log=checked.kept)
     if trust.light == "red":
-        return _historic_only(client, as_of, checked, summary, _because(trust), trust=trust, check=check)
+        red = _historic_only(client, as_of, checked, summary, _because(trust), trust=trust, check=check)
+        return replace(red, comparison=choice.table)
     customers = clv_table(summary, purchases, spend, economics, level=LEVEL)
     customers["segment"] = name_segments(rfm_scores(summary))
     customers["tier"] = value_tiers(customers["total_value"])
     models: dict[str, Model] = {purchases.name: purchases}
     if isinstance(spend, GammaGamma):
         models[spend.name] = spend
+    new = clv_new_customer(purchases, spend, economics, level=LEVEL)
     return ValueStep(
         client=client,
         as_of=as_of,
         checked=checked,
         customers=customers,
         total=clv_total(summary, purchases, spend, economics, level=LEVEL),
-        new_customer=clv_new_customer(purchases, spend, economics, level=LEVEL),
+        new_customer=new,
         trust=trust,
         fit=tracking(checked.kept, purchases, as_of=as_of),
         models=models,
@@ -254,7 +299,28 @@ def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
         cohorts=_cohorts(checked.kept, as_of),
         choice=why,
         holdout=check,
+        ladder=shop_ladder(checked.kept, economics, new, as_of=as_of, words=client.words),
+        comparison=choice.table,
+        backtest=_backtest(checked.kept, purchases, as_of),
+        next_orders=_next_orders(summary, customers, purchases),
+        notes=(recommend_basis(summary), losses(customers, summary, economics)),
     )
+
+
+def _backtest(log: Any, purchases: TransactionModel, as_of: date) -> Backtest | None:
+    """Three earlier days, a ninth of the log apart, a quarter of a year at most."""
+    first = to_pandas(purchase_days(log).aggregate(first=lambda t: t.date.min()))["first"].iloc[0]
+    span = (pd.Timestamp(as_of) - pd.Timestamp(first)).days
+    with suppress(TableError):
+        return backtest(log, [type(purchases)], horizon=float(max(30, min(91, span // 9))), as_of=as_of)
+    return None
+
+
+def _next_orders(summary: pd.DataFrame, customers: pd.DataFrame, purchases: TransactionModel) -> pd.DataFrame:
+    if not isinstance(purchases, ContinuousModel):
+        return pd.DataFrame()
+    known = customers[["customer_id", "p_alive", "historic_value", "clv"]]
+    return pd.concat([known, summary[["purchases", "days_since_last"]], purchases.next_purchase(summary)], axis=1)
 
 
 def _say_taken_back(checked: Checked, summary: pd.DataFrame, client: Client) -> Checked:
@@ -320,6 +386,8 @@ def _historic_only(
         cohorts=_cohorts(checked.kept, as_of),
         choice=f"No prediction: {why}",
         holdout=check,
+        ladder=shop_ladder(checked.kept, client.economics, None, as_of=as_of, words=client.words),
+        notes=(recommend_basis(summary), losses(customers, summary, client.economics)),
     )
 
 
@@ -357,9 +425,24 @@ def _shop_channels(
         return pd.DataFrame()
     if summary["channel"].nunique() > 12:
         return _channel_frame(client, summary, None)
-    return _channel_frame(
+    table = _channel_frame(
         client, summary, clv_totals(summary, "channel", purchases, spend, client.economics, level=LEVEL)
     )
+    return _with_newcomers(table, client, summary, purchases)
+
+
+def _with_newcomers(
+    table: pd.DataFrame, client: Client, summary: pd.DataFrame, purchases: TransactionModel
+) -> pd.DataFrame:
+    """What a newcomer of each channel is worth, where the channels can be told apart."""
+    known = summary.assign(channel=summary["channel"].fillna("unknown").astype(str))
+    try:
+        new = new_customer_values(known, "channel", purchases, client.economics, cac=_cac(client), level=LEVEL)
+    except FitError:
+        return table
+    new = new.rename(columns={"group": "channel", "clv": "new_customer", "clv_low": "new_low", "clv_high": "new_high"})
+    wanted = ["channel", "new_customer", "new_low", "new_high", "ltv_cac", "ltv_cac_low", "ltv_cac_high", "p_pays"]
+    return table.merge(new[wanted], on="channel", how="left")
 
 
 def _channel_frame(client: Client, customers: pd.DataFrame, totals: dict[str, Estimate] | None) -> pd.DataFrame:
@@ -409,6 +492,7 @@ def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueS
     if trust.light == "red":
         return _historic_only(client, as_of, checked, _as_summary(people, payments), _because(trust), trust=trust)
     customers, total = subscription_table(people, models, economics, level=LEVEL)
+    new = subscription_new_customer(people, models, economics, level=LEVEL)
     customers["segment"] = customers["plan"] + np.where(customers["p_alive"] > 0, ", running", ", ended")
     customers["tier"] = value_tiers(customers["total_value"])
     return ValueStep(
@@ -417,7 +501,7 @@ def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueS
         checked=checked,
         customers=customers,
         total=total,
-        new_customer=subscription_new_customer(people, models, economics, level=LEVEL),
+        new_customer=new,
         trust=trust,
         fit=fit,
         models={f"{m.name}, {plan}": m for plan, m in models.items()},
@@ -430,6 +514,11 @@ def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueS
             "to leave at each one, and these chances differ. Used, by AIC: " + _by_plan(models) + "."
         ),
         holdout=None,
+        ladder=contract_ladder(people, economics, new),
+        notes=(
+            recommend_basis(_as_summary(people, payments)),
+            losses(customers, _as_summary(people, payments), economics),
+        ),
     )
 
 
@@ -488,6 +577,13 @@ def _headline(step: ValueStep) -> Finding:
     rows = [("customers", float(len(c)), np.nan, np.nan), ("value so far", historic, np.nan, np.nan)]
     if step.total is None or step.new_customer is None:
         text += f" What they are still worth cannot be said yet. {step.choice}"
+        rung = step.ladder[step.ladder["rung"] == "Cohorts"].dropna(subset=["value"])
+        if len(rung):
+            text += (
+                f" Followed from their first purchase, without a model, new customers brought {words.money(rung['value'].iloc[0])} "
+                f"each ({words.money(rung['low'].iloc[0])} to {words.money(rung['high'].iloc[0])}) as far as was seen."
+            )
+            rows.append(("a new customer, so far as seen", *rung[["value", "low", "high"]].iloc[0].astype(float)))
         return Finding(pd.DataFrame(rows, columns=["figure", "value", "low", "high"]), text)
     total, new = step.total, step.new_customer
     text += (
@@ -517,6 +613,81 @@ def _say_channels(step: ValueStep) -> str:
                 text += f", which {earns} {words.money(abs(row.clv_net))}"
         parts.append(text)
     return "; ".join(parts) + "."
+
+
+def _say_newcomers(step: ValueStep) -> str:
+    """What newcomers of each channel are worth against their cost."""
+    table, words = step.channels, step.client.words
+    if "new_customer" not in table or not table["new_customer"].notna().any():
+        return ""
+    parts = []
+    for row in table[table["new_customer"].notna()].itertuples():
+        text = (
+            f"{row.channel} {words.money(row.new_customer)} ({words.money(row.new_low)} to {words.money(row.new_high)})"
+        )
+        if np.isfinite(row.ltv_cac):
+            text += (
+                f", {row.ltv_cac:.1f} times the cost of winning one ({row.ltv_cac_low:.1f} to {row.ltv_cac_high:.1f}); "
+                f"the chance that it pays is {words.share(row.p_pays)}"
+            )
+        parts.append(text)
+    return f" A new customer is worth, over {step.client.economics.horizon}: " + "; ".join(parts) + "."
+
+
+def _say_ladder(step: ValueStep) -> str:
+    table, words = step.ladder.dropna(subset=["value"]), step.client.words
+    if table.empty:
+        return "The data do not carry any of the usual formulas yet."
+    if len(table) == 1:
+        return f"Only one rung can be reckoned: {table['rung'].iloc[0].lower()}, {words.money(table['value'].iloc[0])}."
+    first, last = table.iloc[0], table.iloc[-1]
+    change = table["value"].diff().iloc[1:]
+    largest = table.loc[change.abs().idxmax()]
+    step_size = float(change[largest.name])
+    text = (
+        f"{first['rung']} says {words.money(first['value'])} for a new customer, {last['rung'].lower()} says "
+        f"{words.money(last['value'])}"
+    )
+    if np.isfinite(last["low"]):
+        text += f" ({words.money(last['low'])} to {words.money(last['high'])})"
+    before = table.loc[table.index[table.index.get_loc(largest.name) - 1], "rung"]
+    way = "adds" if step_size > 0 else "takes away"
+    return f"{text}. The largest step, from {before.lower()} to {largest['rung'].lower()}, {way} {words.money(abs(step_size))}."
+
+
+def _misleading(step: ValueStep) -> Finding:
+    c, words = step.customers, step.client.words
+    if step.total is None or step.client.kind == "subscription":
+        return Finding(pd.DataFrame(), "Without predictions per purchase, segments cannot be held against them.")
+    table = rfm_by_value(c["segment"], c["clv"])
+    best = c["clv"].rank(pct=True) > 0.8
+    praised = c["segment"].isin(["Champion", "Loyal"])
+    missed, idle = int((best & ~praised).sum()), int((praised & (c["clv"].rank(pct=True) <= 0.6)).sum())
+    text = (
+        f"Of the {words.counted(int(best.sum()), 'customer')} with the highest value to come, "
+        f"{words.share(missed / max(int(best.sum()), 1))} are called neither Champion nor Loyal; and "
+        f"{words.counted(idle, 'customer')} with these names are not among the better two fifths."
+    )
+    return Finding(table, text)
+
+
+def _overdue(step: ValueStep) -> Finding:
+    table, words = step.next_orders, step.client.words
+    if table.empty:
+        return Finding(pd.DataFrame(), "No model says when a next purchase is due here.")
+    late = table[table["overdue"] & (table["p_alive"] >= 0.2) & (table["purchases"] > 1)]
+    shown = late.nlargest(10, ["clv", "historic_value"]).sort_values(["clv", "customer_id"], ascending=[False, True])
+    shown = shown[["customer_id", "days_since_last", "due_high", "p_alive", "clv", "next_low", "next_high"]]
+    text = (
+        f"{words.counted(len(late), 'customer')} who had come back before are later than nine in ten of their purchases "
+        f"would be, and not yet given up (chance to be active 20% or more); {words.money(float(late['clv'].sum()))} of value "
+        "to come hangs on them."
+    )
+    return Finding(shown.reset_index(drop=True), text)
+
+
+def _finite(values: list[float]) -> list[float | None]:
+    return [float(v) if np.isfinite(v) else None for v in values]
 
 
 def _say_segments(step: ValueStep) -> str:

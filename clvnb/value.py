@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -15,12 +16,12 @@ import pandas as pd
 
 from .client import Economics
 from .engine import is_ibis
-from .formulas import annual_to_daily, days
+from .formulas import annual_to_daily, days, ltv_cac
 from .models import GammaGamma
 from .models.base import TOTAL_DRAWS, TransactionModel, collapse, discount_weights, spread, tail
 from .models.continuous import ContinuousModel
 from .models.renewals import RenewalModel
-from .tables import SUBSCRIPTIONS, SUMMARY, Estimate, TableError, check
+from .tables import SUBSCRIPTIONS, SUMMARY, Estimate, Finding, FitError, TableError, check
 
 __all__ = [
     "Card",
@@ -29,6 +30,9 @@ __all__ = [
     "clv_table",
     "clv_total",
     "clv_totals",
+    "losses",
+    "new_customer_values",
+    "recommend_basis",
     "subscription_new_customer",
     "subscription_table",
 ]
@@ -457,6 +461,147 @@ def clv_new_customer(
         purchases.n_,
         f"{purchases.name}, mean of new customers",
     )
+
+
+def new_customer_values(
+    summary: pd.DataFrame,
+    by: str,
+    purchases: TransactionModel,
+    economics: Economics,
+    *,
+    cac: Mapping[str, float] | None = None,
+    level: float = 0.9,
+    least: int = 100,
+) -> pd.DataFrame:
+    """Return what a newly won customer of each channel, or cohort, is worth, and hence what winning one may cost.
+
+    The purchase model is fitted again with ``by`` as covariate: groups share its shape and differ in how often they buy
+    and how long they stay. Spend is fitted by group where 100 customers came back, and shared elsewhere.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+        With ``monetary_value`` and the column ``by``.
+    by : str
+        For example ``channel``.
+    purchases : a fitted purchase model
+        Its kind is fitted again.
+    economics : Economics
+    cac : mapping of group to money, optional
+    level : float
+    least : int
+        Smaller groups are put together as ``other``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group, customers, clv, clv_low, clv_high`` at acquisition, ``cac, clv_net, ltv_cac, ltv_cac_low, ltv_cac_high,
+        p_pays``, the chance that the average newcomer is worth more than its cost; the best first.
+
+    Raises
+    ------
+    FitError
+        When the model cannot be fitted with the groups.
+    """
+    sizes = summary[by].value_counts()
+    small = sizes[sizes < least].index
+    rows = summary.assign(**{by: summary[by].astype(str).where(~summary[by].isin(small), "other")})
+    model = type(purchases)().fit(rows, covariates=[by])
+    everybody = _spend_or_mean(rows)
+    out = []
+    for name, group in rows.groupby(by):
+        spend = _spend_or_mean(group) if (group["frequency"] > 0).sum() >= 100 else everybody
+        worth = clv_new_customer(model, spend, economics, of={by: name}, level=level)
+        cost = (cac or {}).get(str(name), np.nan)
+        case = ltv_cac(worth, cost) if cost > 0 else None
+        ratios = (case.net, case.ratio, case.low, case.high, case.p_pays) if case else (np.nan,) * 5
+        out.append((str(name), len(group), worth.value, worth.low, worth.high, cost, *ratios))
+    table = pd.DataFrame(out, columns=["group", "customers", "clv", "clv_low", "clv_high", "cac", "clv_net",
+                                       "ltv_cac", "ltv_cac_low", "ltv_cac_high", "p_pays"])  # fmt: skip
+    return table.sort_values("clv", ascending=False, ignore_index=True)
+
+
+def _spend_or_mean(summary: pd.DataFrame) -> Spend:
+    """Gamma-Gamma where it can be fitted and has a mean, otherwise the mean money of a purchase."""
+    with suppress(FitError):
+        model = GammaGamma().fit(summary)
+        if model.params_["q"] > 1:
+            return model
+    return float(summary["historic_revenue"].sum() / summary["purchases"].sum())
+
+
+def recommend_basis(summary: pd.DataFrame) -> Finding:
+    """Say whether customers should be valued by revenue or by what they leave: it matters where costs differ between them.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+        With ``historic_revenue`` and ``historic_value`` (margin to date).
+
+    Returns
+    -------
+    Finding
+        ``share_mean, share_cv, rank_correlation, basis``: the mean share of revenue left and its variation between
+        customers, how alike both rank customers, and the basis to use.
+    """
+    known = summary[(summary["historic_revenue"] > 0) & summary["historic_value"].notna()]
+    if known.empty:
+        table = pd.DataFrame(
+            {"share_mean": [np.nan], "share_cv": [np.nan], "rank_correlation": [np.nan], "basis": ["revenue"]}
+        )
+        return Finding(
+            table, "No margin is known, so values are revenue: they rank customers, and overstate what they leave."
+        )
+    share = known["historic_value"] / known["historic_revenue"]
+    cv = float(share.std() / abs(share.mean())) if len(share) > 1 and share.mean() else 0.0
+    same = float(known["historic_value"].corr(known["historic_revenue"], method="spearman")) if len(known) > 2 else 1.0
+    table = pd.DataFrame(
+        {"share_mean": [share.mean()], "share_cv": [cv], "rank_correlation": [same], "basis": ["margin"]}
+    )
+    text = f"Customers leave {share.mean():.0%} of their revenue on average"
+    if cv < 0.1:
+        text += ", nearly all alike: revenue would rank them the same, and margin says what they are worth."
+    else:
+        text += f", and differ in it (by {cv:.0%} of that): value them by margin. By revenue the ranking would "
+        text += "hardly change" if same > 0.98 else "be another one"
+        text += f" (rank correlation {same:.2f})."
+    return Finding(table, text)
+
+
+def losses(customers: pd.DataFrame, summary: pd.DataFrame, economics: Economics) -> Finding:
+    """Say how many customers cost more than they bring, and why: values below 0 are never cut off.
+
+    Parameters
+    ----------
+    customers : CLV
+    summary : SUMMARY
+        Of the same customers.
+    economics : Economics
+
+    Returns
+    -------
+    Finding
+        ``cause, customers, value``: money to date of those below 0, by root cause.
+    """
+    both = customers[["customer_id", "historic_value", "clv"]].merge(
+        summary[["customer_id", "historic_revenue", "purchases"]], on="customer_id"
+    )
+    gone = both["historic_value"] < 0
+    back = gone & (both["historic_revenue"] <= 0)
+    serve = (
+        gone & ~back & (economics.margin_rate * both["historic_revenue"] < economics.cost_to_serve * both["purchases"])
+    )
+    ahead = ~gone & (both["clv"] < 0)
+    causes = {"took back as much as they bought": back, "serving cost more than the margin": serve,
+              "sold below cost": gone & ~back & ~serve, "the next purchases are expected to lose money": ahead}  # fmt: skip
+    table = pd.DataFrame(
+        [(name, int(at.sum()), float(both.loc[at, "historic_value"].sum())) for name, at in causes.items() if at.any()],
+        columns=["cause", "customers", "value"],
+    )
+    if table.empty:
+        return Finding(table, "No customer has cost more than they brought.")
+    parts = "; ".join(f"{r.customers:,} because {r.cause}" for r in table.itertuples())
+    return Finding(table, f"{int(table['customers'].sum()):,} customers are worth less than nothing: {parts}.")
 
 
 # ---------------------------------------------------------------------- subscriptions: the end is seen

@@ -25,6 +25,7 @@ FLOORS = [
     {"words", "engine"},
     {"client", "transactions", "contracts", "models"},
     {"proposal", "value", "evaluate", "cohorts", "segments"},
+    {"trust", "ladder"},
     {"steps"},
     {"samples", "plots"},
     {"report"},

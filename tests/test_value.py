@@ -9,7 +9,8 @@ import pytest
 import clvnb as cv
 from clvnb.contracts import summarize_contracts
 from clvnb.engine import as_ibis
-from clvnb.evaluate import Holdout, data_trust
+from clvnb.evaluate import Holdout
+from clvnb.trust import data_trust
 from clvnb.value import clv_totals
 
 
