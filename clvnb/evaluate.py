@@ -208,8 +208,8 @@ def gain(expected: Any, actual: Any) -> float:
         width = table["size"].to_numpy() / len(actual)
         return float(((share + before) / 2 * width).sum() - 0.5)
 
-    best = lorenz(actual)
-    return lorenz(expected) / best if best > 0 else 0.0
+    best, own = lorenz(actual), lorenz(expected)
+    return own / best if best > 1e-12 and abs(own) > 1e-12 else 0.0
 
 
 def _score_model(model: TransactionModel, known: pd.DataFrame, actual: pd.Series, length: int) -> dict[str, Any]:

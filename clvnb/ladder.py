@@ -52,14 +52,14 @@ def shop_ladder(
         short = "Needs two years of orders: one to see who was there, one to see who came again."
         rows += [
             (name, np.nan, np.nan, np.nan, short)
-            for name in ("Simple formula, revenue", "Simple formula", "Retention formula")
+            for name in ("Simple formula on revenue", "Simple formula on margin", "Retention formula")
         ]
     else:
         rows += _simple_rungs(yearly, economics, words or Words("XXX"))
     rows.append(_cohort_rung(log, economics, as_of))
     differ = "customers differ in how often they come and how long they stay, those who left are told by their silence"
     rows.append(_model_rung(model, economics, differ))
-    kept = rows if economics.basis == "margin" else [r for r in rows if r[0] != "Simple formula"]
+    kept = rows if economics.basis == "margin" else [r for r in rows if r[0] != "Simple formula on margin"]
     return pd.DataFrame(kept, columns=COLUMNS)
 
 
@@ -91,10 +91,10 @@ def _simple_rungs(
     horizon = years(economics.horizon)
     kept = clv_retention(contribution, retention, economics.discount_rate, "start_certain", periods=horizon)
     return [
-        ("Simple formula, revenue", simple.clv_revenue, np.nan, np.nan,
+        ("Simple formula on revenue", simple.clv_revenue, np.nan, np.nan,
          f"An average purchase of {words.money(simple.purchase_value)} x {simple.purchase_frequency:.2f} purchases a year x "
          f"{lifespan:.1f} years, since {words.share(retention)} of last year's customers came again. Revenue is not value."),
-        ("Simple formula", contribution * lifespan, np.nan, np.nan,
+        ("Simple formula on margin", contribution * lifespan, np.nan, np.nan,
          "The same, after the cost of goods and of serving. Every year counts alike, and nobody differs."),
         ("Retention formula", kept, np.nan, np.nan,
          f"The same margin and retention, cut off after {economics.horizon} and in today's money. It still takes the customers "
@@ -154,9 +154,9 @@ def contract_ladder(subscriptions: pd.DataFrame, economics: Economics, model: Es
         parts.append(np.array(_plan_rungs(group, economics)) * share[plan])
     revenue, simple, formula, seen, low, high = np.sum(parts, axis=0)
     rows = [
-        ("Simple formula, revenue", revenue, np.nan, np.nan,
+        ("Simple formula on revenue", revenue, np.nan, np.nan,
          "Price x billing periods a customer stays, one over the share that leaves at a renewal. Revenue is not value."),
-        ("Simple formula", simple, np.nan, np.nan,
+        ("Simple formula on margin", simple, np.nan, np.nan,
          "The same, after the cost of goods and of serving. One rate of leaving for everybody, new and loyal."),
         ("Retention formula", formula, np.nan, np.nan,
          f"The same, cut off after {economics.horizon} and in today's money."),
@@ -164,7 +164,7 @@ def contract_ladder(subscriptions: pd.DataFrame, economics: Economics, model: Es
          "Who truly stayed, renewal by renewal (Kaplan-Meier), as far as it was seen: early renewals lose more than late ones."),
         _model_rung(model, economics, "customers differ in their chance to leave, so those who stayed stay longer"),
     ]  # fmt: skip
-    kept = rows if economics.basis == "margin" else [r for r in rows if r[0] != "Simple formula"]
+    kept = rows if economics.basis == "margin" else [r for r in rows if r[0] != "Simple formula on margin"]
     return pd.DataFrame(kept, columns=COLUMNS)
 
 

@@ -490,7 +490,7 @@ def new_customer_values(
     cac : mapping of group to money, optional
     level : float
     least : int
-        Smaller groups are put together as ``other``.
+        Smaller groups are put together as ``other``, and valued as everybody is.
 
     Returns
     -------
@@ -503,19 +503,25 @@ def new_customer_values(
     FitError
         When the model cannot be fitted with the groups.
     """
-    sizes = summary[by].value_counts()
-    small = sizes[sizes < least].index
-    rows = summary.assign(**{by: summary[by].astype(str).where(~summary[by].isin(small), "other")})
-    model = type(purchases)().fit(rows, covariates=[by])
-    everybody = _spend_or_mean(rows)
-    out = []
-    for name, group in rows.groupby(by):
+    known = summary.assign(**{by: summary[by].astype(str)})
+    small = known[by].map(known[by].value_counts()) < least
+    rows, rest = known[~small], known[small]
+    everybody = _spend_or_mean(known)
+    groups = {str(name): group for name, group in rows.groupby(by)}
+    model = type(purchases)().fit(rows, covariates=[by]) if len(groups) > 1 else purchases
+    cases = []
+    for name, group in groups.items():
         spend = _spend_or_mean(group) if (group["frequency"] > 0).sum() >= 100 else everybody
-        worth = clv_new_customer(model, spend, economics, of={by: name}, level=level)
-        cost = (cac or {}).get(str(name), np.nan)
+        of = {by: name} if len(groups) > 1 else None
+        cases.append((name, len(group), clv_new_customer(model, spend, economics, of=of, level=level)))
+    if len(rest):
+        cases.append(("other", len(rest), clv_new_customer(purchases, everybody, economics, level=level)))
+    out = []
+    for name, size, worth in cases:
+        cost = (cac or {}).get(name, np.nan)
         case = ltv_cac(worth, cost) if cost > 0 else None
         ratios = (case.net, case.ratio, case.low, case.high, case.p_pays) if case else (np.nan,) * 5
-        out.append((str(name), len(group), worth.value, worth.low, worth.high, cost, *ratios))
+        out.append((name, size, worth.value, worth.low, worth.high, cost, *ratios))
     table = pd.DataFrame(out, columns=["group", "customers", "clv", "clv_low", "clv_high", "cac", "clv_net",
                                        "ltv_cac", "ltv_cac_low", "ltv_cac_high", "p_pays"])  # fmt: skip
     return table.sort_values("clv", ascending=False, ignore_index=True)

@@ -308,3 +308,40 @@ def test_cdnow_totals_and_holdout(sample_log, sample_summary, further):
     assert naive.sum() == pytest.approx(gold["accuracy"]["naive_total"], abs=1)
     spends = cv.GammaGamma().fit(sample_summary).expected_spend(sample_summary.head(10))
     np.testing.assert_allclose(spends, gold["first_ten_spends"], atol=0.1)
+
+
+def test_more_published_customers(sample_summary, golden):
+    """One-time buyers, mean P(alive), DERT and discounted purchases on CDNOW's published parameters."""
+    rows = pd.DataFrame({"customer_id": list("ab"), "frequency": [2, 0], "recency": [213, 0], "T": [272, 272]})
+    bg, mbg, pareto = (
+        cls.with_params(unit="1 week", **golden[key]["params"])
+        for cls, key in ((cv.BGNBD, "bgnbd"), (cv.MBGNBD, "mbgnbd"), (cv.ParetoNBD, "paretonbd"))
+    )
+    np.testing.assert_allclose(bg.expected_purchases(rows, "39 weeks"), [1.226, 0.1948], rtol=1e-3)
+    np.testing.assert_allclose(mbg.probability_alive(rows), [0.7062, 0.3897], rtol=1e-3)
+    np.testing.assert_allclose(mbg.expected_purchases(rows, "39 weeks"), [1.263, 0.1540], rtol=1e-3)
+    np.testing.assert_allclose(pareto.probability_alive(rows), [0.8692, 0.2953], rtol=1e-3)
+    np.testing.assert_allclose(pareto.expected_purchases(rows, "39 weeks"), [1.4551, 0.1071], rtol=1e-3)
+    weekly = np.exp(np.log(1.15) / 52 * 365.25 / 7) - 1  # the papers' year has 52 weeks, ours 52.18
+    np.testing.assert_allclose(pareto.discounted_purchases_forever(rows, weekly), [6.5017, 0.4785], rtol=1e-3)
+    assert pareto.probability_alive(sample_summary).mean() == pytest.approx(
+        golden["paretonbd"]["mean_p_alive"], rel=1e-5
+    )
+    assert bg.probability_alive(sample_summary).mean() == pytest.approx(golden["bgnbd"]["mean_p_alive"], rel=1e-5)
+    old = rows.iloc[1:].assign(T=273)
+    assert pareto.probability_alive(old).item() == pytest.approx(0.294276, rel=1e-5)
+    assert mbg.probability_alive(old).item() == pytest.approx(0.389328, rel=1e-5)
+    one = rows.iloc[:1]
+    for weeks, value in ((52, 1.4619), (104, 2.3660)):
+        got = bg.discounted_purchases(one, f"{weeks} weeks", weekly).item()
+        assert got == pytest.approx(value, rel=1e-3)
+
+
+def test_cumulative_purchases_of_the_cohort(sample_log, golden):
+    """Weeks 20 to 25 of the CDNOW cohort, as BTYD prints them."""
+    published = {"paretonbd": [1308.856, 1385.275, 1459.923, 1532.906, 1604.32, 1674.253],
+                 "bgnbd": [1312.458, 1387.346, 1460.392, 1531.713, 1601.418, 1669.6]}  # fmt: skip
+    for cls, key in ((cv.ParetoNBD, "paretonbd"), (cv.BGNBD, "bgnbd")):
+        model = cls.with_params(unit="1 week", **golden[key]["params"])
+        table = cv.tracking(sample_log, model, as_of="1997-09-30", step=7)
+        np.testing.assert_allclose(table["expected"].iloc[20:26], published[key], rtol=0.01)

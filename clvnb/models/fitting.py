@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ Objective = Callable[[Vector], tuple[float, Vector]]
 
 # exp(-14) and exp(20): beyond these a parameter says that the data cannot tell, not how large it is.
 _BOUNDS = (-14.0, 20.0)
+# Information below this is a standard error of seven in the logarithm, a factor of a thousand: no estimate.
+_FLAT = 0.02
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Fit:
         The largest slope of the log-likelihood per observation that is left, by log-parameter.
     evaluations : int
     at_bound : tuple of str
-        Parameters that ran away: the data cannot tell how small or large they are.
+        Parameters that ran away, or lie on a ridge: the data cannot tell how small or large they are.
     """
 
     names: tuple[str, ...]
@@ -141,11 +144,11 @@ def maximize(
 
     found: list[_Point] = []
     for start in starts:
-        found.append(_descend(slope, np.log(start)))
+        found.append(_descend(slope, np.log(start), n))
         if found[-1].is_maximum:
             break
     best = min(found, key=lambda p: (not p.is_maximum, p.value))
-    point, value, hessian, free = best.at, best.value, best.hessian, _free(best.at)
+    point, value, hessian, free = best.at, best.value, best.hessian, best.free
     if not best.is_maximum:
         shown = ", ".join(f"{k} = {v:.4g}" for k, v in zip(names, np.exp(point), strict=True))
         raise FitError(
@@ -158,48 +161,57 @@ def maximize(
     return Fit(names, np.exp(point), covariance, -value * n, best.slope, count, at_bound)
 
 
-def _free(point: Vector) -> NDArray[np.bool_]:
+def _inside(point: Vector) -> NDArray[np.bool_]:
     return (point > _BOUNDS[0] + 1.0) & (point < _BOUNDS[1] - 1.0)
-
-
-def _positive_definite(matrix: Vector) -> bool:
-    return bool(np.all(np.linalg.eigvalsh(matrix) > 1e-12)) if matrix.size else True
 
 
 @dataclass(frozen=True)
 class _Point:
-    """Where a descent ended."""
+    """Where a descent ended; ``n`` observations."""
 
     at: Vector
     value: float
     gradient: Vector
     hessian: Vector
+    n: float
+
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """The parameters that the data determine: inside the bounds, and not along a ridge of equal likelihood.
+
+        Along a ridge the parameter that carries it most is held where it is, and so on until none is left.
+        """
+        free = _inside(self.at)
+        while free.any() and np.isfinite(self.hessian[np.ix_(free, free)]).all():
+            values, vectors = np.linalg.eigh(self.hessian[np.ix_(free, free)])
+            if values[0] * self.n > _FLAT or values[0] * self.n < -_FLAT:
+                break
+            free[np.nonzero(free)[0][np.argmax(np.abs(vectors[:, 0]))]] = False
+        return free
 
     @property
     def slope(self) -> float:
-        return float(np.max(np.abs(self.gradient[_free(self.at)]), initial=0.0))
+        return float(np.max(np.abs(self.gradient[_inside(self.at)]), initial=0.0))
 
     @property
     def is_maximum(self) -> bool:
         """The gradient vanishes and the Hessian is definite: the optimiser's own word is not asked."""
-        free = _free(self.at)
-        inner = self.hessian[np.ix_(free, free)]
-        return bool(np.isfinite(self.value) and self.slope < 1e-5 and np.isfinite(inner).all()) and _positive_definite(
-            inner
-        )
+        inner = self.hessian[np.ix_(self.free, self.free)]
+        definite = bool(np.isfinite(inner).all()) and (not inner.size or bool(np.linalg.eigvalsh(inner)[0] > 1e-12))
+        return bool(np.isfinite(self.value) and self.slope < 1e-5 and definite and self.free.any())
 
 
-def _descend(slope: Callable[[Vector], tuple[float, Vector]], start: Vector) -> _Point:
+def _descend(slope: Callable[[Vector], tuple[float, Vector]], start: Vector, n: float) -> _Point:
     """Go down by L-BFGS-B, then finish with Newton steps whose Hessian also serves the standard errors."""
     from scipy.optimize import minimize
 
     found = minimize(slope, start, jac=True, method="L-BFGS-B", bounds=[_BOUNDS] * len(start), options={"maxiter": 500})
     at = np.asarray(found.x, dtype=float)
-    point = _Point(at, *slope(at), _hessian(slope, at))
+    point = _Point(at, *slope(at), _hessian(slope, at), n)
     for _ in range(6):
-        free = _free(point.at)
+        free = point.free
         inner = point.hessian[np.ix_(free, free)]
-        if point.slope < 1e-10 or not np.isfinite(inner).all() or not _positive_definite(inner):
+        if point.slope < 1e-10 or not np.isfinite(inner).all() or not np.all(np.linalg.eigvalsh(inner) > 1e-12):
             break
         step = np.zeros_like(at)
         step[free] = np.linalg.solve(inner, point.gradient[free])
@@ -209,7 +221,7 @@ def _descend(slope: Callable[[Vector], tuple[float, Vector]], start: Vector) -> 
             break
         # So near the maximum the Hessian no longer changes: a small step keeps it.
         small = float(np.max(np.abs(step), initial=0.0)) < 1e-4
-        point = _Point(at, value, gradient, point.hessian if small else _hessian(slope, at))
+        point = _Point(at, value, gradient, point.hessian if small else _hessian(slope, at), n)
     return point
 
 

@@ -64,7 +64,7 @@ class GGompertzNBD(ContinuousModel):
     >>> model = GGompertzNBD.with_params(r=.55, alpha=74., s=.6, beta=80., b=.002)
     >>> customer = pd.DataFrame({"customer_id": ["1"], "frequency": [2], "recency": [213], "T": [272]})
     >>> round(float(model.probability_alive(customer).iloc[0]), 3)
-    0.848
+    0.831
     """
 
     name = "GGompertz/NBD"
