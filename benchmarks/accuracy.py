@@ -59,7 +59,8 @@ def rows_of(name: str, log: pd.DataFrame) -> list[dict[str, object]]:
     check = cv.holdout(log, [c() for c in CANDIDATES], calibration_end=end)
     summary = cv.summarize(known, as_of=end)
     actual = check.table["actual"].iloc[0]
-    trust = cv.trust_gate(cv.summarize(log), as_of=last, purchases=choice.model, spend=1.0,
+    whole = cv.summarize(log)
+    trust = cv.trust_gate(whole, as_of=last, purchases=choice.model, spend=cv.GammaGamma().fit(whole),
                           check=check, log=log)  # fmt: skip
     rows = [
         {"log": name, "who": "naive" if r.baseline else "clvnb", "model": r.model, "mae": r.mae, "bias": r.bias,

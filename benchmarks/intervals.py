@@ -151,7 +151,7 @@ STUDIES: dict[str, tuple[Any, Any]] = {
     "Pareto/NBD": (shop, cv.ParetoNBD.with_params(r=0.8, alpha=40.0, s=1.0, beta=150.0)),
     "GGompertz/NBD": (shop, cv.GGompertzNBD.with_params(r=0.8, alpha=30.0, s=1.5, beta=2000.0, b=0.02)),
     "BG/CNBD-k": (shop, cv.BGCNBDk.with_params(k=2, r=0.8, alpha=20.0, a=0.8, b=2.5)),
-    "MBG/CNBD-k": (shop, cv.MBGCNBDk.with_params(k=3, r=1.0, alpha=15.0, a=0.8, b=2.5)),
+    "MBG/CNBD-k": (shop, cv.MBGCNBDk.with_params(k=2, r=1.0, alpha=20.0, a=0.8, b=2.5)),
     "BG/BB": (opportunities, cv.BGBB.with_params(alpha=1.2, beta=0.8, gamma=0.8, delta=3.0)),
     "sBG": (contracts, cv.ShiftedBetaGeometric.with_params(alpha=0.9, beta=6.0)),
     "BdW": (contracts, cv.BetaDiscreteWeibull.with_params(alpha=0.8, beta=6.0, c=1.3)),

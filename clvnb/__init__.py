@@ -91,6 +91,7 @@ _HOMES = {
         "new_customer_values",
         "recommend_basis",
         "subscription_table",
+        "tier_chances",
     ],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

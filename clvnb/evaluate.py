@@ -235,7 +235,7 @@ def coverage(
     integral transform); a true model then scores exactly ``level``.
     """
     cells = known[model.keys].assign(actual=actual.to_numpy(float)).value_counts().reset_index(name="n")
-    draws = model.simulate_purchases(cells, float(horizon), size=1000)
+    draws = model.simulate_purchases(cells, float(horizon), size=500)
     below = (draws < cells["actual"].to_numpy(float)).mean(axis=0)
     at_most = (draws <= cells["actual"].to_numpy(float)).mean(axis=0)
     low, high = (1 - level) / 2, (1 + level) / 2
@@ -535,7 +535,7 @@ def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int 
     actual = np.searchsorted(repeats, grid.to_numpy(), side="right")
     born = (first - start).dt.days.value_counts().sort_index()
     ages = np.arange(0, (end - start).days + 1)
-    curve = np.array([model.expected_new([(float(t), 1.0)]) if t else 0.0 for t in ages])
+    curve = np.array([model.expected_purchases_new(float(t)) if t else 0.0 for t in ages])
     moment = (grid - start).days.to_numpy()
     expected = [
         float(born[born.index <= t].to_numpy() @ curve[t - born.index[born.index <= t].to_numpy()]) for t in moment

@@ -87,7 +87,9 @@ class ValueStep:
     next_orders : pandas.DataFrame
         When each customer's next purchase was due and now is; empty where no model says so.
     notes : tuple of Finding
-        On which basis to value, and who costs more than they bring.
+        On which basis to value, who costs more than they bring, and who came too lately to be judged.
+    newcomers : pandas.DataFrame
+        What a new customer is worth by when customers came, where cohorts can be told apart.
     """
 
     client: Client
@@ -110,6 +112,7 @@ class ValueStep:
     backtest: Backtest | None = None
     next_orders: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[Finding, ...] = ()
+    newcomers: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def steps_of_value(self) -> Finding:
@@ -149,7 +152,7 @@ class ValueStep:
     @property
     def aging(self) -> Finding:
         """Cohorts with the sentence that reads them."""
-        return Finding(self.cohorts, _say_cohorts(self))
+        return Finding(self.cohorts, _say_cohorts(self) + _say_newer(self))
 
     @property
     def concentration(self) -> Finding:
@@ -303,8 +306,31 @@ def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
         comparison=choice.table,
         backtest=_backtest(checked.kept, purchases, as_of),
         next_orders=_next_orders(summary, customers, purchases),
-        notes=(recommend_basis(summary), losses(customers, summary, economics)),
+        notes=(recommend_basis(summary), losses(customers, summary, economics), _too_new(summary, client)),
+        newcomers=_by_cohort(summary, purchases, client),
     )
+
+
+def _too_new(summary: pd.DataFrame, client: Client) -> Finding:
+    """Customers within their first 90 days: how often they come is not known yet, whatever their scores say."""
+    new = int((summary["T"] < 90).sum())
+    said = (
+        f"{client.words.counted(new, 'customer')} came within the last 90 days; their scores and names say little yet."
+    )
+    return Finding(pd.DataFrame({"new": [new]}), said)
+
+
+def _by_cohort(summary: pd.DataFrame, purchases: TransactionModel, client: Client) -> pd.DataFrame:
+    """A new customer's value by half-year of joining, among those with half a year behind them."""
+    seen = summary[summary["T"] >= 182]
+    first = pd.to_datetime(seen["first_date"])
+    cohort = first.dt.year.astype(str) + np.where(first.dt.month <= 6, " first half", " second half")
+    if cohort.nunique() < 2 or len(seen) < 400:
+        return pd.DataFrame()
+    with suppress(FitError):
+        table = new_customer_values(seen.assign(cohort=cohort), "cohort", purchases, client.economics, level=LEVEL)
+        return table[table["group"] != "other"].sort_values("group", ignore_index=True)
+    return pd.DataFrame()
 
 
 def _backtest(log: Any, purchases: TransactionModel, as_of: date) -> Backtest | None:
@@ -632,6 +658,17 @@ def _say_newcomers(step: ValueStep) -> str:
             )
         parts.append(text)
     return f" A new customer is worth, over {step.client.economics.horizon}: " + "; ".join(parts) + "."
+
+
+def _say_newer(step: ValueStep) -> str:
+    table, words = step.newcomers, step.client.words
+    if len(table) < 2:
+        return ""
+    parts = [
+        f"{r.group} {words.money(r.clv)} ({words.money(r.clv_low)} to {words.money(r.clv_high)})"
+        for r in table.itertuples()
+    ]
+    return f" By when they came, the model values a new customer, over {step.client.economics.horizon}, at: {'; '.join(parts)}."
 
 
 def _say_ladder(step: ValueStep) -> str:

@@ -21,6 +21,7 @@ from .models import GammaGamma
 from .models.base import TOTAL_DRAWS, TransactionModel, collapse, discount_weights, spread, tail
 from .models.continuous import ContinuousModel
 from .models.renewals import RenewalModel
+from .segments import value_tiers
 from .tables import SUBSCRIPTIONS, SUMMARY, Estimate, Finding, FitError, TableError, check
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "recommend_basis",
     "subscription_new_customer",
     "subscription_table",
+    "tier_chances",
 ]
 
 Spend = GammaGamma | float
@@ -439,22 +441,17 @@ def clv_new_customer(
     """
     weights = discount_weights(economics.horizon_days, economics.discount_rate, economics.step)
     draws = 2 * TOTAL_DRAWS
-
-    def worth(theta: np.ndarray, mean_spend: float) -> float:
-        return (1 + purchases.expected_new(weights, theta, of)) * (
-            economics.margin_rate * mean_spend - economics.cost_to_serve
-        )
-
     if isinstance(spend, GammaGamma):
         p, q, v = _proper(spend.draws(draws, seed=seed + 7)).T
         spends, point = p * v / (q - 1), spend.expected_spend_new()
     else:
         spends, point = np.full(draws, float(spend)), float(spend)
-    thetas = purchases.draws(draws, seed=seed)
-    values = [worth(theta, s) for theta, s in zip(thetas, spends, strict=True)]
+    repeats = purchases.expected_new(weights, purchases.draws(draws, seed=seed), of)
+    values = (1 + repeats) * (economics.margin_rate * spends - economics.cost_to_serve)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    unit = economics.margin_rate * point - economics.cost_to_serve
     return Estimate(
-        worth(purchases._theta(), point),
+        float((1 + purchases.expected_new(weights, of=of)[0]) * unit),
         low,
         high,
         level,
@@ -536,6 +533,55 @@ def _spend_or_mean(summary: pd.DataFrame) -> Spend:
     return float(summary["historic_revenue"].sum() / summary["purchases"].sum())
 
 
+def tier_chances(
+    summary: pd.DataFrame,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    shares: tuple[float, float] = (0.8, 0.95),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return how surely each customer belongs to a tier of value to come, given what the parameters leave open.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    purchases, spend, economics
+        As in ``clv_table``.
+    shares : pair of float
+        As in ``value_tiers``.
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``customer_id, tier`` (the likeliest), ``chance_A, chance_B, chance_C`` over draws of the parameters, and ``clear``,
+        a chance of 80 % or more: the others stand too near a border to be treated by their tier.
+    """
+    check(summary, SUMMARY)
+    rows = collapse(summary, also=purchases.covariates_)
+    weights = discount_weights(economics.horizon_days, economics.discount_rate, economics.step)
+    where = pd.MultiIndex.from_frame(rows[purchases.keys]).get_indexer(
+        pd.MultiIndex.from_frame(summary[purchases.keys])
+    )
+    gg = spend if isinstance(spend, GammaGamma) else None
+    phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
+    x, z, one = summary["frequency"].to_numpy(float), _own(summary).to_numpy(float), np.ones(len(summary))
+    own = pd.DataFrame({"z": z})
+    counts = np.zeros((3, len(summary)))
+    for theta, phi in zip(purchases.draws(TOTAL_DRAWS, seed=seed), phis, strict=True):
+        unit = economics.margin_rate * _spend_sum(phi, spend, x, one, own) - economics.cost_to_serve
+        tiers = value_tiers(pd.Series(purchases.expected(rows, weights, theta)[where] * unit), shares=shares)
+        for k, name in enumerate("ABC"):
+            counts[k] += (tiers == name).to_numpy()
+    chance = counts / TOTAL_DRAWS
+    table = pd.DataFrame(dict(zip(["chance_A", "chance_B", "chance_C"], chance, strict=True)), index=summary.index)
+    table.insert(0, "tier", np.array(list("ABC"))[chance.argmax(axis=0)])
+    table.insert(0, "customer_id", summary["customer_id"])
+    return table.assign(clear=chance.max(axis=0) >= 0.8)
+
+
 def recommend_basis(summary: pd.DataFrame) -> Finding:
     """Say whether customers should be valued by revenue or by what they leave: it matters where costs differ between them.
 
@@ -560,7 +606,7 @@ def recommend_basis(summary: pd.DataFrame) -> Finding:
         )
     share = known["historic_value"] / known["historic_revenue"]
     cv = float(share.std() / abs(share.mean())) if len(share) > 1 and share.mean() else 0.0
-    same = float(known["historic_value"].corr(known["historic_revenue"], method="spearman")) if len(known) > 2 else 1.0
+    same = float(known["historic_value"].rank().corr(known["historic_revenue"].rank())) if len(known) > 2 else 1.0
     table = pd.DataFrame(
         {"share_mean": [share.mean()], "share_cv": [cv], "rank_correlation": [same], "basis": ["margin"]}
     )

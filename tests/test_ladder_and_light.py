@@ -159,7 +159,7 @@ def test_newcomers_by_channel_against_their_cost():
     assert set(table.index) == {"search", "ads", "other"}
     for channel, model in (("search", TRUTH), ("ads", slow)):
         weights = [(t, w) for t, w in cv.models.base.discount_weights("2 years", 0.1)]
-        true = (1 + model.expected_new(weights)) * 0.5 * SPEND.expected_spend_new()
+        true = (1 + model.expected_new(weights)[0]) * 0.5 * SPEND.expected_spend_new()
         assert table.loc[channel, "clv_low"] * 0.95 < true < table.loc[channel, "clv_high"] * 1.05
     assert table.loc["search", "ltv_cac"] > table.loc["ads", "ltv_cac"]
     assert table["p_pays"].dropna().between(0, 1).all()
@@ -353,6 +353,17 @@ def test_names_against_value_add_up():
     fifths = table[[f"fifth_{k}" for k in range(1, 6)]]
     np.testing.assert_allclose(fifths.sum(axis=1), 1.0)
     np.testing.assert_allclose((fifths.mul(table["customers"], axis=0)).sum(), 100, atol=1e-9)
+
+
+def test_tiers_near_a_border_are_unclear(sample_summary):
+    models = cv.MBGNBD().fit(sample_summary), cv.GammaGamma().fit(sample_summary)
+    terms = cv.Economics(margin=0.4, horizon="2 years")
+    table = cv.tier_chances(sample_summary, *models, terms)
+    np.testing.assert_allclose(table[["chance_A", "chance_B", "chance_C"]].sum(axis=1), 1.0)
+    assert 0.5 < table["clear"].mean() < 1.0
+    value = cv.clv_table(sample_summary, *models, terms)["clv"]
+    assert (cv.value_tiers(value)[table["clear"]] == table["tier"][table["clear"]]).mean() > 0.97
+    assert table.loc[value.idxmax(), "tier"] == "A"
 
 
 def test_equity_keeps_the_two_parts_apart():
