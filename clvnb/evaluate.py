@@ -504,8 +504,13 @@ def _say_backtest(table: pd.DataFrame, length: int) -> str:
         money = rows["money_expected"].sum() / max(rows["money_actual"].sum(), 1e-12) - 1
         text += (
             f" {name} was off by {total:+.0%} in purchases and {money:+.0%} in money, by {rows['mae'].mean():.3f} "
-            f"purchases per customer, and its range held the total {int(rows['inside'].sum())} of {len(rows)} times;"
+            f"purchases per customer, and its range held the total {int(rows['inside'].sum())} of {len(rows)} times"
         )
+        if rows["inside"].mean() < 0.6:
+            text += (
+                f" (it leaves out what the model does not know: reckon with {rows['bias'].abs().mean():.0%} either way)"
+            )
+        text += ";"
     naive = table[table["baseline"]].groupby("model")["mae"].mean()
     return text + f" the best naive guess ({naive.idxmin()}) was off by {naive.min():.3f} purchases per customer."
 

@@ -306,18 +306,20 @@ def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
         comparison=choice.table,
         backtest=_backtest(checked.kept, purchases, as_of),
         next_orders=_next_orders(summary, customers, purchases),
-        notes=(recommend_basis(summary), losses(customers, summary, economics), _too_new(summary, client)),
+        notes=(recommend_basis(summary), losses(customers, summary, economics), *_too_new(summary, client)),
         newcomers=_by_cohort(summary, purchases, client),
     )
 
 
-def _too_new(summary: pd.DataFrame, client: Client) -> Finding:
+def _too_new(summary: pd.DataFrame, client: Client) -> list[Finding]:
     """Customers within their first 90 days: how often they come is not known yet, whatever their scores say."""
     new = int((summary["T"] < 90).sum())
+    if not new:
+        return []
     said = (
         f"{client.words.counted(new, 'customer')} came within the last 90 days; their scores and names say little yet."
     )
-    return Finding(pd.DataFrame({"new": [new]}), said)
+    return [Finding(pd.DataFrame({"new": [new]}), said)]
 
 
 def _by_cohort(summary: pd.DataFrame, purchases: TransactionModel, client: Client) -> pd.DataFrame:
@@ -682,8 +684,8 @@ def _say_ladder(step: ValueStep) -> str:
     largest = table.loc[change.abs().idxmax()]
     step_size = float(change[largest.name])
     text = (
-        f"{first['rung']} says {words.money(first['value'])} for a new customer, {last['rung'].lower()} says "
-        f"{words.money(last['value'])}"
+        f"By the {first['rung'].lower()} a new customer is worth {words.money(first['value'])}, by the "
+        f"{last['rung'].lower()} {words.money(last['value'])}"
     )
     if np.isfinite(last["low"]):
         text += f" ({words.money(last['low'])} to {words.money(last['high'])})"
