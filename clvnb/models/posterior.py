@@ -16,8 +16,8 @@ from .fitting import Fit, Vector, maximize
 __all__ = ["Posterior"]
 
 PROPOSALS = 400
-# With the logarithms known to a tenth the likelihood is normal for every purpose here.
-SHARP = 0.1
+# With the logarithms known to a fifth the likelihood is as good as normal in them.
+SHARP = 0.2
 # A prior that only says which order of magnitude: one standard deviation is a factor of seven.
 PRIOR_SD = 2.0
 FREEDOM = 5.0
@@ -68,7 +68,7 @@ class Posterior:
     def method(self) -> str:
         """How the draws are made, in a sentence."""
         if self._sharp:
-            return "normal in the logarithms of the parameters, which the data determine to within a tenth"
+            return "normal in the logarithms of the parameters, which the data determine to within a fifth"
         return self._points[2]
 
     @property
