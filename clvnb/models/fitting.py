@@ -145,8 +145,8 @@ def maximize(
     found: list[_Point] = []
     for start in starts:
         found.append(_descend(slope, np.log(start), n))
-        if found[-1].is_maximum:
-            break
+        if found[-1].is_maximum and found[-1].free.all():
+            break  # otherwise another start may lead further along the ridge
     best = min(found, key=lambda p: (not p.is_maximum, p.value))
     point, value, hessian, free = best.at, best.value, best.hessian, best.free
     if not best.is_maximum:
@@ -196,9 +196,18 @@ class _Point:
     @property
     def is_maximum(self) -> bool:
         """The gradient vanishes and the Hessian is definite: the optimiser's own word is not asked."""
-        inner = self.hessian[np.ix_(self.free, self.free)]
-        definite = bool(np.isfinite(inner).all()) and (not inner.size or bool(np.linalg.eigvalsh(inner)[0] > 1e-12))
+        definite = _definite(self.hessian[np.ix_(self.free, self.free)])
         return bool(np.isfinite(self.value) and self.slope < 1e-5 and definite and self.free.any())
+
+    @property
+    def movable(self) -> NDArray[np.bool_]:
+        """Where a Newton step may go: along a flat ridge too, as long as it bends the right way."""
+        inside = _inside(self.at)
+        return inside if _definite(self.hessian[np.ix_(inside, inside)]) else self.free
+
+
+def _definite(matrix: Vector) -> bool:
+    return bool(np.isfinite(matrix).all()) and (not matrix.size or bool(np.linalg.eigvalsh(matrix)[0] > 1e-12))
 
 
 def _descend(slope: Callable[[Vector], tuple[float, Vector]], start: Vector, n: float) -> _Point:
@@ -209,9 +218,9 @@ def _descend(slope: Callable[[Vector], tuple[float, Vector]], start: Vector, n: 
     at = np.asarray(found.x, dtype=float)
     point = _Point(at, *slope(at), _hessian(slope, at), n)
     for _ in range(6):
-        free = point.free
+        free = point.movable
         inner = point.hessian[np.ix_(free, free)]
-        if point.slope < 1e-10 or not np.isfinite(inner).all() or not np.all(np.linalg.eigvalsh(inner) > 1e-12):
+        if point.slope < 1e-10 or not _definite(inner):
             break
         step = np.zeros_like(at)
         step[free] = np.linalg.solve(inner, point.gradient[free])
