@@ -111,8 +111,9 @@ def _cells(data: Triples, low: float, power: float, growth: float) -> Vector:
     moments = np.append(moments, moments[-1] + 1.0)  # so that there is a cell even where all moments are one
     gap = np.diff(moments)
     ratio = np.log1p(gap / (low + moments[:-1]))
+    most = int(np.clip(6_000 // len(gap), 8, 4_000))  # a search that strays far must not cost hours
     steep = np.minimum(growth * gap, 8.0)  # a search may pass where lives age overnight
-    pieces = np.ceil(np.maximum(power * ratio / 1.2, ratio / 0.3) + steep).clip(1, 4000).astype(int)
+    pieces = np.ceil(np.maximum(power * ratio / 1.2, ratio / 0.3) + steep).clip(1, most).astype(int)
     cell = np.repeat(np.arange(len(gap)), pieces)
     part = np.arange(len(cell)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     inner = (low + moments[cell]) * np.expm1(ratio[cell] * part / pieces[cell])  # 0 at the cell's own start

@@ -22,6 +22,10 @@ SHARP = 0.2
 PRIOR_SD = 2.0
 FREEDOM = 5.0
 ENOUGH = 0.15
+# Refits on fewer customers mostly run to a bound; there the prior says more than they do.
+ENOUGH_CUSTOMERS = 500
+# With so few nothing is predicted, and the likelihood is costly far from its top.
+FEW = 150
 REFITS = 100
 
 
@@ -30,7 +34,8 @@ class Posterior:
 
     Laplace proposes from a Student t around the maximum in log-parameters; likelihood times a weak log-normal prior,
     centred on values typical of the data, weighs the proposals (importance sampling). Where the effective sample
-    size is below 15 % of the proposals, the fit is repeated on customers with random weights (Rubin 1981).
+    size is below 15 % of the proposals, and customers are 500 or more, the fit is repeated on customers with random weights
+    (Rubin 1981).
 
     Parameters
     ----------
@@ -56,7 +61,7 @@ class Posterior:
     def draw(self, size: int, seed: int) -> Vector:
         """Draw ``size`` parameter vectors."""
         rng = np.random.default_rng(seed)
-        if self._sharp:
+        if self._sharp or self._thin:
             root = self._root()
             logs = np.log(self.fit.values) + rng.standard_normal((size, len(root))) @ root.T
         else:
@@ -69,11 +74,17 @@ class Posterior:
         """How the draws are made, in a sentence."""
         if self._sharp:
             return "normal in the logarithms of the parameters, which the data determine to within a fifth"
+        if self._thin:
+            return f"normal in the logarithms of the parameters; {self.counts.sum():,.0f} customers are too few to check that"
         return self._points[2]
 
     @property
     def _sharp(self) -> bool:
         return bool(np.nanmax(np.diag(self.fit.log_covariance), initial=0.0) < SHARP**2)
+
+    @property
+    def _thin(self) -> bool:
+        return bool(self.counts.sum() < FEW)
 
     def _root(self) -> Vector:
         values, vectors = np.linalg.eigh(np.nan_to_num(self.fit.log_covariance))
@@ -83,7 +94,7 @@ class Posterior:
     def _points(self) -> tuple[Vector, Vector, str]:
         points, weights = self._importance(np.random.default_rng(1))
         effective = 1.0 / float(np.sum(weights**2))
-        if effective >= ENOUGH * PROPOSALS:
+        if effective >= ENOUGH * PROPOSALS or self.counts.sum() < ENOUGH_CUSTOMERS:
             said = f"importance sampling around the normal approximation, effective sample size {effective:.0f} of {PROPOSALS}"
             return points, weights, said
         points = self._bootstrap(np.random.default_rng(2))
