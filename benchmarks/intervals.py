@@ -24,7 +24,6 @@ import clvnb as cv
 from clvnb.evaluate import coverage
 from clvnb.models.base import Model
 from clvnb.tables import FitError
-from clvnb.value import subscription_table
 
 CUSTOMERS, KNOWN, HELD_OUT = 3000, 364, 182
 END = pd.Timestamp("2023-01-01") + pd.Timedelta(days=KNOWN - 1)
@@ -122,7 +121,7 @@ def contracts(model: Any, seed: int) -> Log:
     )  # fmt: skip
     fitted = type(model)().fit(table)
     economics = cv.Economics(margin=0.5, discount_rate=0.1, horizon="6 months")
-    rows, total = subscription_table(table, {"monthly": fitted}, economics)
+    rows, total = cv.subscription_table(table, {"monthly": fitted}, economics)
     paid = np.clip(np.minimum(left - 1, known + 6) - known, 0, 6) * table["active"].to_numpy()
     when = 15.0 + 365.25 / 12 * np.arange(6)
     worth = np.concatenate([[0.0], np.cumsum(1.1 ** (-when / 365.25))]) * 20.0 * 0.5

@@ -68,6 +68,7 @@ _HOMES = {
         "whale_curve",
     ],
     "steps": ["value_customers"],
+    "subscriptions": ["subscription_table"],
     "tables": [
         "Checked",
         "ClientError",
@@ -90,7 +91,6 @@ _HOMES = {
         "losses",
         "new_customer_values",
         "recommend_basis",
-        "subscription_table",
         "tier_chances",
     ],
 }

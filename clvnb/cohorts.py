@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .engine import run
-from .formulas import days, per_period
-from .models.base import tail
+from .formulas import days, per_period, tail
 from .tables import Estimate, TableError
 from .transactions import purchase_days
 

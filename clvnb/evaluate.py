@@ -28,6 +28,7 @@ from .models import (
     ShiftedBetaGeometric,
 )
 from .models.base import TransactionModel
+from .models.gamma_gamma import fit_spend
 from .models.renewals import RenewalModel
 from .tables import FitError, TableError, as_day, table_html
 from .transactions import purchase_days, split_log, summarize
@@ -139,15 +140,9 @@ def holdout(
     known = to_pandas(summarize(split_log(log, end)[0], as_of=end))
     actual = _outcomes(log, known, end, last)
     rows = [_score_model(model, known, actual, length) for model in candidates or (BGNBD(), MBGNBD(), ParetoNBD())]
-    before = _outcomes(log, known, end - timedelta(days=length), end, repeats_only=True)
-    guesses = (
-        known["frequency"] / known["T"].clip(lower=1) * length,
-        before,
-        pd.Series(before.mean(), index=known.index),
-    )
     rows += [
-        _row(name, g.to_numpy(float), actual.to_numpy(float), baseline=True)
-        for name, g in zip(BASELINES, guesses, strict=True)
+        _row(name, guess, actual.to_numpy(float), baseline=True)
+        for name, guess in _naive(log, known, end, length).items()
     ]
     table = pd.DataFrame(rows)
     return Holdout(table, _say_holdout(table, end, length, len(known)), end, length, len(known))
@@ -168,6 +163,13 @@ def _outcomes(log: Any, known: pd.DataFrame, start: date, end: date, *, repeats_
     if repeats_only:  # the first purchase of those who joined in this stretch is no repeat
         bought = bought - (known["first_date"] > pd.Timestamp(start)).astype(float)
     return bought
+
+
+def _naive(log: Any, known: pd.DataFrame, end: date, length: int) -> dict[str, np.ndarray]:
+    """What each customer would do by guesses that need no model."""
+    before = _outcomes(log, known, end - timedelta(days=length), end, repeats_only=True).to_numpy(float)
+    own = (known["frequency"] / known["T"].clip(lower=1) * length).to_numpy(float)
+    return dict(zip(BASELINES, (own, before, np.full(len(known), before.mean())), strict=True))
 
 
 def _row(name: str, expected: np.ndarray, actual: np.ndarray, *, baseline: bool = False) -> dict[str, Any]:
@@ -437,7 +439,12 @@ def backtest(
         known = to_pandas(summarize(split_log(log, origin)[0], as_of=origin))
         came = _outcomes(log, known, origin, end)
         money = _money_of(log, known, origin, end)
-        spend = _spend_of(known)
+        model_of_spend = fit_spend(known)
+        spend = (
+            model_of_spend.expected_spend(known).to_numpy(float)
+            if isinstance(model_of_spend, GammaGamma)
+            else np.full(len(known), model_of_spend)
+        )
         for candidate in candidates:
             rows.append(
                 {"origin": origin, "customers": len(known)}
@@ -446,15 +453,9 @@ def backtest(
             if candidate is candidates[0]:
                 ranked.append(pd.DataFrame({"expected": rows[-1].pop("_money"), "actual": money.to_numpy(float)}))
             rows[-1].pop("_money", None)
-        before = _outcomes(log, known, origin - timedelta(days=length), origin, repeats_only=True)
-        own = known["frequency"] / known["T"].clip(lower=1) * length
-        for name, guess in zip(BASELINES, (own, before, pd.Series(before.mean(), index=known.index)), strict=True):
-            row = _row(name, guess.to_numpy(float), came.to_numpy(float), baseline=True)
-            rows.append(
-                {"origin": origin, "customers": len(known)}
-                | row
-                | _money_row(guess.to_numpy(float) * spend.mean(), money)
-            )
+        for name, guess in _naive(log, known, origin, length).items():
+            row = _row(name, guess, came.to_numpy(float), baseline=True)
+            rows.append({"origin": origin, "customers": len(known)} | row | _money_row(guess * spend.mean(), money))
     table = pd.DataFrame(rows).drop(columns=["log_likelihood", "aic"])
     return Backtest(table, _deciles(pd.concat(ranked)), _say_backtest(table, length))
 
@@ -480,13 +481,6 @@ def _money_of(log: Any, known: pd.DataFrame, start: date, end: date) -> pd.Serie
     """Revenue of each known customer after ``start`` up to ``end``."""
     late = to_pandas(summarize(split_log(split_log(log, start)[1], end)[0], as_of=end))
     return late.set_index("customer_id")["historic_revenue"].reindex(known["customer_id"]).fillna(0.0).clip(lower=0.0)
-
-
-def _spend_of(known: pd.DataFrame) -> np.ndarray:
-    """Expected money of a purchase, by Gamma-Gamma where it can be fitted and has a mean."""
-    with suppress(FitError):
-        return np.asarray(GammaGamma().fit(known).expected_spend(known), dtype=float)
-    return np.full(len(known), known["historic_revenue"].sum() / known["purchases"].sum())
 
 
 def _deciles(customers: pd.DataFrame) -> pd.DataFrame:

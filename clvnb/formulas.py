@@ -35,6 +35,7 @@ __all__ = [
     "per_period",
     "ratio_of_sums",
     "refuse_lifetime_margin",
+    "tail",
     "years",
 ]
 
@@ -97,6 +98,15 @@ def years(duration: str | float) -> float:
     1.5
     """
     return days(duration) / DAYS_PER_YEAR
+
+
+def tail(level: float) -> float:
+    """How many standard deviations reach an interval of this level."""
+    from scipy.special import ndtri
+
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, for example 0.9, got {level}")
+    return float(ndtri((1 + level) / 2))
 
 
 def annual_to_daily(discount_rate: float) -> float:
@@ -460,7 +470,6 @@ def ratio_of_sums(numerator: Any, denominator: Any, *, level: float = 0.9) -> Es
     50.0
     """
     import numpy as np
-    from scipy.special import ndtri
 
     y, x = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     if y.shape != x.shape or len(x) == 0 or x.sum() == 0:
@@ -469,7 +478,7 @@ def ratio_of_sums(numerator: Any, denominator: Any, *, level: float = 0.9) -> Es
         )
     n, ratio = len(x), float(y.sum() / x.sum())
     error = float(np.sqrt(n / max(n - 1, 1) * ((y - ratio * x) ** 2).sum())) / abs(float(x.sum()))
-    reach = float(ndtri((1 + level) / 2)) * error
+    reach = tail(level) * error
     return Estimate(ratio, ratio - reach, ratio + reach, level, n, "ratio of sums, linearised")
 
 
@@ -511,11 +520,11 @@ def ltv_cac(clv: Estimate, cac: float) -> Acquisition:
     >>> case.ratio, round(case.p_pays, 4), case.net
     (5.0, 1.0, 480.0)
     """
-    from scipy.special import ndtr, ndtri
+    from scipy.special import ndtr
 
     if not cac > 0:
         raise ValueError(f"cac must be above 0, got {cac}: customers who cost nothing have no ratio")
-    error = (clv.high - clv.low) / (2 * float(ndtri((1 + clv.level) / 2)))
+    error = (clv.high - clv.low) / (2 * tail(clv.level))
     sure = float(clv.value > cac)
     p_pays = float(ndtr((clv.value - cac) / error)) if error > 0 else sure
     return Acquisition(clv.value / cac, clv.low / cac, clv.high / cac, p_pays, clv.value - cac)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from .engine import to_pandas
+from .formulas import tail
 from .tables import SUMMARY, TableError, check
 
 __all__ = [
@@ -256,13 +257,11 @@ def migration(before: pd.Series, after: pd.Series, *, level: float = 0.9) -> pd.
     >>> moves[["from", "to", "customers"]].values.tolist()
     [['Loyal', 'Lost', 1], ['Loyal', 'Loyal', 1], ['New', 'Loyal', 1]]
     """
-    from scipy.special import ndtri
-
     both = pd.DataFrame({"from": before, "to": after})
     both = both.fillna({"from": "New", "to": "Lost"})
     table = both.groupby(["from", "to"]).size().rename("customers").reset_index()
     n = table.groupby("from")["customers"].transform("sum")
-    p, z = table["customers"] / n, float(ndtri((1 + level) / 2))
+    p, z = table["customers"] / n, tail(level)
     centre, spread = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     table["share"], table["low"], table["high"] = (
         p,

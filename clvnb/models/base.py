@@ -13,28 +13,19 @@ import numpy as np
 import pandas as pd
 
 from ..engine import is_ibis, run
-from ..formulas import annual_to_daily, days
+from ..formulas import annual_to_daily, days, tail
 from ..tables import SUMMARY, Estimate, FitError, TableError, check, closest
 from .covariates import Design
 from .fitting import Fit, Triples, Vector, maximize
 from .posterior import Posterior
 
-__all__ = ["TOTAL_DRAWS", "Model", "TransactionModel", "collapse", "discount_weights", "spread", "tail"]
+__all__ = ["TOTAL_DRAWS", "CollapsedModel", "Model", "TransactionModel", "collapse", "discount_weights", "spread"]
 
 # Enough for the spread of a total: the interval of a standard deviation from 100 draws is within 15 %.
 TOTAL_DRAWS = 100
 KEYS = ["frequency", "recency", "T"]
 _STEPS_PER_YEAR = {"day": 365.25, "week": 52.0, "month": 12.0}
 _STEP_DAYS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
-
-
-def tail(level: float) -> float:
-    """How many standard deviations reach an interval of this level."""
-    from scipy.special import ndtri
-
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, for example 0.9, got {level}")
-    return float(ndtri((1 + level) / 2))
 
 
 class Model(ABC):
@@ -51,23 +42,16 @@ class Model(ABC):
         Customers that the fit used.
     at_bound_ : tuple of str
         Parameters that the data could not determine.
-    covariates_ : tuple of str
-        Columns of the table that the fit used besides what the model needs.
     """
 
     name: ClassVar[str]
     parameters: ClassVar[tuple[str, ...]]
     time_powers: ClassVar[dict[str, int]] = {}  # alpha in days is alpha in weeks times 7 ** 1
-    effects: ClassVar[dict[str, int]] = {}  # parameter -> sign with which a covariate's effect enters its logarithm
 
     params_: pd.Series
     fit_: Fit | None = None
     posterior_: Posterior | None = None
     n_: int = 0
-    covariates_: tuple[str, ...] = ()
-    design_: Design | None = None
-    patterns_: pd.DataFrame | None = None
-    plain_: Fit | None = None
 
     @classmethod
     def with_params(cls, *, unit: str | float = "1 day", **params: float) -> Self:
@@ -107,135 +91,6 @@ class Model(ABC):
         if not hasattr(self, "params_"):
             raise FitError(f"{self.name} has no parameters yet: call .fit(summary) first")
         return np.asarray(self.params_, dtype=float) if self.fit_ is None else self.fit_.values
-
-    def _estimate(self, rows: pd.DataFrame, starts: list[list[float]], covariates: Sequence[str]) -> Self:
-        """Maximise the likelihood of collapsed rows with counts ``n``, first without covariates, then with them."""
-        n = float(rows["n"].sum())
-        self.covariates_, self.design_, self.patterns_, self.plain_ = tuple(covariates), None, None, None
-        objective = self._objective(rows, None)
-        fit = maximize(objective, starts, self.parameters, n, self.name)
-        if covariates:
-            self.plain_, self.design_ = fit, Design.of(rows, covariates)
-            self.patterns_ = rows.groupby(list(covariates), as_index=False, observed=True)["n"].sum()
-            extra = [f"{p}: {name}" for p in self.effects for name in self.design_.names]
-            starts = [[*fit.values, *[1.0] * len(extra)]]
-            objective = self._objective(rows, self.design_)
-            fit = maximize(objective, starts, (*self.parameters, *extra), n, self.name)
-        return self._accept(fit, n, Posterior(objective, fit, np.asarray(starts[0]), rows["n"].to_numpy(float)))
-
-    def _objective(self, rows: pd.DataFrame, design: Design | None) -> Callable[..., tuple[float, Vector]]:
-        """The log-likelihood of all rows and its slope; other weights than the counts may be given."""
-        groups = design.groups(rows) if design else [(np.zeros(0), np.arange(len(rows)))]
-        parts = [(z, at, self._data(rows.iloc[at])) for z, at in groups]
-        counts = rows["n"].to_numpy(float)
-
-        def objective(full: Vector, weights: Vector | None = None, *, slope: bool = True) -> tuple[float, Vector]:
-            n, total, slopes = counts if weights is None else weights, 0.0, np.zeros(len(full))
-            for z, at, data in parts:
-                theta = self._of_pattern(full, z)
-                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                    if not slope:
-                        total += float(n[at] @ self._value(theta, data))
-                        continue
-                    value, gradient = self._log_likelihood(theta, data)
-                total += float(n[at] @ value)
-                slopes += self._chain(full, theta, z, gradient @ n[at])
-            return total, slopes
-
-        return objective
-
-    def _data(self, rows: pd.DataFrame) -> Any:
-        """The rows as the model's likelihood takes them."""
-        raise NotImplementedError(f"{self.name} takes its data elsewhere")
-
-    def _log_likelihood(self, theta: Vector, data: Any) -> tuple[Vector, Vector]:
-        """Each row's log-likelihood and its slopes in the parameters."""
-        raise NotImplementedError(f"{self.name} has its likelihood elsewhere")
-
-    def _value(self, theta: Vector, data: Any) -> Vector:
-        """The log-likelihood alone, where that costs less than with its slopes."""
-        return self._log_likelihood(theta, data)[0]
-
-    def _of_pattern(self, full: Vector, z: Vector) -> Vector:
-        """The parameters of customers with covariates ``z``: each effect multiplies by exp(sign effect z)."""
-        k = len(self.parameters)
-        theta = np.array(full[:k], dtype=float)
-        if z.size:
-            logs = np.log(full[k:]).reshape(len(self.effects), z.size)
-            for (name, sign), effect in zip(self.effects.items(), logs, strict=True):
-                theta[self.parameters.index(name)] *= np.exp(sign * effect @ z)
-        return theta
-
-    def _chain(self, full: Vector, theta: Vector, z: Vector, gradient: Vector) -> Vector:
-        """The slope in everything estimated, from the slope in the parameters of one pattern."""
-        k = len(self.parameters)
-        by_log = gradient * theta
-        slope = np.concatenate([by_log / full[:k], np.zeros(len(full) - k)])
-        for i, (name, sign) in enumerate(self.effects.items() if z.size else ()):
-            at = slice(k + i * z.size, k + (i + 1) * z.size)
-            slope[at] = sign * z * by_log[self.parameters.index(name)] / full[at]
-        return slope
-
-    def _patterns(self, rows: pd.DataFrame, full: Vector) -> Iterator[tuple[Vector, Vector]]:
-        """Parameters and the numbers of the rows that share them."""
-        if self.design_ is None:
-            yield full, np.arange(len(rows))
-            return
-        for z, at in self.design_.groups(rows):
-            yield self._of_pattern(full, z), at
-
-    def _mix(self, full: Vector, of: Mapping[str, Any]) -> list[tuple[Vector, float]]:
-        """Parameters of the patterns that agree with ``of``, and the share of each among the customers of the fit."""
-        return [(self._of_pattern(full, z), share) for z, share in self._shares(of)]
-
-    def _shares(self, of: Mapping[str, Any]) -> list[tuple[Vector, float]]:
-        """The covariates' numbers of the patterns that agree with ``of``, and the share of each."""
-        if self.design_ is None or self.patterns_ is None:
-            if of:
-                raise TableError(f"{self.name} was fitted without covariates, so it knows nothing of {', '.join(of)}")
-            return [(np.zeros(0), 1.0)]
-        rows = self.design_.pick(self.patterns_, of)
-        share = rows["n"].to_numpy(float) / rows["n"].sum()
-        return [(z, float(share[at].sum())) for z, at in self.design_.groups(rows)]
-
-    @property
-    def effects_(self) -> pd.DataFrame:
-        """Each covariate's effect on the logarithm of a parameter.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``parameter, covariate, effect, standard_error, low, high, p_value``; the sign with which it enters is the
-            literature's: an effect above 0 on alpha means more purchases, on beta or a a shorter life.
-        """
-        from scipy.special import ndtr
-
-        fit = self._fitted()
-        at = slice(len(self.parameters), None)
-        effect, error = np.log(fit.values[at]), np.sqrt(np.diag(fit.log_covariance))[at]
-        names = [name.split(": ", 1) for name in fit.names[at]]
-        return pd.DataFrame(
-            {
-                "parameter": [n[0] for n in names],
-                "covariate": [n[1] for n in names],
-                "effect": effect,
-                "standard_error": error,
-                "low": effect - tail(0.95) * error,
-                "high": effect + tail(0.95) * error,
-                "p_value": 2 * ndtr(-np.abs(effect / error)),
-            }
-        )
-
-    @property
-    def covariate_test_(self) -> pd.Series:
-        """The likelihood-ratio test of all covariates together: ``chi2, df, p_value``; small p: they matter."""
-        from scipy.special import chdtrc
-
-        fit = self._fitted()
-        if self.plain_ is None:
-            raise FitError(f"{self.name} was fitted without covariates: there is nothing to test")
-        chi2, df = 2 * (fit.log_likelihood - self.plain_.log_likelihood), len(fit.names) - len(self.parameters)
-        return pd.Series({"chi2": chi2, "df": df, "p_value": float(chdtrc(df, max(chi2, 0.0)))})
 
     @property
     def standard_errors_(self) -> pd.Series:
@@ -337,6 +192,154 @@ class Model(ABC):
         return f"{type(self).__name__}({inside})"
 
 
+class CollapsedModel(Model):
+    """A model that is fitted on distinct rows with their counts, and may take covariates.
+
+    Customers with the same covariates share one set of parameters: each effect multiplies one of them.
+
+    Attributes
+    ----------
+    covariates_ : tuple of str
+        Columns of the table that the fit used besides what the model needs.
+    """
+
+    effects: ClassVar[dict[str, int]] = {}  # parameter -> sign with which a covariate's effect enters its logarithm
+
+    covariates_: tuple[str, ...] = ()
+    design_: Design | None = None
+    patterns_: pd.DataFrame | None = None
+    plain_: Fit | None = None
+
+    def _estimate(self, rows: pd.DataFrame, starts: list[list[float]], covariates: Sequence[str]) -> Self:
+        """Maximise the likelihood of collapsed rows with counts ``n``, first without covariates, then with them."""
+        n = float(rows["n"].sum())
+        self.covariates_, self.design_, self.patterns_, self.plain_ = tuple(covariates), None, None, None
+        objective = self._objective(rows, None)
+        fit = maximize(objective, starts, self.parameters, n, self.name)
+        if covariates:
+            self.plain_, self.design_ = fit, Design.of(rows, covariates)
+            self.patterns_ = rows.groupby(list(covariates), as_index=False, observed=True)["n"].sum()
+            extra = [f"{p}: {name}" for p in self.effects for name in self.design_.names]
+            starts = [[*fit.values, *[1.0] * len(extra)]]
+            objective = self._objective(rows, self.design_)
+            fit = maximize(objective, starts, (*self.parameters, *extra), n, self.name)
+        return self._accept(fit, n, Posterior(objective, fit, np.asarray(starts[0]), rows["n"].to_numpy(float)))
+
+    def _objective(self, rows: pd.DataFrame, design: Design | None) -> Callable[..., tuple[float, Vector]]:
+        """The log-likelihood of all rows and its slope; other weights than the counts may be given."""
+        groups = design.groups(rows) if design else [(np.zeros(0), np.arange(len(rows)))]
+        parts = [(z, at, self._data(rows.iloc[at])) for z, at in groups]
+        counts = rows["n"].to_numpy(float)
+
+        def objective(full: Vector, weights: Vector | None = None, *, slope: bool = True) -> tuple[float, Vector]:
+            n, total, slopes = counts if weights is None else weights, 0.0, np.zeros(len(full))
+            for z, at, data in parts:
+                theta = self._of_pattern(full, z)
+                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                    if not slope:
+                        total += float(n[at] @ self._value(theta, data))
+                        continue
+                    value, gradient = self._log_likelihood(theta, data)
+                total += float(n[at] @ value)
+                slopes += self._chain(full, theta, z, gradient @ n[at])
+            return total, slopes
+
+        return objective
+
+    @abstractmethod
+    def _data(self, rows: pd.DataFrame) -> Any:
+        """The rows as the model's likelihood takes them."""
+
+    @abstractmethod
+    def _log_likelihood(self, theta: Vector, data: Any) -> tuple[Vector, Vector]:
+        """Each row's log-likelihood and its slopes in the parameters."""
+
+    def _value(self, theta: Vector, data: Any) -> Vector:
+        """The log-likelihood alone, where that costs less than with its slopes."""
+        return self._log_likelihood(theta, data)[0]
+
+    def _of_pattern(self, full: Vector, z: Vector) -> Vector:
+        """The parameters of customers with covariates ``z``: each effect multiplies by exp(sign effect z)."""
+        k = len(self.parameters)
+        theta = np.array(full[:k], dtype=float)
+        if z.size:
+            logs = np.log(full[k:]).reshape(len(self.effects), z.size)
+            for (name, sign), effect in zip(self.effects.items(), logs, strict=True):
+                theta[self.parameters.index(name)] *= np.exp(sign * effect @ z)
+        return theta
+
+    def _chain(self, full: Vector, theta: Vector, z: Vector, gradient: Vector) -> Vector:
+        """The slope in everything estimated, from the slope in the parameters of one pattern."""
+        k = len(self.parameters)
+        by_log = gradient * theta
+        slope = np.concatenate([by_log / full[:k], np.zeros(len(full) - k)])
+        for i, (name, sign) in enumerate(self.effects.items() if z.size else ()):
+            at = slice(k + i * z.size, k + (i + 1) * z.size)
+            slope[at] = sign * z * by_log[self.parameters.index(name)] / full[at]
+        return slope
+
+    def _patterns(self, rows: pd.DataFrame, full: Vector) -> Iterator[tuple[Vector, Vector]]:
+        """Parameters and the numbers of the rows that share them."""
+        if self.design_ is None:
+            yield full, np.arange(len(rows))
+            return
+        for z, at in self.design_.groups(rows):
+            yield self._of_pattern(full, z), at
+
+    def _mix(self, full: Vector, of: Mapping[str, Any]) -> list[tuple[Vector, float]]:
+        """Parameters of the patterns that agree with ``of``, and the share of each among the customers of the fit."""
+        return [(self._of_pattern(full, z), share) for z, share in self._shares(of)]
+
+    def _shares(self, of: Mapping[str, Any]) -> list[tuple[Vector, float]]:
+        """The covariates' numbers of the patterns that agree with ``of``, and the share of each."""
+        if self.design_ is None or self.patterns_ is None:
+            if of:
+                raise TableError(f"{self.name} was fitted without covariates, so it knows nothing of {', '.join(of)}")
+            return [(np.zeros(0), 1.0)]
+        rows = self.design_.pick(self.patterns_, of)
+        share = rows["n"].to_numpy(float) / rows["n"].sum()
+        return [(z, float(share[at].sum())) for z, at in self.design_.groups(rows)]
+
+    @property
+    def effects_(self) -> pd.DataFrame:
+        """Each covariate's effect on the logarithm of a parameter.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``parameter, covariate, effect, standard_error, low, high, p_value``; the sign with which it enters is the
+            literature's: an effect above 0 on alpha means more purchases, on beta or a a shorter life.
+        """
+        from scipy.special import ndtr
+
+        fit = self._fitted()
+        at = slice(len(self.parameters), None)
+        effect, error = np.log(fit.values[at]), np.sqrt(np.diag(fit.log_covariance))[at]
+        names = [name.split(": ", 1) for name in fit.names[at]]
+        return pd.DataFrame(
+            {
+                "parameter": [n[0] for n in names],
+                "covariate": [n[1] for n in names],
+                "effect": effect,
+                "standard_error": error,
+                "low": effect - tail(0.95) * error,
+                "high": effect + tail(0.95) * error,
+                "p_value": 2 * ndtr(-np.abs(effect / error)),
+            }
+        )
+
+    @property
+    def covariate_test_(self) -> pd.Series:
+        """The likelihood-ratio test of all covariates together: ``chi2, df, p_value``; small p: they matter."""
+        from scipy.special import chdtrc
+
+        fit = self._fitted()
+        if self.plain_ is None:
+            raise FitError(f"{self.name} was fitted without covariates: there is nothing to test")
+        chi2, df = 2 * (fit.log_likelihood - self.plain_.log_likelihood), len(fit.names) - len(self.parameters)
+        return pd.Series({"chi2": chi2, "df": df, "p_value": float(chdtrc(df, max(chi2, 0.0)))})
+
+
 def collapse(
     summary: Any, extra: dict[str, Callable[[Any], Any]] | None = None, *, also: Sequence[str] = ()
 ) -> pd.DataFrame:
@@ -391,11 +394,10 @@ def _sane(triples: pd.DataFrame) -> pd.DataFrame:
     return triples
 
 
-class TransactionModel(Model):
+class TransactionModel(CollapsedModel):
     """A model of repeat purchases where the end of a relation is never seen (non-contractual).
 
-    A subclass brings the paper's pure functions of one set of parameters. Covariates multiply some of these
-    parameters, so that customers with the same covariates share one set.
+    A subclass brings the paper's pure functions of one set of parameters.
     """
 
     recency_matters: ClassVar[bool] = False  # whether the future of a living customer depends on t_x too

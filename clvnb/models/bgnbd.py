@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, gammaln, psi
 
-from .continuous import ContinuousModel, Newcomers
-from .dropout import count_probabilities, purchases_until_dropout, simulate_until_dropout
+from .dropout import RandomDropoutModel
 from .fitting import Triples, Vector
 
 __all__ = ["BGNBD"]
@@ -57,7 +56,7 @@ def probability_alive(r: float, alpha: float, a: float, b: float, x: Vector, t_x
     return np.where(x > 0, expit(-odds), 1.0)
 
 
-class BGNBD(ContinuousModel):
+class BGNBD(RandomDropoutModel):
     """The BG/NBD model of repeat purchases.
 
     Parameters, time in days: ``r, alpha``, shape and rate of the gamma of purchase rates; ``a, b``, of the beta of
@@ -75,24 +74,7 @@ class BGNBD(ContinuousModel):
     """
 
     name = "BG/NBD"
-    parameters = ("r", "alpha", "a", "b")
-    time_powers = {"alpha": 1}
-    effects = {"alpha": -1, "a": 1, "b": 1}
-
-    def purchase_probabilities(self, horizon: str | float, up_to: int) -> Vector:
-        """Return the chance that a new customer makes 0, 1, ... ``up_to`` repeat purchases over the horizon.
-
-        Parameters
-        ----------
-        horizon : str or number of days
-        up_to : int
-
-        Returns
-        -------
-        array of shape (up_to + 1,)
-        """
-        r, alpha, a, b = self._theta()[:4]
-        return count_probabilities(r, alpha, a, b, False, self._length(horizon), up_to)
+    at_first = False
 
     def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
         r, alpha, a, b = theta
@@ -105,25 +87,3 @@ class BGNBD(ContinuousModel):
     def _alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
         r, alpha, a, b = theta
         return probability_alive(r, alpha, a, b, x, t_x, T)
-
-    def _purchases_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
-        r, alpha, a, b = theta
-        return purchases_until_dropout(r + x, alpha + T, a, b + x, t)
-
-    def _purchases_new(self, theta: Vector, t: float) -> float:
-        r, alpha, a, b = theta
-        return float(purchases_until_dropout(np.array([r]), np.array([alpha]), a, np.array([b]), t)[0])
-
-    def _simulate_if_alive(
-        self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
-    ) -> Vector:
-        r, alpha, a, b = theta
-        return simulate_until_dropout(r + x, alpha + T, a, b + x, t, rng)
-
-    def _quiet(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, wait: Vector) -> Vector:
-        r, alpha, _, _ = theta
-        return np.asarray(((alpha + T) / (alpha + T + wait)) ** (r + x))
-
-    def _newcomers(self, theta: Vector, n: int, rng: np.random.Generator) -> Newcomers:
-        r, alpha, a, b = theta
-        return Newcomers(rng.gamma(r, 1 / alpha, n), np.full(n, np.inf), rng.beta(a, b, n))

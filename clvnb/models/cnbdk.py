@@ -12,7 +12,8 @@ larger k, the more regularly. P(alive) then falls faster once a purchase is over
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,8 @@ from scipy.special import expit, gammaln, logsumexp, psi
 
 from ..engine import is_ibis, run
 from ..tables import FitError, TableError
-from .continuous import ContinuousModel, Newcomers
-from .dropout import regular_until_dropout
+from .continuous import Newcomers
+from .dropout import DropoutModel, regular_until_dropout
 from .fitting import Triples, Vector
 
 __all__ = ["BGCNBDk", "MBGCNBDk"]
@@ -77,20 +78,16 @@ def _stages(R: Vector, alpha: float, t_x: Vector, T: Vector, k: int) -> Vector:
     return np.where(j == 0, 0.0, gammaln(R + j) - gammaln(R) - gammaln(j + 1) + power)
 
 
-class _CNBDk(ContinuousModel):
+class _CNBDk(DropoutModel):
     """What BG/CNBD-k and MBG/CNBD-k share."""
 
-    parameters = ("r", "alpha", "a", "b")
-    time_powers = {"alpha": 1}
-    effects = {"alpha": -1, "a": 1, "b": 1}
     recency_matters = True
-    at_first: ClassVar[bool]
 
     def __init__(self, k: int | None = None) -> None:
         if k is not None and not (isinstance(k, int) and k >= 1):
             raise ValueError(f"k must be a whole number of at least 1, or None to have it chosen, got {k!r}")
         self.wanted, self.k = k, k or 1
-        self._gaps = 0.0
+        self._constant = 0.0  # the gaps' own part of the likelihood, which tells the k apart
 
     @classmethod
     def with_params(cls, *, unit: str | float = "1 day", **params: float) -> Self:
@@ -119,11 +116,11 @@ class _CNBDk(ContinuousModel):
         """
         if "log_gaps" not in summary.columns:
             raise TableError(f"{self.name} needs the column 'log_gaps' of a SUMMARY: make it with `summarize`")
-        self._gaps, repeats = _sums(summary)
+        gaps, repeats = _sums(summary)
         best: Any = None
         for k in [self.wanted] if self.wanted else range(1, LARGEST_K + 1):
             try:
-                one = super(_CNBDk, type(self)(k)._with(self._gaps, repeats)).fit(summary, covariates=covariates)
+                one = super(_CNBDk, type(self)(k)._with(gaps, repeats)).fit(summary, covariates=covariates)
             except FitError:
                 if best is None:
                     raise
@@ -135,6 +132,12 @@ class _CNBDk(ContinuousModel):
         self.__dict__.update(best.__dict__)
         self.wanted = wanted
         return self
+
+    def summary(self, *, unit: str = "1 day", level: float = 0.95) -> pd.DataFrame:
+        """Return the table of parameters, with ``k`` below them; see ``Model.summary``."""
+        table = super().summary(unit=unit, level=level)
+        table.loc[len(table), ["parameter", "estimate"]] = ["k", float(self.k)]
+        return table
 
     def _with(self, gaps: float, repeats: float) -> Self:
         self._constant = (self.k - 1) * gaps - repeats * float(gammaln(self.k))
@@ -181,12 +184,6 @@ class _CNBDk(ContinuousModel):
         at = [(grid.reshape(len(often), -1) @ to_ages)[row.reshape(-1), column.reshape(-1)] for grid in by_stage]
         return np.asarray((weight * np.array(at)).sum(axis=0))
 
-    def _purchases_new(self, theta: Vector, t: float) -> float:
-        r, alpha, a, b = theta
-        B = b + self.at_first
-        alive = regular_until_dropout(np.array([r]), np.array([alpha]), a, np.array([B]), t, self.k, 0)
-        return float((b / (a + b) if self.at_first else 1.0) * alive[0])
-
     def _simulate_if_alive(
         self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
     ) -> Vector:
@@ -209,9 +206,7 @@ class _CNBDk(ContinuousModel):
         return np.exp(later - now)
 
     def _newcomers(self, theta: Vector, n: int, rng: np.random.Generator) -> Newcomers:
-        r, alpha, a, b = theta
-        rate = rng.gamma(r, 1 / alpha, n)
-        return Newcomers(rate, np.full(n, np.inf), rng.beta(a, b, n), self.k, at_first=self.at_first)
+        return replace(super()._newcomers(theta, n, rng), k=self.k)
 
     def __repr__(self) -> str:
         return super().__repr__().replace(type(self).__name__ + "(", f"{type(self).__name__}(k={self.k}, ", 1)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..formulas import days
-from .base import TransactionModel, tail
+from ..formulas import days, tail
+from .base import TransactionModel
 from .fitting import Vector
 
 __all__ = ["ContinuousModel", "Newcomers"]
@@ -74,7 +74,7 @@ class ContinuousModel(TransactionModel):
         spend: Any = None,
         seed: int = 0,
     ) -> pd.DataFrame:
-        """Draw a LOG of new customers from the model.
+        """Draw a LOG of new customers from the model; with covariates, of customers whose covariates are all 0 or the reference.
 
         Parameters
         ----------

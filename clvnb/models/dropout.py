@@ -8,12 +8,22 @@ that the customer is alive, the future is the same process in both papers.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy.special import betainc, betaln, gammaln, hyp2f1
 
+from .continuous import ContinuousModel, Newcomers
 from .fitting import Vector
 
-__all__ = ["count_probabilities", "purchases_until_dropout", "regular_until_dropout", "simulate_until_dropout"]
+__all__ = [
+    "DropoutModel",
+    "RandomDropoutModel",
+    "count_probabilities",
+    "purchases_until_dropout",
+    "regular_until_dropout",
+    "simulate_until_dropout",
+]
 
 # The closed form is a difference; rounding is magnified by |(a+B-1)/(a-1)| over the result. Beyond this it is
 # replaced by quadrature, which keeps the relative error below 1e-10.
@@ -147,3 +157,59 @@ def simulate_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float, 
     rate = rng.gamma(R) / A
     chance = np.clip(rng.beta(a, B), 1e-12, 1.0)
     return np.minimum(rng.poisson(np.minimum(rate * t, 1e9)), rng.geometric(chance)).astype(float)
+
+
+class DropoutModel(ContinuousModel):
+    """A model in which a customer may leave after a purchase with a chance of their own, Beta(a, b).
+
+    ``at_first`` says whether one may leave after the first purchase already (MBG) or after repeat purchases only (BG).
+    """
+
+    parameters = ("r", "alpha", "a", "b")
+    time_powers = {"alpha": 1}
+    effects = {"alpha": -1, "a": 1, "b": 1}
+    at_first: ClassVar[bool]
+
+    def _purchases_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
+        r, alpha, a, b = theta
+        return purchases_until_dropout(r + x, alpha + T, a, b + x + self.at_first, t)
+
+    def _purchases_new(self, theta: Vector, t: float) -> float:
+        _, _, a, b = theta
+        zero = np.zeros(1)
+        stays = b / (a + b) if self.at_first else 1.0
+        return float(stays * self._purchases_if_alive(theta, zero, zero, zero, t)[0])
+
+    def _simulate_if_alive(
+        self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
+    ) -> Vector:
+        r, alpha, a, b = theta
+        return simulate_until_dropout(r + x, alpha + T, a, b + x + self.at_first, t, rng)
+
+    def _quiet(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, wait: Vector) -> Vector:
+        r, alpha, _, _ = theta
+        return np.asarray(((alpha + T) / (alpha + T + wait)) ** (r + x))
+
+    def _newcomers(self, theta: Vector, n: int, rng: np.random.Generator) -> Newcomers:
+        r, alpha, a, b = theta
+        rate, leave = rng.gamma(r, 1 / alpha, n), rng.beta(a, b, n)
+        return Newcomers(rate, np.full(n, np.inf), leave, at_first=self.at_first)
+
+
+class RandomDropoutModel(DropoutModel):
+    """A ``DropoutModel`` whose purchases come at random, so that their number has a closed distribution."""
+
+    def purchase_probabilities(self, horizon: str | float, up_to: int) -> Vector:
+        """Return the chance that a new customer makes 0, 1, ... ``up_to`` repeat purchases over the horizon.
+
+        Parameters
+        ----------
+        horizon : str or number of days
+        up_to : int
+
+        Returns
+        -------
+        array of shape (up_to + 1,)
+        """
+        r, alpha, a, b = self._theta()[:4]
+        return count_probabilities(r, alpha, a, b, self.at_first, self._length(horizon), up_to)

@@ -6,6 +6,7 @@ value", note 025.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ from .base import Model
 from .fitting import Levels, Vector, maximize
 from .posterior import Posterior
 
-__all__ = ["GammaGamma"]
+__all__ = ["GammaGamma", "fit_spend"]
 
 
 def log_likelihood(p: float, q: float, v: float, x: Levels, z: Vector) -> tuple[Vector, Vector]:
@@ -174,3 +175,18 @@ class GammaGamma(Model):
         names, index = np.unique(customers, return_inverse=True)
         level = v / rng.gamma(q, size=len(names))
         return np.asarray(rng.gamma(p, size=len(index)) * level[index.reshape(-1)])
+
+
+def fit_spend(summary: pd.DataFrame) -> GammaGamma | float:
+    """Fit the Gamma-Gamma model; where it cannot be fitted or its mean does not exist, give the mean money of a purchase.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+        With ``monetary_value, historic_revenue, purchases``.
+    """
+    with suppress(FitError):
+        model = GammaGamma().fit(summary)
+        if model.params_["q"] > 1:
+            return model
+    return float(summary["historic_revenue"].sum() / summary["purchases"].sum())

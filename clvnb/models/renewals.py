@@ -14,13 +14,13 @@ import pandas as pd
 
 from ..engine import is_ibis, run
 from ..tables import SUBSCRIPTIONS, FitError, TableError, check, closest
-from .base import Model
+from .base import CollapsedModel
 from .fitting import Levels, Vector
 
 __all__ = ["RenewalModel"]
 
 
-class RenewalModel(Model):
+class RenewalModel(CollapsedModel):
     """A model of contract renewals, where the end is seen (contractual). Fit one plan at a time."""
 
     def fit(self, subscriptions: Any, *, covariates: Sequence[str] = ()) -> Self:
