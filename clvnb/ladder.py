@@ -127,7 +127,8 @@ def _model_rung(model: Estimate | None, economics: Economics, differ: str) -> tu
             np.nan,
             "No model carries these data; the rung above is the best that can be said.",
         )
-    why = f"{model.method.split(',')[0]} over {economics.horizon}: {differ}, and the ages not seen yet are filled in."
+    name = model.method.split(",")[0]
+    why = f"{name[0].upper()}{name[1:]} over {economics.horizon}: {differ}, and the ages not seen yet are filled in."
     return ("Model", model.value, model.low, model.high, why)
 
 

@@ -169,7 +169,7 @@ _SAID: dict[str, tuple[str, Any]] = {  # how the columns of a CLV table are call
 
 
 def as_table(table: pd.DataFrame, *, words: Words | None = None) -> None:
-    """Publish a table in a notebook or report: escaped, numbers aligned and shortened.
+    """Publish a table in a notebook or report: escaped, numbers aligned and shortened; of an empty one, nothing.
 
     Parameters
     ----------
@@ -180,8 +180,8 @@ def as_table(table: pd.DataFrame, *, words: Words | None = None) -> None:
     from IPython.display import display
 
     if table.empty:
-        say("There is nothing to list here.")
         return
+    table = table.loc[:, [not (table[c] == "").all() for c in table.columns]]
     shown, numbers = table, set(table.select_dtypes("number").columns)
     if words is not None:
         known = {c: _SAID[c] for c in table.columns if c in _SAID}

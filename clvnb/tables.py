@@ -340,7 +340,8 @@ def table_html(frame: pd.DataFrame, formats: Mapping[str, str] | None = None, nu
     rows = "".join(
         "<tr>"
         + "".join(
-            f"<td{_right(is_number)}>{html.escape(str(v))}</td>" for v, is_number in zip(row, numeric, strict=True)
+            f"<td{_right(is_number)}{_long(v)}>{html.escape(str(v))}</td>"
+            for v, is_number in zip(row, numeric, strict=True)
         )
         + "</tr>"
         for row in shown.itertuples(index=False, name=None)
@@ -349,6 +350,11 @@ def table_html(frame: pd.DataFrame, formats: Mapping[str, str] | None = None, nu
         '<div class="table-wrap" tabindex="0"><table class="clvnb">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def _long(value: object) -> str:
+    """A cell that holds a sentence keeps a readable width on a narrow screen, and the table scrolls."""
+    return ' class="long"' if len(str(value)) > 40 else ""
 
 
 def _right(is_number: bool) -> str:
