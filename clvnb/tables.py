@@ -21,7 +21,9 @@ __all__ = [
     "CONTRACTS",
     "LOG",
     "SUBSCRIPTIONS",
+    "SCENARIOS",
     "SUMMARY",
+    "SURVEY",
     "Checked",
     "ClientError",
     "ClvnbError",
@@ -115,6 +117,16 @@ CLV = Table(
         "tier",
     ),
 )
+SURVEY = Table(
+    "SURVEY",
+    ("date", "metric", "score"),
+    ("customer_id", "wave", "scale_min", "scale_max", "comment", "channel", "attribute", "expected", "invited_at"),
+)
+SCENARIOS = Table(
+    "SCENARIOS",
+    ("scenario", "customers", "clv_before", "clv_after", "gain", "gain_low", "gain_high", "cost", "roi", "p_pays_off",
+     "payback_years"),
+)  # fmt: skip
 
 
 def closest(name: str, names: Iterable[str]) -> str:

@@ -1,0 +1,214 @@
+"""Answers to satisfaction questions: read, checked, and told apart by question and scale.
+
+In: a client's survey export, or a frame of answers. Out: SURVEY, one row per answer to one question; ``Checked``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .client import Client
+from .engine import to_pandas
+from .tables import SURVEY, Checked, Finding, TableError, as_day, check, closest
+from .transactions import read_table, read_transactions
+from .words import Words
+
+__all__ = ["SCALES", "check_survey", "read_survey", "series_of"]
+
+# The scale of a question where the answers do not name it, and what the question asks.
+SCALES: dict[str, tuple[float, float]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7), "stars": (1, 5)}
+_OTHER_NAMES = {
+    "satisfaction": "csat", "customer satisfaction": "csat", "net promoter score": "nps", "recommend": "nps",
+    "effort": "ces", "customer effort score": "ces", "star": "stars", "rating": "stars",
+}  # fmt: skip
+_CARRIED = (
+    "customer_id",
+    "wave",
+    "scale_min",
+    "scale_max",
+    "comment",
+    "channel",
+    "attribute",
+    "expected",
+    "invited_at",
+)
+
+
+def read_survey(
+    source: Client | str | Any, *, columns: Mapping[str, str] | None = None, **settings: Any
+) -> pd.DataFrame:
+    """Read survey answers from a client, a file or a table.
+
+    Parameters
+    ----------
+    source : Client, path, pandas.DataFrame or ibis.Table
+    columns : mapping, optional
+        clvnb's names to the source's: needed are ``date``, ``metric`` (csat, nps, ces or stars) and ``score``;
+        ``customer_id, wave, scale_min, scale_max, comment, channel, attribute, expected, invited_at`` are understood.
+    **settings
+        As in ``read_transactions``: ``date_format``, ``decimal``, ``timezone``…
+
+    Returns
+    -------
+    SURVEY
+        A pandas frame. ``wave`` is the month of the answer where the source names none; the scale is the metric's
+        usual one where the source names none. What could not be read is missing; ``check_survey`` sorts it out.
+
+    Raises
+    ------
+    TableError
+        When the client has no surveys or a needed column is missing.
+
+    Examples
+    --------
+    >>> raw = pd.DataFrame({"day": ["2025-01-07", "2025-01-08"], "q": ["NPS", "NPS"], "points": ["9", "don't know"]})
+    >>> read_survey(raw, columns={"date": "day", "metric": "q", "score": "points"})[["wave", "metric", "score", "scale_max"]]
+          wave metric  score  scale_max
+    0  2025-01    nps    9.0       10.0
+    1  2025-01    nps    NaN       10.0
+    """
+    if isinstance(source, Client):
+        if source.surveys is None:
+            raise TableError(f"{source.name} has no `surveys:` in its client.yaml: nobody was asked yet")
+        raw = to_pandas(read_table(source, source.surveys, SURVEY.required))
+    else:
+        frame = source if not isinstance(source, str) else None
+        names = dict(columns or ({str(c): str(c) for c in frame.columns} if frame is not None else {}))
+        raw = _from_anywhere(source, names, settings)
+    return _complete(raw)
+
+
+def _from_anywhere(source: Any, columns: dict[str, str], settings: dict[str, Any]) -> pd.DataFrame:
+    """Read by the reader of orders, which needs a customer and an amount: here neither is a must."""
+    frame = to_pandas(source) if hasattr(source, "columns") else _file(source, settings)
+    present = [str(c) for c in frame.columns]
+    for name in SURVEY.required:
+        column = columns.setdefault(name, name)
+        if column not in present:
+            raise TableError(
+                f"the survey has no column {column!r} for {name}{closest(column, present)}; it has: {', '.join(present)}"
+            )
+    wanted = {n: c for n, c in columns.items() if c in present}
+    stand_in = frame.assign(_nobody="", _nothing="")
+    mapping = {"customer_id": "_nobody", "amount": "_nothing"} | wanted
+    return to_pandas(read_transactions(stand_in, columns=mapping, **settings)).drop(columns=["amount"])
+
+
+def _file(source: Any, settings: dict[str, Any]) -> pd.DataFrame:
+    text = {k: settings.pop(k) for k in ("delimiter", "encoding") if k in settings}
+    return pd.read_csv(source, dtype=str, sep=text.get("delimiter", ","), encoding=text.get("encoding", "utf-8"))
+
+
+def _complete(raw: pd.DataFrame) -> pd.DataFrame:
+    """Give every answer its wave, its metric's name and its scale."""
+    check(raw, SURVEY)
+    survey = raw.drop(columns=[c for c in raw.columns if c == "date_text" or c.startswith("amount")])
+    survey["date"] = pd.to_datetime(survey["date"])
+    metric = survey["metric"].astype("string").str.strip().str.lower()
+    survey["metric"] = metric.replace(_OTHER_NAMES).astype(object)
+    month = survey["date"].dt.strftime("%Y-%m")
+    survey["wave"] = survey["wave"].astype(object).where(survey["wave"].notna(), month) if "wave" in survey else month
+    for end, place in (("scale_min", 0), ("scale_max", 1)):
+        usual = survey["metric"].map({m: float(s[place]) for m, s in SCALES.items()})
+        survey[end] = survey[end].astype(float).fillna(usual) if end in survey else usual
+    for name in ("customer_id", "comment", "attribute"):
+        survey[name] = survey[name].astype(object) if name in survey else None
+    return survey
+
+
+def series_of(survey: pd.DataFrame) -> pd.Series:
+    """Return the series that each answer belongs to: its metric and scale, for a changed scale starts a new series.
+
+    Examples
+    --------
+    >>> series_of(pd.DataFrame({"metric": ["nps"], "scale_min": [0.0], "scale_max": [10.0]})).iloc[0]
+    'nps 0-10'
+    """
+    ends = survey["scale_min"].map("{:g}".format) + "-" + survey["scale_max"].map("{:g}".format)
+    return (survey["metric"].astype(str) + " " + ends).rename("series")
+
+
+def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words: Words | None = None) -> Checked:
+    """Sort every answer into kept or set aside, with the rule; no answer is ever set aside for what it says.
+
+    Parameters
+    ----------
+    survey : SURVEY
+        From ``read_survey``.
+    as_of : date, optional
+        Later answers are set aside.
+    words : Words, optional
+
+    Returns
+    -------
+    Checked
+        ``account`` has ``rule, rows``. The findings after it say what a reader should know: answers given twice,
+        a scale that the answers contradict, one answer from everybody, forms filled in one straight line.
+
+    Raises
+    ------
+    TableError
+        When a column is missing or no answer can be used.
+    """
+    words = words or Words("XXX")
+    if "scale_min" not in survey or "wave" not in survey:
+        survey = _complete(check(survey, SURVEY).copy())
+    day = as_day(as_of)
+    key = ["customer_id", "wave", "metric", "attribute"]
+    named = survey["customer_id"].notna()
+    again = named & survey.sort_values("date", kind="stable").duplicated(key, keep="last").reindex(survey.index)
+    rules = [
+        (survey["date"].isna(), "date unreadable"),
+        (survey["date"] > pd.Timestamp(day) if day else pd.Series(False, survey.index), "after the as-of date"),
+        (~survey["metric"].isin(list(SCALES)), "question not known"),
+        (survey["score"].isna(), "no answer (skipped, or don't know)"),
+        (~survey["score"].between(survey["scale_min"], survey["scale_max"]), "off the scale"),
+        (again, "answered twice in a wave: the last one counts"),
+    ]
+    rule = np.select([m.fillna(False).to_numpy(bool) for m, _ in rules], [name for _, name in rules], "kept")
+    counts = pd.Series(rule).value_counts()
+    order = ["read", *[name for _, name in rules if name in counts], *(["kept"] if "kept" in counts else [])]
+    account = pd.DataFrame({"rule": order, "rows": [len(survey) if n == "read" else int(counts[n]) for n in order]})
+    if "kept" not in counts:
+        said = "; ".join(f"{n}: {counts[n]:,}" for n in order[1:]) or "the table is empty"
+        raise TableError(f"no survey answer of {len(survey):,} can be used ({said}); metrics are {', '.join(SCALES)}")
+    kept = survey[rule == "kept"].reset_index(drop=True)
+    text = f"{words.counted(len(survey), 'answer')} read; {words.count(counts['kept'])} used."
+    for name in order[1:-1]:
+        text += f" Set aside, {name}: {words.count(counts[name])}."
+    rejected = survey[rule != "kept"].assign(rule=rule[rule != "kept"])
+    return Checked(kept, rejected, (Finding(account, text), *_suspicions(kept, words)))
+
+
+def _suspicions(kept: pd.DataFrame, words: Words) -> list[Finding]:
+    """What the answers themselves give away."""
+    found = []
+    for series, group in kept[kept["attribute"].isna()].groupby(series_of(kept)):
+        score, low = group["score"], float(group["scale_min"].iloc[0])
+        n = words.counted(len(group), "answer")
+        if len(score) >= 30 and low == 0 and not (score == 0).any() and (score == 1).sum() >= 3:
+            found.append((series, "scale", f"{series}: none of {n} is 0 although the scale is said to start there, and "
+                          f"{words.count((score == 1).sum())} are 1. Probably people were asked from 1 to "
+                          f"{group['scale_max'].iloc[0]:g}: correct scale_min, for the score would be read wrongly."))  # fmt: skip
+        if len(score) >= 10 and score.nunique() == 1:
+            found.append((series, "same", f"{series}: all of {n} are {score.iloc[0]:g}. A question that everybody "
+                          "answers alike measures nothing, or only the delighted were asked."))  # fmt: skip
+    for metric, scales in series_of(kept).groupby(kept["metric"]).unique().items():
+        if len(scales) > 1:
+            found.append((metric, "series", f"{metric}: the scale changed ({', '.join(sorted(scales))}). Each scale is a series of "
+                          "its own; a score on one is never compared with a score on the other."))  # fmt: skip
+    if (lines := _straight_lines(kept)) > 0:
+        found.append(("all", "straight", f"{words.counted(lines, 'form')} give the same score to five or more "
+                      "attributes; they are kept, and may be careless."))  # fmt: skip
+    return [Finding(pd.DataFrame({"series": [s], "check": [c]}), text) for s, c, text in found]
+
+
+def _straight_lines(kept: pd.DataFrame) -> int:
+    rated = kept[kept["attribute"].notna() & kept["customer_id"].notna()]
+    forms = rated.groupby(["customer_id", "wave"])["score"].agg(["size", "nunique"])
+    return int(((forms["size"] >= 5) & (forms["nunique"] == 1)).sum())
