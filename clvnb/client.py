@@ -178,6 +178,25 @@ class Economics(_Strict):
         return days(self.horizon)
 
 
+class Plan(_Strict):
+    """What step 3 plans with.
+
+    Attributes
+    ----------
+    budget : float, optional
+        A year, in the client's currency; a twentieth of what customers leave in a year when left out.
+    levers : mapping of lever to settings
+        The client's own figures in place of clvnb's assumptions, for example
+        ``{better service: {yearly_cost: 1.2, reach: 0.5, effects: {satisfaction: [0, 0.1, 0.3]}}}``.
+    opt_outs : str, optional
+        A text file beside ``client.yaml``, one customer a line, who must not be contacted.
+    """
+
+    budget: Annotated[float, Field(ge=0)] | None = None
+    levers: dict[str, dict[str, Any]] = {}
+    opt_outs: str | None = None
+
+
 class Brand(_Strict):
     """How the client's report looks."""
 
@@ -201,9 +220,11 @@ class Client(_Strict):
         The zone whose midnight ends the client's business day.
     as_of : date, optional
         The last date used; the last date in the data when left out.
-    transactions, contracts, acquisition, surveys, initiatives : Source
+    transactions, contracts, acquisition, surveys, service, initiatives : Source
         Where each table lies. A shop needs ``transactions``; a subscription ``contracts`` as well.
     economics : Economics
+    plan : Plan
+        What step 3 may spend, and the client's own figures for its levers.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -216,8 +237,10 @@ class Client(_Strict):
     contracts: Source | None = None
     acquisition: Source | None = None
     surveys: Source | None = None
+    service: Source | None = None
     initiatives: Source | None = None
     economics: Economics = Economics()
+    plan: Plan = Plan()
     brand: Brand = Brand()
     folder: Annotated[Path, Field(exclude=True)] = Path(".")
 
@@ -312,7 +335,9 @@ def _keys_at(path: list[str]) -> list[str]:
     model: Any = Client
     for part in path:
         field = model.model_fields.get(part)
-        found = [m for m in (Source, Economics, Brand) if field is not None and m.__name__ in str(field.annotation)]
+        found = [
+            m for m in (Source, Economics, Plan, Brand) if field is not None and m.__name__ in str(field.annotation)
+        ]
         if not found:
             return []
         model = found[0]

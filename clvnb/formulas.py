@@ -28,13 +28,16 @@ __all__ = [
     "customer_equity",
     "days",
     "elasticity",
+    "loyalty_break_even",
     "ltv_cac",
     "max_cac",
+    "mixed_rate",
     "optimal_acquisition_spend",
     "payback",
     "per_period",
     "ratio_of_sums",
     "refuse_lifetime_margin",
+    "retention_spend",
     "tail",
     "years",
 ]
@@ -663,3 +666,85 @@ def _share(name: str, value: float) -> None:
 def _not_below(name: str, value: float, least: float) -> None:
     if not value >= least:
         raise ValueError(f"{name} must not be below {least}, got {value}")
+
+
+def retention_spend(
+    margin: float, retention: float, raised: float, discount_rate: float, *, timing: str = "start_certain"
+) -> tuple[float, float]:
+    """Return the most that raising retention may cost per customer: once, and in every period.
+
+    Parameters
+    ----------
+    margin : float
+        Contribution per period.
+    retention, raised : float
+        Before and after, per period.
+    discount_rate : float
+        Per period.
+    timing : str
+        As in ``clv_retention``.
+
+    Returns
+    -------
+    (float, float)
+        The value gained, and the yearly spend that takes all of it away again.
+
+    Examples
+    --------
+    >>> once, each = retention_spend(100, 0.80, 0.82, 0.10)
+    >>> round(once, 2), round(each, 3)
+    (26.19, 6.667)
+    """
+    before = clv_retention(margin, retention, discount_rate, timing=timing)
+    after = clv_retention(margin, raised, discount_rate, timing=timing)
+    return after - before, margin * (1 - before / after)
+
+
+def loyalty_break_even(
+    customers: float, members: float, *, fixed: float, reward: float, spend: float, breakage: float = 0.0
+) -> float:
+    """Return how much more each member must bring for a loyalty programme to pay.
+
+    Parameters
+    ----------
+    customers : float
+    members : float
+        Share of customers who join.
+    fixed : float
+        What the programme costs by itself.
+    reward : float
+        Share of a member's spend that is given back.
+    spend : float
+        What a member spends in the same time.
+    breakage : float
+        Share of rewards that is never claimed.
+
+    Examples
+    --------
+    >>> loyalty_break_even(1000, 0.4, fixed=8000, reward=0.05, spend=250)
+    32.5
+    """
+    _share("members", members)
+    _share("breakage", breakage)
+    return fixed / (customers * members) + reward * spend * (1 - breakage)
+
+
+def mixed_rate(satisfied: float, rate_satisfied: float, rate_dissatisfied: float) -> float:
+    """Return how often a customer buys whose purchases please with a given chance: the harmonic mean, not the plain one.
+
+    The last purchase sets the pace of the next, so slow spells last longer (Ho, Park and Zhou 2006, *Marketing Science* 25(3)).
+
+    Parameters
+    ----------
+    satisfied : float
+        Chance that a purchase pleases.
+    rate_satisfied, rate_dissatisfied : float
+        Purchases a year after a purchase that pleased, and after one that did not.
+
+    Examples
+    --------
+    >>> mixed_rate(0.7, 6, 2), round(mixed_rate(0.8, 6, 2), 3)  # not 4.8 and 5.2
+    (3.75, 4.286)
+    """
+    _share("satisfied", satisfied)
+    return 1 / (satisfied / rate_satisfied + (1 - satisfied) / rate_dissatisfied)

@@ -88,6 +88,16 @@ SHOP_TRUTH: dict[str, Any] = {
     "initiative_satisfaction_gain": 0.5,
     "holdout_share": 0.2,
     "waves": ["2024-06-10", "2024-12-09", "2025-06-09", "2025-12-08"],
+    # How much of what a customer feels shows in the rating, what is added to it, and what they had expected of it.
+    "attributes": {
+        "delivery": {"felt": 0.7, "added": 0.2, "noise": 0.7, "expected": 4.2},
+        "replies": {"felt": 0.9, "added": -0.6, "noise": 0.5, "expected": 4.0},
+        "ease": {"felt": 0.5, "added": 0.3, "noise": 0.8, "expected": 3.8},
+        "information": {"felt": 0.3, "added": 0.0, "noise": 0.8, "expected": 3.6},
+        "price": {"felt": 0.15, "added": -0.2, "noise": 0.9, "expected": 3.4},
+    },
+    "case_share": 0.06,
+    "reply_hours_median": {"before": 20.0, "after": 11.0},
 }
 
 
@@ -107,7 +117,7 @@ def simulate_shop(seed: int = 7, customers: int = 6000) -> Simulated:
     Returns
     -------
     Simulated
-        Tables ``orders, surveys, acquisition, initiatives``.
+        Tables ``orders, surveys, service, acquisition, initiatives``.
     """
     rng = np.random.default_rng(seed)
     truth = SHOP_TRUTH | {"customers": customers, "seed": seed}
@@ -116,10 +126,13 @@ def simulate_shop(seed: int = 7, customers: int = 6000) -> Simulated:
     people["treated"] &= people["born"] < pd.Timestamp(truth["initiative_start"])
     orders = _shop_orders(rng, people, truth, start, end)
     waves = [_wave(rng, people, orders, truth, wave) for wave in truth["waves"]]
+    more = np.random.default_rng(seed + 1000)  # a stream of its own: what was simulated before stays as it is
+    rated = [_ratings(more, people, wave, truth) for wave in waves[-2:]]
     return Simulated(
         {
             "orders": _shop_export(rng, orders, people),
-            "surveys": pd.concat(waves, ignore_index=True),
+            "surveys": pd.concat([*waves, *rated], ignore_index=True),
+            "service": _service_cases(more, people, orders, truth),
             "acquisition": _spend_by_channel(people, {"search": 14.0, "social": 17.0}, rng),
             "initiatives": _assignment(people, truth),
         },
@@ -250,6 +263,47 @@ def _wave(
         ],
         ignore_index=True,
     )  # fmt: skip
+
+
+def _ratings(rng: np.random.Generator, people: pd.DataFrame, wave: pd.DataFrame, truth: dict[str, Any]) -> pd.DataFrame:
+    """The same forms' ratings of five attributes, beside what had been expected of each."""
+    asked = wave[wave["question"] == "csat"]
+    who = people.set_index("customer_id").loc[asked["customer_no"]]
+    lift = truth["initiative_satisfaction_gain"] if asked["wave"].iloc[0] >= truth["initiative_start"][:7] else 0.0
+    felt = (who["satisfaction"] + lift * who["treated"]).to_numpy(float)
+    parts = []
+    for name, how in truth["attributes"].items():
+        rating = how["felt"] * felt + (1 - how["felt"]) * 3.7 + how["added"] + rng.normal(0, how["noise"], len(felt))
+        hoped = how["expected"] + rng.normal(0, 0.6, len(felt))
+        parts.append(asked.assign(score=np.clip(np.round(rating), 1, 5).astype(int), comment="", attribute=name,
+                                  expected=np.clip(np.round(hoped), 1, 5).astype(int).astype(str)))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _service_cases(
+    rng: np.random.Generator, people: pd.DataFrame, orders: pd.DataFrame, truth: dict[str, Any]
+) -> pd.DataFrame:
+    """Questions and complaints after some of the orders, and when they were answered and closed."""
+    after = orders[rng.random(len(orders)) < truth["case_share"]]
+    opened = after["when"] + pd.to_timedelta(rng.uniform(1, 8 * 24, len(after)), unit="h")
+    late = opened >= pd.Timestamp(truth["initiative_start"])
+    helped = late & people.loc[after["person"], "treated"].to_numpy()
+    median = np.where(helped, truth["reply_hours_median"]["after"], truth["reply_hours_median"]["before"])
+    reply = opened + pd.to_timedelta(median * np.exp(rng.normal(0, 0.8, len(after))), unit="h")
+    closed = reply + pd.to_timedelta(24 * np.exp(rng.normal(0, 1.0, len(after))), unit="h")
+    end = pd.Timestamp(truth["as_of"]) + pd.Timedelta(days=1)
+    cases = pd.DataFrame(
+        {
+            "case": [f"S-{k:05d}" for k in range(len(after))],
+            "customer_no": people.loc[after["person"], "customer_id"].to_numpy(),
+            "opened": opened.dt.strftime("%Y-%m-%d %H:%M"),
+            "answered": reply.dt.strftime("%Y-%m-%d %H:%M").where((reply < end) & (rng.random(len(after)) > 0.02), ""),
+            "closed": closed.dt.strftime("%Y-%m-%d %H:%M").where(closed < end, ""),
+            "by": rng.choice(["mail", "telephone", "social media"], len(after), p=[0.6, 0.25, 0.15]),
+        }
+    )
+    cases.loc[cases["answered"] == "", "closed"] = ""
+    return cases[opened.to_numpy() < end].reset_index(drop=True)
 
 
 def _spend_by_channel(people: pd.DataFrame, per_customer: dict[str, float], rng: np.random.Generator) -> pd.DataFrame:

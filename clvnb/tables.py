@@ -244,6 +244,19 @@ class Estimate:
         shown = f"{self.value:.5g} ({self.level:.0%} interval {self.low:.5g} to {self.high:.5g}, n = {self.n:,})"
         return shown.replace("%", " %", 1)
 
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Estimate:
+        """Return the estimate that ``to_dict`` saved.
+
+        Examples
+        --------
+        >>> one = Estimate(1.0, 0.5, 2.0, 0.9, 3, "x")
+        >>> Estimate.from_dict(one.to_dict()) == one
+        True
+        """
+        numbers = {k: math.nan if saved[k] is None else float(saved[k]) for k in ("value", "low", "high")}
+        return cls(**numbers, level=float(saved["level"]), n=int(saved["n"]), method=str(saved["method"]))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able values; a number that does not exist becomes ``None``.
 

@@ -45,7 +45,7 @@ def shop() -> dict[str, pd.DataFrame]:
 
 
 def test_shop_has_every_table_of_the_four_steps(shop):
-    assert set(shop) == {"orders", "surveys", "acquisition", "initiatives"}
+    assert set(shop) == {"orders", "surveys", "service", "acquisition", "initiatives"}
     assert shop["surveys"]["wave"].nunique() >= 3
     assert shop["acquisition"]["channel"].nunique() == 2
     assert shop["orders"]["Betrag"].str.startswith("-").sum() > 500

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..steps import ValueStep
+from ..steps import ImproveStep, SatisfactionStep, ValueStep
 from ..tables import ReportError
 
 __all__ = ["replace_file", "save_step", "step_sheets", "write_json", "write_table", "write_workbook"]
@@ -118,26 +118,40 @@ def _plain_times(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{c: table[c].dt.tz_localize(None) for c in zoned}) if len(zoned) else table
 
 
-def save_step(step: ValueStep, folder: str | Path) -> None:
+def save_step(step: ValueStep | SatisfactionStep | ImproveStep, folder: str | Path) -> None:
     """Write a step's tables and results into a folder; an empty name writes nothing.
 
     Parameters
     ----------
-    step : ValueStep
+    step : ValueStep, SatisfactionStep or ImproveStep
     folder : str or Path
-        Gets ``customers.parquet``, ``channels.parquet`` and the other tables, and ``results.json``.
+        Gets a parquet file for each table, and ``results.json``, to which each step adds its own; of step 2 the base point
+        (``baseline.json``), of step 3 the list of whom to contact (``target_list.csv``).
     """
     if not str(folder):
         return
     place = Path(folder)
     for name, table in step_tables(step).items():
         replace_file(place / f"{name}.parquet", lambda p, t=table: t.to_parquet(p, index=False))  # type: ignore[misc]
-    write_json(place / "results.json", step.results())
+    known = place / "results.json"
+    before = (
+        json.loads(known.read_text(encoding="utf-8")) if known.is_file() and not isinstance(step, ValueStep) else {}
+    )
+    write_json(known, before | step.results())
+    if isinstance(step, SatisfactionStep) and step.base is not None:
+        step.base.save(place / "baseline.json")
+    if isinstance(step, ImproveStep) and len(step.targets.table):
+        write_table(step.targets.table, place / "target_list.csv")
 
 
-def step_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
+def step_tables(step: ValueStep | SatisfactionStep | ImproveStep) -> dict[str, pd.DataFrame]:
     """Return the tables of a step by the names they are saved under."""
-    tables = {
+    tables = _value_tables(step) if isinstance(step, ValueStep) else step.tables()
+    return {name: table for name, table in tables.items() if len(table.columns)}
+
+
+def _value_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
+    return {
         "headline": step.headline.table,
         "customers": step.customers,
         "channels": step.channels,
@@ -156,7 +170,6 @@ def step_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
         "parameters": step.parameters,
         "method": step.card.table(),
     }
-    return {name: table for name, table in tables.items() if len(table.columns)}
 
 
 def _flat(cohorts: pd.DataFrame) -> pd.DataFrame:
@@ -170,7 +183,8 @@ def _flat(cohorts: pd.DataFrame) -> pd.DataFrame:
 
 def step_sheets(folder: Path) -> dict[str, pd.DataFrame]:
     """Read a report's parquet tables as the sheets of its workbook, the summary first."""
-    first = ["headline", "customers", "segments", "channels", "at_risk", "cohorts", "method"]
+    first = ["headline", "customers", "segments", "channels", "at_risk", "cohorts", "method", "satisfaction", "scenarios", "plan",
+             "target_list"]  # fmt: skip
     found = {p.stem: pd.read_parquet(p) for p in sorted(folder.glob("*.parquet"))}
     order = [n for n in first if n in found] + [n for n in found if n not in first]
     return {("summary" if n == "headline" else n): found[n] for n in order}

@@ -181,6 +181,9 @@ def _make(client: Client, scratch: Path, out: Path, day: str, key: str) -> dict[
         steps.append(node)
     results = json.loads((scratch / "tables" / "results.json").read_text(encoding="utf-8"))
     (scratch / "tables" / "results.json").unlink()
+    for name in ("baseline.json", "target_list.csv"):
+        if (scratch / "tables" / name).is_file():
+            os.replace(scratch / "tables" / name, scratch / name)
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     versions = {"clvnb": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
     facts = {"made": made, "clvnb": __version__, "data and settings": key[:16], "model": results["card"]["model"],
@@ -303,6 +306,7 @@ def _input_key(client: Client, day: str) -> str:
         client.contracts,
         client.acquisition,
         client.surveys,
+        client.service,
         client.initiatives,
     ):
         if source is not None and not isinstance(source.source, Connection):

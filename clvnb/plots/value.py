@@ -1,27 +1,22 @@
-"""Pictures: one function a table, which takes that table and returns the axes; no model is run here.
+"""Pictures of step 1: one function a table, which takes that table and returns the axes; no model is run here.
 
-In: the tables of the other files. Out: matplotlib axes that carry their own alt text; ``show`` publishes them.
+In: the tables of step 1. Out: matplotlib axes that carry their own alt text; ``show`` publishes them.
 """
 
 from __future__ import annotations
 
-import html
-import io
-from collections.abc import Callable
-from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from .tables import table_html
-from .words import Words
+from ..words import Words
+from .style import BLUE, GREY, INK, ORANGE, PALE, axes, money_axis, nothing, share_axis, styled, tell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "as_table",
     "plot_channels",
     "plot_clv",
     "plot_cohorts",
@@ -29,179 +24,10 @@ __all__ = [
     "plot_ladder",
     "plot_segments",
     "plot_tracking",
-    "say",
-    "show",
 ]
 
-# Okabe and Ito's colours for the colour-blind; light and dark enough to tell apart in grey.
-INK, BLUE, ORANGE, GREY = "#222222", "#0072B2", "#E69F00", "#9a9a9a"
-_STYLE: dict[Any, Any] = {
-    "figure.dpi": 110,
-    "font.size": 10.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11.5,
-    "axes.titleweight": "bold",
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "text.parse_math": False,
-    "legend.frameon": False,
-}
 
-
-Plot = TypeVar("Plot", bound=Callable[..., "Axes"])
-
-
-def _styled(plot: Plot) -> Plot:
-    """Draw in the house style without changing the user's own settings."""
-
-    @wraps(plot)
-    def drawn(*args: Any, **kwargs: Any) -> Axes:
-        import matplotlib.pyplot as plt
-
-        with plt.rc_context(_STYLE):
-            return plot(*args, **kwargs)
-
-    return drawn  # type: ignore[return-value]
-
-
-def _axes(ax: Axes | None, *, size: tuple[float, float] = (7.2, 3.6)) -> Axes:
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
-
-
-def _tell(ax: Axes, alt: str) -> Axes:
-    ax.figure.clvnb_alt = alt  # type: ignore[union-attr]
-    return ax
-
-
-def _money_axis(axis: Any, words: Words) -> None:
-    from matplotlib.ticker import FuncFormatter
-
-    axis.set_major_formatter(FuncFormatter(lambda v, _: words.money(v, digits=0)))
-
-
-def _share_axis(axis: Any, words: Words) -> None:
-    from matplotlib.ticker import FuncFormatter
-
-    axis.set_major_formatter(FuncFormatter(lambda v, _: words.share(v)))
-
-
-def show(ax: Axes, *, caption: str = "") -> None:
-    """Publish a picture in a notebook with its alt text, and close it.
-
-    Parameters
-    ----------
-    ax : Axes
-        From one of the ``plot_`` functions.
-    caption : str
-        Printed below the picture in a report.
-    """
-    import matplotlib.pyplot as plt
-    from IPython.display import display
-
-    figure: Any = ax.figure
-    alt = getattr(figure, "clvnb_alt", "a figure without a description")
-    picture = _png(figure)
-    plt.close(figure)
-    display(
-        {"image/png": picture, "text/plain": f"[figure: {alt}]"},
-        raw=True,
-        metadata={"image/png": {"alt": alt, "caption": caption}},
-    )
-
-
-def _png(figure: Any) -> bytes:
-    """A figure in 128 colours: a third of the size, and the eye sees no difference."""
-    from PIL import Image
-
-    full, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(full, format="png", dpi=120)
-    Image.open(full).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
-    return small.getvalue()
-
-
-def say(sentence: Any) -> None:
-    """Publish a sentence, such as a ``Finding``'s, as running text of a notebook or report."""
-    from IPython.display import display
-
-    text = str(sentence)
-    display({"text/html": f"<p>{html.escape(text)}</p>", "text/plain": text}, raw=True)
-
-
-_SAID: dict[str, tuple[str, Any]] = {  # how the columns of a CLV table are called and shown to a reader
-    "customer_id": ("customer", str),
-    "p_alive": ("chance to be active", Words.share),
-    "historic_value": ("value so far", Words.money),
-    "clv": ("value to come", Words.money),
-    "clv_low": ("low end", Words.money),
-    "clv_high": ("high end", Words.money),
-    "share_of_customers": ("of customers", Words.share),
-    "share_of_value": ("of value", Words.share),
-    "rung": ("method", str),
-    "value": ("value", Words.money),
-    "low": ("from", Words.money),
-    "high": ("to", Words.money),
-    "median_clv": ("middle value to come", Words.money),
-    "fifth_1": ("lowest fifth", Words.share),
-    "fifth_2": ("second", Words.share),
-    "fifth_3": ("third", Words.share),
-    "fifth_4": ("fourth", Words.share),
-    "fifth_5": ("highest fifth", Words.share),
-    "days_since_last": ("days since the last purchase", Words.count),
-    "due_high": ("due within (days)", Words.count),
-    "next_low": ("next: from (days)", Words.count),
-    "next_high": ("to (days)", Words.count),
-    "holdout_bias": ("holdout: total off by", Words.share),
-    "holdout_mae": ("missed per customer", str),
-    "holdout_gain": ("ranking (1 is perfect)", str),
-    "holdout_coverage": ("inside their 90% range", Words.share),
-    "chosen": ("used", str),
-}
-
-
-def as_table(table: pd.DataFrame, *, words: Words | None = None) -> None:
-    """Publish a table in a notebook or report: escaped, numbers aligned and shortened; of an empty one, nothing.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-    words : Words, optional
-        With them, the columns of a CLV table get their names in plain words and money its currency.
-    """
-    from IPython.display import display
-
-    if table.empty:
-        return
-    table = table.loc[:, [not (table[c] == "").all() for c in table.columns]]
-    shown, numbers = table, set(table.select_dtypes("number").columns)
-    if words is not None:
-        known = {c: _SAID[c] for c in table.columns if c in _SAID}
-        said = {c: [_said(words, say, v) for v in table[c]] for c, (_, say) in known.items()}
-        shown = table.assign(**said).rename(columns={c: name for c, (name, _) in known.items()})
-        numbers = {known[c][0] if c in known else c for c in numbers}
-    plain = shown.to_string(index=False)
-    display({"text/html": table_html(shown, numbers=numbers), "text/plain": plain}, raw=True)
-
-
-def _said(words: Words, say: Any, value: Any) -> Any:
-    """A cell in plain words: nothing for what is missing, yes or nothing for a mark."""
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else ""
-    if isinstance(value, float) and np.isnan(value):
-        return "–"
-    return (value if isinstance(value, float) else str(value)) if say is str else say(words, value)
-
-
-@_styled
+@styled
 def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw what was seen beside what the model expects.
 
@@ -215,11 +41,9 @@ def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     words = words or Words("XXX")
-    ax = _axes(ax)
+    ax = axes(ax)
     if table.empty:
-        ax.set_axis_off()
-        ax.text(0.5, 0.5, "No model could be fitted", ha="center", va="center", transform=ax.transAxes)
-        return _tell(ax, "No model could be fitted, so there is nothing to compare.")
+        return nothing(ax, "No model could be fitted")
     if "plan" in table:
         return _survival(ax, table, words)
     ax.plot(table["date"], table["actual"], color=INK, lw=2.2, label="came back")
@@ -232,7 +56,7 @@ def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     ax.yaxis.set_major_formatter(lambda v, _: words.count(v))
     last = table.iloc[-1]
-    return _tell(
+    return tell(
         ax,
         f"Repeat purchases added up over time: {words.count(last['actual'])} came by {words.day(last['date'].date())}, "
         f"the model has {words.count(last['expected'])}.",
@@ -258,15 +82,15 @@ def _survival(ax: Axes, table: pd.DataFrame, words: Words) -> Axes:
             f"model {words.share(last['expected'])}"
         )
     ax.set_ylim(0, 1.03)
-    _share_axis(ax.yaxis, words)
+    share_axis(ax.yaxis, words)
     ax.set_xlabel("renewals")
     ax.set_ylabel("customers still there")
     ax.set_title("How long customers stay, by plan")
     ax.legend(ncols=2)
-    return _tell(ax, "Share of customers still there by number of renewals. " + "; ".join(said) + ".")
+    return tell(ax, "Share of customers still there by number of renewals. " + "; ".join(said) + ".")
 
 
-@_styled
+@styled
 def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw how value is spread over customers: value to come, or value so far where nothing can be predicted.
 
@@ -277,7 +101,7 @@ def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None
     words : Words, optional
     """
     words = words or Words("XXX")
-    ax = _axes(ax)
+    ax = axes(ax)
     predicted = bool(table["clv"].notna().any())
     value = table["clv" if predicted else "historic_value"].to_numpy(float)
     low, high = np.quantile(value, [0.0, 0.99])
@@ -285,21 +109,21 @@ def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None
     mean, median = float(value.mean()), float(np.median(value))
     ax.axvline(mean, color=INK, lw=1.8, label=f"mean {words.money(mean)}")
     ax.axvline(median, color=ORANGE, lw=1.8, ls="--", label=f"median {words.money(median)}")
-    _money_axis(ax.xaxis, words)
+    money_axis(ax.xaxis, words)
     ax.yaxis.set_major_formatter(lambda v, _: words.count(v))
     what = "value to come" if predicted else "value so far"
     ax.set_xlabel(f"{what} of a customer (the highest 1% stand at the right edge)")
     ax.set_ylabel("customers")
     ax.set_title("Most customers are worth little, a few much" if mean > 1.3 * median else f"How {what} is spread")
     ax.legend()
-    return _tell(
+    return tell(
         ax,
         f"Histogram of {what}: mean {words.money(mean)}, median {words.money(median)}, "
         f"highest hundredth above {words.money(high)}.",
     )
 
 
-@_styled
+@styled
 def plot_concentration(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw which share of value the best tenths of customers hold.
 
@@ -311,25 +135,25 @@ def plot_concentration(table: pd.DataFrame, *, ax: Axes | None = None, words: Wo
     words : Words, optional
     """
     words = words or Words("XXX")
-    ax = _axes(ax)
+    ax = axes(ax)
     x, y = table["customers"], table["share_of_value"]
-    ax.bar(x * 10, y, width=0.8, color=np.where(np.arange(len(x)) < 2, BLUE, "#a9cbe0"))
+    ax.bar(x * 10, y, width=0.8, color=np.where(np.arange(len(x)) < 2, BLUE, PALE))
     for at, height in zip(x * 10, y, strict=True):
         ax.text(at, height + 0.015, words.share(height), ha="center", va="bottom", fontsize=9, color=INK)
     ax.set_xticks(x * 10, [f"best {words.share(v)}" for v in x], rotation=35, ha="right")
-    _share_axis(ax.yaxis, words)
+    share_axis(ax.yaxis, words)
     ax.set_ylim(min(0, float(y.min())), max(1.1, float(y.max()) + 0.08))
     ax.set_ylabel("share of all value")
     ax.set_title(f"The best fifth of customers holds {words.share(y.iloc[1])} of the value")
     ax.grid(visible=False, axis="x")
-    return _tell(
+    return tell(
         ax,
         f"Share of value by best customers: 10% hold {words.share(y.iloc[0])}, 20% hold {words.share(y.iloc[1])}, "
         f"50% hold {words.share(y.iloc[4])}.",
     )
 
 
-@_styled
+@styled
 def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw what a customer of each channel brings against what winning one cost.
 
@@ -341,23 +165,21 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     words : Words, optional
     """
     words = words or Words("XXX")
-    ax = _axes(ax, size=(7.2, 1.3 + 0.62 * max(len(table), 1)))
+    ax = axes(ax, size=(7.2, 1.3 + 0.62 * max(len(table), 1)))
     if table.empty:
-        ax.set_axis_off()
-        ax.text(0.5, 0.5, "The log names no channels", ha="center", va="center", transform=ax.transAxes)
-        return _tell(ax, "The log names no channels.")
+        return nothing(ax, "The log names no channels")
     rows = table.iloc[::-1].reset_index(drop=True)
     y = np.arange(len(rows))
     coming = rows["clv"].fillna(0.0)
     ax.barh(y, rows["historic_value"], height=0.55, color=BLUE, label="so far")
-    ax.barh(y, coming, left=rows["historic_value"], height=0.55, color="#a9cbe0", label="to come")
+    ax.barh(y, coming, left=rows["historic_value"], height=0.55, color=PALE, label="to come")
     has = rows["clv"].notna()
     ends = [(rows["clv"] - rows["clv_low"])[has], (rows["clv_high"] - rows["clv"])[has]]
     ax.errorbar((rows["historic_value"] + coming)[has], y[has], xerr=ends, fmt="none", ecolor=INK, capsize=4, lw=1.4)
     if rows["cac"].notna().any():
         ax.plot(rows["cac"], y, "D", color=ORANGE, mec=INK, ms=8, label="cost of winning one")
     ax.set_yticks(y, [str(c)[:30] for c in rows["channel"]])
-    _money_axis(ax.xaxis, words)
+    money_axis(ax.xaxis, words)
     ax.set_xlabel("per customer; the line is the 90% range of value to come")
     ax.set_title("What a customer brings, by channel")
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.12), ncols=3)
@@ -366,10 +188,10 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         f"{r.channel}: {words.money(r.historic_value)} so far, {words.money(r.clv)} to come, won for {words.money(r.cac)}"
         for r in table.itertuples()
     )
-    return _tell(ax, f"Per customer by channel. {said}.")
+    return tell(ax, f"Per customer by channel. {said}.")
 
 
-@_styled
+@styled
 def plot_ladder(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw a new customer's value by each method, the simplest on top, with intervals where there are any.
 
@@ -381,7 +203,7 @@ def plot_ladder(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | N
     words : Words, optional
     """
     words = words or Words("XXX")
-    ax = _axes(ax, size=(7.2, 1.2 + 0.5 * max(len(table), 1)))
+    ax = axes(ax, size=(7.2, 1.2 + 0.5 * max(len(table), 1)))
     y = np.arange(len(table))[::-1]
     known, sure = table["value"].notna().to_numpy(), table["low"].notna().to_numpy()
     value = table["value"].to_numpy(float)
@@ -399,7 +221,7 @@ def plot_ladder(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | N
     ax.set_yticks(y, table["rung"])
     ax.set_xlim(min(0.0, float(np.nanmin(np.append(value, 0.0)))), 1.25 * high if high > 0 else 1.0)
     ax.set_ylim(-0.6, len(table) - 0.4)
-    _money_axis(ax.xaxis, words)
+    money_axis(ax.xaxis, words)
     ax.set_title("What a new customer is worth, rung by rung")
     if plain.any() and sure.any():
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.1), ncols=2)
@@ -408,10 +230,10 @@ def plot_ladder(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | N
         f"{r.rung} {words.money(r.value)}" + (f" ({words.money(r.low)} to {words.money(r.high)})" if np.isfinite(r.low) else "")
         for r in table.itertuples() if np.isfinite(r.value)
     )  # fmt: skip
-    return _tell(ax, f"Value of a new customer by method: {said or 'none can be reckoned'}.")
+    return tell(ax, f"Value of a new customer by method: {said or 'none can be reckoned'}.")
 
 
-@_styled
+@styled
 def plot_segments(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw each segment's share of customers beside its share of value.
 
@@ -423,7 +245,7 @@ def plot_segments(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     words : Words, optional
     """
     words = words or Words("XXX")
-    ax = _axes(ax, size=(7.2, 1.4 + 0.42 * len(table)))
+    ax = axes(ax, size=(7.2, 1.4 + 0.42 * len(table)))
     rows = table.iloc[::-1].reset_index(drop=True)
     y = np.arange(len(rows))
     ax.barh(y + 0.19, rows["share_of_value"], height=0.36, color=BLUE, label="of value")
@@ -431,7 +253,7 @@ def plot_segments(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     for at, share in zip(y, rows["share_of_value"], strict=True):
         ax.text(max(share, 0) + 0.004, at + 0.19, words.share(share), va="center", fontsize=8.5, color=INK)
     ax.set_yticks(y, [str(s)[:30] for s in rows["segment"]])
-    _share_axis(ax.xaxis, words)
+    share_axis(ax.xaxis, words)
     ax.set_xlabel("share")
     ax.set_title("What each segment holds")
     ax.legend(loc="lower right")
@@ -440,10 +262,10 @@ def plot_segments(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         f"{r.segment}: {words.share(r.share_of_customers)} of customers, {words.share(r.share_of_value)} of value"
         for r in table.itertuples()
     )
-    return _tell(ax, f"Segments. {said}.")
+    return tell(ax, f"Segments. {said}.")
 
 
-@_styled
+@styled
 def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw a line per cohort: money per customer, added up as they age; older cohorts darker.
 
@@ -457,11 +279,9 @@ def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     import matplotlib as mpl
 
     words = words or Words("XXX")
-    ax = _axes(ax)
+    ax = axes(ax)
     if table.empty:
-        ax.set_axis_off()
-        ax.text(0.5, 0.5, "No complete month to show", ha="center", va="center", transform=ax.transAxes)
-        return _tell(ax, "There is no complete month to show.")
+        return nothing(ax, "No complete month to show")
     period = table.attrs.get("period", "month")
     colours = mpl.colormaps["cividis"](np.linspace(0.0, 0.9, len(table)))
     for colour, (cohort, line) in zip(colours, table.iterrows(), strict=True):
@@ -469,12 +289,12 @@ def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
         ax.plot(seen.index, seen.to_numpy(float), color=colour, lw=1.6, marker="o", ms=2.5)
         ax.annotate(f"{cohort:%Y-%m}", (seen.index[-1], seen.iloc[-1]), xytext=(4, 0), textcoords="offset points",
                     va="center", fontsize=7.5, color=colour)  # fmt: skip
-    _money_axis(ax.yaxis, words)
+    money_axis(ax.yaxis, words)
     ax.set_xlabel(f"{period}s since the {period} of the first purchase")
     ax.set_ylabel("revenue per customer, added up")
     ax.set_title("What customers bring as they age, by when they came")
     oldest = table.iloc[0].dropna()
-    return _tell(
+    return tell(
         ax,
         f"Revenue per customer added up, a line for each of {len(table)} cohorts; the oldest reaches "
         f"{words.money(oldest.iloc[-1])} after {int(oldest.index[-1])} {period}s.",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .client import Client
-from .segments import rfm_by_value
-from .tables import Finding
+from ..client import Client
+from ..segments import rfm_by_value
+from ..tables import Finding
 
 if TYPE_CHECKING:
-    from .steps import ValueStep
+    from .value import ValueStep
 
 
 def _worth_word(client: Client) -> str:

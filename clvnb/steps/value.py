@@ -7,45 +7,32 @@ from __future__ import annotations
 
 import html
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..client import Client
+from ..cohorts import cohort_matrix
+from ..engine import to_pandas
+from ..evaluate import Backtest, Holdout, backtest, tracking
+from ..ladder import contract_ladder, shop_ladder
+from ..models import GammaGamma
+from ..models.base import Model, TransactionModel
+from ..models.continuous import ContinuousModel
+from ..models.renewals import RenewalModel
+from ..segments import segment_profile
+from ..subscriptions import subscription_table
+from ..tables import Checked, Estimate, Finding, FitError, TableError
+from ..transactions import purchase_days
+from ..trust import Trust
+from ..value import Card, clv_totals, losses, new_customer_values, recommend_basis
 from . import readings
-from .client import Client
-from .cohorts import cohort_matrix
-from .contracts import check_contracts, read_contracts, summarize_contracts
-from .engine import hold, to_pandas
-from .evaluate import Backtest, Holdout, backtest, choose_model, choose_renewal_model, tracking
-from .ladder import contract_ladder, shop_ladder
-from .models import GammaGamma
-from .models.base import Model, TransactionModel
-from .models.continuous import ContinuousModel
-from .models.gamma_gamma import fit_spend
-from .models.renewals import RenewalModel
-from .segments import name_segments, rfm_scores, segment_profile, value_tiers
-from .subscriptions import subscription_new_customer, subscription_table
-from .tables import Checked, Estimate, Finding, FitError, TableError, as_day
-from .transactions import check_transactions, purchase_days, read_table, read_transactions, summarize
-from .trust import Trust, subscription_trust, trust_gate
-from .value import (
-    Card,
-    clv_card,
-    clv_new_customer,
-    clv_table,
-    clv_total,
-    clv_totals,
-    losses,
-    new_customer_values,
-    recommend_basis,
-)
+from .worth import LEVEL, Worth, assess_worth, cost_of_winning, cut_points, survival_seen
 
-__all__ = ["ValueStep", "check_orders", "value_customers"]
-
-LEVEL = 0.9
+__all__ = ["ValueStep", "value_customers"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +78,8 @@ class ValueStep:
         On which basis to value, who costs more than they bring, and who came too lately to be judged.
     newcomers : pandas.DataFrame
         What a new customer is worth by when customers came, where cohorts can be told apart.
+    cuts : dict
+        RFM's cut-points.
     """
 
     client: Client
@@ -114,6 +103,7 @@ class ValueStep:
     next_orders: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[Finding, ...] = ()
     newcomers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    cuts: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def steps_of_value(self) -> Finding:
@@ -194,6 +184,8 @@ class ValueStep:
             "ladder": {str(r.rung): _finite([r.value, r.low, r.high]) for r in self.ladder.itertuples()},
             "trust": self.trust.light,
             "trust_text": self.trust.text,
+            "choice": self.choice,
+            "cut_points": self.cuts,
             "card": self.card.to_dict(),
             "rows": {str(r.rule): [int(r.rows), float(r.money)] for r in self.checked.account.itertuples()},
             "text": self.headline.text,
@@ -204,31 +196,6 @@ class ValueStep:
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self.headline.text)}</p>"
-
-
-def check_orders(client: Client, as_of: date | str | None = None) -> Checked:
-    """Read a client's orders and check them by the rules of its ``client.yaml``.
-
-    Parameters
-    ----------
-    client : Client
-    as_of : date, optional
-        The client's own when left out.
-
-    Returns
-    -------
-    Checked
-    """
-    source = client.transactions
-    return check_transactions(
-        read_transactions(client),
-        as_of=as_of or client.as_of,
-        refunds=source.refunds,
-        exclude=source.exclude,
-        max_loss=source.max_loss,
-        currency=client.currency,
-        words=client.words,
-    )
 
 
 def value_customers(client: Client, *, as_of: date | str | None = None) -> ValueStep:
@@ -250,64 +217,53 @@ def value_customers(client: Client, *, as_of: date | str | None = None) -> Value
         When the data cannot be read at all. Data that cannot carry a prediction give a red light and the historic
         values instead.
     """
-    day = as_day(as_of) or client.as_of
-    checked = check_orders(client, day)
-    checked = Checked(hold(checked.kept), checked.rejected, checked.findings)
-    day = day or pd.Timestamp(checked.findings[1].table["last"].iloc[0]).date()
-    return (
-        _value_subscription(client, day, checked)
-        if client.kind == "subscription"
-        else _value_shop(client, day, checked)
+    worth = assess_worth(client, as_of=as_of)
+    if worth.total is None:
+        return _historic_only(worth)
+    return _of_subscription(worth) if client.kind == "subscription" else _of_shop(worth)
+
+
+def _step(worth: Worth, **more: Any) -> ValueStep:
+    """A step with what was assessed already, and the rest."""
+    return ValueStep(
+        client=worth.client,
+        as_of=worth.as_of,
+        checked=worth.checked,
+        customers=worth.customers,
+        total=worth.total,
+        new_customer=worth.new_customer,
+        trust=worth.trust,
+        models=worth.models,
+        card=worth.card,
+        choice=worth.why,
+        holdout=worth.check,
+        comparison=worth.comparison,
+        cuts=cut_points(worth.summary),
+        segments=segment_profile(worth.customers, worth.customers["segment"]),
+        cohorts=_cohorts(worth.checked.kept, worth.as_of),
+        **more,
     )
 
 
 # ------------------------------------------------------------------------------------------------- shop
 
 
-def _value_shop(client: Client, as_of: date, checked: Checked) -> ValueStep:
-    economics = client.economics
-    summary = to_pandas(
-        summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
-    ).sort_values("customer_id", ignore_index=True)
-    checked = _say_taken_back(checked, summary, client)
-    try:
-        choice = choose_model(checked.kept, as_of=as_of)
-        purchases, check, why = choice.model, choice.holdout, choice.text
-    except (FitError, TableError) as error:
-        return _historic_only(client, as_of, checked, summary, str(error))
-    spend = fit_spend(summary)
-    trust = trust_gate(summary, as_of=as_of, purchases=purchases, spend=spend, check=check, log=checked.kept)
-    if trust.light == "red":
-        red = _historic_only(client, as_of, checked, summary, _because(trust), trust=trust, check=check)
-        return replace(red, comparison=choice.table)
-    customers = clv_table(summary, purchases, spend, economics, level=LEVEL)
-    customers["segment"] = name_segments(rfm_scores(summary))
-    customers["tier"] = value_tiers(customers["total_value"])
-    models: dict[str, Model] = {purchases.name: purchases}
-    if isinstance(spend, GammaGamma):
-        models[spend.name] = spend
-    new = clv_new_customer(purchases, spend, economics, level=LEVEL)
-    return ValueStep(
-        client=client,
-        as_of=as_of,
-        checked=checked,
-        customers=customers,
-        total=clv_total(summary, purchases, spend, economics, level=LEVEL),
-        new_customer=new,
-        trust=trust,
-        fit=tracking(checked.kept, purchases, as_of=as_of),
-        models=models,
-        card=_card(client, " x ".join(models), summary, as_of),
+def _of_shop(worth: Worth) -> ValueStep:
+    client, as_of, summary, log = worth.client, worth.as_of, worth.summary, worth.checked.kept
+    purchases, spend = worth.purchases, worth.spend
+    assert purchases is not None
+    return _step(
+        worth,
+        fit=tracking(log, purchases, as_of=as_of),
         channels=_shop_channels(client, summary, purchases, spend),
-        segments=segment_profile(customers, customers["segment"]),
-        cohorts=_cohorts(checked.kept, as_of),
-        choice=why,
-        holdout=check,
-        ladder=shop_ladder(checked.kept, economics, new, as_of=as_of, words=client.words),
-        comparison=choice.table,
-        backtest=_backtest(checked.kept, purchases, as_of),
-        next_orders=_next_orders(summary, customers, purchases),
-        notes=(recommend_basis(summary), losses(customers, summary, economics), *_too_new(summary, client)),
+        ladder=shop_ladder(log, client.economics, worth.new_customer, as_of=as_of, words=client.words),
+        backtest=_backtest(log, purchases, as_of),
+        next_orders=_next_orders(summary, worth.customers, purchases),
+        notes=(
+            recommend_basis(summary),
+            losses(worth.customers, summary, client.economics),
+            *_too_new(summary, client),
+        ),
         newcomers=_by_cohort(summary, purchases, client),
     )
 
@@ -352,60 +308,15 @@ def _next_orders(summary: pd.DataFrame, customers: pd.DataFrame, purchases: Tran
     return pd.concat([known, summary[["purchases", "days_since_last"]], purchases.next_purchase(summary)], axis=1)
 
 
-def _say_taken_back(checked: Checked, summary: pd.DataFrame, client: Client) -> Checked:
-    """Say how many customers have orders and no purchase, so that the two counts of customers agree."""
-    gone = int(checked.findings[1].table["customers"].iloc[0]) - len(summary)
-    if gone <= 0:
-        return checked
-    said = f"{client.words.counted(gone, 'customer')} took back everything they bought, and are not valued."
-    return Checked(
-        checked.kept, checked.rejected, (*checked.findings, Finding(pd.DataFrame({"customers": [gone]}), said))
-    )
-
-
-def _because(trust: Trust) -> str:
-    """The reasons behind a red light, without its verdict."""
-    return " ".join(trust.table.loc[trust.table["light"] == "red", "found"])
-
-
-def _historic_only(
-    client: Client,
-    as_of: date,
-    checked: Checked,
-    summary: pd.DataFrame,
-    why: str,
-    *,
-    trust: Trust | None = None,
-    check: Holdout | None = None,
-) -> ValueStep:
+def _historic_only(worth: Worth) -> ValueStep:
     """The ladder's lowest honest rung: what customers brought so far, and no prediction."""
-    missing = ["p_alive", "expected_purchases", "expected_purchases_low", "expected_purchases_high",
-               "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
-    customers = summary[["customer_id"]].assign(**dict.fromkeys(missing, np.nan))
-    customers["historic_value"] = summary["historic_value"]
-    customers["total_value"] = np.nan
-    if "channel" in summary:
-        customers["channel"] = summary["channel"]
-    customers["segment"] = name_segments(rfm_scores(summary))
-    customers["tier"] = value_tiers(customers["historic_value"])
-    return ValueStep(
-        client=client,
-        as_of=as_of,
-        checked=checked,
-        customers=customers,
-        total=None,
-        new_customer=None,
-        trust=trust or trust_gate(summary, as_of=as_of, why=why),
+    client = worth.client
+    return _step(
+        worth,
         fit=pd.DataFrame(columns=["date", "actual", "expected"]),
-        models={},
-        card=_card(client, "none", summary, as_of),
-        channels=_channel_frame(client, customers, None),
-        segments=segment_profile(customers, customers["segment"]),
-        cohorts=_cohorts(checked.kept, as_of),
-        choice=f"No prediction: {why}",
-        holdout=check,
-        ladder=shop_ladder(checked.kept, client.economics, None, as_of=as_of, words=client.words),
-        notes=(recommend_basis(summary), losses(customers, summary, client.economics)),
+        channels=_channel_frame(client, worth.customers, None),
+        ladder=shop_ladder(worth.checked.kept, client.economics, None, as_of=worth.as_of, words=client.words),
+        notes=(recommend_basis(worth.summary), losses(worth.customers, worth.summary, client.economics)),
     )
 
 
@@ -422,18 +333,6 @@ def _cohorts(log: Any, as_of: date) -> pd.DataFrame:
     added = matrix.cumsum(axis=1).where(matrix.notna())
     added.attrs = {"size": sizes, "period": period}
     return added
-
-
-def _card(client: Client, model: str, customers: pd.DataFrame, as_of: date) -> Card:
-    first = pd.Timestamp(customers["first_date"].min())
-    return clv_card(
-        client.economics,
-        model=model,
-        currency=client.currency,
-        window=f"{first:%Y-%m-%d} to {as_of}",
-        n=len(customers),
-        level=LEVEL,
-    )
 
 
 def _shop_channels(
@@ -455,7 +354,9 @@ def _with_newcomers(
     """What a newcomer of each channel is worth, where the channels can be told apart."""
     known = summary.assign(channel=summary["channel"].fillna("unknown").astype(str))
     try:
-        new = new_customer_values(known, "channel", purchases, client.economics, cac=_cac(client), level=LEVEL)
+        new = new_customer_values(
+            known, "channel", purchases, client.economics, cac=cost_of_winning(client), level=LEVEL
+        )
     except FitError:
         return table
     new = new.rename(columns={"group": "channel", "clv": "new_customer", "clv_low": "new_low", "clv_high": "new_high"})
@@ -473,98 +374,24 @@ def _channel_frame(client: Client, customers: pd.DataFrame, totals: dict[str, Es
         scale = [estimate.value / n, estimate.low / n, estimate.high / n] if estimate else [np.nan] * 3
         rows.append((str(name), n, float(group["historic_value"].mean()), *scale))
     table = pd.DataFrame(rows, columns=["channel", "customers", "historic_value", "clv", "clv_low", "clv_high"])
-    table["cac"] = table["channel"].map(_cac(client))
+    table["cac"] = table["channel"].map(cost_of_winning(client))
     table["clv_net"] = table["historic_value"] + table["clv"] - table["cac"]
     return table
-
-
-def _cac(client: Client) -> dict[str, float]:
-    """What winning a customer cost, by channel: all money spent on it over all customers it brought."""
-    if client.acquisition is None:
-        return {}
-    spent = to_pandas(read_table(client, client.acquisition, ("channel", "amount", "new_customers")))
-    new = pd.to_numeric(spent["new_customers"], errors="coerce")
-    by = spent.assign(new=new).groupby("channel")[["amount", "new"]].sum()
-    return dict(by["amount"] / by["new"].replace(0, np.nan))
 
 
 # ----------------------------------------------------------------------------------------- subscription
 
 
-def _value_subscription(client: Client, as_of: date, checked: Checked) -> ValueStep:
-    economics, words = client.economics, client.words
-    contracts = check_contracts(read_contracts(client), words=words)
-    payments = to_pandas(
-        summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
+def _of_subscription(worth: Worth) -> ValueStep:
+    people, economics = worth.people, worth.client.economics
+    models = {plan: m for plan, m in worth.plans.items()}
+    return _step(
+        worth,
+        fit=survival_seen(people, models),
+        channels=_subscription_channels(worth.client, people, models),
+        ladder=contract_ladder(people, economics, worth.new_customer),
+        notes=(recommend_basis(worth.summary), losses(worth.customers, worth.summary, economics)),
     )
-    people = summarize_contracts(contracts.kept, as_of=as_of, payments=payments)
-    checked = Checked(checked.kept, checked.rejected, (*checked.findings, *contracts.findings))
-    models: dict[str, RenewalModel] = {}
-    for plan, group in people.groupby("plan"):
-        try:
-            models[str(plan)] = choose_renewal_model(group)
-        except FitError as error:
-            return _historic_only(client, as_of, checked, _as_summary(people, payments), str(error))
-    fit = _survival_seen(people, models)
-    trust = subscription_trust(people, models, fit)
-    if trust.light == "red":
-        return _historic_only(client, as_of, checked, _as_summary(people, payments), _because(trust), trust=trust)
-    customers, total = subscription_table(people, models, economics, level=LEVEL)
-    new = subscription_new_customer(people, models, economics, level=LEVEL)
-    customers["segment"] = customers["plan"] + np.where(customers["p_alive"] > 0, ", running", ", ended")
-    customers["tier"] = value_tiers(customers["total_value"])
-    return ValueStep(
-        client=client,
-        as_of=as_of,
-        checked=checked,
-        customers=customers,
-        total=total,
-        new_customer=new,
-        trust=trust,
-        fit=fit,
-        models={f"{m.name}, {plan}": m for plan, m in models.items()},
-        card=_card(client, _by_plan(models), people, as_of),
-        channels=_subscription_channels(client, people, models),
-        segments=segment_profile(customers, customers["segment"]),
-        cohorts=_cohorts(checked.kept, as_of),
-        choice=(
-            "Contracts tell when a customer leaves, so each plan has a model of renewals: every customer has a chance "
-            "to leave at each one, and these chances differ. Used, by AIC: " + _by_plan(models) + "."
-        ),
-        holdout=None,
-        ladder=contract_ladder(people, economics, new),
-        notes=(
-            recommend_basis(_as_summary(people, payments)),
-            losses(customers, _as_summary(people, payments), economics),
-        ),
-    )
-
-
-def _by_plan(models: dict[str, RenewalModel]) -> str:
-    return ", ".join(f"{m.name} ({plan})" for plan, m in models.items())
-
-
-def _as_summary(people: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
-    known = payments["customer_id"].isin(people["customer_id"])
-    return payments[known].reset_index(drop=True)
-
-
-def _survival_seen(people: pd.DataFrame, models: dict[str, RenewalModel]) -> pd.DataFrame:
-    """Survival by plan as seen (Kaplan-Meier over renewals) beside the model's."""
-    parts = []
-    for plan, group in people.groupby("plan"):
-        periods = np.arange(0, int(group["opportunities"].max()) + 1)
-        at_risk = np.array([(group["opportunities"] >= k).sum() for k in periods])
-        stayed = np.array([(group["renewals"] >= k).sum() for k in periods])
-        kept = np.where(periods == 0, 1.0, stayed / np.maximum(at_risk, 1))
-        actual = np.cumprod(kept)
-        parts.append(
-            pd.DataFrame(
-                {"plan": str(plan), "renewals": periods, "at_risk": at_risk, "actual": actual,
-                 "expected": models[str(plan)].survival(periods)}
-            )
-        )  # fmt: skip
-    return pd.concat(parts, ignore_index=True)
 
 
 def _subscription_channels(client: Client, people: pd.DataFrame, models: dict[str, RenewalModel]) -> pd.DataFrame:

@@ -1,0 +1,380 @@
+"""Where a budget does most: spending divided over segments, ceilings, and the list of whom to contact.
+
+In: gains and costs per segment, or a CLV table. Out: ``Finding`` with the plan; the list carries its own random holdout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from .tables import Finding, TableError
+from .words import Words
+
+__all__ = ["allocate", "investment_map", "spend_ceilings", "target_list"]
+
+
+def allocate(
+    options: pd.DataFrame,
+    budget: float,
+    *,
+    how: str = "share",
+    cautious: bool = False,
+    most: float = 1.0,
+    words: Words | None = None,
+) -> Finding:
+    """Divide a budget over options so that the net gain is largest; nothing is ever spent at a loss.
+
+    Parameters
+    ----------
+    options : pandas.DataFrame
+        ``segment, customers, gain, cost`` (per customer), from ``segment_gains``; optional ``scenario``: a customer is
+        reached by one scenario only; ``fixed``: due once for a scenario, however few it reaches (``share`` alone); ``gain_cautious`` for the cautious plan; ``half`` for concave responses: the spend per
+        customer at which half of the gain is reached.
+    budget : float
+    how : "share", "whole" or "concave"
+        ``share``: any part of a segment can be reached (linear programme). ``whole``: a segment with all its customers or not
+        at all (integer programme). ``concave``: the more is spent on a segment, the less each further unit brings.
+    cautious : bool
+        Plan by what four cases of five exceed instead of the mean.
+    most : float
+        The largest share of the budget that one segment may get.
+    words : Words, optional
+
+    Returns
+    -------
+    Finding
+        The rows of ``options`` with ``reached`` (customers), ``spend``, ``brings``, ``net``; ``table.attrs["shadow_price"]`` is what one
+        more unit of budget would bring net.
+
+    Raises
+    ------
+    TableError, ValueError
+
+    Examples
+    --------
+    >>> options = pd.DataFrame({"segment": list("abc"), "customers": [400, 150, 1000], "gain": [9, 30, 4], "cost": [5, 12, 3]})
+    >>> plan = allocate(options, 3000)
+    >>> plan.table["reached"].round(6).tolist(), round(float(plan.table["net"].sum()), 6), round(plan.table.attrs["shadow_price"], 3)
+    ([240.0, 150.0, 0.0], 3660.0, 0.8)
+    """
+    words = words or Words("XXX")
+    table = _options(options, cautious)
+    if not budget >= 0 or not 0 < most <= 1:
+        raise ValueError(f"budget must not be below 0 and most lie in 0..1, got {budget} and {most}")
+    solve = {"share": _by_share, "whole": _whole, "concave": _concave}.get(how)
+    if solve is None:
+        raise ValueError(f"how must be share, whole or concave, got {how!r}")
+    reached, brings, price = solve(table, float(budget), most)
+    spend = reached if how == "concave" else reached * table["cost"].to_numpy(float)
+    if how == "share":
+        spend = spend + _fixed_share(table, reached)
+    out = options.reset_index(drop=True).assign(
+        reached=table["customers"].where(reached > 0, 0.0) if how == "concave" else reached,
+        spend=spend, brings=brings, net=brings - spend,
+    )  # fmt: skip
+    out.attrs = {"shadow_price": float(price)}
+    return Finding(out, _say_plan(out, budget, words))
+
+
+def _options(options: pd.DataFrame, cautious: bool) -> pd.DataFrame:
+    need = ["segment", "customers", "gain", "cost", *(["gain_cautious"] if cautious else [])]
+    lacking = [c for c in need if c not in options]
+    if lacking:
+        raise TableError(
+            f"options to allocate need the column {lacking[0]!r}; they have: {', '.join(map(str, options.columns))}"
+        )
+    table = options.reset_index(drop=True).copy()
+    if cautious:
+        table["gain"] = table["gain_cautious"]
+    if (table["cost"] < 0).any() or (table["customers"] < 0).any():
+        raise TableError("costs and customers of an option must not be below 0")
+    return table
+
+
+def _limits(table: pd.DataFrame, budget: float, most: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows ``a x <= b``: the budget; each segment's customers once; each segment's share of the budget."""
+    cost = table["cost"].to_numpy(float)
+    names = table["segment"].astype(str)
+    rows, ends = [cost], [budget]
+    if names.duplicated().any() or most < 1:
+        for name in names.unique():
+            inside = (names == name).to_numpy(float)
+            if inside.sum() > 1:
+                rows, ends = [*rows, inside], [*ends, float(table.loc[names == name, "customers"].max())]
+            if most < 1:
+                rows, ends = [*rows, inside * cost], [*ends, most * budget]
+    return np.array(rows), np.array(ends)
+
+
+def _by_share(table: pd.DataFrame, budget: float, most: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """A linear programme; where scenarios have fixed costs, an integer one first says which of them to take up."""
+    gain, cost = table["gain"].to_numpy(float), table["cost"].to_numpy(float)
+    top = np.where(gain > cost, table["customers"].to_numpy(float), 0.0)  # what loses is never bought
+    if "fixed" in table and (table["fixed"] > 0).any():
+        taken = _taken_up(table, gain - cost, top, budget, most)
+        fixed = table["fixed"].to_numpy(float)
+        names = table["scenario"].astype(str).to_numpy()
+        budget -= sum(fixed[names == s].max() for s in set(names[taken]))
+        top = np.where(taken, top, 0.0)
+    reached, price = _linear(table, gain - cost, top, budget, most)
+    return reached, reached * gain, price
+
+
+def _linear(
+    table: pd.DataFrame, net: np.ndarray, top: np.ndarray, budget: float, most: float
+) -> tuple[np.ndarray, float]:
+    from scipy.optimize import linprog
+    from scipy.sparse import csr_matrix
+
+    rows, ends = _limits(table, budget, most)
+    found = linprog(
+        -net, A_ub=csr_matrix(rows), b_ub=ends, bounds=np.column_stack([np.zeros(len(top)), top]), method="highs"
+    )
+    return np.clip(found.x, 0, top), -float(found.ineqlin.marginals[0])
+
+
+def _taken_up(table: pd.DataFrame, net: np.ndarray, top: np.ndarray, budget: float, most: float) -> np.ndarray:
+    """Which options' scenarios are worth their fixed cost."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    names = table["scenario"].astype(str)
+    some = list(names.unique())
+    member = np.array([[float(n == s) for s in some] for n in names])
+    fixed = table.groupby("scenario", sort=False)["fixed"].max().reindex(some).to_numpy(float)
+    rows, ends = _limits(table, budget, most)
+    upper = np.hstack([rows, np.zeros((len(rows), len(some)))])
+    upper[0, len(net) :] = fixed
+    only = np.hstack([np.eye(len(net)), -member * top[:, None]])  # nobody is reached by what is not taken up
+    found = milp(np.r_[-net, fixed], constraints=[LinearConstraint(upper, -np.inf, ends), LinearConstraint(only, -np.inf, 0.0)],
+                 integrality=np.r_[np.zeros(len(net)), np.ones(len(some))], bounds=Bounds(0, np.r_[top, np.ones(len(some))]))  # fmt: skip
+    on = np.round(found.x[len(net) :]) > 0.5 if found.x is not None else np.zeros(len(some), dtype=bool)
+    return np.asarray(member @ on > 0.5)
+
+
+def _fixed_share(table: pd.DataFrame, reached: np.ndarray) -> np.ndarray:
+    """Each option's part of its scenario's fixed cost, by the customers it reaches."""
+    if "fixed" not in table:
+        return np.zeros(len(table))
+    total = pd.Series(reached).groupby(table["scenario"].to_numpy()).transform("sum").to_numpy(float)
+    return np.asarray(
+        np.where(total > 0, table["fixed"].to_numpy(float) * reached / np.where(total > 0, total, 1.0), 0.0)
+    )
+
+
+def _whole(table: pd.DataFrame, budget: float, most: float) -> tuple[np.ndarray, np.ndarray, float]:
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    gain, cost, n = (table[c].to_numpy(float) for c in ("gain", "cost", "customers"))
+    net = (gain - cost) * n
+    rows, ends = _limits(table, budget, most)
+    each = rows * n  # all customers of an option or none
+    found = milp(-net, constraints=LinearConstraint(each, -np.inf, ends), integrality=np.ones(len(n)),
+                 bounds=Bounds(0, (net > 0).astype(float)))  # fmt: skip
+    taken = np.round(found.x) if found.x is not None else np.zeros(len(n))
+    more = milp(-net, constraints=LinearConstraint(each, -np.inf, np.r_[ends[0] * 1.01 + 1e-9, ends[1:]]), integrality=np.ones(len(n)),
+                bounds=Bounds(0, (net > 0).astype(float)))  # fmt: skip
+    price = max(0.0, (found.fun - more.fun) / (0.01 * budget)) if budget > 0 and more.x is not None else 0.0
+    return taken * n, taken * n * gain, price
+
+
+def _concave(table: pd.DataFrame, budget: float, most: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Equal marginal returns: gain (1 - exp(-k spend / customers)) each, found by halving the price of a unit of budget."""
+    if table["segment"].duplicated().any():
+        raise TableError("concave responses need one option for each segment")
+    n, top = table["customers"].to_numpy(float), np.maximum(table["gain"].to_numpy(float), 0.0)
+    half = table["half"].to_numpy(float) if "half" in table else table["cost"].to_numpy(float)
+    if (half <= 0).any():
+        raise TableError("concave responses need a spend per customer above 0 at which half of the gain is reached")
+    k = np.log(2) / half
+
+    def spend(price: float) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            each = np.log(np.maximum(top * k / price, 1e-300)) / k
+        return np.minimum(np.maximum(each, 0.0) * n, most * budget if most < 1 else np.inf)
+
+    low, high = (
+        1.0,
+        max(1.0, float((top * k).max(initial=0.0))),
+    )  # below 1 a unit of budget would bring less than itself
+    if spend(low).sum() <= budget:
+        high = low
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if spend(middle).sum() > budget else (low, middle)
+    x = spend(high)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        brings = np.where(n > 0, n * top * -np.expm1(-k * x / np.maximum(n, 1e-300)), 0.0)
+    return x, brings, high - 1
+
+
+def _say_plan(table: pd.DataFrame, budget: float, words: Words) -> str:
+    spent, net, price = float(table["spend"].sum()), float(table["net"].sum()), table.attrs["shadow_price"]
+    if spent <= 1e-9:
+        return f"Nothing is spent: of {words.money(budget)} no part would come back."
+    parts = table[table["spend"] > 1e-9].sort_values("spend", ascending=False)
+    named = [
+        f"{words.money(r.spend)} on {r.segment}" + (f" ({r.scenario})" if "scenario" in table else "")
+        for r in parts.head(4).itertuples()
+    ]
+    text = (
+        f"Of {words.money(budget)}, {words.money(spent)} is spent and brings {words.money(net)} net: {', '.join(named)}"
+    )
+    text += f" and {len(parts) - 4} more." if len(parts) > 4 else "."
+    if price > 1e-6:
+        return text + f" One more unit of budget would bring {words.money(price, digits=2)} net."
+    return text + (" More budget would bring nothing more." if spent < budget - 1e-6 else "")
+
+
+def spend_ceilings(gains: pd.DataFrame) -> pd.DataFrame:
+    """Return the most that may be spent on one customer of each segment: its best option's gain, where that is above 0.
+
+    Parameters
+    ----------
+    gains : pandas.DataFrame
+        From ``segment_gains``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``segment, ceiling, cautious, scenario``: by the mean, and by what four cases of five exceed.
+    """
+    best = gains.sort_values("gain", ascending=False, kind="stable").drop_duplicates("segment")
+    out = best.assign(ceiling=best["gain"].clip(lower=0), cautious=best["gain_cautious"].clip(lower=0))
+    return out[["segment", "ceiling", "cautious", "scenario"]].reset_index(drop=True)
+
+
+def investment_map(base: pd.DataFrame, spend: pd.Series | dict[str, float], *, words: Words | None = None) -> Finding:
+    """Hold each segment's share of spending against its share of value.
+
+    Parameters
+    ----------
+    base : pandas.DataFrame
+        ``segment, customers, clv`` (per customer), as in ``Base.table``.
+    spend : mapping of segment to money
+    words : Words, optional
+
+    Returns
+    -------
+    Finding
+        ``segment, share_of_value, share_of_spend, ratio, reading``: ``over`` where a segment gets more than one and a half times its share
+        of value, ``under`` below two thirds. Value at stake is no proof that spending moves it.
+    """
+    words = words or Words("XXX")
+    value = (base["customers"] * base["clv"]).to_numpy(float)
+    paid = base["segment"].map(dict(spend)).fillna(0.0).to_numpy(float)
+    if paid.sum() <= 0:
+        return Finding(pd.DataFrame(), "No spending on customers is known, so it cannot be held against their value.")
+    table = pd.DataFrame(
+        {"segment": base["segment"], "share_of_value": value / value.sum(), "share_of_spend": paid / paid.sum()}
+    )
+    table["ratio"] = table["share_of_spend"] / table["share_of_value"].where(table["share_of_value"] > 0)
+    table["reading"] = np.select([table["ratio"] > 1.5, table["ratio"] < 2 / 3], ["over", "under"], "in proportion")
+    over = table[table["reading"] == "over"]["segment"]
+    under = table[(table["reading"] == "under") & (table["share_of_value"] > 0.05)]["segment"]
+    text = (
+        f"More than their share of value is spent on {', '.join(over)}."
+        if len(over)
+        else "No segment gets far more than its share of value."
+    )
+    text += f" Less is spent on {', '.join(under)}." if len(under) else ""
+    return Finding(table, text)
+
+
+def target_list(
+    customers: pd.DataFrame,
+    gains: pd.DataFrame,
+    *,
+    initiative: str,
+    start: date | str,
+    budget: float | None = None,
+    opted_out: Collection[str] = (),
+    open_cases: Collection[str] = (),
+    contacted: Collection[str] = (),
+    holdout: float = 0.1,
+    seed: int = 1,
+    words: Words | None = None,
+) -> Finding:
+    """Choose whom to contact by what it adds, and keep a random part back so that the effect can be measured.
+
+    Parameters
+    ----------
+    customers : CLV
+        ``customer_id, clv, segment``.
+    gains : pandas.DataFrame
+        One scenario's rows of ``segment_gains``: what it adds to a customer of each segment; within a segment it is divided in
+        proportion to value.
+    initiative : str
+    start : date
+        The day it begins: nothing after it may choose who is treated.
+    budget : float, optional
+        Without one, everybody whose gain exceeds the cost.
+    opted_out, open_cases, contacted : collections of customer_id
+        Who must not be contacted; whose complaint comes first; who was contacted as often as is allowed.
+    holdout : float
+        Share of the chosen who are not contacted, drawn at random.
+    seed : int
+        Of the draw.
+    words : Words, optional
+
+    Returns
+    -------
+    Finding
+        ``initiative, start, customer_id, group`` (``treated``, ``holdout``, ``fix first``), ``cost, segment, gain``, best first. It holds ids
+        and no contact data; saved as csv it is an ``initiatives`` source of the next cycle.
+
+    Raises
+    ------
+    TableError, ValueError
+    """
+    words = words or Words("XXX")
+    if not 0 < holdout < 1:
+        raise ValueError(f"holdout must lie between 0 and 1, got {holdout}: without one nothing can be measured")
+    for name in ("customer_id", "clv", "segment"):
+        if name not in customers:
+            raise TableError(f"the target list needs the column {name!r} of step 1's customers")
+    per = gains.drop_duplicates("segment").set_index("segment")
+    table = customers[["customer_id", "segment", "clv"]].drop_duplicates("customer_id").dropna(subset=["clv"])
+    mean = table.groupby("segment")["clv"].transform("mean")
+    share = np.where(mean > 0, table["clv"] / mean.where(mean > 0), 1.0)
+    table = table.assign(
+        gain=table["segment"].map(per["gain"]).astype(float) * share,
+        cost=table["segment"].map(per["cost"]).astype(float),
+    )
+    barred = table["customer_id"].isin(set(opted_out)) | table["customer_id"].isin(set(contacted))
+    pays = table["gain"] > table["cost"]
+    chosen = table[pays & ~barred].assign(first=lambda t: t["customer_id"].isin(set(open_cases)))
+    chosen = chosen.assign(net=chosen["gain"] - chosen["cost"]).sort_values(
+        ["net", "customer_id"], ascending=[False, True], kind="stable"
+    )
+    ready = chosen[~chosen["first"]]
+    if budget is not None:
+        ready = ready[ready["cost"].cumsum() * (1 - holdout) <= budget]
+    rng = np.random.default_rng(seed)
+    kept = np.zeros(len(ready), dtype=bool)
+    kept[rng.permutation(len(ready))[: round(holdout * len(ready))]] = True
+    ready = ready.assign(group=np.where(kept, "holdout", "treated"))
+    waiting = chosen[chosen["first"]].assign(group="fix first")
+    out = pd.concat([ready, waiting], ignore_index=True)
+    out["cost"] = out["cost"].where(out["group"] == "treated", 0.0)
+    out = out.assign(initiative=initiative, start=str(start))
+    out = out[["initiative", "start", "customer_id", "group", "cost", "segment", "gain"]]
+    return Finding(out, _say_list(out, int((pays & barred).sum()), words))
+
+
+def _say_list(table: pd.DataFrame, barred: int, words: Words) -> str:
+    counts = table["group"].value_counts()
+    treated, kept, first = (int(counts.get(g, 0)) for g in ("treated", "holdout", "fix first"))
+    if not treated:
+        return "Nobody is on the list: for no customer does the expected gain exceed the cost."
+    gain, cost = (float(table.loc[table["group"] == "treated", c].sum()) for c in ("gain", "cost"))
+    text = (
+        f"{words.counted(treated, 'customer')} to contact at {words.money(cost)}, expected to bring {words.money(gain)}; {words.count(kept)} more, "
+        "drawn at random, are left alone so that the difference can be measured."
+    )
+    if first:
+        text += f" {words.counted(first, 'customer')} with an open complaint: settle it first."
+    return text + (f" {words.counted(barred, 'customer')} who must not be contacted left out." if barred else "")

@@ -1,0 +1,264 @@
+"""The base point that later changes are judged against: frozen, hashed, and kept as a file.
+
+In: the answers of one series and wave, weights, and the CLV card of the same day. Out: ``Baseline``, and its JSON file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import __version__
+from .power import detectable_change, margin_of_error_size
+from .satisfaction import Metric, metric_of, score
+from .surveys import series_of
+from .tables import Estimate, TableError
+
+__all__ = ["Baseline", "baseline"]
+
+FORMAT = 1
+FEWEST = 10  # answers below which there is no base point
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What was true before: satisfaction and value, and how each was measured.
+
+    Attributes
+    ----------
+    client : str
+    as_of : str
+        The last day used, ISO 8601.
+    metric, question : str
+        ``csat`` and the like; the rule that makes one number of the answers.
+    scale : (float, float)
+    wave : str
+        The survey round, with its first and last day in ``asked``.
+    asked : (str, str)
+    score : dict
+        The estimate that counts: weighted to the customer base where that was possible.
+    raw_score : dict
+        The same without weights.
+    answers : int
+    customers : int
+        How many customers the base had.
+    weights : dict
+        Cell to customers, the fixed population that later waves are weighed to as well; empty where nothing was weighed.
+    detectable : float
+        The smallest change that a later wave of the same size would probably show (95 %, power 80 %), in the score's unit.
+    cut_points : dict
+        RFM's cut-points.
+    card : dict
+        How customers were valued.
+    value : dict
+        ``residual_value``, ``new_customer_value`` (estimates or None), ``historic_value``, ``customers``.
+    looks : list of str
+        Days on which a verdict may be asked for; others are interim.
+    parent : str
+        Hash of the base point before this one; empty for the first.
+    cycle : int
+        1 for the first.
+    clvnb : str
+        Version.
+    hash : str
+        Of everything above.
+    """
+
+    client: str
+    as_of: str
+    metric: str
+    question: str
+    scale: tuple[float, float]
+    wave: str
+    asked: tuple[str, str]
+    score: dict[str, Any]
+    raw_score: dict[str, Any]
+    answers: int
+    customers: int
+    weights: dict[str, float]
+    detectable: float
+    cut_points: dict[str, list[float]]
+    card: dict[str, Any]
+    value: dict[str, Any]
+    looks: list[str] = field(default_factory=list)
+    parent: str = ""
+    cycle: int = 1
+    clvnb: str = __version__
+    format: int = FORMAT
+    hash: str = ""
+
+    def sealed(self) -> Baseline:
+        """Return the same base point with its hash."""
+        return replace(self, hash=_digest(asdict(self)))
+
+    @property
+    def estimate(self) -> Estimate:
+        """The score that counts, as an ``Estimate``."""
+        return Estimate.from_dict(self.score)
+
+    @property
+    def how(self) -> Metric:
+        """The question and its rule."""
+        return metric_of(self.metric, (self.scale[0], self.scale[1]))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the base point as JSON, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file, or a folder that gets ``baseline.json``.
+        """
+        target = Path(path)
+        target = target / "baseline.json" if target.is_dir() else target
+        beside = target.with_name(f".{target.name}.part")
+        beside.write_text(
+            json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
+        beside.replace(target)
+        return target
+
+    @classmethod
+    def load(cls, path: str | Path) -> Baseline:
+        """Read a base point, and refuse one that was edited.
+
+        Raises
+        ------
+        TableError
+            When the file is missing, no base point, of a later format, or not as it was written.
+        """
+        file = Path(path)
+        file = file / "baseline.json" if file.is_dir() else file
+        try:
+            raw = json.loads(file.read_text(encoding="utf-8"))
+            known: dict[str, Any] = {k: (tuple(v) if k in {"scale", "asked"} else v) for k, v in raw.items()}
+            found = cls(**known)
+        except OSError as error:
+            raise TableError(f"{file}: cannot be read as a base point: {error.strerror}") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            raise TableError(
+                f"{file}: is not a base point that clvnb wrote ({error}); use a report's baseline.json"
+            ) from error
+        if found.format > FORMAT:
+            raise TableError(f"{file}: was written by clvnb {found.clvnb}, which is newer; install that version")
+        if _digest(asdict(found)) != found.hash:
+            raise TableError(
+                f"{file}: was changed after it was written, so nothing can be measured against it; "
+                "take the baseline.json of the report again"
+            )
+        return found
+
+    def __repr__(self) -> str:
+        return f"Baseline({self.client}, {self.as_of}, {self.metric} {self.estimate}, {self.hash[:12]})"
+
+
+def _digest(fields: Mapping[str, Any]) -> str:
+    rest = {k: v for k, v in fields.items() if k != "hash"}
+    text = json.dumps(rest, sort_keys=True, ensure_ascii=False, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def baseline(
+    answers: pd.DataFrame,
+    metric: Metric,
+    *,
+    client: str,
+    as_of: date | str,
+    weights: pd.Series | None = None,
+    population: Mapping[str, float] | None = None,
+    customers: int = 0,
+    cut_points: Mapping[str, list[float]] | None = None,
+    card: Mapping[str, Any] | None = None,
+    value: Mapping[str, Any] | None = None,
+    looks: list[str] | None = None,
+    parent: Baseline | None = None,
+    level: float = 0.9,
+) -> Baseline:
+    """Freeze the base point of step 2.
+
+    Parameters
+    ----------
+    answers : SURVEY
+        The kept answers of one series and one wave.
+    metric : Metric
+        From ``metric_of``.
+    client : str
+    as_of : date
+    weights : pandas.Series, optional
+        On the index of ``answers``; from ``post_stratify`` or ``rake``.
+    population : mapping, optional
+        The cells that were weighed to.
+    customers : int
+        How many customers the base has.
+    cut_points, card, value : optional
+        What step 1 found, and how.
+    looks : list of str, optional
+        Days on which a verdict may be asked for.
+    parent : Baseline, optional
+        The one before.
+    level : float
+
+    Returns
+    -------
+    Baseline
+
+    Raises
+    ------
+    TableError
+        With fewer than ten answers, or answers of several series or waves.
+    """
+    if len(answers) < FEWEST:
+        need = planning_size(metric, 0.05 if metric.unit == "share" else 0.10, customers or None)
+        raise TableError(
+            f"{len(answers)} answers are no base point; ten are the least, and about {need} tell a score to within "
+            + ("5 percentage points" if metric.unit == "share" else "10 points")
+        )
+    if answers["wave"].nunique() > 1 or series_of(answers).nunique() > 1:
+        raise TableError("a base point is one wave of one series; choose the rows of one wave, metric and scale")
+    counted = score(answers["score"], metric, weights=weights, level=level)
+    return Baseline(
+        client=client,
+        as_of=str(as_of),
+        metric=metric.name,
+        question=metric.says,
+        scale=(metric.low, metric.high),
+        wave=str(answers["wave"].iloc[0]),
+        asked=(f"{answers['date'].min():%Y-%m-%d}", f"{answers['date'].max():%Y-%m-%d}"),
+        score=counted.to_dict(),
+        raw_score=score(answers["score"], metric, level=level).to_dict(),
+        answers=len(answers),
+        customers=int(customers),
+        weights={str(k): float(v) for k, v in (population or {}).items()},
+        detectable=detectable(answers["score"], metric, weights),
+        cut_points={k: [float(x) for x in v] for k, v in (cut_points or {}).items()},
+        card=dict(card or {}),
+        value=dict(value or {}),
+        looks=list(looks or []),
+        parent=parent.hash if parent else "",
+        cycle=parent.cycle + 1 if parent else 1,
+    ).sealed()
+
+
+def detectable(scores: Any, metric: Metric, weights: Any = None) -> float:
+    """Return the smallest change that another wave like this one would probably show, in the metric's unit."""
+    kind = metric.classes(scores)
+    w = np.ones(len(kind)) if weights is None else np.asarray(weights, dtype=float)
+    mean = np.average(kind, weights=w)
+    variance = float(np.average((kind - mean) ** 2, weights=w))
+    n = float(w.sum() ** 2 / (w**2).sum())
+    least = detectable_change(n, variance=max(variance, 1 / (len(kind) + 3)))
+    return 100 * least if metric.unit == "points" else least
+
+
+def planning_size(metric: Metric, margin: float, customers: int | None = None) -> int:
+    """Return how many answers a score of this metric needs for a margin of error, before anything is known of it."""
+    variance, extra = (0.7, 3.0) if metric.unit == "points" else (0.25, 0.0)
+    return margin_of_error_size(margin, variance=variance, customers=customers, fewer=extra)

@@ -1,0 +1,38 @@
+"""Pictures: one function a table, which takes that table and returns the axes; imports no model."""
+
+from .improve import plot_investment, plot_link, plot_plan, plot_scenarios, plot_tornado
+from .satisfaction import plot_answers, plot_drivers, plot_expectations, plot_groups, plot_response, plot_waves
+from .style import as_table, say, show
+from .value import (
+    plot_channels,
+    plot_clv,
+    plot_cohorts,
+    plot_concentration,
+    plot_ladder,
+    plot_segments,
+    plot_tracking,
+)
+
+__all__ = [
+    "as_table",
+    "plot_answers",
+    "plot_channels",
+    "plot_clv",
+    "plot_cohorts",
+    "plot_concentration",
+    "plot_drivers",
+    "plot_expectations",
+    "plot_groups",
+    "plot_investment",
+    "plot_ladder",
+    "plot_link",
+    "plot_plan",
+    "plot_response",
+    "plot_scenarios",
+    "plot_segments",
+    "plot_tornado",
+    "plot_tracking",
+    "plot_waves",
+    "say",
+    "show",
+]

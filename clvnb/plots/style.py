@@ -1,0 +1,245 @@
+"""How pictures look and tables and sentences are published: the house style, alt text, and the words of column names.
+
+In: axes, tables, sentences. Out: what a notebook or report shows.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from ..tables import table_html
+from ..words import Words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "BLUE",
+    "GREY",
+    "INK",
+    "ORANGE",
+    "PALE",
+    "as_table",
+    "axes",
+    "money_axis",
+    "nothing",
+    "say",
+    "share_axis",
+    "show",
+    "styled",
+    "tell",
+]
+
+# Okabe and Ito's colours for the colour-blind; light and dark enough to tell apart in grey.
+INK, BLUE, ORANGE, GREY = "#222222", "#0072B2", "#E69F00", "#9a9a9a"
+PALE = "#a9cbe0"
+_STYLE: dict[Any, Any] = {
+    "figure.dpi": 110,
+    "font.size": 10.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11.5,
+    "axes.titleweight": "bold",
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.parse_math": False,
+    "legend.frameon": False,
+}
+
+
+Plot = TypeVar("Plot", bound=Callable[..., "Axes"])
+
+
+def styled(plot: Plot) -> Plot:
+    """Draw in the house style without changing the user's own settings."""
+
+    @wraps(plot)
+    def drawn(*args: Any, **kwargs: Any) -> Axes:
+        import matplotlib.pyplot as plt
+
+        with plt.rc_context(_STYLE):
+            return plot(*args, **kwargs)
+
+    return drawn  # type: ignore[return-value]
+
+
+def axes(ax: Axes | None, *, size: tuple[float, float] = (7.2, 3.6)) -> Axes:
+    """Return the axes to draw on, new ones where none are given."""
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+
+
+def tell(ax: Axes, alt: str) -> Axes:
+    """Give a picture its alt text."""
+    ax.figure.clvnb_alt = alt  # type: ignore[union-attr]
+    return ax
+
+
+def money_axis(axis: Any, words: Words) -> None:
+    """Label an axis with amounts."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda v, _: words.money(v, digits=0)))
+
+
+def share_axis(axis: Any, words: Words) -> None:
+    """Label an axis with percentages."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda v, _: words.share(v)))
+
+
+def show(ax: Axes, *, caption: str = "") -> None:
+    """Publish a picture in a notebook with its alt text, and close it.
+
+    Parameters
+    ----------
+    ax : Axes
+        From one of the ``plot_`` functions.
+    caption : str
+        Printed below the picture in a report.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    figure: Any = ax.figure
+    alt = getattr(figure, "clvnb_alt", "a figure without a description")
+    picture = _png(figure)
+    plt.close(figure)
+    display(
+        {"image/png": picture, "text/plain": f"[figure: {alt}]"},
+        raw=True,
+        metadata={"image/png": {"alt": alt, "caption": caption}},
+    )
+
+
+def _png(figure: Any) -> bytes:
+    """A figure in 128 colours: a third of the size, and the eye sees no difference."""
+    from PIL import Image
+
+    full, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(full, format="png", dpi=120)
+    Image.open(full).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
+    return small.getvalue()
+
+
+def say(sentence: Any) -> None:
+    """Publish a sentence, such as a ``Finding``'s, as running text of a notebook or report."""
+    from IPython.display import display
+
+    text = str(sentence)
+    display({"text/html": f"<p>{html.escape(text)}</p>", "text/plain": text}, raw=True)
+
+
+_SAID: dict[str, tuple[str, Any]] = {  # how the columns of a CLV table are called and shown to a reader
+    "customer_id": ("customer", str),
+    "p_alive": ("chance to be active", Words.share),
+    "historic_value": ("value so far", Words.money),
+    "clv": ("value to come", Words.money),
+    "clv_low": ("low end", Words.money),
+    "clv_high": ("high end", Words.money),
+    "share_of_customers": ("of customers", Words.share),
+    "share_of_value": ("of value", Words.share),
+    "rung": ("method", str),
+    "value": ("value", Words.money),
+    "low": ("from", Words.money),
+    "high": ("to", Words.money),
+    "median_clv": ("middle value to come", Words.money),
+    "fifth_1": ("lowest fifth", Words.share),
+    "fifth_2": ("second", Words.share),
+    "fifth_3": ("third", Words.share),
+    "fifth_4": ("fourth", Words.share),
+    "fifth_5": ("highest fifth", Words.share),
+    "days_since_last": ("days since the last purchase", Words.count),
+    "due_high": ("due within (days)", Words.count),
+    "next_low": ("next: from (days)", Words.count),
+    "next_high": ("to (days)", Words.count),
+    "holdout_bias": ("holdout: total off by", Words.share),
+    "holdout_mae": ("missed per customer", str),
+    "holdout_gain": ("ranking (1 is perfect)", str),
+    "holdout_coverage": ("inside their 90% range", Words.share),
+    "chosen": ("used", str),
+    "scenario": ("lever", str),
+    "customers": ("customers", Words.count),
+    "gain": ("brings", Words.money),
+    "cost": ("costs", Words.money),
+    "net": ("leaves", Words.money),
+    "net_low": ("from", Words.money),
+    "net_high": ("to", Words.money),
+    "p_pays_off": ("pays in", Words.share),
+    "payback_years": ("years until paid back", str),
+    "needed": ("needed part of the effect", Words.share),
+    "ceiling": ("may cost at most", Words.money),
+    "cautious": ("cautiously", Words.money),
+    "spend": ("spent", Words.money),
+    "brings": ("brings", Words.money),
+    "reached": ("customers reached", Words.count),
+    "rate": ("answered", Words.share),
+    "below": ("below", Words.share),
+    "met": ("met", Words.share),
+    "exceeded": ("exceeded", Words.share),
+    "satisfied": ("of the satisfied", Words.share),
+    "dissatisfied": ("of the others", Words.share),
+    "unanswered": ("never answered", Words.share),
+    "in_time": ("within a day", Words.share),
+    "open": ("still open", Words.share),
+    "median_hours": ("half within (hours)", str),
+    "p90_hours": ("nine in ten within (hours)", str),
+    "median_hours_to_close": ("half closed within (hours)", str),
+    "answers_per_wave": ("answers in each wave", Words.count),
+}
+
+
+def as_table(table: pd.DataFrame, *, words: Words | None = None) -> None:
+    """Publish a table in a notebook or report: escaped, numbers aligned and shortened; of an empty one, nothing.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    words : Words, optional
+        With them, the columns of a CLV table get their names in plain words and money its currency.
+    """
+    from IPython.display import display
+
+    if table.empty:
+        return
+    table = table.loc[:, [not (table[c] == "").all() for c in table.columns]]
+    shown, numbers = table, set(table.select_dtypes("number").columns)
+    if words is not None:
+        known = {c: _SAID[c] for c in table.columns if c in _SAID}
+        said = {c: [_said(words, say, v) for v in table[c]] for c, (_, say) in known.items()}
+        shown = table.assign(**said).rename(columns={c: name for c, (name, _) in known.items()})
+        numbers = {known[c][0] if c in known else c for c in numbers}
+    plain = shown.to_string(index=False)
+    display({"text/html": table_html(shown, numbers=numbers), "text/plain": plain}, raw=True)
+
+
+def _said(words: Words, say: Any, value: Any) -> Any:
+    """A cell in plain words: nothing for what is missing, yes or nothing for a mark."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else ""
+    if isinstance(value, float) and np.isnan(value):
+        return "–"
+    return (value if isinstance(value, float) else str(value)) if say is str else say(words, value)
+
+
+def nothing(ax: Axes, why: str) -> Axes:
+    """Say in place of a picture why there is none."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, why, ha="center", va="center", transform=ax.transAxes)
+    return tell(ax, f"{why}.")

@@ -1,0 +1,727 @@
+"""Satisfaction in one number and its interval: CSAT, NPS, CES; weighted to the customer base, by segment, over time.
+
+In: scores, or a checked SURVEY. Out: ``Estimate`` for one number, a table for many, ``Finding`` where it takes a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .surveys import SCALES, series_of
+from .tables import Estimate, Finding, TableError
+from .words import Words
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "ces",
+    "compare_scores",
+    "control_chart",
+    "csat",
+    "early_and_late",
+    "metric_of",
+    "nps",
+    "post_stratify",
+    "rake",
+    "response_bias",
+    "score",
+    "segment_scores",
+    "shrink_means",
+    "shrink_shares",
+]
+
+FEW = 20  # answers below which a group is shown as too small to judge
+_TOP = {(1, 5): 4, (1, 7): 6, (1, 10): 9, (0, 10): 9, (1, 4): 4, (1, 3): 3}  # top two boxes, one on short scales
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A question on its scale, and how its answers become one number.
+
+    Attributes
+    ----------
+    name : "csat", "nps", "ces" or "stars"
+    low, high : float
+        The ends of the scale.
+    good : float
+        The lowest score that counts as good.
+    bad : float
+        NPS alone: the highest score that counts against.
+    unit : str
+        ``share`` of good answers, or ``points`` from -100 to 100.
+    says : str
+        The rule in words.
+    """
+
+    name: str
+    low: float
+    high: float
+    good: float
+    bad: float | None
+    unit: str
+    says: str
+
+    def classes(self, scores: Any) -> np.ndarray:
+        """Return 1 for a good answer, -1 for one against (NPS alone), else 0."""
+        values = np.asarray(scores, dtype=float)
+        against = values <= self.bad if self.bad is not None else np.zeros(len(values), dtype=bool)
+        return np.where(values >= self.good, 1.0, np.where(against, -1.0, 0.0))
+
+    def shown(self, value: float, words: Words) -> str:
+        """Say a value of this metric: a share, or points with their sign."""
+        if not np.isfinite(value):
+            return "unknown"
+        return words.share(value) if self.unit == "share" else f"{value:+.0f}".replace("+0", "0").replace("-0", "0")
+
+    def range(self, estimate: Estimate, words: Words) -> str:
+        """Say the interval of a value of this metric."""
+        return f"{self.shown(estimate.low, words)} to {self.shown(estimate.high, words)}"
+
+
+METRICS = {"csat": "satisfied", "stars": "satisfied", "ces": "find it easy", "nps": "would recommend"}
+
+
+def metric_of(name: str, scale: tuple[float, float] | None = None, *, good: float | None = None) -> Metric:
+    """Return what a metric counts on a scale.
+
+    Parameters
+    ----------
+    name : "csat", "nps", "ces" or "stars"
+    scale : (float, float), optional
+        The ends of the scale; the usual one when left out.
+    good : float, optional
+        The lowest score that counts as good; the top two boxes when left out, for CES the upper three of seven.
+
+    Raises
+    ------
+    TableError
+        For a metric that is not known, or an NPS on another scale than 0 to 10: its cut-points mean nothing there.
+
+    Examples
+    --------
+    >>> metric_of("csat").says
+    'share who answer 4 or 5 on 1-5'
+    """
+    if name not in SCALES:
+        raise TableError(f"the metric {name!r} is not known; it is one of {', '.join(SCALES)}")
+    low, high = (float(v) for v in (scale or SCALES[name]))
+    span = f"{low:g}-{high:g}"
+    if name == "nps":
+        if (low, high) != (0.0, 10.0):
+            raise TableError(f"NPS is defined on 0-10; these answers are on {span}: ask on 0-10, or call it csat")
+        return Metric(
+            name, low, high, 9, 6, "points", "share who answer 9 or 10, less share who answer 0 to 6, on 0-10"
+        )
+    if good is None:
+        good = low + (high - low) * 2 / 3 if name == "ces" else _TOP.get((int(low), int(high)), high - 1)
+    good = float(np.ceil(good))
+    said = f"{good:g}" if good == high else f"{good:g} or {high:g}" if high - good == 1 else f"{good:g} to {high:g}"
+    return Metric(name, low, high, good, None, "share", f"share who answer {said} on {span}")
+
+
+def _clean(scores: Any, weights: Any, metric: Metric) -> tuple[np.ndarray, np.ndarray | None]:
+    """Scores without the missing ones; an answer off the scale is an error that names it."""
+    values = np.asarray(scores, dtype=float)
+    known = np.isfinite(values)
+    off = known & ((values < metric.low) | (values > metric.high))
+    if off.any():
+        raise TableError(f"{metric.name}: {values[off][0]:g} lies outside {metric.low:g}-{metric.high:g}")
+    if weights is None:
+        return values[known], None
+    w = np.asarray(weights, dtype=float)
+    if w.shape != values.shape or not np.all(w[known] > 0):
+        raise TableError("weights must be above 0, one for each score")
+    return values[known], w[known]
+
+
+def z_of(level: float) -> float:
+    from scipy.special import ndtri
+
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level}")
+    return float(ndtri((1 + level) / 2))
+
+
+def csat(
+    scores: Any,
+    *,
+    scale: tuple[float, float] = (1, 5),
+    good: float | None = None,
+    weights: Any = None,
+    level: float = 0.9,
+) -> Estimate:
+    """Return the share of satisfied answers (top two boxes) with its Wilson interval.
+
+    Parameters
+    ----------
+    scores : sequence of float
+        Missing answers are left out.
+    scale : (float, float)
+    good : float, optional
+        The lowest score that counts as satisfied.
+    weights : sequence of float, optional
+        From ``post_stratify`` or ``rake``. The interval then rests on the effective number of answers.
+    level : float
+
+    Returns
+    -------
+    Estimate
+        A share between 0 and 1; ``n`` answers.
+
+    Notes
+    -----
+    Wilson (1927), *JASA* 22: 209-212; unlike the textbook interval it holds for few answers and shares near 0 and 1.
+
+    Examples
+    --------
+    >>> csat([5] * 164 + [2] * 36, level=0.95)
+    0.82 (95 % interval 0.76089 to 0.86705, n = 200)
+    """
+    return _share(scores, weights, metric_of("csat", scale, good=good), level)
+
+
+def ces(
+    scores: Any,
+    *,
+    scale: tuple[float, float] = (1, 7),
+    good: float | None = None,
+    easy_is_high: bool = True,
+    weights: Any = None,
+    level: float = 0.9,
+) -> Estimate:
+    """Return the share who find it easy (5 to 7 of 7) with its Wilson interval.
+
+    Parameters
+    ----------
+    scores, scale, good, weights, level
+        As in ``csat``.
+    easy_is_high : bool
+        False for the older wording, where a high score means much effort: scores are turned round.
+
+    Examples
+    --------
+    >>> ces([7, 6, 5, 2]).value, ces([1, 2, 3, 6], easy_is_high=False).value
+    (0.75, 0.75)
+    """
+    values = np.asarray(scores, dtype=float)
+    turned = values if easy_is_high else scale[0] + scale[1] - values
+    return _share(turned, weights, metric_of("ces", scale, good=good), level)
+
+
+def _share(scores: Any, weights: Any, metric: Metric, level: float) -> Estimate:
+    values, w = _clean(scores, weights, metric)
+    if not len(values):
+        return Estimate(np.nan, np.nan, np.nan, level, 0, f"{metric.says}: no answers")
+    hit = metric.classes(values)
+    share = float(np.average(hit, weights=w))
+    n_eff = len(values) if w is None else _effective(w)
+    low, high = wilson(share, n_eff, level)
+    return Estimate(
+        share, low, high, level, len(values), f"{metric.says}; Wilson" + ("" if w is None else ", weighted")
+    )
+
+
+def wilson(share: float, n: float, level: float) -> tuple[float, float]:
+    z2 = z_of(level) ** 2
+    centre, half = share + z2 / (2 * n), np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))
+    low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
+    return max(0.0, float(low)), min(1.0, float(high))
+
+
+def _effective(w: np.ndarray) -> float:
+    """Kish's effective number of answers."""
+    return float(w.sum() ** 2 / (w**2).sum())
+
+
+def nps(scores: Any, *, weights: Any = None, level: float = 0.9) -> Estimate:
+    """Return the Net Promoter Score, in points from -100 to 100, with its adjusted-Wald interval.
+
+    Parameters
+    ----------
+    scores : sequence of float
+        On 0 to 10; missing answers are left out.
+    weights : sequence of float, optional
+        From ``post_stratify`` or ``rake``; the interval is then linearised.
+    level : float
+
+    Returns
+    -------
+    Estimate
+        ``value`` is the plain score; the interval is around a score with three answers added (3/4, 3/2, 3/4), so
+        that it does not shrink to nothing when everybody answers alike, and is cut at -100 and 100.
+
+    Notes
+    -----
+    Rocks (2016), "Interval estimation for the Net Promoter Score", *The American Statistician* 70(4): 365-372.
+
+    Examples
+    --------
+    >>> nps([10] * 50 + [8] * 30 + [3] * 20, level=0.95)
+    30 (95 % interval 14.051 to 44.201, n = 100)
+    """
+    metric = metric_of("nps")
+    values, w = _clean(scores, weights, metric)
+    if not len(values):
+        return Estimate(np.nan, np.nan, np.nan, level, 0, f"{metric.says}: no answers")
+    kind = metric.classes(values)
+    if w is None:
+        centre, error = _adjusted(kind)
+        low, high = np.clip([centre - z_of(level) * error, centre + z_of(level) * error], -1, 1)
+        return _points(float(kind.mean()), low, high, level, len(kind), f"{metric.says}; adjusted Wald")
+    value = float(np.average(kind, weights=w))
+    error = _linearised(kind, w)
+    low, high = np.clip([value - z_of(level) * error, value + z_of(level) * error], -1, 1)
+    return _points(value, low, high, level, len(kind), f"{metric.says}; weighted, linearised")
+
+
+def _points(value: float, low: float, high: float, level: float, n: int, method: str) -> Estimate:
+    return Estimate(100 * value, 100 * float(low), 100 * float(high), level, n, method)
+
+
+def _adjusted(kind: np.ndarray) -> tuple[float, float]:
+    """NPS and its standard error with three answers added."""
+    n = len(kind) + 3
+    p, d = ((kind > 0).sum() + 0.75) / n, ((kind < 0).sum() + 0.75) / n
+    return float(p - d), float(np.sqrt((p + d - (p - d) ** 2) / n))
+
+
+def _linearised(values: np.ndarray, w: np.ndarray) -> float:
+    """Standard error of a weighted mean, weights taken as those of a survey; never nothing for unlike weights."""
+    n = len(values)
+    if n < 2:
+        return float("nan")
+    spread = w * (values - np.average(values, weights=w))
+    plain = np.sqrt(n / (n - 1) * (spread**2).sum()) / w.sum()
+    if plain > 0:
+        return float(plain)
+    return _adjusted(values)[1] * np.sqrt(n / _effective(w))  # everybody alike: as if three answers had differed
+
+
+def score(scores: Any, metric: Metric, *, weights: Any = None, level: float = 0.9) -> Estimate:
+    """Return a metric's number for some answers: CSAT, stars and CES a share, NPS points.
+
+    Examples
+    --------
+    >>> score([10, 9, 0, 8], metric_of("nps")).value
+    25.0
+    """
+    return nps(scores, weights=weights, level=level) if metric.name == "nps" else _share(scores, weights, metric, level)
+
+
+def compare_scores(before: Any, after: Any, metric: Metric, *, level: float = 0.9) -> Estimate:
+    """Return how much two independent groups of answers differ: after less before, with its interval.
+
+    Parameters
+    ----------
+    before, after : sequence of float
+    metric : Metric
+    level : float
+
+    Returns
+    -------
+    Estimate
+        NPS: points, between adjusted scores (Rocks 2016). Shares: Newcombe's (1998) hybrid score interval, *Statistics in
+        Medicine* 17: 873-890. ``n`` is of both together.
+
+    Examples
+    --------
+    >>> compare_scores([5] * 164 + [1] * 36, [5] * 178 + [1] * 22, metric_of("csat"), level=0.95)
+    0.07 (95 % interval 0.00066311 to 0.13933, n = 400)
+    """
+    a, b = (metric.classes(_clean(s, None, metric)[0]) for s in (before, after))
+    if not len(a) or not len(b):
+        return Estimate(np.nan, np.nan, np.nan, level, len(a) + len(b), "no answers on one side")
+    n = len(a) + len(b)
+    if metric.name == "nps":
+        (m0, s0), (m1, s1) = _adjusted(a), _adjusted(b)
+        change, half = m1 - m0, z_of(level) * float(np.hypot(s0, s1))
+        return _points(change, change - half, change + half, level, n, "difference of adjusted scores")
+    p0, p1 = float(a.mean()), float(b.mean())
+    (l0, u0), (l1, u1) = wilson(p0, len(a), level), wilson(p1, len(b), level)
+    low = p1 - p0 - np.hypot(p1 - l1, u0 - p0)
+    high = p1 - p0 + np.hypot(u1 - p1, p0 - l0)
+    return Estimate(p1 - p0, round(float(low), 15), float(high), level, n, "difference of shares, Newcombe")
+
+
+# ------------------------------------------------------------------------------- who answered, and weights
+
+
+def response_bias(customers: pd.DataFrame, answered: Any, by: Sequence[str], *, level: float = 0.9) -> pd.DataFrame:
+    """Say which groups of the customer base the answers come from.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        Everybody who could have answered: ``customer_id`` and the columns of ``by``.
+    answered : sequence of str
+        The customers who did.
+    by : sequence of str
+        For example ``["segment", "tier", "channel"]``.
+    level : float
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``what, group, customers, answers, rate, rate_low, rate_high, share_of_base, share_of_answers``; a row per group.
+    """
+    base = customers.drop_duplicates("customer_id")
+    said = base["customer_id"].isin(set(answered))
+    rows = []
+    for what in by:
+        named = base[what].astype(object).where(base[what].notna(), "unknown").astype(str)
+        for group, inside in said.groupby(named):
+            n, k = len(inside), int(inside.sum())
+            low, high = wilson(k / n, n, level)
+            rows.append((what, str(group), n, k, k / n, low, high, n / len(base), k / max(int(said.sum()), 1)))
+    columns = [
+        "what",
+        "group",
+        "customers",
+        "answers",
+        "rate",
+        "rate_low",
+        "rate_high",
+        "share_of_base",
+        "share_of_answers",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def post_stratify(cells: pd.Series, population: Mapping[str, float], *, fewest: int = 10) -> tuple[pd.Series, Finding]:
+    """Weigh answers so that each cell counts as much as it does among the customers.
+
+    Parameters
+    ----------
+    cells : pandas.Series of str
+        The cell of each answer.
+    population : mapping of cell to number
+        How many customers each cell has.
+    fewest : int
+        Cells with fewer answers are merged into the smallest other one before weighing.
+
+    Returns
+    -------
+    weights : pandas.Series
+        Mean 1 over the answers, on the index of ``cells``.
+    finding : Finding
+        ``cell, customers, answers, weight``, and the effective number of answers (Kish).
+
+    Raises
+    ------
+    TableError
+        When an answer lies in a cell that no customer is in.
+
+    Examples
+    --------
+    >>> cells = pd.Series(["a"] * 60 + ["b"] * 60 + ["c"] * 30)
+    >>> weights, _ = post_stratify(cells, {"a": 200, "b": 300, "c": 500})
+    >>> sorted(weights.round(9).unique().tolist())
+    [0.5, 0.75, 2.5]
+    """
+    strange = sorted(set(cells.astype(str)) - {str(k) for k, v in population.items() if v > 0})
+    if strange:
+        raise TableError(f"answers lie in the cell {strange[0]!r}, where the population has no customer")
+    n = cells.astype(str).value_counts()
+    table = pd.DataFrame({"customers": pd.Series({str(k): float(v) for k, v in population.items() if v > 0})})
+    table["answers"] = n.reindex(table.index).fillna(0).astype(int)
+    table["into"] = table.index
+    while len(groups := table.groupby("into")[["customers", "answers"]].sum()) > 1 and groups["answers"].min() < fewest:
+        ordered = groups.sort_values("answers", kind="stable").index
+        table["into"] = table["into"].replace({ordered[0]: ordered[1]})
+    sums = table.groupby("into")[["customers", "answers"]].transform("sum")
+    table["weight"] = (sums["customers"] / table["customers"].sum()) / (sums["answers"] / len(cells))
+    weights = cells.astype(str).map(table["weight"]).rename("weight")
+    shown = table.rename_axis("cell").reset_index()[["cell", "customers", "answers", "weight"]]
+    return weights, Finding(shown, _say_weights(weights.to_numpy(float), int((table["into"] != table.index).sum())))
+
+
+def _say_weights(w: np.ndarray, merged: int = 0) -> str:
+    text = (
+        f"{len(w):,} answers weigh as much as {_effective(w):,.0f} even ones would; the heaviest counts "
+        f"{w.max() / w.min():.1f} times the lightest."
+    )
+    return text + (f" Cells with few answers were merged with others: {merged}." if merged else "")
+
+
+def rake(
+    answers: pd.DataFrame, margins: Mapping[str, Mapping[str, float]], *, trim: float = 5.0
+) -> tuple[pd.Series, Finding]:
+    """Weigh answers until every margin agrees with the customers' (iterative proportional fitting).
+
+    Parameters
+    ----------
+    answers : pandas.DataFrame
+        One row an answer, a column for each margin.
+    margins : mapping of column to mapping of group to number
+        How many customers each group has.
+    trim : float
+        No weight exceeds this multiple of the median weight.
+
+    Returns
+    -------
+    weights : pandas.Series
+        Mean 1.
+    finding : Finding
+
+    Raises
+    ------
+    TableError
+        When a group with customers has no answers, or an answer is in a group without customers.
+
+    Notes
+    -----
+    Deming and Stephan (1940), *Annals of Mathematical Statistics* 11: 427-444.
+    """
+    w = np.ones(len(answers))
+    groups = {c: answers[c].astype(str).to_numpy() for c in margins}
+    for column, target in margins.items():
+        wrong = {str(k) for k, v in target.items() if v > 0} ^ set(groups[column])
+        if wrong:
+            raise TableError(f"{column}: {sorted(wrong)[0]!r} is only on one side, among customers or among answers")
+    for _ in range(500):
+        before = w.copy()
+        for column, target in margins.items():
+            total = sum(target.values())
+            for name, size in target.items():
+                inside = groups[column] == str(name)
+                if size > 0:
+                    w[inside] *= (size / total) * len(w) / w[inside].sum()
+        if np.max(np.abs(w / before - 1)) < 1e-6:
+            break
+    w = np.minimum(w, trim * np.median(w))
+    w *= len(w) / w.sum()
+    weights = pd.Series(w, index=answers.index, name="weight")
+    return weights, Finding(answers[list(margins)].assign(weight=weights), _say_weights(w))
+
+
+def early_and_late(survey: pd.DataFrame, metric: Metric, *, level: float = 0.9) -> Finding:
+    """Hold early answers of a wave against late ones: those who answer late resemble those who never do.
+
+    Parameters
+    ----------
+    survey : SURVEY
+        The answers of one series and wave.
+    metric : Metric
+    level : float
+
+    Returns
+    -------
+    Finding
+        ``early, late, change, low, high``; empty where fewer than 20 answers stand on one side.
+    """
+    middle = survey["date"].median()
+    early, late = survey[survey["date"] <= middle], survey[survey["date"] > middle]
+    if min(len(early), len(late)) < FEW:
+        return Finding(pd.DataFrame(), "")
+    change = compare_scores(early["score"], late["score"], metric, level=level)
+    table = pd.DataFrame(
+        [
+            (
+                score(early["score"], metric).value,
+                score(late["score"], metric).value,
+                change.value,
+                change.low,
+                change.high,
+            )
+        ],
+        columns=["early", "late", "change", "low", "high"],
+    )
+    clear = change.low > 0 or change.high < 0
+    text = (
+        "Late answers differ from early ones: those who never answer may differ as much again."
+        if clear
+        else "Late answers do not differ clearly from early ones, which speaks for those who never answered too."
+    )
+    return Finding(table, text)
+
+
+# ----------------------------------------------------------------------------------------- by segment
+
+
+def shrink_means(values: Any, variances: Any) -> tuple[np.ndarray, float, float]:
+    """Draw group means towards the common one, the more so the less is known about a group.
+
+    Parameters
+    ----------
+    values, variances : sequence of float
+        Each group's mean, and its variance as an estimate (spread over number).
+
+    Returns
+    -------
+    shrunk : numpy.ndarray
+    mean : float
+    tau2 : float
+        Variance between groups, by DerSimonian and Laird (1986), *Controlled Clinical Trials* 7: 177-188.
+
+    Examples
+    --------
+    >>> shrunk, mean, tau2 = shrink_means([0.6, 0.3, -0.1], [0.44 / 60, 0.61 / 60, 0.69 / 30])
+    >>> shrunk.round(4).tolist(), round(mean, 5), round(tau2, 5)
+    ([0.5762, 0.2984, -0.0216], 0.28432, 0.08976)
+    """
+    y, v = np.asarray(values, dtype=float), np.asarray(variances, dtype=float)
+    if len(y) < 3:
+        return y, float(np.average(y, weights=1 / v)), np.nan
+    w = 1 / v
+    fixed = np.average(y, weights=w)
+    excess = (w * (y - fixed) ** 2).sum() - (len(y) - 1)
+    tau2 = max(0.0, float(excess / (w.sum() - (w**2).sum() / w.sum())))
+    mean = float(np.average(y, weights=1 / (v + tau2)))
+    part = v / (v + tau2)
+    return part * mean + (1 - part) * y, mean, tau2
+
+
+def shrink_shares(hits: Any, answers: Any) -> tuple[np.ndarray, tuple[float, float]]:
+    """Draw group shares towards the common one by a beta distribution fitted to all groups.
+
+    Parameters
+    ----------
+    hits, answers : sequence of int
+
+    Returns
+    -------
+    shrunk : numpy.ndarray
+    prior : (float, float)
+        The beta's parameters; ``inf`` both where groups differ no more than chance, and all get the common share.
+
+    Examples
+    --------
+    >>> shrunk, (a, b) = shrink_shares([19, 30, 70, 4, 150], [20, 60, 100, 10, 180])
+    >>> shrunk.round(2).tolist(), round(a, 2), round(b, 2)
+    ([0.89, 0.52, 0.7, 0.52, 0.83], 4.57, 2.04)
+    """
+    from scipy.optimize import minimize
+    from scipy.special import betaln
+
+    k, n = np.asarray(hits, dtype=float), np.asarray(answers, dtype=float)
+    if len(k) < 3:
+        return k / n, (np.nan, np.nan)
+
+    def negative(x: np.ndarray) -> float:
+        a, b = np.exp(x)
+        return -float((betaln(k + a, n - k + b) - betaln(a, b)).sum())
+
+    common = np.clip(k.sum() / n.sum(), 0.01, 0.99)
+    starts = [np.log([common * s, (1 - common) * s]) for s in (3.0, 30.0)]
+    best = min(
+        (minimize(negative, x, method="L-BFGS-B", bounds=[(-7, 12)] * 2) for x in starts), key=lambda found: found.fun
+    )
+    a, b = np.exp(best.x)
+    if a + b > 1e4:
+        return np.full(len(k), k.sum() / n.sum()), (np.inf, np.inf)
+    return (k + a) / (n + a + b), (float(a), float(b))
+
+
+def segment_scores(
+    survey: pd.DataFrame, by: str, metric: Metric, *, weights: pd.Series | None = None, level: float = 0.9
+) -> pd.DataFrame:
+    """Return a metric by segment, drawn towards the common value; groups with few answers are marked.
+
+    Parameters
+    ----------
+    survey : pandas.DataFrame
+        Answers of one series with the column ``by``.
+    by : str
+    metric : Metric
+    weights : pandas.Series, optional
+    level : float
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group, answers, value, low, high, shrunk, few``; the lowest first among those with enough answers. With fewer than
+        three groups nothing is shrunk.
+    """
+    rows = []
+    for group, part in survey.groupby(survey[by].astype(object).where(survey[by].notna(), "unknown").astype(str)):
+        found = score(part["score"], metric, weights=None if weights is None else weights[part.index], level=level)
+        kind = metric.classes(part["score"])
+        rows.append((group, found.n, found.value, found.low, found.high, float((kind > 0).sum()), float(kind.mean())))
+    table = pd.DataFrame(rows, columns=["group", "answers", "value", "low", "high", "hits", "mean"])
+    if metric.unit == "share":
+        table["shrunk"] = shrink_shares(table["hits"], table["answers"])[0]
+    else:
+        error = ((table["high"] - table["low"]) / 200 / z_of(level)).clip(lower=1e-6)
+        table["shrunk"] = 100 * shrink_means(table["mean"], error**2)[0]
+    table["few"] = table["answers"] < FEW
+    table = table.sort_values(["few", "value"], ignore_index=True)
+    return table[["group", "answers", "value", "low", "high", "shrunk", "few"]]
+
+
+# ------------------------------------------------------------------------------------------ over time
+
+
+def control_chart(survey: pd.DataFrame, metric: Metric, *, level: float = 0.9, freq: str = "wave") -> Finding:
+    """Follow a metric over waves, with control limits from eight waves on.
+
+    Parameters
+    ----------
+    survey : SURVEY
+        Answers of one series.
+    metric : Metric
+    level : float
+    freq : "wave" or a pandas period such as "M"
+
+    Returns
+    -------
+    Finding
+        ``wave, date, answers, value, low, high`` and from eight waves on ``centre, lower, upper, signal``. Shares have Laney's
+        (2002) p-prime limits, *Quality Engineering* 14(4), which allow for more spread than chance gives; NPS has the limits of
+        individual values, mean plus and minus 2.66 mean moving ranges.
+    """
+    key = survey["wave"].astype(str) if freq == "wave" else survey["date"].dt.to_period(freq).astype(str)
+    rows = []
+    for wave, part in survey.groupby(key):
+        found = score(part["score"], metric, level=level)
+        rows.append((str(wave), part["date"].min(), found.n, found.value, found.low, found.high))
+    table = pd.DataFrame(rows, columns=["wave", "date", "answers", "value", "low", "high"])
+    table = table.sort_values("date", ignore_index=True)
+    if len(table) < 8:
+        return Finding(table, f"{len(table)} waves are too few for control limits, which need eight.")
+    centre, half = (
+        laney_limits(table["value"] * table["answers"], table["answers"])
+        if metric.unit == "share"
+        else (float(table["value"].mean()), 2.66 * float(table["value"].diff().abs().mean()))
+    )
+    table = table.assign(centre=centre, lower=centre - half, upper=centre + half)
+    side = np.sign(table["value"] - centre)
+    run = side.groupby((side != side.shift()).cumsum()).cumcount() + 1
+    table["signal"] = (table["value"] < table["lower"]) | (table["value"] > table["upper"]) | (run >= 8)
+    out = table.loc[table["signal"], "wave"]
+    said = f"outside what chance explains: {', '.join(out)}" if len(out) else "all within what chance explains"
+    return Finding(table, f"{len(table)} waves, {said}.")
+
+
+def laney_limits(hits: Any, answers: Any) -> tuple[float, Any]:
+    """Return the centre and the half width of Laney's p-prime chart for each period.
+
+    Examples
+    --------
+    >>> centre, half = laney_limits([160, 182, 140, 172, 150, 176], [200, 220, 180, 210, 190, 205])
+    >>> round(centre, 5), round(float(centre - half[0]), 4), round(float(centre + half[0]), 4)
+    (0.81328, 0.6994, 0.9271)
+    """
+    k, n = np.asarray(hits, dtype=float), np.asarray(answers, dtype=float)
+    p = float(k.sum() / n.sum())
+    error = np.sqrt(p * (1 - p) / n)
+    z = (k / n - p) / np.where(error > 0, error, 1.0)
+    return p, 3 * error * float(np.abs(np.diff(z)).mean() / 1.128)
+
+
+def weighted(estimate: Estimate, method: str) -> Estimate:
+    """Return the estimate with how it was weighed added to its method."""
+    return replace(estimate, method=f"{estimate.method}; {method}")
+
+
+def latest_series(survey: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the overall answers to a metric on the scale that its latest wave uses."""
+    own = survey[(survey["metric"] == metric) & survey["attribute"].isna()]
+    if own.empty:
+        return own
+    series = series_of(own)
+    return own[series == series[own["date"].idxmax()]]

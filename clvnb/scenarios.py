@@ -1,0 +1,828 @@
+"""What if: levers that raise value, what they cost and bring, and how sure that is.
+
+In: a CLV table with its economics, and where there is one a ``Link``. Out: SCENARIOS, with the sentences that read them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .client import Economics
+from .formulas import DAYS_PER_YEAR
+from .link import Link
+from .tables import Estimate, Finding, TableError
+from .words import Words
+
+__all__ = [
+    "Base",
+    "Lever",
+    "Newcomers",
+    "Scenario",
+    "break_even",
+    "customer_base",
+    "evaluate_scenarios",
+    "evpi",
+    "goal_seek",
+    "lever_library",
+    "playbook",
+    "segment_gains",
+    "tornado",
+]
+
+DRAWS = 1000
+CAUSED = 0.4  # of the gap between newcomers who come back and those who do not: the rest is who they are
+# What a lever may change in customers there are, and in those still to be won.
+OF_CUSTOMERS = {
+    "satisfaction": "points of the satisfaction score, which act on retention through the link",
+    "retention": "percentage points of yearly retention, as a fraction",
+    "frequency": "relative change of purchases a year",
+    "basket": "relative change of what is spent per purchase",
+    "price": "relative change of prices: all of it is margin",
+    "margin": "percentage points of the margin, as a fraction",
+    "giveaway": "share of every purchase of the reached that is given back to them",
+    "cost_to_serve": "relative change of the cost to serve a purchase",
+}
+OF_NEWCOMERS = {
+    "activation": "percentage points of newcomers who come to a second purchase, as a fraction",
+    "newcomers": "relative change of how many newcomers there are",
+    "newcomer_value": "relative change of what a newcomer is worth",
+    "cac": "relative change of what winning one costs",
+}
+
+
+@dataclass(frozen=True)
+class Lever:
+    """One thing to do: what it changes, for whom, for how long, and what it costs.
+
+    Attributes
+    ----------
+    name : str
+    effects : mapping of parameter to (low, most likely, high)
+        ``satisfaction, retention, frequency, basket, price, margin, giveaway, cost_to_serve`` act on customers,
+        ``activation, newcomers, newcomer_value, cac`` on those still to be won.
+    reach : float
+        Share of the customers in the scenario's segments whom it reaches.
+    ramp_up : float
+        Years until the whole effect is there.
+    lasts : float
+        Years it is kept up, and paid for.
+    half_life : float
+        Years in which half of the effect is gone after its end.
+    fixed_cost : float
+        Once.
+    cost_per_customer : float
+        Once for each customer reached.
+    yearly_cost : float
+        A year for each customer reached who is still there, as long as it lasts.
+    group : str
+        Levers of one group overlap: of each effect only the strongest counts.
+    note : str
+        What it consists of, and what must be charged.
+    source : str
+        Where the range of its effect comes from.
+    """
+
+    name: str
+    effects: Mapping[str, tuple[float, float, float]]
+    reach: float = 1.0
+    ramp_up: float = 0.25
+    lasts: float = 1.0
+    half_life: float = 0.5
+    fixed_cost: float = 0.0
+    cost_per_customer: float = 0.0
+    yearly_cost: float = 0.0
+    group: str = ""
+    note: str = ""
+    source: str = "assumption"
+
+    def __post_init__(self) -> None:
+        known = OF_CUSTOMERS | OF_NEWCOMERS
+        for name, span in self.effects.items():
+            if name not in known:
+                raise ValueError(
+                    f"lever {self.name!r}: the effect {name!r} is not known; it is one of {', '.join(known)}"
+                )
+            if len(span) != 3 or not span[0] <= span[1] <= span[2]:
+                raise ValueError(
+                    f"lever {self.name!r}: {name} needs (low, most likely, high) in this order, got {span}"
+                )
+        if not 0 <= self.reach <= 1:
+            raise ValueError(f"lever {self.name!r}: reach is a share between 0 and 1, got {self.reach}")
+        for name in ("ramp_up", "lasts", "half_life", "fixed_cost", "cost_per_customer", "yearly_cost"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"lever {self.name!r}: {name} must not be below 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Levers pulled together, for some segments or for all.
+
+    Examples
+    --------
+    >>> Scenario("faster replies", (Lever("replies", {"satisfaction": (0.0, 0.2, 0.4)}, yearly_cost=1.5),)).segments is None
+    True
+    """
+
+    name: str
+    levers: tuple[Lever, ...]
+    segments: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Newcomers:
+    """The customers a year brings, and what they are worth.
+
+    Attributes
+    ----------
+    per_year : float
+    clv : float
+        Of one, at acquisition.
+    cac : float
+        What winning one costs; missing where it is not known.
+    activated : float
+        Share who come to a second purchase; missing where that is not known.
+    activated_clv, other_clv : float
+        What is still to come from those who did, and those who did not.
+    """
+
+    per_year: float
+    clv: float
+    cac: float = math.nan
+    activated: float = math.nan
+    activated_clv: float = math.nan
+    other_clv: float = math.nan
+
+
+@dataclass(frozen=True)
+class Base:
+    """Where every scenario starts: segments of customers in five figures each, which together give step 1's value.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``segment, customers, active, retention, frequency, basket, margin, cost_to_serve, clv``: ``active`` is the share still
+        there, ``retention`` a year, ``frequency`` purchases a year of those still there, ``clv`` per customer as step 1 has it.
+    years : float
+        The horizon.
+    discount_rate : float
+    spread : float
+        Relative standard deviation of the whole value, from step 1's interval.
+    newcomers : Newcomers or None
+    """
+
+    table: pd.DataFrame
+    years: float
+    discount_rate: float
+    spread: float = 0.0
+    newcomers: Newcomers | None = None
+
+    @property
+    def total(self) -> float:
+        """What all customers together are still worth."""
+        return float((self.table["customers"] * self.table["clv"]).sum())
+
+
+def customer_base(
+    customers: pd.DataFrame,
+    economics: Economics,
+    *,
+    by: str = "segment",
+    total: Estimate | None = None,
+    newcomers: Newcomers | None = None,
+) -> Base:
+    """Boil a CLV table down to what scenarios can turn.
+
+    Parameters
+    ----------
+    customers : CLV
+        With ``expected_purchases`` over the horizon and ``expected_purchases_half`` over its first half.
+    economics : Economics
+    by : str
+        The column of segments.
+    total : Estimate, optional
+        Step 1's total, whose interval is carried on.
+    newcomers : Newcomers, optional
+
+    Returns
+    -------
+    Base
+        A yearly retention and a number of purchases a year for each segment, such that the purchases expected in both
+        halves of the horizon are step 1's; the value per customer is step 1's as well.
+
+    Raises
+    ------
+    TableError
+        When nothing was predicted, or a column is missing.
+    """
+    for name in (by, "clv", "p_alive", "expected_purchases", "expected_purchases_half", "expected_spend"):
+        if name not in customers:
+            raise TableError(f"scenarios need the column {name!r} of step 1's customers")
+    if customers["clv"].isna().all():
+        raise TableError("scenarios start from predicted values, and step 1 could predict none")
+    years = economics.horizon_days / DAYS_PER_YEAR
+    own = customers.assign(_by=customers[by].astype(object).where(customers[by].notna(), "unknown").astype(str))
+    own = own.assign(_spend=own["expected_spend"] * own["expected_purchases"])
+    sums = own.groupby("_by").agg(
+        customers=("customer_id", "size"), active=("p_alive", "mean"), whole=("expected_purchases", "sum"),
+        half=("expected_purchases_half", "sum"), spend=("_spend", "sum"), clv=("clv", "mean"),
+    )  # fmt: skip
+    sums = sums[(sums["whole"] > 0) & (sums["active"] > 0)]
+    kept = (sums["whole"] / sums["half"] - 1).clip(
+        1e-6, 0.9999
+    )  # of the pace, from one half of the horizon to the next
+    fade = -np.log(kept) / (years / 2)
+    alive = sums["active"] * sums["customers"]
+    pace = sums["half"] * fade / (alive * (1 - np.exp(-fade * years / 2)))
+    table = pd.DataFrame(
+        {"segment": sums.index, "customers": sums["customers"].to_numpy(), "active": sums["active"].to_numpy(),
+         "retention": np.exp(-fade).to_numpy(), "frequency": pace.to_numpy(),
+         "basket": (sums["spend"] / sums["whole"]).to_numpy(), "margin": economics.margin_rate,
+         "cost_to_serve": economics.cost_to_serve, "clv": sums["clv"].to_numpy()}
+    )  # fmt: skip
+    table = table.sort_values("clv", ascending=False, ignore_index=True)
+    spread = 0.0
+    if total is not None and total.value > 0 and np.isfinite(total.high - total.low):
+        from scipy.special import ndtri
+
+        spread = float((total.high - total.low) / 2 / ndtri((1 + total.level) / 2) / total.value)
+    return Base(table, years, economics.discount_rate, spread, newcomers)
+
+
+# -------------------------------------------------------------------------------------------- the engine
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Draws of what a scenario brings and costs: rows are segments."""
+
+    gain: np.ndarray  # segment x draw, of all reached
+    cost: np.ndarray  # segment x draw
+    newcomers: np.ndarray  # draw
+    fixed: float
+    flow: np.ndarray  # by month: mean gain less mean cost
+    reached: np.ndarray  # customers of each segment
+
+    @property
+    def net(self) -> np.ndarray:
+        return np.asarray((self.gain - self.cost).sum(axis=0) + self.newcomers - self.fixed)
+
+
+def _pert(span: tuple[float, float, float], rng: np.random.Generator, size: int) -> np.ndarray:
+    """Draws between low and high that lean to the most likely value (PERT)."""
+    low, mode, high = span
+    if high == low:
+        return np.full(size, float(mode))
+    a, b = 1 + 4 * (mode - low) / (high - low), 1 + 4 * (high - mode) / (high - low)
+    return low + (high - low) * rng.beta(a, b, size)
+
+
+def _logit(p: Any) -> Any:
+    return np.log(p / (1 - p))
+
+
+def _expit(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def _drawn(scenario: Scenario, rng: np.random.Generator, draws: int, scale: float) -> list[dict[str, np.ndarray]]:
+    """Each lever's effects as draws, thinned where it reaches fewer than the widest lever; giveaways are never scaled."""
+    widest = max((lever.reach for lever in scenario.levers), default=0.0)
+    found = []
+    for lever in scenario.levers:
+        part = lever.reach / widest if widest > 0 else 1.0
+        own = {k: _pert(span, rng, draws) * (1.0 if k == "giveaway" else scale) for k, span in lever.effects.items()}
+        found.append({k: v * (part if k in OF_CUSTOMERS else 1.0) for k, v in own.items()})
+    return found
+
+
+def _strength(lever: Lever, t: np.ndarray) -> np.ndarray:
+    """Which part of the effect is there at each moment: ramp, plateau, decay."""
+    rise = np.minimum(1.0, t / lever.ramp_up) if lever.ramp_up > 0 else np.ones_like(t)
+    top = min(1.0, lever.lasts / lever.ramp_up) if lever.ramp_up > 0 else 1.0
+    after = np.maximum(0.0, t - lever.lasts)
+    fall = 0.5 ** (after / lever.half_life) if lever.half_life > 0 else (after == 0).astype(float)
+    return np.where(t <= lever.lasts, rise, top * fall)
+
+
+def _combined(
+    levers: Sequence[Lever], effects: list[dict[str, np.ndarray]], strength: np.ndarray, month: int, name: str
+) -> Any:
+    """Effects of one parameter from several levers: the strongest of each group; groups as a list."""
+    groups: dict[str, Any] = {}
+    for k, (lever, drawn) in enumerate(zip(levers, effects, strict=True)):
+        if name not in drawn:
+            continue
+        now = drawn[name] * (float(month < lever.lasts * 12) if name == "giveaway" else strength[k, month])
+        key = lever.group or f"lever {k}"
+        seen = groups.get(key)
+        groups[key] = now if seen is None else np.where(np.abs(now) > np.abs(seen), now, seen)
+    return list(groups.values())
+
+
+def _run(
+    base: Base, scenario: Scenario, link: Link | None, *, draws: int = DRAWS, seed: int = 1, scale: float = 1.0
+) -> _Run:
+    """What a scenario brings and costs, for every draw; the same seed gives the same draws to every scenario."""
+    rng = np.random.default_rng(seed)
+    effects = _drawn(scenario, rng, draws, scale)
+    beta = _link_draws(scenario, link, rng, draws)
+    worth = np.exp(rng.normal(-(base.spread**2) / 2, base.spread, draws)) if base.spread > 0 else np.ones(draws)
+    chosen = base.table["segment"].isin(scenario.segments or list(base.table["segment"])).to_numpy(float)
+    inside = base.table["customers"].to_numpy(float) * chosen
+    reached = inside * max((lever.reach for lever in scenario.levers), default=0.0)
+    gain, monthly = _walk(base, scenario, effects, beta)
+    added = _newcomer_gain(base, scenario, effects, draws) * worth
+    fixed = sum(lever.fixed_cost for lever in scenario.levers)
+    flow = (monthly * reached).sum(axis=1) + added.mean() / len(monthly)
+    flow -= _cost_flow(scenario, base, inside, len(monthly))
+    flow[0] -= fixed
+    cost = np.repeat((inside * _cost_each(scenario, base))[:, None], draws, axis=1)
+    return _Run(gain * worth * reached[:, None], cost, added, fixed, flow, reached)
+
+
+def _walk(
+    base: Base, scenario: Scenario, effects: list[dict[str, np.ndarray]], beta: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Go month by month through the horizon, with and without the levers.
+
+    Returns what is gained per customer (segment x draw), and its mean by month (month x segment).
+    """
+    rows, months = base.table, max(1, round(base.years * 12))
+    t = (np.arange(months) + 0.5) / 12
+    strength = np.array([_strength(lever, t) for lever in scenario.levers])
+    discount = np.exp(-math.log1p(base.discount_rate) * t)
+    r0, f0, b0, gm, serve = (
+        rows[c].to_numpy(float)[:, None] for c in ("retention", "frequency", "basket", "margin", "cost_to_serve")
+    )
+    plain = f0 * (b0 * gm - serve) / 12
+    alive0, alive1, value0 = np.ones_like(r0), np.ones((len(rows), len(beta))), np.zeros_like(r0)
+    gain, monthly = np.zeros((len(rows), len(beta))), np.empty((months, len(rows)))
+    for k in range(months):
+        look = {name: _combined(scenario.levers, effects, strength, k, name) for name in OF_CUSTOMERS}
+        half0, half1 = r0 ** (1 / 24), _retention(r0, look, beta) ** (1 / 24)  # to the middle of the month, and on
+        earned = f0 * _product(look["frequency"]) * _per_purchase(b0, gm, serve, look) / 12
+        alive0, alive1 = alive0 * half0, alive1 * half1
+        step = (alive1 * earned - alive0 * plain) * discount[k]
+        gain, value0, monthly[k] = gain + step, value0 + alive0 * plain * discount[k], step.mean(axis=1)
+        alive0, alive1 = alive0 * half0, alive1 * half1
+    # Step 1's value per customer over this walk's: both begin from the same number.
+    unit = np.nan_to_num(rows["clv"].to_numpy(float)[:, None] / np.where(value0 != 0, value0, np.nan))
+    return gain * unit, monthly * unit[:, 0]
+
+
+def _link_draws(scenario: Scenario, link: Link | None, rng: np.random.Generator, draws: int) -> np.ndarray:
+    if not any("satisfaction" in lever.effects for lever in scenario.levers):
+        return np.zeros(draws)
+    if link is None:
+        raise TableError(
+            f"the scenario {scenario.name!r} acts through satisfaction and needs a link; estimate one, or take prior_link()"
+        )
+    return np.asarray(rng.choice(link.draws, draws))
+
+
+def _retention(r0: np.ndarray, look: Mapping[str, list[Any]], beta: np.ndarray) -> np.ndarray:
+    """Yearly retention with the levers: on the logit scale, so that nothing adds up to more than one."""
+    safe = np.clip(r0, 1e-6, 1 - 1e-6)
+    at = _logit(safe) + np.zeros_like(beta)
+    for points in look["satisfaction"]:
+        at = at + beta * points
+    for points in look["retention"]:
+        at = at + _logit(np.clip(safe + points, 1e-6, 1 - 1e-6)) - _logit(safe)
+    return np.asarray(_expit(at))
+
+
+def _product(changes: list[Any]) -> Any:
+    return np.prod([np.maximum(0.0, 1 + c) for c in changes], axis=0) if changes else 1.0
+
+
+def _per_purchase(basket: np.ndarray, margin: np.ndarray, serve: np.ndarray, look: Mapping[str, list[Any]]) -> Any:
+    """Contribution of one purchase with the levers."""
+    size = basket * _product(look["basket"])
+    price = _product(look["price"])
+    points = sum(look["margin"]) if look["margin"] else 0.0
+    given = 1 - np.prod([1 - g for g in look["giveaway"]], axis=0) if look["giveaway"] else 0.0
+    rate = np.minimum(1.0, margin + points)
+    return size * (price - 1 + rate) - size * price * given - serve * _product(look["cost_to_serve"])
+
+
+def _cost_each(scenario: Scenario, base: Base) -> np.ndarray:
+    """What the levers cost per customer of each segment, discounted; the fixed cost stands apart."""
+    active, kept = (base.table[c].to_numpy(float) for c in ("active", "retention"))
+    rate = math.log1p(base.discount_rate) - np.log(np.clip(kept, 1e-6, 1.0))  # of discount and of leaving together
+    each = np.zeros(len(active))
+    for lever in scenario.levers:
+        years = min(lever.lasts, base.years)
+        paid = np.where(rate > 1e-12, -np.expm1(-rate * years) / np.maximum(rate, 1e-12), years)
+        each += lever.reach * (lever.cost_per_customer + lever.yearly_cost * active * paid)
+    return each
+
+
+def _cost_flow(scenario: Scenario, base: Base, inside: np.ndarray, months: int) -> np.ndarray:
+    """The same by month, not discounted."""
+    flow, t = np.zeros(months), (np.arange(months) + 0.5) / 12
+    there = (inside * base.table["active"].to_numpy(float)) @ base.table["retention"].to_numpy(float)[:, None] ** t
+    for lever in scenario.levers:
+        flow[0] += inside.sum() * lever.reach * lever.cost_per_customer
+        flow += there * lever.reach * lever.yearly_cost / 12 * (t <= lever.lasts)
+    return flow
+
+
+def _newcomer_gain(base: Base, scenario: Scenario, effects: list[dict[str, np.ndarray]], draws: int) -> np.ndarray:
+    """What the levers add among the newcomers of the years they last."""
+    new, total = base.newcomers, np.zeros(draws)
+    for lever, drawn in zip(scenario.levers, effects, strict=True):
+        touched = set(drawn) & set(OF_NEWCOMERS)
+        if not touched:
+            continue
+        if new is None:
+            raise TableError(f"the lever {lever.name!r} acts on new customers, and nothing is known of them")
+        people = new.per_year * lever.lasts
+        if "activation" in drawn:
+            gap = new.activated_clv - new.other_clv
+            room = 1 - new.activated if np.isfinite(new.activated) else 1.0
+            total = total + people * np.minimum(drawn["activation"], room) * CAUSED * np.nan_to_num(gap)
+        if "newcomers" in drawn:
+            cost = new.cac if np.isfinite(new.cac) else 0.0
+            total = total + people * drawn["newcomers"] * (new.clv - cost * float("cac" not in drawn))
+        if "newcomer_value" in drawn:
+            total = total + people * drawn["newcomer_value"] * new.clv
+        if "cac" in drawn and np.isfinite(new.cac):
+            total = total - people * drawn["cac"] * new.cac
+    return total
+
+
+# --------------------------------------------------------------------------------------------- public
+
+
+def evaluate_scenarios(
+    base: Base,
+    scenarios: Sequence[Scenario],
+    *,
+    link: Link | None = None,
+    level: float = 0.9,
+    draws: int = DRAWS,
+    seed: int = 1,
+    words: Words | None = None,
+) -> Finding:
+    """Say what each scenario brings and costs, with its range and the chance that it pays.
+
+    Parameters
+    ----------
+    base : Base
+    scenarios : sequence of Scenario
+    link : Link, optional
+        Needed by levers that act through satisfaction.
+    level : float
+    draws, seed : int
+        The same draws for every scenario, so that they can be compared.
+    words : Words, optional
+
+    Returns
+    -------
+    Finding
+        SCENARIOS: ``scenario, customers, clv_before, clv_after, gain, gain_low, gain_high, cost, net, net_low, net_high, roi,
+        p_pays_off, payback_years``; the best first. ``customers`` are those reached; values are means per customer reached,
+        discounted over the horizon. ``payback_years`` is missing where gains never make up for the cost.
+
+    Raises
+    ------
+    TableError, ValueError
+    """
+    words = words or Words("XXX")
+    rows = []
+    for scenario in scenarios:
+        run = _run(base, scenario, link, draws=draws, seed=seed)
+        gain = run.gain.sum(axis=0) + run.newcomers
+        cost = float(run.cost.sum(axis=0).mean() + run.fixed)
+        n = float(run.reached.sum())
+        before = float((base.table["clv"] * run.reached).sum() / n) if n else math.nan
+        ends = np.quantile(gain, [(1 - level) / 2, (1 + level) / 2])
+        net = np.quantile(run.net, [(1 - level) / 2, (1 + level) / 2])
+        roi = (gain.mean() - cost) / cost if cost > 0 else math.nan
+        after = before + float(run.gain.sum(axis=0).mean()) / n if n else math.nan
+        rows.append((scenario.name, n, before, after, float(gain.mean()), *ends, cost, float(run.net.mean()), *net,
+                     float(roi), float((run.net > 0).mean()), _payback(run.flow)))  # fmt: skip
+    columns = ["scenario", "customers", "clv_before", "clv_after", "gain", "gain_low", "gain_high", "cost", "net", "net_low",
+               "net_high", "roi", "p_pays_off", "payback_years"]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns).sort_values("net", ascending=False, kind="stable", ignore_index=True)
+    return Finding(table, _say_scenarios(table, words, level))
+
+
+def _payback(flow: np.ndarray) -> float:
+    """Years until what came in has made up for what went out; missing where it never does, or nothing went out."""
+    paid = np.cumsum(flow)
+    short = np.flatnonzero(paid < 0)
+    return float((short[-1] + 2) / 12) if len(short) and paid[-1] >= 0 else math.nan
+
+
+def _say_scenarios(table: pd.DataFrame, words: Words, level: float) -> str:
+    if table.empty:
+        return "No scenario was given."
+    best = table.iloc[0]
+    sure = table[table["net_low"] > 0]["scenario"]
+    losing = table[table["net_high"] < 0]["scenario"]
+    text = (
+        f"On these assumptions {best['scenario']} brings most: {words.money(best['net'])} after its cost of "
+        f"{words.money(best['cost'])} ({words.share(level)} range {words.money(best['net_low'])} to {words.money(best['net_high'])}), "
+        f"and pays off in {words.share(best['p_pays_off'])} of the cases."
+    )
+    if best["net"] <= 0:
+        text = (
+            f"On these assumptions nothing pays; the least bad, {best['scenario']}, loses {words.money(-best['net'])}."
+        )
+    if len(sure):
+        text += f" It pays all over its range: {', '.join(sure)}."
+    else:
+        text += " None pays all over its range, so each should be tried on a part of the customers first."
+    return text + (f" It loses all over its range: {', '.join(losing)}." if len(losing) else "")
+
+
+def segment_gains(
+    base: Base,
+    scenarios: Sequence[Scenario],
+    *,
+    link: Link | None = None,
+    level: float = 0.9,
+    draws: int = DRAWS,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Return what each scenario brings and costs in each segment, per customer reached: what budgets are divided by.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``scenario, segment, customers, gain, gain_low, gain_high, gain_cautious, cost, fixed, ceiling, p_pays_off``: ``customers`` that can be
+        reached; ``gain_cautious`` is what four draws of five exceed; ``ceiling`` the most that may be spent on one (the gain, where
+        it is above 0). ``fixed`` is the scenario's own, due once however few are reached.
+    """
+    parts = []
+    for scenario in scenarios:
+        run = _run(base, scenario, link, draws=draws, seed=seed)
+        for k, name in enumerate(base.table["segment"]):
+            n = run.reached[k]
+            if n <= 0:
+                continue
+            gain, cost = run.gain[k] / n, float(run.cost[k, 0] / n)
+            low, high, cautious = np.quantile(gain, [(1 - level) / 2, (1 + level) / 2, 0.2])
+            parts.append((scenario.name, name, float(n), float(gain.mean()), low, high, cautious, cost, run.fixed,
+                          max(0.0, float(gain.mean())), float((gain > cost).mean())))  # fmt: skip
+    columns = ["scenario", "segment", "customers", "gain", "gain_low", "gain_high", "gain_cautious", "cost", "fixed", "ceiling",
+               "p_pays_off"]  # fmt: skip
+    return pd.DataFrame(parts, columns=columns)
+
+
+def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed: int = 1) -> Finding:
+    """Return which part of its assumed effect a scenario needs for its cost to come back.
+
+    Returns
+    -------
+    Finding
+        ``scenario, needed``: 0.4 means that two fifths of the effect are enough; missing where even ten times the effect does not pay.
+        Giveaways and costs stay as they are.
+    """
+    from scipy.optimize import brentq
+
+    def net(scale: float) -> float:
+        return float(_run(base, scenario, link, seed=seed, draws=400, scale=scale).net.mean())
+
+    if net(0.0) >= 0:
+        needed, text = 0.0, f"{scenario.name} costs nothing that would have to come back."
+    elif net(10.0) < 0:
+        needed, text = math.nan, f"{scenario.name} would not pay with ten times the assumed effect."
+    else:
+        needed = float(brentq(net, 0.0, 10.0, xtol=1e-4))
+        text = f"{scenario.name} pays from {needed:.0%} of the assumed effect on."
+    return Finding(pd.DataFrame({"scenario": [scenario.name], "needed": [needed]}), text)
+
+
+def tornado(
+    base: Base, scenario: Scenario, *, link: Link | None = None, seed: int = 1, words: Words | None = None
+) -> Finding:
+    """Say which assumption a scenario's result hangs on most: each from its low to its high end, the others as they are.
+
+    Returns
+    -------
+    Finding
+        ``assumption, low, high, net_low, net_high``, the widest first: the ends of the assumption, and the net gain at each.
+    """
+    words = words or Words("XXX")
+    middle = replace(
+        scenario,
+        levers=tuple(replace(v, effects={k: (m, m, m) for k, (_, m, _) in v.effects.items()}) for v in scenario.levers),
+    )
+    flat = replace(base, spread=0.0)
+
+    def net(b: Base, s: Scenario, tie: Link | None = link) -> float:
+        return float(_run(b, s, tie, seed=seed, draws=200).net.mean())
+
+    rows = []
+    for k, lever in enumerate(scenario.levers):
+        for name, (low, _, high) in lever.effects.items():
+            ends = [_with(middle, k, effects={**middle.levers[k].effects, name: (v, v, v)}) for v in (low, high)]
+            rows.append((f"{lever.name}: {name.replace('_', ' ')}", low, high, *(net(flat, s) for s in ends)))
+        for name in ("reach", "fixed_cost", "cost_per_customer", "yearly_cost"):
+            value = getattr(lever, name)
+            if value > 0:
+                low, high = value * 0.7, min(1.0, value * 1.3) if name == "reach" else value * 1.3
+                rows.append((f"{lever.name}: {name.replace('_', ' ')}", low, high,
+                             *(net(flat, _with(middle, k, **{name: v})) for v in (low, high))))  # fmt: skip
+    for low, high in [(0.05, 0.20)]:
+        rows.append(("discount rate", low, high, *(net(replace(flat, discount_rate=v), middle) for v in (low, high))))
+    if link is not None and any("satisfaction" in v.effects for v in scenario.levers):
+        ties = [replace(link, draws=np.full(2, e)) for e in (link.log_odds.low, link.log_odds.high)]
+        rows.append(
+            (
+                "link of satisfaction and staying (log-odds)",
+                link.log_odds.low,
+                link.log_odds.high,
+                *(net(flat, middle, e) for e in ties),
+            )
+        )
+    table = pd.DataFrame(rows, columns=["assumption", "low", "high", "net_low", "net_high"])
+    table = table.assign(width=(table["net_high"] - table["net_low"]).abs()).sort_values(
+        "width", ascending=False, ignore_index=True
+    )
+    top = table.iloc[0]
+    text = (
+        f"Most hangs on {top['assumption']}: over its range the net gain goes from {words.money(min(top['net_low'], top['net_high']))} "
+        f"to {words.money(max(top['net_low'], top['net_high']))}."
+    )
+    return Finding(table.drop(columns="width"), text)
+
+
+def _with(scenario: Scenario, k: int, **changes: Any) -> Scenario:
+    levers = tuple(replace(v, **changes) if j == k else v for j, v in enumerate(scenario.levers))
+    return replace(scenario, levers=levers)
+
+
+def goal_seek(base: Base, target: float, *, parameter: str = "retention", seed: int = 1) -> Finding:
+    """Return by how much one parameter must change for the customers to be worth ``target`` together.
+
+    Parameters
+    ----------
+    base : Base
+    target : float
+        Value of all customers, in the client's currency.
+    parameter : str
+        ``retention`` or ``margin`` (points), ``frequency``, ``basket``, ``price`` or ``cost_to_serve`` (relative).
+
+    Returns
+    -------
+    Finding
+        ``parameter, change, value``; missing where no change up to doubling (or up to certainty) is enough.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"segment": ["all"], "customers": [100], "active": [1.0], "retention": [0.8], "frequency": [4.0],
+    ...     "basket": [50.0], "margin": [0.4], "cost_to_serve": [0.0], "clv": [180.0]})
+    >>> found = goal_seek(Base(rows, 3.0, 0.1), 19_800, parameter="basket")
+    >>> round(float(found.table["change"].iloc[0]), 4)
+    0.1
+    """
+    from scipy.optimize import brentq
+
+    if parameter not in OF_CUSTOMERS or parameter in {"satisfaction", "giveaway"}:
+        raise ValueError(
+            f"parameter must be retention, margin, frequency, basket, price or cost_to_serve, got {parameter!r}"
+        )
+
+    def worth(change: float) -> float:
+        lever = Lever("goal", {parameter: (change, change, change)}, ramp_up=0.0, lasts=base.years + 1)
+        run = _run(replace(base, spread=0.0), Scenario("goal", (lever,)), None, draws=1, seed=seed)
+        return base.total + float(run.net.mean()) - target
+
+    ends = sorted((0.0, math.copysign(0.999, target - base.total) * (-1 if parameter == "cost_to_serve" else 1)))
+    change = float(brentq(worth, *ends, xtol=1e-7)) if worth(ends[0]) * worth(ends[1]) <= 0 else math.nan
+    unit = "percentage points" if parameter in {"retention", "margin"} else "per cent"
+    text = (
+        f"{parameter} would have to change by {100 * change:+.1f} {unit}."
+        if np.isfinite(change)
+        else f"no change of {parameter} alone gets there."
+    )
+    return Finding(pd.DataFrame({"parameter": [parameter], "change": [change], "value": [target]}), text)
+
+
+def evpi(mean: float, sd: float) -> float:
+    """Return the value of knowing beforehand whether a plan pays, for a net gain that is normal: what a test may cost at most.
+
+    Parameters
+    ----------
+    mean, sd : float
+        Of the net gain.
+
+    Notes
+    -----
+    s (phi(u) - u Phi(-u)) with u = |mean| / s; Raiffa and Schlaifer (1961).
+
+    Examples
+    --------
+    >>> round(evpi(15, 12), 3), round(evpi(3, 12), 3)
+    (0.607, 3.436)
+    """
+    from scipy.special import ndtr
+
+    if sd < 0:
+        raise ValueError(f"sd must not be below 0, got {sd}")
+    if sd == 0:
+        return 0.0
+    u = abs(mean) / sd
+    return float(sd * (math.exp(-u * u / 2) / math.sqrt(2 * math.pi) - u * ndtr(-u)))
+
+
+# ------------------------------------------------------------------------------------ library and playbook
+
+
+@cache
+def _library() -> list[dict[str, Any]]:
+    import yaml
+
+    with files("clvnb").joinpath("grids/levers.yaml").open(encoding="utf-8") as stream:
+        return list(yaml.safe_load(stream))
+
+
+@cache
+def _playbook() -> pd.DataFrame:
+    with files("clvnb").joinpath("grids/playbook.csv").open(encoding="utf-8") as stream:
+        return pd.read_csv(stream)
+
+
+def lever_library(
+    base: Base, *, kind: str = "shop", changes: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Scenario]:
+    """Return the levers of the guide, a scenario each, with costs in proportion to what a customer leaves in a year.
+
+    Parameters
+    ----------
+    base : Base
+    kind : "shop" or "subscription"
+    changes : mapping of lever to settings, optional
+        The client's own figures, for example ``{"faster replies": {"yearly_cost": 1.2, "reach": 0.5}}``; ``effects`` are
+        ``{parameter: [low, most likely, high]}``.
+
+    Returns
+    -------
+    list of Scenario
+        Levers that need what is not known of this client (new customers, the cost of winning them) are left out.
+
+    Raises
+    ------
+    TableError
+        When ``changes`` names a lever or a setting that there is not.
+    """
+    known = {str(entry["name"]): entry for entry in _library()}
+    changes = changes or {}
+    for name, settings in changes.items():
+        if name not in known:
+            raise TableError(f"there is no lever {name!r}; there are: {', '.join(known)}")
+        wrong = sorted(set(settings) - {f for f in Lever.__dataclass_fields__ if f != "name"})
+        if wrong:
+            raise TableError(f"lever {name!r}: unknown setting {wrong[0]!r}")
+    rows = base.table
+    yearly = float(
+        np.average(
+            rows["frequency"] * (rows["basket"] * rows["margin"] - rows["cost_to_serve"]),
+            weights=rows["customers"] * rows["active"],
+        )
+    )
+    found = []
+    for name, entry in known.items():
+        if kind not in entry["kinds"] or not _possible(entry["effects"], base):
+            continue
+        share = max(yearly, 0.0)
+        settings = {k: v for k, v in entry.items() if k not in {"kinds", "cost_share", "fixed_share", "once_share"}}
+        settings["yearly_cost"] = round(share * entry.get("cost_share", 0.0), 2)
+        settings["cost_per_customer"] = round(share * entry.get("once_share", 0.0), 2)
+        settings["fixed_cost"] = round(share * entry.get("fixed_share", 0.0) * float(rows["customers"].sum()), -1)
+        settings |= dict(changes.get(name, {}))
+        settings["effects"] = {k: tuple(v) for k, v in settings["effects"].items()}
+        found.append(Scenario(name, (Lever(**settings),)))
+    return found
+
+
+def _possible(effects: Mapping[str, Any], base: Base) -> bool:
+    new = base.newcomers
+    if not set(effects) & set(OF_NEWCOMERS):
+        return True
+    if new is None or ("cac" in effects and not np.isfinite(new.cac)):
+        return False
+    return not ("activation" in effects and not np.isfinite(new.activated_clv))
+
+
+def playbook(segments: Sequence[str]) -> pd.DataFrame:
+    """Return what to do in each segment: ``segment, goal, do, tone, channel, avoid``.
+
+    Examples
+    --------
+    >>> playbook(["At risk"])["tone"].tolist()
+    ['personal, sorry where there was cause']
+    """
+    table = _playbook().set_index("segment")
+    return table.reindex([s for s in segments if s in table.index]).reset_index()

@@ -1,0 +1,16 @@
+"""The steps of the guide, one call each: a client goes in, everything that its notebook shows comes out."""
+
+from .improve import ImproveStep, plan_improvement
+from .satisfaction import SatisfactionStep, measure_satisfaction
+from .value import ValueStep, value_customers
+from .worth import check_orders
+
+__all__ = [
+    "ImproveStep",
+    "SatisfactionStep",
+    "ValueStep",
+    "check_orders",
+    "measure_satisfaction",
+    "plan_improvement",
+    "value_customers",
+]

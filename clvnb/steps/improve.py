@@ -1,0 +1,484 @@
+"""Step 3 in one call: what satisfaction goes with, what each lever costs and brings, and a plan that pays.
+
+In: ``Client``, with what step 1 handed over. Out: ``ImproveStep``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..allocation import allocate, investment_map, spend_ceilings, target_list
+from ..client import Client
+from ..contracts import check_contracts, read_contracts
+from ..engine import to_pandas
+from ..formulas import annual_billing_break_even
+from ..link import Link, evidence, link_satisfaction, prior_link, renewal_outcomes, repeat_outcomes
+from ..power import detectable_change, sample_size
+from ..satisfaction import latest_series
+from ..scenarios import (
+    OF_CUSTOMERS,
+    Base,
+    Scenario,
+    break_even,
+    customer_base,
+    evaluate_scenarios,
+    evpi,
+    goal_seek,
+    lever_library,
+    playbook,
+    segment_gains,
+    tornado,
+)
+from ..surveys import series_of
+from ..tables import ClientError, Finding, TableError
+from ..transactions import purchase_days, read_table
+from .satisfaction import WINDOW, read_answers
+from .worth import LEVEL, Handover, check_orders, hand_over
+
+__all__ = ["ImproveStep", "plan_improvement"]
+
+HOLDOUT = 0.1
+
+
+@dataclass(frozen=True)
+class ImproveStep:
+    """What step 3 found out about a client.
+
+    Attributes
+    ----------
+    client : Client
+    as_of : date
+    worth : Handover
+    link : Link
+    left_out : dict
+        Answers that could not be used for the link, by reason.
+    base : Base or None
+        Where scenarios start; None where step 1 could predict nothing.
+    library : tuple of Scenario
+    scenarios : Finding
+        SCENARIOS.
+    gains : pandas.DataFrame
+        From ``segment_gains``.
+    hinges, goal, plan, cautious, invested, targets, test, billing : Finding
+        On what the best scenario hangs; what more value would take; the budget divided, by the mean and cautiously; spending against
+        value; whom to contact; whether the effect could be seen; monthly against annual plans.
+    break_evens, ceilings, guide : pandas.DataFrame
+        The part of its assumed effect each lever needs; the most a customer may cost by segment; what to do in each segment.
+    budget : float
+    why_not : str
+    """
+
+    client: Client
+    as_of: date
+    worth: Handover
+    link: Link
+    left_out: dict[str, int]
+    base: Base | None
+    library: tuple[Scenario, ...] = ()
+    scenarios: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    gains: pd.DataFrame = field(default_factory=pd.DataFrame)
+    hinges: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    goal: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    plan: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    cautious: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    invested: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    targets: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    test: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    billing: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    break_evens: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ceilings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    guide: pd.DataFrame = field(default_factory=pd.DataFrame)
+    budget: float = 0.0
+    why_not: str = ""
+
+    @property
+    def headline(self) -> Finding:
+        """The answer in one minute."""
+        if self.base is None:
+            return Finding(pd.DataFrame(), f"No plan can be reckoned yet. {self.why_not}")
+        basis = {
+            "found": "Satisfaction and staying go together in this client's own data",
+            "none": "This client's own data show no link between satisfaction and staying",
+        }.get(self.link.status, "This client's own data cannot tell what satisfaction does")
+        return Finding(self.scenarios.table, f"{basis}. {self.scenarios.text} {self.plan.text}")
+
+    @property
+    def linked(self) -> Finding:
+        """The link, and the answers that could not be used for it."""
+        words = self.client.words
+        text = self.link.text
+        if self.left_out:
+            text += f" Not used: {'; '.join(f'{k}, {words.count(v)}' for k, v in self.left_out.items())}."
+        return Finding(self.link.classes, text)
+
+    @property
+    def assumptions(self) -> pd.DataFrame:
+        """Every lever with what it is taken to change, what it costs, and where that comes from."""
+        words, rows = self.client.words, []
+        for scenario in self.library:
+            for lever in scenario.levers:
+                effects = "; ".join(
+                    f"{k.replace('_', ' ')} {_signed(v[0], k)} to {_signed(v[2], k)}, most likely {_signed(v[1], k)}"
+                    for k, v in lever.effects.items()
+                )
+                costs = [
+                    f"{words.money(lever.fixed_cost)} once" if lever.fixed_cost else "",
+                    f"{words.money(lever.cost_per_customer)} per customer" if lever.cost_per_customer else "",
+                    f"{words.money(lever.yearly_cost)} a year per customer" if lever.yearly_cost else "",
+                ]
+                reach = words.share(lever.reach) if lever.reach else "newcomers"
+                rows.append(
+                    (
+                        lever.name,
+                        effects,
+                        reach,
+                        " + ".join(c for c in costs if c) or "nothing by itself",
+                        lever.note,
+                        lever.source,
+                    )
+                )
+        return pd.DataFrame(rows, columns=["lever", "changes", "reaches", "costs", "what it is", "source"])
+
+    @property
+    def shown_scenarios(self) -> pd.DataFrame:
+        """What each lever brings and costs, and the part of its effect that it needs."""
+        table = self.scenarios.table
+        if table.empty:
+            return table
+        both = table.merge(self.break_evens, on="scenario", how="left")
+        years = both["payback_years"].map(lambda v: "never" if np.isnan(v) else f"{v:.1f}")
+        free = both["cost"] <= 0
+        return both.assign(payback_years=years.where(~free, "no cost"))[
+            ["scenario", "gain", "cost", "net", "net_low", "net_high", "p_pays_off", "payback_years", "needed"]
+        ]
+
+    @property
+    def shown_guide(self) -> pd.DataFrame:
+        """What to do in each segment, and what a customer may cost."""
+        table = self.guide
+        return (
+            table[["segment", "goal", "do", "tone", "channel", "avoid", "ceiling", "cautious"]] if len(table) else table
+        )
+
+    @property
+    def research(self) -> pd.DataFrame:
+        """The evidence card."""
+        return evidence()
+
+    def results(self) -> dict[str, Any]:
+        """Return the headline figures as plain JSON values."""
+        best = self.scenarios.table.iloc[0].to_dict() if len(self.scenarios.table) else {}
+        return {
+            "link": self.link.status,
+            "link_effect": self.link.effect.to_dict(),
+            "plan_text": self.headline.text,
+            "budget": self.budget,
+            "best_scenario": {k: (v if isinstance(v, str) else _number(v)) for k, v in best.items()},
+        }
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables by the names they are saved under."""
+        return {
+            "link": self.link.table(),
+            "link_classes": self.link.classes,
+            "scenarios": self.scenarios.table,
+            "segment_gains": self.gains,
+            "break_even": self.break_evens,
+            "ceilings": self.ceilings,
+            "tornado": self.hinges.table,
+            "plan": self.plan.table,
+            "plan_cautious": self.cautious.table,
+            "playbook": self.guide,
+            "levers": self.assumptions,
+            "target_list": self.targets.table,
+        }
+
+    def __repr__(self) -> str:
+        return f"ImproveStep({self.client.name}, {self.as_of}): {self.headline.text}"
+
+
+def _signed(value: float, name: str) -> str:
+    return f"{value:+.2g}" if name == "satisfaction" else f"{100 * value:+.2g}%"
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def plan_improvement(client: Client, *, as_of: date | str | None = None, output: str | Path = "") -> ImproveStep:
+    """Run step 3 for a client.
+
+    Parameters
+    ----------
+    client : Client
+    as_of : date, optional
+    output : path
+        The folder that a report's notebooks share; step 1 is run where it left nothing there.
+
+    Returns
+    -------
+    ImproveStep
+        Where step 1 could predict nothing, a step without a plan that says why.
+    """
+    worth = hand_over(client, as_of=as_of, output=output)
+    link, left_out = _link(client, worth)
+    if worth.total is None:
+        return ImproveStep(
+            client, worth.as_of, worth, link, left_out, None, why_not=f"Plans start from predicted values. {worth.why}"
+        )
+    try:
+        base = customer_base(worth.customers, client.economics, total=worth.total, newcomers=worth.newcomers)
+    except TableError as error:
+        return ImproveStep(client, worth.as_of, worth, link, left_out, None, why_not=str(error))
+    return _planned(client, worth, link, left_out, base)
+
+
+def _planned(client: Client, worth: Handover, link: Link, left_out: dict[str, int], base: Base) -> ImproveStep:
+    words = client.words
+    library = lever_library(base, kind=client.kind, changes=client.plan.levers)
+    scenarios = evaluate_scenarios(base, library, link=link, level=LEVEL, words=words)
+    of_customers = [s for s in library if any(set(v.effects) & set(OF_CUSTOMERS) for v in s.levers)]
+    gains = segment_gains(base, of_customers, link=link, level=LEVEL)
+    t = base.table
+    yearly = float(
+        (t["customers"] * t["active"] * t["frequency"] * (t["basket"] * t["margin"] - t["cost_to_serve"])).sum()
+    )
+    budget = client.plan.budget if client.plan.budget is not None else round(0.05 * yearly, -2)
+    options = _worth_trying(gains, scenarios.table)
+    plan = (
+        allocate(options, budget, words=words)
+        if len(options)
+        else Finding(pd.DataFrame(), "No lever is expected to pay.")
+    )
+    cautious = allocate(options, budget, cautious=True, words=words) if len(options) else plan
+    best = scenarios.table["scenario"].iloc[0]
+    named = {s.name: s for s in library}
+    chosen = _chosen(plan, named)
+    targets = _targets(client, worth, gains, chosen, budget)
+    return ImproveStep(
+        client=client,
+        as_of=worth.as_of,
+        worth=worth,
+        link=link,
+        left_out=left_out,
+        base=base,
+        library=tuple(library),
+        scenarios=scenarios,
+        gains=gains,
+        hinges=tornado(base, chosen or named[best], link=link, words=words),
+        goal=_goal(base, client),
+        plan=plan,
+        cautious=Finding(cautious.table, f"Planned by what four cases of five exceed: {cautious.text}"),
+        invested=investment_map(t, _spent(client, worth), words=words),
+        targets=targets,
+        test=_test(client, base, targets, chosen, link, scenarios),
+        billing=_billing(client, worth),
+        break_evens=_break_evens(base, library, link),
+        ceilings=spend_ceilings(gains),
+        guide=playbook(list(t["segment"])).merge(spend_ceilings(gains), on="segment", how="left"),
+        budget=float(budget),
+    )
+
+
+def _worth_trying(gains: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
+    """Options of the levers that are expected to pay at all; a lever without any cost of its own cannot be bought."""
+    good = scenarios.loc[(scenarios["net"] > 0) & (scenarios["cost"] > 0), "scenario"]
+    return gains[gains["scenario"].isin(good)].reset_index(drop=True)
+
+
+def _chosen(plan: Finding, named: dict[str, Scenario]) -> Scenario | None:
+    """The scenario to which the plan gives most."""
+    if plan.table.empty or plan.table["spend"].sum() <= 0:
+        return None
+    return named[str(plan.table.groupby("scenario")["net"].sum().idxmax())]
+
+
+def _break_evens(base: Base, library: list[Scenario], link: Link) -> pd.DataFrame:
+    return pd.concat([break_even(base, s, link=link).table for s in library], ignore_index=True)
+
+
+def _goal(base: Base, client: Client) -> Finding:
+    """What a tenth more value would take, one parameter at a time."""
+    target = 1.1 * base.total
+    parts = [goal_seek(base, target, parameter=p) for p in ("retention", "frequency", "basket")]
+    said = "; ".join(p.text.rstrip(".") for p in parts)
+    return Finding(pd.concat([p.table for p in parts], ignore_index=True),
+                   f"For customers to be worth {client.words.money(target)}, a tenth more: {said}. Each alone, kept up over the horizon.")  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------ link
+
+
+def _link(client: Client, worth: Handover) -> tuple[Link, dict[str, int]]:
+    """The link from the client's own answers; the prior band, with the reason, where there are none."""
+    try:
+        survey = read_answers(client, worth.as_of).kept
+    except TableError as error:
+        return prior_link(why=str(error)), {}
+    overall = survey[survey["attribute"].isna()]
+    if overall.empty:
+        return prior_link(why="No question about satisfaction as a whole was answered."), {}
+    counts = series_of(overall).value_counts()
+    name = next(
+        (m for m in ("csat", "stars", "ces", "nps") if any(s.startswith(m + " ") for s in counts.index[:2])), "csat"
+    )
+    answers = latest_series(survey, name)
+    scale = (float(answers["scale_min"].iloc[0]), float(answers["scale_max"].iloc[0]))
+    if client.kind == "subscription":
+        rows, left = renewal_outcomes(
+            answers, check_contracts(read_contracts(client)).kept, window=WINDOW, as_of=worth.as_of
+        )
+        gone = "had left"
+    else:
+        days = to_pandas(purchase_days(check_orders(client, worth.as_of).kept))
+        bought = days[days["bought"]].rename(columns={"net": "amount"})
+        rows, left = repeat_outcomes(answers, bought, window=WINDOW, as_of=worth.as_of)
+        gone = "had not bought again"
+        if "channel" in worth.customers:
+            rows = rows.drop(columns="channel", errors="ignore").merge(
+                worth.customers[["customer_id", "channel"]], on="customer_id", how="left"
+            )
+    if rows.empty:
+        return prior_link(scale, why="No answer could be joined with what its customer did afterwards."), left
+    return link_satisfaction(rows, scale=scale, window_days=WINDOW, gone=gone, level=LEVEL), left
+
+
+# ------------------------------------------------------------------------------------ list, test, billing
+
+
+def _spent(client: Client, worth: Handover) -> dict[str, float]:
+    """What was spent on each segment's customers, by the client's initiatives."""
+    if client.initiatives is None:
+        return {}
+    table = to_pandas(read_table(client, client.initiatives, ("customer_id",)))
+    if "cost" not in table:
+        return {}
+    segment = worth.customers.set_index("customer_id")["segment"]
+    return dict(table.assign(segment=table["customer_id"].map(segment)).groupby("segment")["cost"].sum())
+
+
+def _targets(client: Client, worth: Handover, gains: pd.DataFrame, chosen: Scenario | None, budget: float) -> Finding:
+    if chosen is None:
+        return Finding(pd.DataFrame(), "There is no list: no lever that can be bought is expected to pay.")
+    own = gains[gains["scenario"] == chosen.name]
+    start = worth.as_of + timedelta(days=30)
+    return target_list(
+        worth.customers[worth.customers["p_alive"] > 0], own, initiative=chosen.name, start=start, budget=budget,
+        opted_out=_opted_out(client), open_cases=_open_cases(client), holdout=HOLDOUT, words=client.words,
+    )  # fmt: skip
+
+
+def _opted_out(client: Client) -> set[str]:
+    if client.plan.opt_outs is None:
+        return set()
+    file = (client.folder / client.plan.opt_outs).resolve()
+    if not file.is_relative_to(client.folder.resolve()) or not file.is_file():
+        raise ClientError(
+            f"{client.folder / 'client.yaml'}: plan.opt_outs: {client.plan.opt_outs!r}: no such file in the client's folder"
+        )
+    return {line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()}
+
+
+def _open_cases(client: Client) -> set[str]:
+    """Customers whose case was never answered or closed."""
+    if client.service is None or "customer_id" not in client.service.columns:
+        return set()
+    cases = to_pandas(read_table(client, client.service, ("opened_at", "first_response_at")))
+    closed = cases["resolved_at"] if "resolved_at" in cases else cases["first_response_at"]
+    return set(cases.loc[closed.isna(), "customer_id"].dropna())
+
+
+def _test(
+    client: Client, base: Base, targets: Finding, chosen: Scenario | None, link: Link, scenarios: Finding
+) -> Finding:
+    """Whether the plan's effect could be told from chance with the list's own holdout, and what knowing it is worth."""
+    words = client.words
+    if chosen is None or targets.table.empty:
+        return Finding(pd.DataFrame(), "")
+    groups = targets.table["group"].value_counts()
+    treated, kept = int(groups.get("treated", 0)), int(groups.get("holdout", 0))
+    p = _usual(targets.table["segment"], base, client.kind)
+    least = detectable_change(treated, kept, variance=p * (1 - p))
+    hoped = _shift(chosen, p, link)
+    need = sample_size(hoped, share=min(p, 0.98 - hoped), ratio=1.0)[0] if 0 < hoped < 0.9 else 0
+    row = scenarios.table.set_index("scenario").loc[chosen.name]
+    sd = (row["net_high"] - row["net_low"]) / (2 * 1.645)
+    value = evpi(float(row["net"]), float(sd))
+    table = pd.DataFrame({"treated": [treated], "holdout": [kept], "share": [p], "detectable": [least], "expected": [hoped],
+                          "needed_per_group": [need], "value_of_knowing": [value]})  # fmt: skip
+    what = "are still there after" if client.kind == "subscription" else "buy again within"
+    text = (
+        f"About {words.share(p)} of such customers {what} {WINDOW} days. With {words.count(treated)} contacted and {words.count(kept)} left "
+        f"alone, a difference of {100 * least:.1f} percentage points would be seen four times in five; {chosen.name} is expected to make "
+        f"{100 * hoped:.1f}."
+    )
+    if hoped <= 0:
+        text += " There is no effect to look for on these assumptions."
+    elif least > hoped:
+        text += f" So the next cycle will most likely read 'cannot tell'; two groups of {words.count(need)} could."
+    else:
+        text += " So the next cycle can tell."
+    return Finding(
+        table,
+        text
+        + f" Knowing beforehand whether it pays would be worth up to {words.money(value)}: a test may cost that much.",
+    )
+
+
+def _usual(segments: pd.Series, base: Base, kind: str) -> float:
+    """The share of the listed customers who stay, or buy again, within the window when nothing is done."""
+    rows, years = base.table.set_index("segment"), WINDOW / 365.25
+    kept = (
+        rows["retention"] ** years if kind == "subscription" else rows["active"] * -np.expm1(-rows["frequency"] * years)
+    )
+    return float(np.clip(segments.map(kept).mean(), 0.02, 0.98))
+
+
+def _shift(scenario: Scenario, p: float, link: Link) -> float:
+    """How far a scenario's most likely effects move the share that stays or comes back within the window."""
+    moved = 0.0
+    for lever in scenario.levers:
+        modes = {k: v[1] for k, v in lever.effects.items()}
+        moved += p * (1 - p) * link.log_odds.value * modes.get("satisfaction", 0.0)
+        moved += modes.get("retention", 0.0) * WINDOW / 365.25
+        moved += (1 - p) * -np.log(1 - p) * modes.get("frequency", 0.0)
+    return float(moved)
+
+
+def _billing(client: Client, worth: Handover) -> Finding:
+    """The renewal rate from which on annual plans are worth as much as monthly ones."""
+    if client.kind != "subscription" or "plan" not in worth.customers:
+        return Finding(pd.DataFrame(), "")
+    contracts = check_contracts(read_contracts(client)).kept
+    billing = contracts["billing"].str.lower() if "billing" in contracts else contracts["plan"].str.lower()
+    price = contracts.groupby(billing)["price"].median()
+    if worth.total is None or not {"monthly", "annual"} <= set(price.index):
+        return Finding(pd.DataFrame(), "")
+    base = customer_base(worth.customers, client.economics).table.set_index("segment")
+    if not {"monthly, running", "annual, running"} <= set(base.index):
+        return Finding(pd.DataFrame(), "")
+    monthly = float(base.loc["monthly, running", "retention"])
+    annual = float(base.loc["annual, running", "retention"])
+    gm, serve = client.economics.margin_rate, client.economics.cost_to_serve
+    need = annual_billing_break_even(
+        float(price["monthly"]) * gm - serve,
+        monthly ** (1 / 12),
+        float(price["annual"]) * gm - serve,
+        client.economics.discount_rate,
+    )
+    words = client.words
+    table = pd.DataFrame({"needed": [need], "annual_renewal": [annual], "monthly_kept_a_year": [monthly]})
+    if not np.isfinite(need):
+        return Finding(table, "The annual plan is priced so low that even certain renewal would not make up for it.")
+    return Finding(
+        table,
+        f"Over five years an annual plan is worth as much as the monthly one if {words.share(need)} renew each year. {words.share(annual)} of "
+        f"those on annual plans are expected to; of those who pay by the month {words.share(monthly)} stay a year. Who moves to an annual "
+        "plan need not renew like those who chose it.",
+    )

@@ -1,0 +1,515 @@
+"""Step 2 in one call: how satisfied customers are, who said so, and the base point that later changes are judged by.
+
+In: ``Client``, with what step 1 handed over. Out: ``SatisfactionStep``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..basepoint import FEWEST, Baseline, baseline, planning_size
+from ..client import Client
+from ..engine import to_pandas
+from ..satisfaction import (
+    Metric,
+    control_chart,
+    early_and_late,
+    latest_series,
+    metric_of,
+    post_stratify,
+    response_bias,
+    score,
+    segment_scores,
+)
+from ..surveys import SCALES, check_survey, read_survey
+from ..tables import Checked, Finding, TableError
+from ..touchpoints import comment_themes, drivers, expectation_gap, service_figures
+from ..transactions import read_table
+from .worth import LEVEL, Handover, hand_over
+
+__all__ = ["SatisfactionStep", "measure_satisfaction", "read_answers"]
+
+_SAYS = {
+    "csat": "are satisfied",
+    "stars": "give most of the stars",
+    "ces": "find it easy",
+    "nps": "is the Net Promoter Score",
+}
+WINDOW = 182  # days after an answer in which is looked at what its customer did
+
+
+@dataclass(frozen=True)
+class SatisfactionStep:
+    """What step 2 found out about a client.
+
+    Attributes
+    ----------
+    client : Client
+    as_of : date
+    worth : Handover
+    checked : Checked or None
+        The answers: kept, set aside, and why; None where nobody was asked.
+    metric : Metric or None
+        The question that leads: the one with most answers in the last wave.
+    answers : SURVEY
+        The last wave's answers to it.
+    scores : pandas.DataFrame
+        ``metric, wave, answers, value, low, high`` plain and ``weighted, weighted_low, weighted_high``, a row for each question.
+    base : Baseline or None
+    bias : pandas.DataFrame
+        From ``response_bias``.
+    by_segment : pandas.DataFrame
+        ``what, group, answers, value, low, high, shrunk, few``.
+    chart, weighing, early_late, drivers, gaps, themes, service : Finding
+    why_not : str
+        Why there is no base point, and the way out; empty where there is one.
+    notes : tuple of Finding
+        What the answers themselves give away.
+    starts : pandas.DataFrame
+        ``initiative, start`` of what the client did.
+    """
+
+    client: Client
+    as_of: date
+    worth: Handover
+    checked: Checked | None
+    metric: Metric | None
+    answers: pd.DataFrame
+    scores: pd.DataFrame
+    base: Baseline | None
+    bias: pd.DataFrame
+    by_segment: pd.DataFrame
+    chart: Finding
+    weighing: Finding
+    early_late: Finding
+    drivers: Finding
+    gaps: Finding
+    themes: Finding
+    service: Finding
+    why_not: str = ""
+    notes: tuple[Finding, ...] = field(default=())
+    starts: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def unit(self) -> str:
+        """``share`` or ``points``."""
+        return self.metric.unit if self.metric else "share"
+
+    @property
+    def good(self) -> float:
+        """The lowest score that counts as good."""
+        return self.metric.good if self.metric else float("nan")
+
+    @property
+    def bad(self) -> float | None:
+        """The highest score that counts against, of NPS alone."""
+        return self.metric.bad if self.metric else None
+
+    @property
+    def shown_scores(self) -> pd.DataFrame:
+        """Every question's last wave, in words."""
+        rows = []
+        for r in self.scores.itertuples():
+            how = metric_of(r.metric, (r.scale_min, r.scale_max))
+            w = self.client.words
+            plain = f"{how.shown(r.value, w)} ({how.shown(r.low, w)} to {how.shown(r.high, w)})"
+            weighed = (
+                ""
+                if np.isnan(r.weighted)
+                else (f"{how.shown(r.weighted, w)} ({how.shown(r.weighted_low, w)} to {how.shown(r.weighted_high, w)})")
+            )
+            rows.append((r.metric.upper(), how.says, r.wave, r.answers, plain, weighed))
+        return pd.DataFrame(
+            rows, columns=["question", "what counts", "wave", "answers", "as answered", "weighed to customers"]
+        )
+
+    @property
+    def shown_themes(self) -> pd.DataFrame:
+        """What customers write about, without the log-odds."""
+        table = self.themes.table
+        return table.drop(columns="lean") if "lean" in table else table
+
+    @property
+    def frozen(self) -> Finding:
+        """What the base point holds."""
+        base = self.base
+        if base is None:
+            return Finding(pd.DataFrame(), f"There is no base point. {self.why_not}")
+        words = self.client.words
+        looks = " and ".join(words.day(d) for d in base.looks)
+        return Finding(
+            pd.DataFrame({"what": list(vars(base)), "value": [str(v) for v in vars(base).values()]}),
+            f"Frozen for cycle {base.cycle}: {base.metric.upper()} of the wave {base.wave}, asked from {words.day(base.asked[0])} to "
+            f"{words.day(base.asked[1])}; verdicts are due on {looks}, and what is read before is an interim state. "
+            f"The base point's hash begins with {base.hash[:12]}.",
+        )
+
+    @property
+    def headline(self) -> Finding:
+        """The answer in one minute."""
+        words = self.client.words
+        if self.base is None or self.metric is None:
+            return Finding(pd.DataFrame(), f"There is no base point for satisfaction yet. {self.why_not}")
+        found, plain, how = self.base.estimate, self.base.raw_score, self.metric
+        lead = (
+            f"The Net Promoter Score is {how.shown(found.value, words)}"
+            if how.name == "nps"
+            else f"{how.shown(found.value, words)} of customers {_SAYS[how.name]}"
+        )
+        text = (
+            f"{lead} ({how.says}), {words.share(found.level)} range {how.range(found, words)}, from {words.counted(found.n, 'answer')} "
+            f"in the wave {self.base.wave}."
+        )
+        if self.base.weights:
+            text += f" The answers are weighed to the customer base; without that it would read {how.shown(plain['value'], words)}."
+        text += f" {self.size.text}"
+        return Finding(self.scores, text)
+
+    @property
+    def size(self) -> Finding:
+        """The smallest change the next wave would show, and how many answers show a smaller one."""
+        words, base, how = self.client.words, self.base, self.metric
+        if base is None or how is None:
+            return Finding(pd.DataFrame(), self.why_not)
+        from ..power import sample_size
+
+        wanted = [0.03, 0.05, 0.10] if how.unit == "share" else [0.05, 0.10, 0.15]
+        p = float(np.clip(base.estimate.value, 0.02, 0.98)) if how.unit == "share" else 0.0
+        rows = []
+        for change in wanted:
+            if how.unit == "share":
+                need = sample_size(change if p + change < 0.99 else -change, share=p)[0]
+            else:
+                need = sample_size(change, variance=0.65)[0]
+            rows.append((change if how.unit == "share" else 100 * change, need))
+        table = pd.DataFrame(rows, columns=["change", "answers_per_wave"])
+        least = (
+            f"{100 * base.detectable:.1f} percentage points" if how.unit == "share" else f"{base.detectable:.0f} points"
+        )
+        first = (
+            f"{table['change'].iloc[0] * 100:.0f} percentage points"
+            if how.unit == "share"
+            else f"{table['change'].iloc[0]:.0f} points"
+        )
+        text = (
+            f"Another wave like this one would show a change of {least} or more; to see {first}, each wave needs "
+            f"{words.count(rows[0][1])} answers."
+        )
+        return Finding(table, text)
+
+    @property
+    def who_answered(self) -> Finding:
+        """Which groups answer more than their share."""
+        words, table = self.client.words, self.bias
+        if table.empty:
+            return Finding(table, "The answers name no customers, so who answered cannot be told.")
+        n, k = int(table.loc[table["what"] == table["what"].iloc[0], "customers"].sum()), len(self.answers)
+        text = f"{words.count(k)} of {words.counted(n, 'customer')} answered ({words.share(k / max(n, 1))})."
+        gap = (table["share_of_answers"] - table["share_of_base"]).abs()
+        far = table.loc[gap.idxmax()]
+        if gap.max() > 0.05:
+            more = "more" if far["share_of_answers"] > far["share_of_base"] else "less"
+            text += (
+                f" {far['what']} {far['group']} answers {more} than its share: {words.share(far['share_of_answers'])} of answers, "
+                f"{words.share(far['share_of_base'])} of customers."
+            )
+        return Finding(table, text + (f" {self.weighing.text}" if self.weighing.text else "") +
+                       (f" {self.early_late.text}" if self.early_late.text else ""))  # fmt: skip
+
+    @property
+    def where(self) -> Finding:
+        """Where satisfaction is lowest, among groups with enough answers."""
+        words, table = self.client.words, self.by_segment
+        good = table[~table["few"]] if len(table) else table
+        if len(good) < 2 or self.metric is None:
+            return Finding(table, "There are too few answers to tell groups apart.")
+        apart = []
+        for what, part in good.groupby("what", sort=False):
+            low, high = part.loc[part["shrunk"].idxmin()], part.loc[part["shrunk"].idxmax()]
+            if len(part) > 1 and low["high"] < high["low"]:
+                apart.append(
+                    f"by {what}, {low['group']} ({self.metric.shown(low['shrunk'], words)}) lies below {high['group']} "
+                    f"({self.metric.shown(high['shrunk'], words)})"
+                )
+        text = (
+            f"Clearly apart: {'; '.join(apart)}."
+            if apart
+            else "No two groups lie clearly apart: the differences may be chance."
+        )
+        return Finding(table, text + " A score drawn towards the common one is shown beside each group's own.")
+
+    def results(self) -> dict[str, Any]:
+        """Return the headline figures as plain JSON values."""
+        base = self.base
+        return {
+            "satisfaction": base.score if base else None,
+            "satisfaction_metric": base.metric if base else "",
+            "satisfaction_text": self.headline.text,
+            "baseline": base.hash if base else "",
+        }
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables by the names they are saved under."""
+        return {
+            "satisfaction": self.scores,
+            "response": self.bias,
+            "satisfaction_by_group": self.by_segment,
+            "satisfaction_waves": self.chart.table,
+            "drivers": self.drivers.table,
+            "expectations": self.gaps.table,
+            "comments": self.themes.table,
+            "service": self.service.table,
+            "survey_data": self.checked.account if self.checked else pd.DataFrame(),
+        }
+
+    def __repr__(self) -> str:
+        return f"SatisfactionStep({self.client.name}, {self.as_of}): {self.headline.text}"
+
+
+def measure_satisfaction(
+    client: Client, *, as_of: date | str | None = None, output: str | Path = ""
+) -> SatisfactionStep:
+    """Run step 2 for a client.
+
+    Parameters
+    ----------
+    client : Client
+    as_of : date, optional
+    output : path
+        The folder that a report's notebooks share; step 1 is run where it left nothing there.
+
+    Returns
+    -------
+    SatisfactionStep
+        Without a survey, or with too few answers, a step that says what is missing, what to ask and how many answers it takes.
+    """
+    worth = hand_over(client, as_of=as_of, output=output)
+    service = _service(client)
+    try:
+        checked = read_answers(client, worth.as_of)
+    except TableError as error:
+        return _nothing(client, worth, None, f"{error} {_ask(client, worth)}", service)
+    survey = checked.kept
+    metric_name = _leading(survey)
+    if metric_name is None:
+        return _nothing(
+            client,
+            worth,
+            checked,
+            f"No question about satisfaction as a whole was answered. {_ask(client, worth)}",
+            service,
+        )
+    series = latest_series(survey, metric_name)
+    doubt = [f.text for f in checked.findings[1:] if f.table["check"].iloc[0] == "scale"]
+    scale = (float(series["scale_min"].iloc[0]), float(series["scale_max"].iloc[0]))
+    try:
+        metric = metric_of(metric_name, scale)
+    except TableError as error:
+        return _nothing(client, worth, checked, str(error), service)
+    wave = series.loc[series["date"].idxmax(), "wave"]
+    answers = series[series["wave"] == wave]
+    if len(answers) < FEWEST:
+        return _nothing(
+            client,
+            worth,
+            checked,
+            f"The last wave has {client.words.counted(len(answers), 'answer')}. {_ask(client, worth)}",
+            service,
+        )
+    return _full(client, worth, checked, survey, series, answers, metric, service, doubt)
+
+
+def read_answers(client: Client, as_of: date) -> Checked:
+    """Read and check a client's survey."""
+    return check_survey(read_survey(client), as_of=as_of, words=client.words)
+
+
+def _leading(survey: pd.DataFrame) -> str | None:
+    overall = survey[survey["attribute"].isna()]
+    if overall.empty:
+        return None
+    last = overall[overall["wave"] == overall.loc[overall["date"].idxmax(), "wave"]]
+    counts = last["metric"].value_counts()
+    return max(SCALES, key=lambda m: (counts.get(m, 0), -list(SCALES).index(m)))
+
+
+def _ask(client: Client, worth: Handover) -> str:
+    words, n = client.words, len(worth.customers)
+    share = planning_size(metric_of("csat"), 0.05, n)
+    return (
+        "Ask customers one question, 'How satisfied are you with us, from 1 to 5?', with their customer number, a few days after a "
+        f"purchase, and note whom you asked. {words.counted(share, 'answer')} tell the share of satisfied customers to within 5 percentage "
+        f"points; with one answer in five that is {words.count(min(n, 5 * share))} invitations. Then name the file under `surveys:` in "
+        "client.yaml."
+    )
+
+
+def _nothing(client: Client, worth: Handover, checked: Checked | None, why: str, service: Finding) -> SatisfactionStep:
+    none, empty = Finding(pd.DataFrame(), ""), pd.DataFrame()
+    return SatisfactionStep(
+        client=client, as_of=worth.as_of, worth=worth, checked=checked, metric=None, answers=empty, scores=empty, base=None, bias=empty,
+        by_segment=empty, chart=none, weighing=none, early_late=none, drivers=none, gaps=none, themes=none, service=service, why_not=why,
+    )  # fmt: skip
+
+
+def _full(
+    client: Client,
+    worth: Handover,
+    checked: Checked,
+    survey: pd.DataFrame,
+    series: pd.DataFrame,
+    answers: pd.DataFrame,
+    metric: Metric,
+    service: Finding,
+    doubt: list[str],
+) -> SatisfactionStep:
+    people = _could_answer(worth, answers)
+    known = answers[answers["customer_id"].isin(people["customer_id"])].drop_duplicates("customer_id")
+    cells = people.set_index("customer_id")["cell"]
+    by = [c for c in ("plan", "tier", "tenure", "channel", "segment") if c in people]
+    bias = response_bias(people, known["customer_id"], by, level=LEVEL) if len(known) else pd.DataFrame()
+    weights, weighing, population = None, Finding(pd.DataFrame(), ""), {}
+    if len(known) >= 50:
+        population = people["cell"].value_counts().to_dict()
+        weights, weighing = post_stratify(known["customer_id"].map(cells), population)
+    base = None
+    if not doubt:
+        base = _freeze(
+            client, worth, known if weights is not None else answers, metric, weights, population, len(people)
+        )
+    attributes = survey[survey["wave"] == answers["wave"].iloc[0]]
+    return SatisfactionStep(
+        client=client,
+        as_of=worth.as_of,
+        worth=worth,
+        checked=checked,
+        metric=metric,
+        answers=answers,
+        scores=_scores(survey, cells, population),
+        base=base,
+        bias=bias,
+        by_segment=_by_group(known.merge(people, on="customer_id", suffixes=("", "_own")), by, metric),
+        chart=control_chart(series, metric, level=LEVEL),
+        weighing=weighing,
+        early_late=early_and_late(answers, metric, level=LEVEL),
+        drivers=drivers(survey, metric=metric.name, level=LEVEL),
+        gaps=expectation_gap(attributes, level=LEVEL),
+        themes=comment_themes(series, good=metric.good),
+        service=service,
+        why_not=" ".join(doubt),
+        notes=tuple(checked.findings[1:]),
+        starts=_starts(client),
+    )
+
+
+def _could_answer(worth: Handover, answers: pd.DataFrame) -> pd.DataFrame:
+    """The customers who could have been asked in this wave: still there, or bought within the year before it."""
+    people = worth.customers.drop_duplicates("customer_id")
+    begun, ended = answers["date"].min(), answers["date"].max()
+    first = pd.to_datetime(people["first_date"])
+    span = 0 if "plan" in people else 365  # a member's last day is the contract's, a buyer's the last purchase
+    there = pd.to_datetime(people["last_date"]) >= begun - pd.Timedelta(days=span)
+    people = people[((first <= ended) & there) | people["customer_id"].isin(set(answers["customer_id"].dropna()))]
+    age = (begun - pd.to_datetime(people["first_date"])).dt.days
+    tenure = pd.Series(
+        np.select([age < 91, age < 365], ["under 3 months", "under a year"], "a year or more"), people.index
+    )
+    few = "channel" in people and people["channel"].nunique() <= 6
+    if "plan" in people:  # a member's tier and segment know who has left since; plan and tenure do not
+        main, kept = people["plan"].astype(str) + ", " + tenure, ["customer_id", "plan"]
+    else:
+        main, kept = people["tier"].astype(str), ["customer_id", "tier", "segment"]
+    cell = main + (", " + people["channel"].fillna("unknown").astype(str) if few else "")
+    return people[[*kept, *(["channel"] if few else [])]].assign(tenure=tenure, cell=cell)
+
+
+def _freeze(
+    client: Client,
+    worth: Handover,
+    answers: pd.DataFrame,
+    metric: Metric,
+    weights: pd.Series | None,
+    population: dict[str, float],
+    customers: int,
+) -> Baseline:
+    value = {
+        "customers": len(worth.customers),
+        "historic_value": float(worth.customers["historic_value"].sum()),
+        "residual_value": worth.total.to_dict() if worth.total else None,
+        "new_customer_value": worth.new_customer.to_dict() if worth.new_customer else None,
+    }
+    looks = [str(worth.as_of + timedelta(days=d)) for d in (WINDOW, 2 * WINDOW)]
+    return baseline(
+        answers, metric, client=client.name, as_of=worth.as_of, weights=weights, population=population, customers=customers,
+        cut_points=worth.cuts, value=value, looks=looks, card=worth.card, level=LEVEL,
+    )  # fmt: skip
+
+
+def _scores(survey: pd.DataFrame, cells: pd.Series, population: dict[str, float]) -> pd.DataFrame:
+    """Every question's last wave, plain and weighed."""
+    rows = []
+    for name in SCALES:
+        series = latest_series(survey, name)
+        if series.empty:
+            continue
+        wave = series.loc[series["date"].idxmax(), "wave"]
+        own = series[series["wave"] == wave]
+        try:
+            metric = metric_of(name, (float(own["scale_min"].iloc[0]), float(own["scale_max"].iloc[0])))
+        except TableError:
+            continue
+        plain = score(own["score"], metric, level=LEVEL)
+        known = own[own["customer_id"].isin(cells.index)].drop_duplicates("customer_id")
+        heavy = None
+        if population and len(known) >= 50:
+            w, _ = post_stratify(known["customer_id"].map(cells), population)
+            heavy = score(known["score"], metric, weights=w, level=LEVEL)
+        ends = (heavy.value, heavy.low, heavy.high) if heavy else (np.nan, np.nan, np.nan)
+        rows.append(
+            (name, metric.says, metric.low, metric.high, str(wave), plain.n, plain.value, plain.low, plain.high, *ends)
+        )
+    columns = [
+        "metric",
+        "question",
+        "scale_min",
+        "scale_max",
+        "wave",
+        "answers",
+        "value",
+        "low",
+        "high",
+        "weighted",
+        "weighted_low",
+        "weighted_high",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _by_group(answers: pd.DataFrame, by: list[str], metric: Metric) -> pd.DataFrame:
+    if answers.empty:
+        return pd.DataFrame()
+    return pd.concat([segment_scores(answers, c, metric, level=LEVEL).assign(what=c) for c in by], ignore_index=True)[
+        ["what", "group", "answers", "value", "low", "high", "shrunk", "few"]
+    ]
+
+
+def _starts(client: Client) -> pd.DataFrame:
+    """When each of the client's initiatives began."""
+    if client.initiatives is None:
+        return pd.DataFrame()
+    table = to_pandas(read_table(client, client.initiatives, ("initiative", "start")))
+    return table.groupby("initiative")["start"].min().dropna().reset_index()
+
+
+def _service(client: Client) -> Finding:
+    if client.service is None:
+        return Finding(pd.DataFrame(), "")
+    return service_figures(
+        to_pandas(read_table(client, client.service, ("opened_at", "first_response_at"))), words=client.words
+    )

@@ -1,0 +1,415 @@
+"""What customers are worth, in one call: the heart of step 1, and where the steps after it begin.
+
+In: ``Client``. Out: ``Worth``; or ``Handover``, the part of it that steps 2 and 3 need, from memory or from a report's files.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..client import Client, Economics
+from ..contracts import check_contracts, read_contracts, summarize_contracts
+from ..engine import hold, to_pandas
+from ..evaluate import Holdout, choose_model, choose_renewal_model
+from ..models import GammaGamma
+from ..models.base import Model, TransactionModel
+from ..models.gamma_gamma import fit_spend
+from ..models.renewals import RenewalModel
+from ..scenarios import Newcomers
+from ..segments import name_segments, rfm_cuts, rfm_scores, value_tiers
+from ..subscriptions import subscription_new_customer, subscription_table
+from ..tables import Checked, Estimate, Finding, FitError, TableError, as_day
+from ..transactions import check_transactions, read_table, read_transactions, summarize
+from ..trust import Trust, subscription_trust, trust_gate
+from ..value import Card, clv_card, clv_new_customer, clv_table, clv_total
+
+__all__ = [
+    "LEVEL",
+    "Handover",
+    "Worth",
+    "assess_worth",
+    "check_orders",
+    "cost_of_winning",
+    "hand_over",
+    "survival_seen",
+]
+
+LEVEL = 0.9
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a client's customers are worth, and the models that say so.
+
+    Attributes
+    ----------
+    client : Client
+    as_of : date
+    checked : Checked
+        The orders, and of a subscription the contracts as well.
+    summary : SUMMARY
+        Of a subscription, of its payments.
+    customers : CLV
+        With ``segment``, ``tier``, ``first_date``, ``last_date``, ``purchases`` and ``expected_purchases_half``.
+    total, new_customer : Estimate or None
+        None where nothing can be predicted.
+    trust : Trust
+    models : dict of name to fitted model
+    card : Card
+    why : str
+        Why these models, or why none.
+    purchases, spend : fitted models of a shop
+    people : pandas.DataFrame
+        A subscription's contracts, one row a customer; ``plans`` its models by plan.
+    check : Holdout or None
+    comparison : pandas.DataFrame
+    """
+
+    client: Client
+    as_of: date
+    checked: Checked
+    summary: pd.DataFrame
+    customers: pd.DataFrame
+    total: Estimate | None
+    new_customer: Estimate | None
+    trust: Trust
+    card: Card
+    why: str
+    models: dict[str, Model] = field(default_factory=dict)
+    purchases: TransactionModel | None = None
+    spend: GammaGamma | float = 0.0
+    people: pd.DataFrame = field(default_factory=pd.DataFrame)
+    plans: dict[str, RenewalModel] = field(default_factory=dict)
+    check: Holdout | None = None
+    comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def check_orders(client: Client, as_of: date | str | None = None) -> Checked:
+    """Read a client's orders and check them by the rules of its ``client.yaml``.
+
+    Parameters
+    ----------
+    client : Client
+    as_of : date, optional
+        The client's own when left out.
+
+    Returns
+    -------
+    Checked
+    """
+    source = client.transactions
+    return check_transactions(
+        read_transactions(client),
+        as_of=as_of or client.as_of,
+        refunds=source.refunds,
+        exclude=source.exclude,
+        max_loss=source.max_loss,
+        currency=client.currency,
+        words=client.words,
+    )
+
+
+def assess_worth(client: Client, *, as_of: date | str | None = None) -> Worth:
+    """Read, check, fit and value a client's customers.
+
+    Parameters
+    ----------
+    client : Client
+    as_of : date, optional
+        The client's ``as_of`` or the last order when left out.
+
+    Returns
+    -------
+    Worth
+
+    Raises
+    ------
+    ClvnbError
+        When the data cannot be read at all.
+    """
+    day = as_day(as_of) or client.as_of
+    checked = check_orders(client, day)
+    checked = Checked(hold(checked.kept), checked.rejected, checked.findings)
+    day = day or pd.Timestamp(checked.findings[1].table["last"].iloc[0]).date()
+    assess = _assess_subscription if client.kind == "subscription" else _assess_shop
+    return assess(client, day, checked)
+
+
+def _assess_shop(client: Client, as_of: date, checked: Checked) -> Worth:
+    economics = client.economics
+    summary = to_pandas(
+        summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
+    ).sort_values("customer_id", ignore_index=True)
+    checked = _say_taken_back(checked, summary, client)
+    try:
+        choice = choose_model(checked.kept, as_of=as_of)
+    except (FitError, TableError) as error:
+        return _unpredicted(client, as_of, checked, summary, str(error))
+    purchases, spend = choice.model, fit_spend(summary)
+    trust = trust_gate(summary, as_of=as_of, purchases=purchases, spend=spend, check=choice.holdout, log=checked.kept)
+    if trust.light == "red":
+        bare = _unpredicted(client, as_of, checked, summary, _because(trust), trust=trust)
+        return replace(bare, check=choice.holdout, comparison=choice.table)
+    customers = clv_table(summary, purchases, spend, economics, level=LEVEL)
+    customers["expected_purchases_half"] = purchases.expected_purchases(summary, economics.horizon_days / 2)
+    models: dict[str, Model] = {purchases.name: purchases}
+    if isinstance(spend, GammaGamma):
+        models[spend.name] = spend
+    return Worth(
+        client=client,
+        as_of=as_of,
+        checked=checked,
+        summary=summary,
+        customers=_described(customers, summary),
+        total=clv_total(summary, purchases, spend, economics, level=LEVEL),
+        new_customer=clv_new_customer(purchases, spend, economics, level=LEVEL),
+        trust=trust,
+        models=models,
+        card=_card(client, " x ".join(models), summary, as_of),
+        why=choice.text,
+        purchases=purchases,
+        spend=spend,
+        check=choice.holdout,
+        comparison=choice.table,
+    )
+
+
+def _described(customers: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """Segment and tier, and the dates that later steps ask for."""
+    worth = customers["total_value"] if customers["total_value"].notna().any() else customers["historic_value"]
+    known = [c for c in ("first_date", "last_date", "purchases") if c in summary]
+    return customers.assign(
+        segment=name_segments(rfm_scores(summary)), tier=value_tiers(worth), **{c: summary[c] for c in known}
+    )
+
+
+def _unpredicted(
+    client: Client, as_of: date, checked: Checked, summary: pd.DataFrame, why: str, *, trust: Trust | None = None
+) -> Worth:
+    """What customers brought so far, and no prediction."""
+    missing = ["p_alive", "expected_purchases", "expected_purchases_low", "expected_purchases_high",
+               "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
+    customers = summary[["customer_id"]].assign(**dict.fromkeys(missing, np.nan))
+    customers["historic_value"] = summary["historic_value"]
+    customers["total_value"] = np.nan
+    if "channel" in summary:
+        customers["channel"] = summary["channel"]
+    return Worth(
+        client=client,
+        as_of=as_of,
+        checked=checked,
+        summary=summary,
+        customers=_described(customers, summary),
+        total=None,
+        new_customer=None,
+        trust=trust or trust_gate(summary, as_of=as_of, why=why),
+        card=_card(client, "none", summary, as_of),
+        why=f"No prediction: {why}",
+    )
+
+
+def _assess_subscription(client: Client, as_of: date, checked: Checked) -> Worth:
+    economics, words = client.economics, client.words
+    contracts = check_contracts(read_contracts(client), words=words)
+    payments = to_pandas(
+        summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
+    )
+    people = summarize_contracts(contracts.kept, as_of=as_of, payments=payments)
+    checked = Checked(checked.kept, checked.rejected, (*checked.findings, *contracts.findings))
+    paid = payments[payments["customer_id"].isin(people["customer_id"])].reset_index(drop=True)
+    plans: dict[str, RenewalModel] = {}
+    for plan, group in people.groupby("plan"):
+        try:
+            plans[str(plan)] = choose_renewal_model(group)
+        except FitError as error:
+            return _unpredicted(client, as_of, checked, paid, str(error))
+    trust = subscription_trust(people, plans, survival_seen(people, plans))
+    if trust.light == "red":
+        return _unpredicted(client, as_of, checked, paid, _because(trust), trust=trust)
+    customers, total = subscription_table(people, plans, economics, level=LEVEL)
+    half = Economics(**{**economics.model_dump(), "horizon": f"{economics.horizon_days / 2:g} days"})
+    begun = subscription_table(people, plans, half, level=LEVEL)[0].set_index("customer_id")["expected_purchases"]
+    customers["expected_purchases_half"] = customers["customer_id"].map(begun)
+    customers["segment"] = customers["plan"] + np.where(customers["p_alive"] > 0, ", running", ", ended")
+    customers["tier"] = value_tiers(customers["total_value"])
+    dates = people.drop_duplicates("customer_id").set_index("customer_id")
+    customers["first_date"] = customers["customer_id"].map(dates["first_date"])
+    ended = contracts.kept.groupby("customer_id")["end"].agg(lambda e: pd.NaT if e.isna().any() else e.max())
+    customers["last_date"] = customers["customer_id"].map(ended).fillna(pd.Timestamp(as_of))  # there until that day
+    customers["purchases"] = customers["customer_id"].map(dates["renewals"]) + 1
+    return Worth(
+        client=client,
+        as_of=as_of,
+        checked=checked,
+        summary=paid,
+        customers=customers,
+        total=total,
+        new_customer=subscription_new_customer(people, plans, economics, level=LEVEL),
+        trust=trust,
+        models={f"{m.name}, {plan}": m for plan, m in plans.items()},
+        card=_card(client, _by_plan(plans), people, as_of),
+        why=(
+            "Contracts tell when a customer leaves, so each plan has a model of renewals: every customer has a chance "
+            "to leave at each one, and these chances differ. Used, by AIC: " + _by_plan(plans) + "."
+        ),
+        people=people,
+        plans=plans,
+    )
+
+
+def _say_taken_back(checked: Checked, summary: pd.DataFrame, client: Client) -> Checked:
+    """Say how many customers have orders and no purchase, so that the two counts of customers agree."""
+    gone = int(checked.findings[1].table["customers"].iloc[0]) - len(summary)
+    if gone <= 0:
+        return checked
+    said = f"{client.words.counted(gone, 'customer')} took back everything they bought, and are not valued."
+    return Checked(
+        checked.kept, checked.rejected, (*checked.findings, Finding(pd.DataFrame({"customers": [gone]}), said))
+    )
+
+
+def _because(trust: Trust) -> str:
+    """The reasons behind a red light, without its verdict."""
+    return " ".join(trust.table.loc[trust.table["light"] == "red", "found"])
+
+
+def _card(client: Client, model: str, customers: pd.DataFrame, as_of: date) -> Card:
+    first = pd.Timestamp(customers["first_date"].min())
+    return clv_card(
+        client.economics,
+        model=model,
+        currency=client.currency,
+        window=f"{first:%Y-%m-%d} to {as_of}",
+        n=len(customers),
+        level=LEVEL,
+    )
+
+
+def _by_plan(models: dict[str, RenewalModel]) -> str:
+    return ", ".join(f"{m.name} ({plan})" for plan, m in models.items())
+
+
+def survival_seen(people: pd.DataFrame, models: dict[str, RenewalModel]) -> pd.DataFrame:
+    """Survival by plan as seen (Kaplan-Meier over renewals) beside the model's."""
+    parts = []
+    for plan, group in people.groupby("plan"):
+        periods = np.arange(0, int(group["opportunities"].max()) + 1)
+        at_risk = np.array([(group["opportunities"] >= k).sum() for k in periods])
+        stayed = np.array([(group["renewals"] >= k).sum() for k in periods])
+        kept = np.where(periods == 0, 1.0, stayed / np.maximum(at_risk, 1))
+        actual = np.cumprod(kept)
+        parts.append(
+            pd.DataFrame(
+                {"plan": str(plan), "renewals": periods, "at_risk": at_risk, "actual": actual,
+                 "expected": models[str(plan)].survival(periods)}
+            )
+        )  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def cost_of_winning(client: Client) -> dict[str, float]:
+    """What winning a customer cost, by channel: all money spent on it over all customers it brought."""
+    if client.acquisition is None:
+        return {}
+    spent = to_pandas(read_table(client, client.acquisition, ("channel", "amount", "new_customers")))
+    new = pd.to_numeric(spent["new_customers"], errors="coerce")
+    by = spent.assign(new=new).groupby("channel")[["amount", "new"]].sum()
+    return dict(by["amount"] / by["new"].replace(0, np.nan))
+
+
+# -------------------------------------------------------------------------------------------- handing over
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What steps 2 and 3 need of step 1.
+
+    Attributes
+    ----------
+    client : Client
+    as_of : date
+    customers : CLV
+    total, new_customer : Estimate or None
+    card : dict
+    trust : "green", "amber" or "red"
+    why : str
+        Why nothing is predicted, where nothing is.
+    cuts : dict
+        RFM's cut-points.
+    """
+
+    client: Client
+    as_of: date
+    customers: pd.DataFrame
+    total: Estimate | None
+    new_customer: Estimate | None
+    card: dict[str, Any]
+    trust: str
+    why: str
+    cuts: dict[str, list[float]]
+
+    @property
+    def newcomers(self) -> Newcomers | None:
+        """The customers of the last year, and what those are worth who came to a second purchase."""
+        if self.new_customer is None:
+            return None
+        age = (pd.Timestamp(self.as_of) - pd.to_datetime(self.customers["first_date"])).dt.days
+        year = self.customers[age < 365.25]
+        judged = year[age[year.index] >= 90]
+        back = judged["purchases"] >= 2
+        enough = back.sum() >= 30 and (~back).sum() >= 30
+        costs = cost_of_winning(self.client)
+        channel = year["channel"].map(costs) if "channel" in year and costs else pd.Series(dtype=float)
+        return Newcomers(
+            per_year=float(len(year)),
+            clv=self.new_customer.value,
+            cac=float(channel.mean()) if channel.notna().any() else float("nan"),
+            activated=float(back.mean()) if enough else float("nan"),
+            activated_clv=float(judged.loc[back, "clv"].mean()) if enough else float("nan"),
+            other_clv=float(judged.loc[~back, "clv"].mean()) if enough else float("nan"),
+        )
+
+
+def hand_over(client: Client, *, as_of: date | str | None = None, output: str | Path = "") -> Handover:
+    """Return what step 1 found: from the files that it left in ``output``, or by assessing the client now.
+
+    Parameters
+    ----------
+    client : Client
+    as_of : date, optional
+    output : path
+        The folder that a report's notebooks share; empty: nothing was left.
+    """
+    left = Path(output) / "results.json"
+    if str(output) and left.is_file() and (left.parent / "customers.parquet").is_file():
+        results = json.loads(left.read_text(encoding="utf-8"))
+        return Handover(
+            client=client,
+            as_of=date.fromisoformat(results["as_of"]),
+            customers=pd.read_parquet(left.parent / "customers.parquet"),
+            total=_estimate(results["residual_value"]),
+            new_customer=_estimate(results["new_customer_value"]),
+            card=results["card"],
+            trust=results["trust"],
+            why=results["choice"],
+            cuts=results["cut_points"],
+        )
+    worth = assess_worth(client, as_of=as_of)
+    return Handover(client, worth.as_of, worth.customers, worth.total, worth.new_customer, worth.card.to_dict(),
+                    worth.trust.light, worth.why, cut_points(worth.summary))  # fmt: skip
+
+
+def cut_points(summary: pd.DataFrame) -> dict[str, list[float]]:
+    """RFM's cut-points of today, against which the next cycle's customers are scored."""
+    return {k: [float(x) for x in v] for k, v in rfm_cuts(summary).items()} if len(summary) else {}
+
+
+def _estimate(saved: dict[str, Any] | None) -> Estimate | None:
+    return Estimate.from_dict(saved) if saved else None
