@@ -612,7 +612,8 @@ def shrink_shares(hits: Any, answers: Any) -> tuple[np.ndarray, tuple[float, flo
         (minimize(negative, x, method="L-BFGS-B", bounds=[(-7, 12)] * 2) for x in starts), key=lambda found: found.fun
     )
     a, b = np.exp(best.x)
-    if a + b > 1e4:
+    alike = float((k * np.log(common) + (n - k) * np.log(1 - common)).sum())  # as if all groups were one
+    if -best.fun <= alike + 0.05:
         return np.full(len(k), k.sum() / n.sum()), (np.inf, np.inf)
     return (k + a) / (n + a + b), (float(a), float(b))
 

@@ -528,7 +528,6 @@ def _say_scenarios(table: pd.DataFrame, words: Words, level: float) -> str:
         return "No scenario was given."
     best = table.iloc[0]
     sure = table[table["net_low"] > 0]["scenario"]
-    losing = table[table["net_high"] < 0]["scenario"]
     text = (
         f"On these assumptions {best['scenario']} brings most: {words.money(best['net'])} after its cost of "
         f"{words.money(best['cost'])} ({words.share(level)} range {words.money(best['net_low'])} to {words.money(best['net_high'])}), "
@@ -539,10 +538,8 @@ def _say_scenarios(table: pd.DataFrame, words: Words, level: float) -> str:
             f"On these assumptions nothing pays; the least bad, {best['scenario']}, loses {words.money(-best['net'])}."
         )
     if len(sure):
-        text += f" It pays all over its range: {', '.join(sure)}."
-    else:
-        text += " None pays all over its range, so each should be tried on a part of the customers first."
-    return text + (f" It loses all over its range: {', '.join(losing)}." if len(losing) else "")
+        return text + f" It pays all over its range: {', '.join(sure)}."
+    return text + " None pays all over its range, so each should be tried on a part of the customers first."
 
 
 def segment_gains(
@@ -594,7 +591,7 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
         return float(_run(base, scenario, link, seed=seed, draws=400, scale=scale).net.mean())
 
     if net(0.0) >= 0:
-        needed, text = 0.0, f"{scenario.name} costs nothing that would have to come back."
+        needed, text = math.nan, f"{scenario.name} costs nothing that would have to come back."
     elif net(10.0) < 0:
         needed, text = math.nan, f"{scenario.name} would not pay with ten times the assumed effect."
     else:

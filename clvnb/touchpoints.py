@@ -95,7 +95,7 @@ def _say_drivers(table: pd.DataFrame, explained: float, n: int) -> str:
     text = f"From {n:,} forms; the attributes together explain {explained:.0%} of the differences in the overall score."
     if explained < 0.05:
         return text + " That is next to nothing: something that was not asked matters more."
-    text += f" {table['attribute'].iloc[0]} goes with it most."
+    text += f" What goes with it most: {table['attribute'].iloc[0]}."
     text += (
         f" Important and rated below the others: {', '.join(first)}."
         if len(first)

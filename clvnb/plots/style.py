@@ -92,8 +92,9 @@ def tell(ax: Axes, alt: str) -> Axes:
 
 def money_axis(axis: Any, words: Words) -> None:
     """Label an axis with amounts."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+    axis.set_major_locator(MaxNLocator(6))
     axis.set_major_formatter(FuncFormatter(lambda v, _: words.money(v, digits=0)))
 
 

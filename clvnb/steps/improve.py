@@ -118,6 +118,20 @@ class ImproveStep:
         return Finding(self.link.classes, text)
 
     @property
+    def losing(self) -> Finding:
+        """The levers that lose whatever of their range holds."""
+        table = self.scenarios.table
+        if table.empty:
+            return Finding(table, "")
+        sure = table[table["net_high"] < 0]
+        text = (
+            f"All over their range these lose: {', '.join(sure['scenario'])}."
+            if len(sure)
+            else "None loses all over its range."
+        )
+        return Finding(sure, text)
+
+    @property
     def assumptions(self) -> pd.DataFrame:
         """Every lever with what it is taken to change, what it costs, and where that comes from."""
         words, rows = self.client.words, []

@@ -187,16 +187,13 @@ class SatisfactionStep:
                 need = sample_size(change if p + change < 0.99 else -change, share=p)[0]
             else:
                 need = sample_size(change, variance=0.65)[0]
-            rows.append((change if how.unit == "share" else 100 * change, need))
+            said = f"{100 * change:.0f} {'percentage points' if how.unit == 'share' else 'points'}"
+            rows.append((said, need))
         table = pd.DataFrame(rows, columns=["change", "answers_per_wave"])
         least = (
             f"{100 * base.detectable:.1f} percentage points" if how.unit == "share" else f"{base.detectable:.0f} points"
         )
-        first = (
-            f"{table['change'].iloc[0] * 100:.0f} percentage points"
-            if how.unit == "share"
-            else f"{table['change'].iloc[0]:.0f} points"
-        )
+        first = rows[0][0]
         text = (
             f"Another wave like this one would show a change of {least} or more; to see {first}, each wave needs "
             f"{words.count(rows[0][1])} answers."
@@ -216,7 +213,7 @@ class SatisfactionStep:
         if gap.max() > 0.05:
             more = "more" if far["share_of_answers"] > far["share_of_base"] else "less"
             text += (
-                f" {far['what']} {far['group']} answers {more} than its share: {words.share(far['share_of_answers'])} of answers, "
+                f" {str(far['what']).capitalize()} {far['group']} answers {more} than its share: {words.share(far['share_of_answers'])} of answers, "
                 f"{words.share(far['share_of_base'])} of customers."
             )
         return Finding(table, text + (f" {self.weighing.text}" if self.weighing.text else "") +

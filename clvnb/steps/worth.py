@@ -408,7 +408,8 @@ def hand_over(client: Client, *, as_of: date | str | None = None, output: str | 
 
 def cut_points(summary: pd.DataFrame) -> dict[str, list[float]]:
     """RFM's cut-points of today, against which the next cycle's customers are scored."""
-    return {k: [float(x) for x in v] for k, v in rfm_cuts(summary).items()} if len(summary) else {}
+    cuts = rfm_cuts(summary) if len(summary) else {}
+    return {k: [float(np.nan_to_num(x)) for x in v] for k, v in cuts.items()}  # JSON has no infinity
 
 
 def _estimate(saved: dict[str, Any] | None) -> Estimate | None:

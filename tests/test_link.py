@@ -1,0 +1,180 @@
+"""The link finds a known effect, finds none where there is none, and says in words what it must not be built on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import clvnb as cv
+
+EFFECT = 0.45  # of a point of satisfaction on the log-odds of staying
+
+
+def club(seed: int, effect: float = EFFECT, n: int = 900) -> tuple[pd.DataFrame, float]:
+    """Answers of members whose plan moves both the score and staying; the true average effect of a point beside them.
+
+    A plan that satisfies more and is left less is a confounder: without it the effect would read far too large.
+    """
+    rng = np.random.default_rng(seed)
+    plan = rng.choice(["monthly", "annual"], n, p=[0.6, 0.4])
+    tenure = rng.gamma(2.0, 150.0, n)
+    score = np.clip(np.round(3.3 + 0.9 * (plan == "annual") + rng.normal(0, 0.9, n)), 1, 5)
+    eta = 0.2 + effect * (score - 3.5) + 1.2 * (plan == "annual") + 0.3 * (np.log1p(tenure) - 5.5)
+    stayed = rng.random(n) < 1 / (1 + np.exp(-eta))
+    truth = np.mean(1 / (1 + np.exp(-(eta + effect / 2))) - 1 / (1 + np.exp(-(eta - effect / 2))))
+    who = rng.integers(0, n // 2, n)  # about two answers each
+    return pd.DataFrame(
+        {"customer_id": who.astype(str), "score": score, "stayed": stayed, "plan": plan, "tenure": tenure}
+    ), float(truth)
+
+
+@pytest.fixture(scope="module")
+def found() -> list[tuple[cv.Link, float]]:
+    return [(cv.link_satisfaction(rows), truth) for rows, truth in (club(seed) for seed in range(200))]
+
+
+def test_effect_lies_within_its_interval(found):
+    """90 % intervals, 200 seeds."""
+    inside = [link.effect.low <= truth <= link.effect.high for link, truth in found]
+    odds = [link.log_odds.low <= EFFECT <= link.log_odds.high for link, _ in found]
+    assert np.mean(inside) >= 0.85
+    assert np.mean(odds) >= 0.85
+    assert np.mean([link.effect.value - truth for link, truth in found]) == pytest.approx(0, abs=0.005)
+    assert np.mean([link.status == "found" for link, _ in found]) > 0.95
+
+
+def test_no_effect_is_reported_as_no_link():
+    links = [cv.link_satisfaction(club(1000 + seed, effect=0.0)[0]) for seed in range(200)]
+    assert np.mean([link.status == "none" for link in links]) >= 0.9
+    assert "No link between score and staying was found" in next(k.text for k in links if k.status == "none")
+
+
+def test_a_confounder_left_out_misleads_and_held_equal_does_not():
+    rows, truth = club(3, n=6000)
+    bare = cv.link_satisfaction(rows, confounders=[])
+    held = cv.link_satisfaction(rows)
+    assert bare.effect.low > truth
+    assert held.effect.low <= truth <= held.effect.high
+    assert held.confounders == ("tenure", "plan")
+    assert held.label == "association"
+    assert "association" in held.text
+
+
+def test_effect_and_interval_are_those_of_statsmodels():
+    """Without curvature, the average marginal effect is a half-point difference of the same logit."""
+    import statsmodels.api as sm
+
+    rows, _ = club(5, n=3000)
+    link = cv.link_satisfaction(rows, confounders=["plan"])
+    x = pd.DataFrame(
+        {"const": 1.0, "s": rows["score"] - rows["score"].mean(), "plan": (rows["plan"] == "annual").astype(float)}
+    )
+    x["s2"] = x["s"] ** 2 - (x["s"] ** 2).mean()
+    fit = sm.Logit(rows["stayed"].astype(float), x).fit(
+        disp=0, cov_type="cluster", cov_kwds={"groups": pd.factorize(rows["customer_id"])[0]}
+    )
+    assert link.log_odds.value == pytest.approx(fit.params["s"], rel=1e-4)
+    assert link.log_odds.high - link.log_odds.low == pytest.approx(2 * 1.644854 * fit.bse["s"], rel=0.01)
+
+
+def test_curvature_is_noticed():
+    rng = np.random.default_rng(1)
+    score = rng.integers(1, 6, 6000).astype(float)
+    eta = 0.3 + np.where(
+        score <= 2, 1.5 * (score - 2.5), 0.1 * (score - 2.5)
+    )  # the unhappy leave, beyond that little changes
+    rows = pd.DataFrame(
+        {
+            "customer_id": np.arange(6000).astype(str),
+            "score": score,
+            "stayed": rng.random(6000) < 1 / (1 + np.exp(-eta)),
+        }
+    )
+    link = cv.link_satisfaction(rows)
+    assert link.curved
+    assert "not the same all along the scale" in link.text
+
+
+# --------------------------------------------------------------------------------------------- traps
+
+
+def answers(scores, stayed) -> pd.DataFrame:
+    return pd.DataFrame({"customer_id": [str(k) for k in range(len(scores))], "score": scores, "stayed": stayed})
+
+
+def test_churn_that_rises_with_satisfaction():
+    rows, _ = club(7, effect=-0.6)
+    link = cv.link_satisfaction(rows)
+    assert (link.status, link.label) == ("wrong sign", "assumption")
+    assert "more satisfied left more often" in link.text
+    assert link.log_odds.low < 0 < link.log_odds.high
+
+
+def test_scores_that_separate_perfectly():
+    link = cv.link_satisfaction(answers([5] * 60 + [1] * 60, [True] * 60 + [False] * 60))
+    assert link.status == "separated"
+    assert "without exception" in link.text
+    nearly = answers([5] * 60 + [4] * 60 + [1] * 60, [True] * 60 + [True] * 30 + [False] * 30 + [False] * 60)
+    assert cv.link_satisfaction(nearly).status in {"separated", "found"}
+
+
+def test_too_few_answers_and_answers_all_alike():
+    one = cv.link_satisfaction(answers([5], [True]))
+    assert one.status == "too few"
+    assert "assumption" in one.text
+    tens = cv.link_satisfaction(answers([10] * 200, [True] * 120 + [False] * 80), scale=(0, 10))
+    assert tens.status == "too few"
+    assert "a score that does not differ" in tens.text
+    with pytest.raises(cv.TableError, match="needs the column 'stayed'"):
+        cv.link_satisfaction(pd.DataFrame({"customer_id": ["1"], "score": [5]}))
+
+
+def test_prior_holds_no_effect_and_shrinks_with_longer_scales():
+    """Odds ratio per point of five: median 1.15, 90 % 1.0 to 1.4."""
+    short, long = cv.prior_link(), cv.prior_link((0, 10))
+    assert np.exp(short.log_odds.value) == pytest.approx(1.15)
+    assert np.exp(short.log_odds.high) == pytest.approx(1.36, abs=0.05)
+    assert short.log_odds.low < 0
+    assert long.log_odds.value == pytest.approx(short.log_odds.value * 0.4)
+    assert "nothing of it comes from these customers" in short.text
+
+
+# -------------------------------------------------------------------------------------------- time order
+
+
+def survey_on(day: str, *customers: str) -> pd.DataFrame:
+    return cv.read_survey(pd.DataFrame({"customer_id": list(customers), "date": day, "metric": "csat", "score": 4}))
+
+
+def test_only_what_was_known_before_and_what_came_after():
+    bought = pd.DataFrame(
+        {"customer_id": ["a", "a", "b", "c", "c"], "amount": 20.0,
+         "date": pd.to_datetime(["2025-01-01", "2025-05-01", "2025-01-15", "2025-02-15", "2025-03-01"])}
+    )  # fmt: skip
+    rows, left = cv.repeat_outcomes(survey_on("2025-02-01", "a", "b", "c", "x"), bought, window=100, as_of="2025-12-31")
+    table = rows.set_index("customer_id")
+    assert table["stayed"].to_dict() == {"a": True, "b": False}
+    assert table["frequency"].to_dict() == {"a": 1, "b": 1}  # purchases after the answer are not looked at
+    assert left == {"customers who are not in the data": 1, "answered before the first purchase": 1}
+    none, late = cv.repeat_outcomes(survey_on("2025-02-01", "a"), bought, window=100, as_of="2025-03-31")
+    assert none.empty
+    assert late == {"answers whose window is not over": 1}
+
+
+def test_answers_after_leaving_are_left_out():
+    contracts = pd.DataFrame(
+        {"customer_id": ["a", "b", "c", "d"], "start": pd.Timestamp("2024-01-01"), "price": 10.0,
+         "end": pd.to_datetime(["2025-01-20", None, "2025-02-20", "2025-07-01"])}
+    )  # fmt: skip
+    rows, left = cv.renewal_outcomes(
+        survey_on("2025-02-01", "a", "b", "c", "d"), contracts, window=182, as_of="2025-12-31", gap=30
+    )
+    assert rows.set_index("customer_id")["stayed"].to_dict() == {"b": True, "d": False}
+    assert left == {"answered after leaving, or within the notice": 2}
+
+
+def test_evidence_card_never_uses_the_famous_claim():
+    card = cv.evidence()
+    famous = card[card["source"].str.contains("Reichheld")]["reading"].iloc[0]
+    assert "Nothing here uses it" in famous
