@@ -132,6 +132,7 @@ _HOMES = {
     "touchpoints": ["comment_themes", "drivers", "expectation_gap", "scrub", "service_figures"],
     "transactions": ["check_transactions", "read_transactions", "split_log", "summarize"],
     "trust": ["trust_gate"],
+    "widgets": ["explore_allocation", "explore_clv", "explore_sample_size", "explore_scenario"],
     "value": [
         "clv_card",
         "clv_new_customer",

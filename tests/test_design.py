@@ -30,7 +30,7 @@ FLOORS = [
     {"scenarios", "allocation"},
     {"steps"},
     {"samples", "plots"},
-    {"report"},
+    {"report", "widgets"},
     {"cli"},
 ]
 FLOOR_OF = {name: k for k, floor in enumerate(FLOORS) for name in floor}

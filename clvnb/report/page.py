@@ -18,7 +18,7 @@ from ..words import Words
 
 __all__ = ["index_page", "report_page"]
 
-_HIDDEN = {"parameters", "injected-parameters", "remove-cell"}
+_HIDDEN = {"parameters", "injected-parameters", "remove-cell", "interactive"}
 
 
 @cache

@@ -235,6 +235,7 @@ def _execute(notebook: Path, parameters: dict[str, str]) -> Any:
     from traitlets.config import Config
 
     sockets = tempfile.mkdtemp(prefix="clvnb-")
+    source = _without_panels(notebook, Path(sockets))
     config = Config()
     config.NotebookClient.kernel_manager_class = "clvnb.report.kernel.QuietKernelManager"
     if os.name == "posix":
@@ -243,7 +244,7 @@ def _execute(notebook: Path, parameters: dict[str, str]) -> Any:
         config.KernelManager.ip = f"{sockets}/k"
     try:
         node = papermill.execute_notebook(
-            str(notebook),
+            str(source),
             None,
             parameters=parameters,
             kernel_name="python3",
@@ -265,6 +266,17 @@ def _execute(notebook: Path, parameters: dict[str, str]) -> Any:
     if any(c.execution_count is None for c in code):
         raise ReportError(f"{notebook.stem}: the notebook stopped before its last cell")
     return node
+
+
+def _without_panels(notebook: Path, place: Path) -> Path:
+    """A copy of the notebook without its panels of sliders, which nobody moves in a report."""
+    import nbformat
+
+    node = nbformat.read(notebook, as_version=4)
+    node.cells = [c for c in node.cells if "interactive" not in c.metadata.get("tags", [])]
+    source = place / notebook.name
+    nbformat.write(node, source)
+    return source
 
 
 def _papermill() -> Any:

@@ -240,6 +240,7 @@ def plan_improvement(client: Client, *, as_of: date | str | None = None, output:
     ImproveStep
         Where step 1 could predict nothing, a step without a plan that says why.
     """
+    opted_out = _opted_out(client)
     worth = hand_over(client, as_of=as_of, output=output)
     link, left_out = _link(client, worth)
     if worth.total is None:
@@ -250,10 +251,12 @@ def plan_improvement(client: Client, *, as_of: date | str | None = None, output:
         base = customer_base(worth.customers, client.economics, total=worth.total, newcomers=worth.newcomers)
     except TableError as error:
         return ImproveStep(client, worth.as_of, worth, link, left_out, None, why_not=str(error))
-    return _planned(client, worth, link, left_out, base)
+    return _planned(client, worth, link, left_out, base, opted_out)
 
 
-def _planned(client: Client, worth: Handover, link: Link, left_out: dict[str, int], base: Base) -> ImproveStep:
+def _planned(
+    client: Client, worth: Handover, link: Link, left_out: dict[str, int], base: Base, opted_out: set[str]
+) -> ImproveStep:
     words = client.words
     library = lever_library(base, kind=client.kind, changes=client.plan.levers)
     scenarios = evaluate_scenarios(base, library, link=link, level=LEVEL, words=words)
@@ -274,7 +277,7 @@ def _planned(client: Client, worth: Handover, link: Link, left_out: dict[str, in
     best = scenarios.table["scenario"].iloc[0]
     named = {s.name: s for s in library}
     chosen = _chosen(plan, named)
-    targets = _targets(client, worth, gains, chosen, budget)
+    targets = _targets(client, worth, gains, chosen, budget, opted_out)
     return ImproveStep(
         client=client,
         as_of=worth.as_of,
@@ -377,14 +380,16 @@ def _spent(client: Client, worth: Handover) -> dict[str, float]:
     return dict(table.assign(segment=table["customer_id"].map(segment)).groupby("segment")["cost"].sum())
 
 
-def _targets(client: Client, worth: Handover, gains: pd.DataFrame, chosen: Scenario | None, budget: float) -> Finding:
+def _targets(
+    client: Client, worth: Handover, gains: pd.DataFrame, chosen: Scenario | None, budget: float, opted_out: set[str]
+) -> Finding:
     if chosen is None:
         return Finding(pd.DataFrame(), "There is no list: no lever that can be bought is expected to pay.")
     own = gains[gains["scenario"] == chosen.name]
     start = worth.as_of + timedelta(days=30)
     return target_list(
         worth.customers[worth.customers["p_alive"] > 0], own, initiative=chosen.name, start=start, budget=budget,
-        opted_out=_opted_out(client), open_cases=_open_cases(client), holdout=HOLDOUT, words=client.words,
+        opted_out=opted_out, open_cases=_open_cases(client), holdout=HOLDOUT, words=client.words,
     )  # fmt: skip
 
 

@@ -1,0 +1,175 @@
+"""Steps 2 and 3 as a client meets them: with surveys, without, with too few, and with surveys that mislead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import clvnb as cv
+from helpers import small_orders
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Path:
+    """A small shop valued once; what step 1 left lies in ``left``."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "orders.csv").write_text(small_orders(700, seed=5), encoding="utf-8")
+    write(folder, {})
+    left = folder / "left"
+    left.mkdir()
+    cv.save_step(cv.value_customers(cv.Client.load(folder)), left)
+    return folder
+
+
+def write(folder: Path, more: dict) -> None:
+    body = {
+        "name": "acme",
+        "currency": "EUR",
+        "transactions": {"source": "orders.csv"},
+        "economics": {"margin": 0.4},
+    } | more
+    (folder / "client.yaml").write_text(yaml.safe_dump(body), encoding="utf-8")
+
+
+def ids(folder: Path) -> list[str]:
+    return sorted(pd.read_parquet(folder / "left/customers.parquet")["customer_id"])
+
+
+def asked(folder: Path, rows: pd.DataFrame, **more) -> tuple[cv.Client, Path]:
+    rows.to_csv(folder / "surveys.csv", index=False)
+    write(folder, {"surveys": {"source": "surveys.csv"}} | more)
+    return cv.Client.load(folder), folder / "left"
+
+
+def answers(who: list[str], scores, day: str = "2024-01-15", metric: str = "csat") -> pd.DataFrame:
+    return pd.DataFrame({"customer_id": who, "date": day, "metric": metric, "score": scores})
+
+
+def both(client: cv.Client, left: Path):
+    return cv.measure_satisfaction(client, output=left), cv.plan_improvement(client, output=left)
+
+
+def test_without_a_survey_the_report_says_what_to_ask(shop):
+    write(shop, {})
+    measured, plan = both(cv.Client.load(shop), shop / "left")
+    assert measured.base is None
+    assert "nobody was asked yet" in measured.headline.text
+    assert "from 1 to 5?" in measured.headline.text
+    assert "invitations" in measured.headline.text
+    assert plan.link.label == "assumption"
+    assert "cannot tell what satisfaction does" in plan.headline.text
+    assert len(plan.scenarios.table) > 5
+
+
+def test_five_answers_are_no_base_point(shop):
+    measured, plan = both(*asked(shop, answers(ids(shop)[:5], [5, 4, 3, 5, 4])))
+    assert measured.base is None
+    assert "The last wave has 5 answers" in measured.headline.text
+    assert plan.link.status == "too few"
+
+
+def test_a_plain_survey_gives_a_base_point_and_a_plan(shop, tmp_path):
+    rng = np.random.default_rng(0)
+    who = ids(shop)[::2]
+    client, left = asked(shop, answers(who, rng.integers(1, 6, len(who))))
+    measured, plan = both(client, left)
+    assert measured.base is not None
+    assert measured.base.customers >= len(who)
+    assert measured.base.card["horizon"] == "3 years"
+    assert measured.scores["answers"].tolist() == [len(who)]
+    assert plan.link.answers > 0
+    for step in (measured, plan):
+        cv.save_step(step, tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert results["baseline"] == measured.base.hash == cv.Baseline.load(tmp_path).hash
+    assert (tmp_path / "scenarios.parquet").is_file()
+
+
+def test_the_list_is_what_the_next_cycle_reads(shop, tmp_path):
+    """Saved, named in client.yaml as ``initiatives``, and read again."""
+    client, left = asked(
+        shop, answers(ids(shop), 4), plan={"levers": {"contact after purchase": {"cost_per_customer": 0.01}}}
+    )
+    plan = cv.plan_improvement(client, output=left)
+    assert set(plan.targets.table["group"]) == {"treated", "holdout"}
+    cv.save_step(plan, tmp_path)
+    text = pd.read_csv(tmp_path / "target_list.csv", dtype=str)
+    assert list(text.columns) == ["initiative", "start", "customer_id", "group", "cost", "segment", "gain"]
+    (shop / "initiatives.csv").write_bytes((tmp_path / "target_list.csv").read_bytes())
+    client, left = asked(shop, answers(ids(shop), 4), initiatives={"source": "initiatives.csv"})
+    again = cv.plan_improvement(client, output=left)
+    assert again.invested.table["share_of_spend"].sum() == pytest.approx(1)
+    assert cv.measure_satisfaction(client, output=left).starts["initiative"].tolist() == [
+        plan.targets.table["initiative"].iloc[0]
+    ]
+
+
+def test_opted_out_customers_are_read_from_the_clients_folder(shop):
+    (shop / "stop.txt").write_text("\n".join(ids(shop)[:300]), encoding="utf-8")
+    cheap = {"contact after purchase": {"cost_per_customer": 0.01}}
+    client, left = asked(shop, answers(ids(shop), 4), plan={"levers": cheap, "opt_outs": "stop.txt"})
+    listed = cv.plan_improvement(client, output=left).targets.table["customer_id"]
+    assert not set(listed) & set(ids(shop)[:300])
+    client, left = asked(shop, answers(ids(shop), 4), plan={"opt_outs": "../stop.txt"})
+    with pytest.raises(cv.ClientError, match=r"plan\.opt_outs: '\.\./stop\.txt': no such file in the client's folder"):
+        cv.plan_improvement(client, output=left)
+
+
+def test_nps_on_another_scale_is_refused_in_words(shop):
+    rows = answers(ids(shop)[:200], 9, metric="nps").assign(scale_min=1, scale_max=10)
+    measured, _ = both(*asked(shop, rows))
+    assert measured.base is None
+    assert "NPS is defined on 0-10; these answers are on 1-10" in measured.headline.text
+
+
+def test_a_scale_that_answers_contradict_gives_no_base_point(shop):
+    rng = np.random.default_rng(0)
+    measured, _ = both(*asked(shop, answers(ids(shop)[:300], rng.integers(1, 11, 300), metric="nps")))
+    assert measured.base is None
+    assert "Probably people were asked from 1 to 10" in measured.headline.text
+
+
+def test_all_answers_alike(shop):
+    measured, plan = both(*asked(shop, answers(ids(shop)[:300], 10, metric="nps")))
+    assert "all of 300 answers are 10" in " ".join(f.text for f in measured.notes)
+    assert measured.base.estimate.low < 100
+    assert plan.link.status == "too few"
+
+
+def test_answers_without_customers_count_and_cannot_be_joined(shop):
+    measured, plan = both(*asked(shop, answers([""] * 60, [5, 4, 2] * 20)))
+    assert measured.base.answers == 60
+    assert measured.base.weights == {}
+    assert "cannot be told" in measured.who_answered.text
+    assert plan.link.label == "assumption"
+
+
+def test_a_survey_file_that_is_none_is_an_error_or_a_sentence(shop):
+    write(shop, {"surveys": {"source": "nowhere.csv"}})
+    with pytest.raises(cv.ClientError, match=r"nowhere\.csv: no such file"):
+        cv.measure_satisfaction(cv.Client.load(shop), output=shop / "left")
+
+
+def test_where_nothing_can_be_predicted_there_is_no_plan_and_no_error(tmp_path):
+    (tmp_path / "orders.csv").write_text(
+        "customer_id,date,amount\n" + "".join(f"{k},2024-01-{k % 28 + 1:02d},10\n" for k in range(40))
+    )
+    write(tmp_path, {})
+    client = cv.Client.load(tmp_path)
+    plan = cv.plan_improvement(client)
+    assert plan.base is None
+    assert "No plan can be reckoned yet" in plan.headline.text
+    assert cv.measure_satisfaction(client).base is None
+
+
+def test_hostile_survey_text_stays_text(shop, tmp_path):
+    rows = answers(ids(shop)[:200], [1, 5] * 100).assign(comment="delivery <script>alert(1)</script> me@example.com")
+    client, left = asked(shop, rows)
+    measured = cv.measure_satisfaction(client, output=left)
+    assert "<script>" not in measured.themes._repr_html_()
+    assert "example.com" not in measured.themes.table["example"].iloc[0]
