@@ -32,7 +32,7 @@ def allocate(
     ----------
     options : pandas.DataFrame
         ``segment, customers, gain, cost`` (per customer), from ``segment_gains``; optional ``scenario``: a customer is
-        reached by one scenario only; ``fixed``: due once for a scenario, however few it reaches (``share`` alone); ``gain_cautious`` for the cautious plan; ``half`` for concave responses: the spend per
+        reached by one scenario only, out of ``size`` of a segment; ``fixed``: due once for a scenario, however few it reaches (``share`` alone); ``gain_cautious`` for the cautious plan; ``half`` for concave responses: the spend per
         customer at which half of the gain is reached.
     budget : float
     how : "share", "whole" or "concave"
@@ -68,6 +68,8 @@ def allocate(
     solve = {"share": _by_share, "whole": _whole, "concave": _concave}.get(how)
     if solve is None:
         raise ValueError(f"how must be share, whole or concave, got {how!r}")
+    if how != "share" and "fixed" in table and (table["fixed"] > 0).any():
+        raise TableError(f"fixed costs are reckoned with how='share' alone, not {how!r}")
     reached, brings, price = solve(table, float(budget), most)
     spend = reached if how == "concave" else reached * table["cost"].to_numpy(float)
     if how == "share":
@@ -90,6 +92,10 @@ def _options(options: pd.DataFrame, cautious: bool) -> pd.DataFrame:
     table = options.reset_index(drop=True).copy()
     if cautious:
         table["gain"] = table["gain_cautious"]
+    if table.empty or table[need[1:]].isna().any(axis=None):
+        raise TableError("options to allocate need at least one row, and numbers for customers, gain and cost in each")
+    if "fixed" in table and "scenario" not in table:
+        raise TableError("fixed costs are due for a scenario: options with `fixed` need the column 'scenario'")
     if (table["cost"] < 0).any() or (table["customers"] < 0).any():
         raise TableError("costs and customers of an option must not be below 0")
     return table
@@ -98,13 +104,13 @@ def _options(options: pd.DataFrame, cautious: bool) -> pd.DataFrame:
 def _limits(table: pd.DataFrame, budget: float, most: float) -> tuple[np.ndarray, np.ndarray]:
     """Rows ``a x <= b``: the budget; each segment's customers once; each segment's share of the budget."""
     cost = table["cost"].to_numpy(float)
-    names = table["segment"].astype(str)
+    names, size = table["segment"].astype(str), "size" if "size" in table else "customers"
     rows, ends = [cost], [budget]
     if names.duplicated().any() or most < 1:
         for name in names.unique():
             inside = (names == name).to_numpy(float)
             if inside.sum() > 1:
-                rows, ends = [*rows, inside], [*ends, float(table.loc[names == name, "customers"].max())]
+                rows, ends = [*rows, inside], [*ends, float(table.loc[names == name, size].max())]
             if most < 1:
                 rows, ends = [*rows, inside * cost], [*ends, most * budget]
     return np.array(rows), np.array(ends)
@@ -216,17 +222,22 @@ def _say_plan(table: pd.DataFrame, budget: float, words: Words) -> str:
     if spent <= 1e-9:
         return f"Nothing is spent: of {words.money(budget)} no part would come back."
     parts = table[table["spend"] > 1e-9].sort_values("spend", ascending=False)
-    named = [
-        f"{words.money(r.spend)} on {r.segment}" + (f" ({r.scenario})" if "scenario" in table else "")
-        for r in parts.head(4).itertuples()
-    ]
-    text = (
-        f"Of {words.money(budget)}, {words.money(spent)} is spent and brings {words.money(net)} net: {', '.join(named)}"
-    )
-    text += f" and {len(parts) - 4} more." if len(parts) > 4 else "."
+    named = _named(parts, words)
+    text = f"Of {words.money(budget)}, {words.money(spent)} is spent and leaves {words.money(net)} after cost: {named}."
     if price > 1e-6:
         return text + f" One more unit of budget would bring {words.money(price, digits=2)} net."
     return text + (" More budget would bring nothing more." if spent < budget - 1e-6 else "")
+
+
+def _named(parts: pd.DataFrame, words: Words) -> str:
+    """What is spent on what: levers with the segments they reach, the dearest first."""
+    if "scenario" not in parts:
+        return ", ".join(f"{words.money(r.spend)} on {r.segment}" for r in parts.itertuples())
+    said = []
+    for scenario, rows in sorted(parts.groupby("scenario"), key=lambda g: -g[1]["spend"].sum()):
+        where = [s for s in rows["segment"].astype(str) if not s.endswith(f", {scenario}")]
+        said.append(f"{words.money(rows['spend'].sum())} on {scenario}" + (f" ({', '.join(where)})" if where else ""))
+    return "; ".join(said)
 
 
 def spend_ceilings(gains: pd.DataFrame) -> pd.DataFrame:
@@ -235,13 +246,14 @@ def spend_ceilings(gains: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     gains : pandas.DataFrame
-        From ``segment_gains``.
+        From ``segment_gains``; only levers that can be given to some customers and not to others are looked at.
 
     Returns
     -------
     pandas.DataFrame
         ``segment, ceiling, cautious, scenario``: by the mean, and by what four cases of five exceed.
     """
+    gains = gains[~gains["segment"].astype(str).str.startswith("newcomers, ") & gains["by_customer"]]
     best = gains.sort_values("gain", ascending=False, kind="stable").drop_duplicates("segment")
     out = best.assign(ceiling=best["gain"].clip(lower=0), cautious=best["gain_cautious"].clip(lower=0))
     return out[["segment", "ceiling", "cautious", "scenario"]].reset_index(drop=True)
@@ -376,5 +388,5 @@ def _say_list(table: pd.DataFrame, barred: int, words: Words) -> str:
         "drawn at random, are left alone so that the difference can be measured."
     )
     if first:
-        text += f" {words.counted(first, 'customer')} with an open complaint: settle it first."
+        text += f" {words.counted(first, 'customer')} with an open case: settle it first."
     return text + (f" {words.counted(barred, 'customer')} who must not be contacted left out." if barred else "")

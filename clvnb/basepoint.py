@@ -52,6 +52,8 @@ class Baseline:
         How many customers the base had.
     weights : dict
         Cell to customers, the fixed population that later waves are weighed to as well; empty where nothing was weighed.
+    effective : float
+        How many unweighted answers would be as precise (Kish).
     detectable : float
         The smallest change that a later wave of the same size would probably show (95 %, power 80 %), in the score's unit.
     cut_points : dict
@@ -84,6 +86,7 @@ class Baseline:
     answers: int
     customers: int
     weights: dict[str, float]
+    effective: float
     detectable: float
     cut_points: dict[str, list[float]]
     card: dict[str, Any]
@@ -237,6 +240,7 @@ def baseline(
         answers=len(answers),
         customers=int(customers),
         weights={str(k): float(v) for k, v in (population or {}).items()},
+        effective=len(answers) if weights is None else float(weights.sum() ** 2 / (weights**2).sum()),
         detectable=detectable(answers["score"], metric, weights),
         cut_points={k: [float(x) for x in v] for k, v in (cut_points or {}).items()},
         card=dict(card or {}),

@@ -387,16 +387,21 @@ def _read(
     effect = Estimate(
         float(marginal[0]), float(low), float(high), level, facts["answers"], "average marginal effect of a point"
     )
-    ratio = float(np.exp(abs(beta) / 2))  # odds ratio to risk ratio of a common outcome, by its root
     rest = {k: v for k, v in facts.items() if k not in {"level", "gone"}}
     link = Link("found", "association", log_odds, effect, slope, confounders=held, curved=curved,
-                e_value=ratio + np.sqrt(ratio * (ratio - 1)), text="", **rest)  # fmt: skip
+                e_value=_e_value(beta), text="", **rest)  # fmt: skip
     if beta < -1.96 * error:  # a weak negative is chance, and read as no link
         said = (f"Customers who said they were more satisfied left more often ({_per_point(effect)}). Before anything is built on "
                 "this: is a high score the good end of the scale, and was the survey taken before they left?")  # fmt: skip
         return _prior("wrong sign", said, facts)
     status = "found" if log_odds.low > 0 else "none"
     return Link(**{**link.__dict__, "status": status, "text": _say(link, status, facts["gone"])})
+
+
+def _e_value(log_odds: float) -> float:
+    """VanderWeele and Ding's E-value; the risk ratio of a common outcome is about the root of its odds ratio."""
+    ratio = float(np.exp(abs(log_odds) / 2))
+    return ratio + float(np.sqrt(ratio * (ratio - 1)))
 
 
 def _marginal(params: pd.Series, draws: np.ndarray, design: pd.DataFrame) -> np.ndarray:
@@ -428,15 +433,18 @@ def _say(link: Link, status: str, gone: str) -> str:
         f"Of {link.answers:,} answers, {link.leavers:,} came from customers who {gone} {link.window_days} days later. "
     )
     if status == "found":
-        text += f"Customers with a higher score stayed more often: {_per_point(link.effect)}, with {held} held equal."
+        did = "bought again" if "bought" in gone else "stayed"
+        text += f"Customers with a higher score {did} more often: {_per_point(link.effect)}, with {held} held equal."
     else:
         text += (f"No link between score and staying was found: {_per_point(link.effect)}, with {held} held equal. The range holds "
                  "no effect at all, so raising satisfaction cannot be expected to pay from these data.")  # fmt: skip
     if link.curved:
         text += " The effect is not the same all along the scale."
     if status == "found":
-        text += (f" This is an association: something unseen that goes with both by a factor of {link.e_value:.1f} could explain it; "
-                 "only a randomised test shows a cause.")  # fmt: skip
+        weakest = _e_value(link.log_odds.low)
+        text += (f" This is an association. Something unseen that makes both a good score and staying {link.e_value:.1f} times as likely could "
+                 f"explain it wholly, and one of {weakest:.2f} times could bring its range down to nothing; only a randomised test shows a "
+                 "cause.")  # fmt: skip
     return text
 
 

@@ -442,10 +442,10 @@ def post_stratify(cells: pd.Series, population: Mapping[str, float], *, fewest: 
 
 def _say_weights(w: np.ndarray, merged: int = 0) -> str:
     text = (
-        f"{len(w):,} answers weigh as much as {_effective(w):,.0f} even ones would; the heaviest counts "
+        f"Weighted, {len(w):,} answers are as precise as {_effective(w):,.0f} without weights; the heaviest counts "
         f"{w.max() / w.min():.1f} times the lightest."
     )
-    return text + (f" Cells with few answers were merged with others: {merged}." if merged else "")
+    return text + (f" Small groups merged with others: {merged}." if merged else "")
 
 
 def rake(
@@ -531,11 +531,10 @@ def early_and_late(survey: pd.DataFrame, metric: Metric, *, level: float = 0.9) 
         ],
         columns=["early", "late", "change", "low", "high"],
     )
-    clear = change.low > 0 or change.high < 0
+    scale = 100.0 if metric.unit == "share" else 1.0
     text = (
-        "Late answers differ from early ones: those who never answer may differ as much again."
-        if clear
-        else "Late answers do not differ clearly from early ones, which speaks for those who never answered too."
+        f"Late answers differ from early ones by {scale * change.value:+.1f} points ({scale * change.low:+.1f} to {scale * change.high:+.1f}); "
+        "what those think who never answered, this cannot show."
     )
     return Finding(table, text)
 

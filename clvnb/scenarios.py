@@ -32,6 +32,7 @@ __all__ = [
     "evpi",
     "goal_seek",
     "lever_library",
+    "plan_range",
     "playbook",
     "segment_gains",
     "tornado",
@@ -84,6 +85,8 @@ class Lever:
         A year for each customer reached who is still there, as long as it lasts.
     group : str
         Levers of one group overlap: of each effect only the strongest counts.
+    by_customer : bool
+        Whether it can be given to some customers and not to others, so that it can be tested on a random part.
     note : str
         What it consists of, and what must be charged.
     source : str
@@ -100,6 +103,7 @@ class Lever:
     cost_per_customer: float = 0.0
     yearly_cost: float = 0.0
     group: str = ""
+    by_customer: bool = False
     note: str = ""
     source: str = "assumption"
 
@@ -215,7 +219,8 @@ def customer_base(
     -------
     Base
         A yearly retention and a number of purchases a year for each segment, such that the purchases expected in both
-        halves of the horizon are step 1's; the value per customer is step 1's as well.
+        halves of the horizon are step 1's; where contracts fix the payments (``period``, in months), a retention such that
+        the payments of the whole horizon are. The value per customer is step 1's as well.
 
     Raises
     ------
@@ -254,6 +259,14 @@ def customer_base(
 
         spread = float((total.high - total.low) / 2 / ndtri((1 + total.level) / 2) / total.value)
     return Base(table, years, economics.discount_rate, spread, newcomers)
+
+
+def _fade(years_paid: float, years: float) -> float:
+    """The rate of leaving at which somebody is there for so many of the horizon's years on average."""
+    from scipy.optimize import brentq
+
+    target = min(max(years_paid, 1e-3), years * 0.9999)
+    return float(brentq(lambda x: -math.expm1(-x * years) / x - target, 1e-9, 1e3))
 
 
 # -------------------------------------------------------------------------------------------- the engine
@@ -339,9 +352,10 @@ def _run(
     inside = base.table["customers"].to_numpy(float) * chosen
     reached = inside * max((lever.reach for lever in scenario.levers), default=0.0)
     gain, monthly = _walk(base, scenario, effects, beta)
-    added = _newcomer_gain(base, scenario, effects, draws) * worth
+    added, arriving = _newcomer_gain(base, scenario, effects, draws)
+    added = added * worth
     fixed = sum(lever.fixed_cost for lever in scenario.levers)
-    flow = (monthly * reached).sum(axis=1) + added.mean() / len(monthly)
+    flow = (monthly * reached).sum(axis=1) + arriving
     flow -= _cost_flow(scenario, base, inside, len(monthly))
     flow[0] -= fixed
     cost = np.repeat((inside * _cost_each(scenario, base))[:, None], draws, axis=1)
@@ -426,37 +440,62 @@ def _cost_each(scenario: Scenario, base: Base) -> np.ndarray:
 
 
 def _cost_flow(scenario: Scenario, base: Base, inside: np.ndarray, months: int) -> np.ndarray:
-    """The same by month, not discounted."""
+    """The same by month."""
     flow, t = np.zeros(months), (np.arange(months) + 0.5) / 12
     there = (inside * base.table["active"].to_numpy(float)) @ base.table["retention"].to_numpy(float)[:, None] ** t
+    there = there * np.exp(-math.log1p(base.discount_rate) * t)
     for lever in scenario.levers:
         flow[0] += inside.sum() * lever.reach * lever.cost_per_customer
         flow += there * lever.reach * lever.yearly_cost / 12 * (t <= lever.lasts)
     return flow
 
 
-def _newcomer_gain(base: Base, scenario: Scenario, effects: list[dict[str, np.ndarray]], draws: int) -> np.ndarray:
-    """What the levers add among the newcomers of the years they last."""
-    new, total = base.newcomers, np.zeros(draws)
+def _arrivals(lever: Lever, base: Base) -> np.ndarray:
+    """By month, how much of a year's effect on newcomers falls into it, discounted: ramp, plateau and decay."""
+    months = max(1, round(base.years * 12))
+    t = (np.arange(months) + 0.5) / 12
+    return np.asarray(_strength(lever, t) * np.exp(-math.log1p(base.discount_rate) * t) / 12)
+
+
+def _newcomer_gain(
+    base: Base, scenario: Scenario, effects: list[dict[str, np.ndarray]], draws: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the levers add among newcomers, and its mean by month: savings when they arrive, value as it comes in."""
+    new, months = base.newcomers, max(1, round(base.years * 12))
+    total, flow = np.zeros(draws), np.zeros(months)
     for lever, drawn in zip(scenario.levers, effects, strict=True):
-        touched = set(drawn) & set(OF_NEWCOMERS)
-        if not touched:
+        if not set(drawn) & set(OF_NEWCOMERS):
             continue
         if new is None:
             raise TableError(f"the lever {lever.name!r} acts on new customers, and nothing is known of them")
-        people = new.per_year * lever.lasts
-        if "activation" in drawn:
-            gap = new.activated_clv - new.other_clv
-            room = 1 - new.activated if np.isfinite(new.activated) else 1.0
-            total = total + people * np.minimum(drawn["activation"], room) * CAUSED * np.nan_to_num(gap)
-        if "newcomers" in drawn:
-            cost = new.cac if np.isfinite(new.cac) else 0.0
-            total = total + people * drawn["newcomers"] * (new.clv - cost * float("cac" not in drawn))
-        if "newcomer_value" in drawn:
-            total = total + people * drawn["newcomer_value"] * new.clv
-        if "cac" in drawn and np.isfinite(new.cac):
-            total = total - people * drawn["cac"] * new.cac
-    return total
+        arriving = _arrivals(lever, base)
+        people = new.per_year * arriving.sum()
+        value, saved = _per_newcomer(new, drawn, draws)
+        total = total + people * (value + saved)
+        kept = float(np.average(base.table["retention"], weights=base.table["customers"])) ** (np.arange(months) / 12)
+        later = np.convolve(arriving, kept / kept.sum())[:months]
+        flow += new.per_year * (
+            saved.mean() * arriving + value.mean() * later * arriving.sum() / max(later.sum(), 1e-12)
+        )
+    return total, flow
+
+
+def _per_newcomer(new: Newcomers, drawn: Mapping[str, np.ndarray], draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a lever adds for each newcomer of the usual number: value over time, and money saved or spent at once."""
+    value, saved = np.zeros(draws), np.zeros(draws)
+    cost = new.cac if np.isfinite(new.cac) else 0.0
+    if "activation" in drawn:
+        room = 1 - new.activated if np.isfinite(new.activated) else 1.0
+        value = value + np.minimum(drawn["activation"], room) * CAUSED * np.nan_to_num(
+            new.activated_clv - new.other_clv
+        )
+    if "newcomers" in drawn:
+        value, saved = value + drawn["newcomers"] * new.clv, saved - drawn["newcomers"] * cost
+    if "newcomer_value" in drawn:
+        value = value + drawn["newcomer_value"] * new.clv
+    if "cac" in drawn:
+        saved = saved - drawn["cac"] * cost
+    return value, saved
 
 
 # --------------------------------------------------------------------------------------------- public
@@ -527,19 +566,58 @@ def _say_scenarios(table: pd.DataFrame, words: Words, level: float) -> str:
     if table.empty:
         return "No scenario was given."
     best = table.iloc[0]
-    sure = table[table["net_low"] > 0]["scenario"]
-    text = (
-        f"On these assumptions {best['scenario']} brings most: {words.money(best['net'])} after its cost of "
-        f"{words.money(best['cost'])} ({words.share(level)} range {words.money(best['net_low'])} to {words.money(best['net_high'])}), "
-        f"and pays off in {words.share(best['p_pays_off'])} of the cases."
-    )
+    sure = list(table[table["net_low"] > 0]["scenario"])
     if best["net"] <= 0:
-        text = (
-            f"On these assumptions nothing pays; the least bad, {best['scenario']}, loses {words.money(-best['net'])}."
-        )
-    if len(sure):
-        return text + f" It pays all over its range: {', '.join(sure)}."
-    return text + " None pays all over its range, so each should be tried on a part of the customers first."
+        return f"As assumed here nothing pays; the least bad, {best['scenario']}, loses {words.money(-best['net'])}."
+    text = (
+        f"As assumed here, most is left by {best['scenario']}: {words.money(best['net'])} after a cost of {words.money(best['cost'])} "
+        f"({words.share(level)} range {words.money(best['net_low'])} to {words.money(best['net_high'])}); it pays in "
+        f"{words.share(best['p_pays_off'])} of the cases."
+    )
+    if sure:
+        return text + f" Paying over the whole {words.share(level)} range: {', '.join(sure)}."
+    return (
+        text
+        + f" None pays over its whole {words.share(level)} range, so each should be tried on a part of the customers first."
+    )
+
+
+def plan_range(
+    base: Base,
+    scenarios: Sequence[Scenario],
+    plan: pd.DataFrame,
+    *,
+    link: Link | None = None,
+    level: float = 0.9,
+    seed: int = 1,
+) -> tuple[Estimate, float]:
+    """Return what a divided budget leaves, with its range, and the chance that it pays.
+
+    Parameters
+    ----------
+    base : Base
+    scenarios : sequence of Scenario
+        Those that the plan's rows name.
+    plan : pandas.DataFrame
+        From ``allocate`` over ``segment_gains``: ``scenario, segment, reached, spend``.
+    link : Link, optional
+    level : float
+    seed : int
+    """
+    named, net = {s.name: s for s in scenarios}, np.zeros(DRAWS)
+    places = {str(name): k for k, name in enumerate(base.table["segment"])}
+    for name, rows in plan[plan["reached"] > 0].groupby("scenario"):
+        run = _run(base, named[str(name)], link, seed=seed)
+        for row in rows.itertuples():
+            k = places.get(str(row.segment))
+            whole = run.newcomers if str(row.segment).startswith("newcomers, ") else run.gain.sum(axis=0)
+            gain = whole if k is None else run.gain[k] / run.reached[k]
+            net += gain * row.reached - row.spend
+    low, high = np.quantile(net, [(1 - level) / 2, (1 + level) / 2])
+    n = int(plan["reached"].sum())
+    return Estimate(float(net.mean()), float(low), float(high), level, n, "draws of every lever together"), float(
+        (net > 0).mean()
+    )
 
 
 def segment_gains(
@@ -556,23 +634,25 @@ def segment_gains(
     Returns
     -------
     pandas.DataFrame
-        ``scenario, segment, customers, gain, gain_low, gain_high, gain_cautious, cost, fixed, ceiling, p_pays_off``: ``customers`` that can be
+        ``scenario, segment, customers, size, gain, gain_low, gain_high, gain_cautious, cost, fixed, ceiling, p_pays_off, by_customer``: ``customers`` that can be
         reached; ``gain_cautious`` is what four draws of five exceed; ``ceiling`` the most that may be spent on one (the gain, where
         it is above 0). ``fixed`` is the scenario's own, due once however few are reached.
     """
     parts = []
     for scenario in scenarios:
         run = _run(base, scenario, link, draws=draws, seed=seed)
-        for k, name in enumerate(base.table["segment"]):
-            n = run.reached[k]
-            if n <= 0:
-                continue
-            gain, cost = run.gain[k] / n, float(run.cost[k, 0] / n)
+        groups = [(str(name), float(run.reached[k]), float(base.table["customers"].iloc[k]), run.gain[k], float(run.cost[k, 0]))
+                  for k, name in enumerate(base.table["segment"]) if run.reached[k] > 0]  # fmt: skip
+        if np.any(run.newcomers != 0):
+            groups.append((f"newcomers, {scenario.name}", 1.0, 1.0, run.newcomers, 0.0))
+        single = all(lever.by_customer for lever in scenario.levers)
+        for name, n, size, gained, spent in groups:
+            gain, cost = gained / n, spent / n
             low, high, cautious = np.quantile(gain, [(1 - level) / 2, (1 + level) / 2, 0.2])
-            parts.append((scenario.name, name, float(n), float(gain.mean()), low, high, cautious, cost, run.fixed,
-                          max(0.0, float(gain.mean())), float((gain > cost).mean())))  # fmt: skip
-    columns = ["scenario", "segment", "customers", "gain", "gain_low", "gain_high", "gain_cautious", "cost", "fixed", "ceiling",
-               "p_pays_off"]  # fmt: skip
+            parts.append((scenario.name, name, n, size, float(gain.mean()), low, high, cautious, cost, run.fixed,
+                          max(0.0, float(gain.mean())), float((gain > cost).mean()), single))  # fmt: skip
+    columns = ["scenario", "segment", "customers", "size", "gain", "gain_low", "gain_high", "gain_cautious", "cost", "fixed", "ceiling",
+               "p_pays_off", "by_customer"]  # fmt: skip
     return pd.DataFrame(parts, columns=columns)
 
 
@@ -588,14 +668,14 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
     from scipy.optimize import brentq
 
     def net(scale: float) -> float:
-        return float(_run(base, scenario, link, seed=seed, draws=400, scale=scale).net.mean())
+        return float(_run(base, scenario, link, seed=seed, scale=scale).net.mean())
 
     if net(0.0) >= 0:
         needed, text = math.nan, f"{scenario.name} costs nothing that would have to come back."
     elif net(10.0) < 0:
         needed, text = math.nan, f"{scenario.name} would not pay with ten times the assumed effect."
     else:
-        needed = float(brentq(net, 0.0, 10.0, xtol=1e-4))
+        needed = float(brentq(net, 0.0, 10.0, xtol=1e-3))
         text = f"{scenario.name} pays from {needed:.0%} of the assumed effect on."
     return Finding(pd.DataFrame({"scenario": [scenario.name], "needed": [needed]}), text)
 
@@ -608,7 +688,8 @@ def tornado(
     Returns
     -------
     Finding
-        ``assumption, low, high, net_low, net_high``, the widest first: the ends of the assumption, and the net gain at each.
+        ``assumption, low, high, net_low, net_high``, the widest first: the ends of the assumption, and the net gain at each;
+        ``table.attrs["net"]`` is the net gain with every assumption at its most likely value.
     """
     words = words or Words("XXX")
     middle = replace(
@@ -652,7 +733,9 @@ def tornado(
         f"Most hangs on {top['assumption']}: over its range the net gain goes from {words.money(min(top['net_low'], top['net_high']))} "
         f"to {words.money(max(top['net_low'], top['net_high']))}."
     )
-    return Finding(table.drop(columns="width"), text)
+    table = table.drop(columns="width")
+    table.attrs = {"net": net(flat, middle)}
+    return Finding(table, text)
 
 
 def _with(scenario: Scenario, k: int, **changes: Any) -> Scenario:
@@ -767,7 +850,7 @@ def lever_library(
     Returns
     -------
     list of Scenario
-        Levers that need what is not known of this client (new customers, the cost of winning them) are left out.
+        Levers that need what is not known of this client (new customers, the cost of winning or serving them) are left out.
 
     Raises
     ------
@@ -791,10 +874,12 @@ def lever_library(
     )
     found = []
     for name, entry in known.items():
-        if kind not in entry["kinds"] or not _possible(entry["effects"], base):
+        effects = entry.get(f"effects_{kind}", entry["effects"])
+        if kind not in entry["kinds"] or not _possible(effects, base):
             continue
         share = max(yearly, 0.0)
-        settings = {k: v for k, v in entry.items() if k not in {"kinds", "cost_share", "fixed_share", "once_share"}}
+        own = {f for f in Lever.__dataclass_fields__ if f != "effects"}
+        settings = {k: v for k, v in entry.items() if k in own} | {"effects": effects}
         settings["yearly_cost"] = round(share * entry.get("cost_share", 0.0), 2)
         settings["cost_per_customer"] = round(share * entry.get("once_share", 0.0), 2)
         settings["fixed_cost"] = round(share * entry.get("fixed_share", 0.0) * float(rows["customers"].sum()), -1)
@@ -806,6 +891,8 @@ def lever_library(
 
 def _possible(effects: Mapping[str, Any], base: Base) -> bool:
     new = base.newcomers
+    if "cost_to_serve" in effects and not (base.table["cost_to_serve"] > 0).any():
+        return False
     if not set(effects) & set(OF_NEWCOMERS):
         return True
     if new is None or ("cac" in effects and not np.isfinite(new.cac)):

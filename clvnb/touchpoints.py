@@ -172,6 +172,8 @@ def expectation_gap(survey: pd.DataFrame, *, level: float = 0.9, loss: float = 2
     if "expected" not in survey or survey["expected"].isna().all():
         return Finding(pd.DataFrame(), "What customers had expected was not asked.")
     both = survey.dropna(subset=["expected", "score"])
+    if both.empty:
+        return Finding(pd.DataFrame(), "What customers had expected was asked, and not what they got.")
     both = both.assign(gap=both["score"] - both["expected"], attribute=both["attribute"].fillna("overall").astype(str))
     rows = []
     for name, part in both.groupby("attribute"):
@@ -248,10 +250,15 @@ def service_figures(cases: pd.DataFrame, *, target_hours: float = 24.0, words: W
     ]
     table = pd.DataFrame(rows, columns=columns)
     row = table.iloc[0]
+    if not np.isfinite(row["median_hours"]):
+        return Finding(table, f"{words.counted(row['cases'], 'case')}, and no first answer is on record.")
     text = (
         f"{words.counted(row['cases'], 'case')}: half were answered within {row['median_hours']:.1f} hours, nine in ten within "
         f"{row['p90_hours']:.0f}; {words.share(row['in_time'])} within {target_hours:g} hours."
     )
+    ways = table[(table["channel"] != "all") & (table["cases"] >= 20)].sort_values("median_hours")
+    if len(ways) > 1:
+        text += f" Fastest by {ways['channel'].iloc[0]}, slowest by {ways['channel'].iloc[-1]}."
     if (bad := int((~good).sum())) > 0:
         text += f" Set aside, without a usable time: {words.count(bad)}."
     return Finding(table, text)
@@ -327,7 +334,7 @@ def comment_themes(survey: pd.DataFrame, *, good: float, fewest: int = 5) -> Fin
     if table.empty:
         return Finding(table, f"{len(said):,} comments, and no theme that five of them share.")
     table = table.sort_values("comments", ascending=False, ignore_index=True)
-    text = f"{len(said):,} comments; most are about {table['theme'].iloc[0]}."
+    text = f"{len(said):,} comments of all waves; the most frequent theme is {table['theme'].iloc[0]} ({table['comments'].iloc[0] / len(said):.0%})."
     heavy = table[table["lean"] > 1]["theme"]
     if len(heavy):
         text += f" The dissatisfied write more about {' and '.join(heavy)}."

@@ -12,7 +12,7 @@ import pytest
 import clvnb as cv
 from clvnb.report import write_table
 from clvnb.report.page import index_page
-from clvnb.report.runner import _execute, _notebooks
+from clvnb.report.runner import _apart, _execute, _joined, _notebooks
 from clvnb.steps import value_customers
 from helpers import small_orders
 
@@ -229,12 +229,26 @@ def test_a_notebook_that_stops_or_raises_is_named(tmp_path):
         return path
 
     empty = {"client": "", "as_of": "", "output": ""}
-    with pytest.raises(cv.ReportError, match="9_test, cell .*ZeroDivisionError"):
-        _execute(notebook("1 / 0"), empty)
+    with pytest.raises(cv.ReportError, match=r"9_test: ZeroDivisionError: division by zero \(in: 1 / 0\)"):
+        _execute(_joined([notebook("1 / 0")]), empty)
     with pytest.raises(cv.ReportError, match="stopped before its last cell"):
-        _execute(notebook("import sys; sys.exit(0)"), empty)
+        _execute(_joined([notebook("import sys; sys.exit(0)")]), empty)
     with pytest.raises(cv.ReportError, match="the Python process died"):
-        _execute(notebook("import os; os.kill(os.getpid(), 9)"), empty)
+        _execute(_joined([notebook("import os; os.kill(os.getpid(), 9)")]), empty)
+
+
+def test_steps_run_as_one_and_come_apart_again(run):
+    """Each executed notebook holds its own cells, numbered from one, and no path of this machine."""
+    _, out, outcomes = run
+    for path in _notebooks():
+        own = json.loads((outcomes["good"].folder / "notebooks" / path.name).read_text(encoding="utf-8"))
+        made = json.loads(path.read_text(encoding="utf-8"))
+        kept = [c for c in made["cells"] if "interactive" not in c["metadata"].get("tags", [])]
+        assert [c["source"] for c in own["cells"]] == [c["source"] for c in kept]
+        counts = [c["execution_count"] for c in own["cells"] if c["cell_type"] == "code"]
+        assert counts == list(range(1, len(counts) + 1))
+        assert str(out) not in json.dumps(own)
+    assert list(_apart(_joined(_notebooks()), _notebooks())) == [p.name for p in _notebooks()]
 
 
 def test_notebook_parameters_are_those_the_runner_gives():

@@ -108,7 +108,7 @@ def test_post_stratified_score():
     assert heavy.value == pytest.approx(100 * gold["weighted"])
     assert (heavy.high - heavy.low) / 2 / 1.959964 == pytest.approx(100 * gold["linearised"], abs=0.01)
     assert weights.sum() ** 2 / (weights**2).sum() == pytest.approx(gold["effective"], abs=0.01)
-    assert "150 answers weigh as much as 95 even ones" in finding.text
+    assert "150 answers are as precise as 95 without weights" in finding.text
 
 
 def test_raking_meets_both_margins():

@@ -233,9 +233,24 @@ def test_newcomers_levers_need_newcomers():
     known = cv.Newcomers(per_year=500, clv=60, cac=20, activated=0.4, activated_clv=90, other_clv=15)
     with_new = base(newcomers=known)
     assert {"referrals", "onboarding", "cheaper acquisition"} <= {s.name for s in cv.lever_library(with_new)}
-    onboard = cv.Scenario("onboarding", (cv.Lever("onboarding", {"activation": (0.1, 0.1, 0.1)}, reach=0.0),))
-    gain = cv.evaluate_scenarios(with_new, [onboard]).table["gain"].iloc[0]
-    assert gain == pytest.approx(500 * 0.1 * 0.4 * (90 - 15))  # two fifths of the gap are taken to be caused
+    onboard = cv.Lever("onboarding", {"activation": (0.1, 0.1, 0.1)}, reach=0.0, ramp_up=0.0, half_life=0.0)
+    gain = cv.evaluate_scenarios(with_new, [cv.Scenario("onboarding", (onboard,))]).table["gain"].iloc[0]
+    today = (1 - 1 / 1.1) / math.log(1.1)  # a year's arrivals, discounted
+    assert gain == pytest.approx(
+        500 * 0.1 * 0.4 * (90 - 15) * today, rel=1e-3
+    )  # two fifths of the gap are taken to be caused
+    slow = cv.Lever("onboarding", {"activation": (0.1, 0.1, 0.1)}, reach=0.0, ramp_up=1.0, half_life=0.0)
+    ramped = cv.evaluate_scenarios(with_new, [cv.Scenario("onboarding", (slow,))]).table["gain"].iloc[0]
+    assert ramped == pytest.approx(gain / 2, rel=0.02)
+
+
+def test_savings_on_winning_customers_come_back_as_they_arrive():
+    saving = cv.Lever("cac", {"cac": (-0.1, -0.1, -0.1)}, reach=0.0, ramp_up=0.0, half_life=0.0, fixed_cost=400)
+    row = cv.evaluate_scenarios(base(newcomers=cv.Newcomers(500, 60, 10)), [cv.Scenario("cac", (saving,))]).table.iloc[
+        0
+    ]
+    assert row["gain"] == pytest.approx(500 * 0.954, rel=1e-2)
+    assert row["payback_years"] == pytest.approx(0.83, abs=0.1)
 
 
 # ----------------------------------------------------------------------------------------- allocation

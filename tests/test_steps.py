@@ -93,7 +93,7 @@ def test_a_plain_survey_gives_a_base_point_and_a_plan(shop, tmp_path):
 def test_the_list_is_what_the_next_cycle_reads(shop, tmp_path):
     """Saved, named in client.yaml as ``initiatives``, and read again."""
     client, left = asked(
-        shop, answers(ids(shop), 4), plan={"levers": {"contact after purchase": {"cost_per_customer": 0.01}}}
+        shop, answers(ids(shop), 4), plan={"levers": {"personal contact": {"cost_per_customer": 0.01}}}
     )
     plan = cv.plan_improvement(client, output=left)
     assert set(plan.targets.table["group"]) == {"treated", "holdout"}
@@ -101,8 +101,9 @@ def test_the_list_is_what_the_next_cycle_reads(shop, tmp_path):
     text = pd.read_csv(tmp_path / "target_list.csv", dtype=str)
     assert list(text.columns) == ["initiative", "start", "customer_id", "group", "cost", "segment", "gain"]
     (shop / "initiatives.csv").write_bytes((tmp_path / "target_list.csv").read_bytes())
-    client, left = asked(shop, answers(ids(shop), 4), initiatives={"source": "initiatives.csv"})
+    client, left = asked(shop, answers(ids(shop), 4), initiatives={"source": "initiatives.csv"}, plan=cheap)
     again = cv.plan_improvement(client, output=left)
+    assert "drawn at random" in again.invested.text  # so the plan's spending is held against value instead
     assert again.invested.table["share_of_spend"].sum() == pytest.approx(1)
     assert cv.measure_satisfaction(client, output=left).starts["initiative"].tolist() == [
         plan.targets.table["initiative"].iloc[0]
@@ -111,7 +112,7 @@ def test_the_list_is_what_the_next_cycle_reads(shop, tmp_path):
 
 def test_opted_out_customers_are_read_from_the_clients_folder(shop):
     (shop / "stop.txt").write_text("\n".join(ids(shop)[:300]), encoding="utf-8")
-    cheap = {"contact after purchase": {"cost_per_customer": 0.01}}
+    cheap = {"personal contact": {"cost_per_customer": 0.01}}
     client, left = asked(shop, answers(ids(shop), 4), plan={"levers": cheap, "opt_outs": "stop.txt"})
     listed = cv.plan_improvement(client, output=left).targets.table["customer_id"]
     assert not set(listed) & set(ids(shop)[:300])

@@ -28,7 +28,7 @@ def test_calculator_follows_its_sliders():
 
 
 def test_scenario_explorer_gives_what_the_function_gives(base):
-    scenario = next(s for s in cv.lever_library(base) if s.name == "contact after purchase")
+    scenario = next(s for s in cv.lever_library(base) if s.name == "personal contact")
     box = cv.explore_scenario(base, scenario, words=EUR)
     first = box.answer.value
     box.controls["fixed_cost"].value = 1000

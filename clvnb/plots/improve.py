@@ -121,7 +121,7 @@ def plot_tornado(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     if rows.empty:
         return nothing(ax, "No scenario could be reckoned")
     y = np.arange(len(rows))
-    middle = float((table["net_low"].iloc[-1] + table["net_high"].iloc[-1]) / 2)
+    middle = float(table.attrs.get("net", 0.0))
     for name, colour, hatch in (("net_low", PALE, ""), ("net_high", BLUE, "")):
         ax.barh(y, rows[name] - middle, left=middle, height=0.6, color=colour, hatch=hatch,
                 label=f"at the {'low' if name == 'net_low' else 'high'} end")  # fmt: skip
@@ -205,7 +205,7 @@ def plot_investment(table: pd.DataFrame, *, ax: Axes | None = None, words: Words
     share_axis(ax.xaxis, words)
     ax.set_xlim(left=-0.01)
     ax.set_title("Spending against value")
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.1, 1.07), ncols=3, fontsize=9)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.1 - 0.4 / len(rows)), ncols=3, fontsize=9)
     ax.grid(visible=False, axis="y")
     said = "; ".join(
         f"{r.segment}: {words.share(r.share_of_spend)} of spending, {words.share(r.share_of_value)} of value"

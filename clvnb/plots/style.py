@@ -100,8 +100,9 @@ def money_axis(axis: Any, words: Words) -> None:
 
 def share_axis(axis: Any, words: Words) -> None:
     """Label an axis with percentages."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+    axis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda v, _: words.share(v)))
 
 
@@ -120,6 +121,9 @@ def show(ax: Axes, *, caption: str = "") -> None:
 
     figure: Any = ax.figure
     alt = getattr(figure, "clvnb_alt", "a figure without a description")
+    if getattr(figure, "clvnb_empty", False):  # nothing to see: the sentence beside it says why
+        plt.close(figure)
+        return
     picture = _png(figure)
     plt.close(figure)
     display(
@@ -144,6 +148,8 @@ def say(sentence: Any) -> None:
     from IPython.display import display
 
     text = str(sentence)
+    if not text:
+        return
     display({"text/html": f"<p>{html.escape(text)}</p>", "text/plain": text}, raw=True)
 
 
@@ -177,16 +183,16 @@ _SAID: dict[str, tuple[str, Any]] = {  # how the columns of a CLV table are call
     "chosen": ("used", str),
     "scenario": ("lever", str),
     "customers": ("customers", Words.count),
-    "gain": ("brings", Words.money),
+    "gain": ("brings, after discounts", Words.money),
     "cost": ("costs", Words.money),
     "net": ("leaves", Words.money),
-    "net_low": ("from", Words.money),
+    "net_low": ("90% from", Words.money),
     "net_high": ("to", Words.money),
     "p_pays_off": ("pays in", Words.share),
     "payback_years": ("years until paid back", str),
-    "needed": ("needed part of the effect", Words.share),
+    "needed": ("needed part of the effect", str),
     "ceiling": ("may cost at most", Words.money),
-    "cautious": ("cautiously", Words.money),
+    "cautious": ("or, in four cases of five at least", Words.money),
     "spend": ("spent", Words.money),
     "brings": ("brings", Words.money),
     "reached": ("customers reached", Words.count),
@@ -199,9 +205,9 @@ _SAID: dict[str, tuple[str, Any]] = {  # how the columns of a CLV table are call
     "unanswered": ("never answered", Words.share),
     "in_time": ("within a day", Words.share),
     "open": ("still open", Words.share),
-    "median_hours": ("half within (hours)", str),
-    "p90_hours": ("nine in ten within (hours)", str),
-    "median_hours_to_close": ("half closed within (hours)", str),
+    "median_hours": ("half within (hours)", lambda w, v: w.count(v, digits=1)),
+    "p90_hours": ("nine in ten within (hours)", Words.count),
+    "median_hours_to_close": ("half closed within (hours)", Words.count),
     "answers_per_wave": ("answers in each wave", Words.count),
 }
 
@@ -243,4 +249,5 @@ def nothing(ax: Axes, why: str) -> Axes:
     """Say in place of a picture why there is none."""
     ax.set_axis_off()
     ax.text(0.5, 0.5, why, ha="center", va="center", transform=ax.transAxes)
+    ax.figure.clvnb_empty = True  # type: ignore[union-attr]
     return tell(ax, f"{why}.")

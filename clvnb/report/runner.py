@@ -169,16 +169,14 @@ def _one_client(folder: Path, out: Path, day: str, known: dict[str, Any]) -> tup
 
 def _make(client: Client, scratch: Path, out: Path, day: str, key: str) -> dict[str, Any]:
     """Run the notebooks into ``scratch``, add page, tables and results, and move it to its final name."""
-    steps, seconds = [], {}
     (scratch / "notebooks").mkdir()
     (scratch / "tables").mkdir()
-    for notebook in _notebooks():
-        begun = time.perf_counter()
-        node = _execute(notebook, {"client": str(client.folder), "as_of": day, "output": str(scratch / "tables")})
-        seconds[notebook.stem] = round(time.perf_counter() - begun, 2)
-        _without_paths(node)
-        (scratch / "notebooks" / notebook.name).write_text(_notebook_text(node), encoding="utf-8")
-        steps.append(node)
+    whole = _execute(
+        _joined(_notebooks()), {"client": str(client.folder), "as_of": day, "output": str(scratch / "tables")}
+    )
+    seconds, steps = _seconds(whole), _apart(whole, _notebooks())
+    for name, node in steps.items():
+        (scratch / "notebooks" / name).write_text(_notebook_text(node), encoding="utf-8")
     results = json.loads((scratch / "tables" / "results.json").read_text(encoding="utf-8"))
     (scratch / "tables" / "results.json").unlink()
     for name in ("baseline.json", "target_list.csv"):
@@ -188,7 +186,7 @@ def _make(client: Client, scratch: Path, out: Path, day: str, key: str) -> dict[
     versions = {"clvnb": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
     facts = {"made": made, "clvnb": __version__, "data and settings": key[:16], "model": results["card"]["model"],
              "data window": results["card"]["window"]}  # fmt: skip
-    (scratch / "report.html").write_text(report_page(client, steps, results, facts), encoding="utf-8")
+    (scratch / "report.html").write_text(report_page(client, list(steps.values()), results, facts), encoding="utf-8")
     write_workbook(step_sheets(scratch / "tables"), scratch / "clvnb.xlsx")
     write_json(scratch / "results.json", results | {"versions": versions, "seconds": seconds, "inputs": key})
     home = out / client.slug
@@ -228,22 +226,84 @@ def _notebooks() -> list[Path]:
     return found
 
 
-def _execute(notebook: Path, parameters: dict[str, str]) -> Any:
+def _joined(notebooks: list[Path]) -> Any:
+    """All steps as one notebook, which one kernel runs: starting Python and its libraries once is half the time.
+
+    Panels of sliders stay out, for nobody moves them in a report; so do all parameter cells but the first.
+    """
+    import nbformat
+
+    whole = None
+    for path in notebooks:
+        node = nbformat.read(path, as_version=4)
+        kept = [c for c in node.cells if not {"interactive", "parameters"} & set(c.metadata.get("tags", []))]
+        for k, cell in enumerate(kept if whole is not None else node.cells):
+            cell.metadata["step"], cell["id"] = path.stem, f"{path.stem[0]}-{k:03d}"
+        if whole is None:
+            whole = node
+            whole.cells = [c for c in node.cells if "interactive" not in c.metadata.get("tags", [])]
+        else:
+            whole.cells += kept
+    return whole
+
+
+def _apart(whole: Any, notebooks: list[Path]) -> dict[str, Any]:
+    """The executed steps as notebooks of their own again, each with its parameter cell and without paths of this machine."""
+    import nbformat
+
+    found = {}
+    for path in notebooks:
+        node = nbformat.read(path, as_version=4)
+        ran = [c for c in whole.cells if c.metadata.get("step") == path.stem]
+        tagged = [c for c in node.cells if "parameters" in c.metadata.get("tags", [])]
+        if not any("parameters" in c.metadata.get("tags", []) for c in ran):
+            at = next(k for k, c in enumerate(ran) if c.cell_type == "code")
+            ran = [*ran[:at], *tagged, *ran[at:]]
+        for count, cell in enumerate((c for c in ran if c.cell_type == "code"), start=1):
+            cell.execution_count = count
+            for out in cell.outputs:
+                if "execution_count" in out:
+                    out["execution_count"] = count
+        for k, cell in enumerate(ran):
+            cell["id"] = f"cell-{k:02d}"
+            for key in ("papermill", "execution", "step"):
+                cell.metadata.pop(key, None)
+        node.cells = ran
+        found[path.name] = node
+    return found
+
+
+def _seconds(whole: Any) -> dict[str, float]:
+    """How long each step took."""
+    taken: dict[str, float] = {}
+    for cell in whole.cells:
+        step = cell.metadata.get("step")
+        if step is not None:
+            taken[step] = round(
+                taken.get(step, 0.0) + float(cell.metadata.get("papermill", {}).get("duration") or 0.0), 2
+            )
+    return taken
+
+
+def _execute(node: Any, parameters: dict[str, str]) -> Any:
     """Run a notebook through papermill; judge by exceptions and by every cell having run, not by files."""
+    import nbformat
+
     papermill = _papermill()
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from traitlets.config import Config
 
-    sockets = tempfile.mkdtemp(prefix="clvnb-")
-    source = _without_panels(notebook, Path(sockets))
+    place = tempfile.mkdtemp(prefix="clvnb-")
+    source = Path(place) / "report.ipynb"
+    nbformat.write(node, source)
     config = Config()
     config.NotebookClient.kernel_manager_class = "clvnb.report.kernel.QuietKernelManager"
     if os.name == "posix":
         # A socket path of its own for each kernel: the default one is shared by all kernels of a folder.
         config.KernelManager.transport = "ipc"
-        config.KernelManager.ip = f"{sockets}/k"
+        config.KernelManager.ip = f"{place}/k"
     try:
-        node = papermill.execute_notebook(
+        done = papermill.execute_notebook(
             str(source),
             None,
             parameters=parameters,
@@ -253,30 +313,17 @@ def _execute(notebook: Path, parameters: dict[str, str]) -> Any:
             config=config,
         )
     except papermill.PapermillExecutionError as error:
-        raise ReportError(_say_failure(notebook, error)) from error
+        raise ReportError(_say_failure(node, error)) from error
     except CellTimeoutError as error:
-        raise ReportError(f"{notebook.stem}: a cell ran longer than {CELL_SECONDS} s") from error
+        raise ReportError(f"a cell of the notebooks ran longer than {CELL_SECONDS} s") from error
     except DeadKernelError as error:
-        raise ReportError(
-            f"{notebook.stem}: the Python process died, most likely for want of memory; run fewer --jobs"
-        ) from error
+        raise ReportError("the Python process died, most likely for want of memory; run fewer --jobs") from error
     finally:
-        shutil.rmtree(sockets, ignore_errors=True)
-    code = [c for c in node.cells if c.cell_type == "code" and c.source.strip()]
+        shutil.rmtree(place, ignore_errors=True)
+    code = [c for c in done.cells if c.cell_type == "code" and c.source.strip()]
     if any(c.execution_count is None for c in code):
-        raise ReportError(f"{notebook.stem}: the notebook stopped before its last cell")
-    return node
-
-
-def _without_panels(notebook: Path, place: Path) -> Path:
-    """A copy of the notebook without its panels of sliders, which nobody moves in a report."""
-    import nbformat
-
-    node = nbformat.read(notebook, as_version=4)
-    node.cells = [c for c in node.cells if "interactive" not in c.metadata.get("tags", [])]
-    source = place / notebook.name
-    nbformat.write(node, source)
-    return source
+        raise ReportError("the notebooks stopped before their last cell")
+    return done
 
 
 def _papermill() -> Any:
@@ -287,20 +334,13 @@ def _papermill() -> Any:
     return papermill
 
 
-def _say_failure(notebook: Path, error: Any) -> str:
+def _say_failure(node: Any, error: Any) -> str:
     """Name the step and the reason; a ClvnbError already says what to do."""
     if error.ename in {"ClientError", "TableError", "FitError", "ReportError", "ClvnbError"}:
         return str(error.evalue)
-    return f"{notebook.stem}, cell {error.exec_count}: {error.ename}: {error.evalue}"
-
-
-def _without_paths(node: Any) -> None:
-    """Papermill writes paths of this machine into the notebook: they stay here."""
-    node.metadata.pop("papermill", None)
-    for cell in node.cells:
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-    node.cells = [c for c in node.cells if "injected-parameters" not in c.metadata.get("tags", [])]
+    source = (error.source or "").strip()
+    step = next((c.metadata.get("step", "") for c in node.cells if c.source.strip() == source), "the report")
+    return f"{step}: {error.ename}: {error.evalue} (in: {source.splitlines()[0][:80] if source else 'an unknown cell'})"
 
 
 def _notebook_text(node: Any) -> str:

@@ -22,7 +22,6 @@ from ..link import Link, evidence, link_satisfaction, prior_link, renewal_outcom
 from ..power import detectable_change, sample_size
 from ..satisfaction import latest_series
 from ..scenarios import (
-    OF_CUSTOMERS,
     Base,
     Scenario,
     break_even,
@@ -31,6 +30,7 @@ from ..scenarios import (
     evpi,
     goal_seek,
     lever_library,
+    plan_range,
     playbook,
     segment_gains,
     tornado,
@@ -166,9 +166,11 @@ class ImproveStep:
         if table.empty:
             return table
         both = table.merge(self.break_evens, on="scenario", how="left")
+        needed = both["needed"].map(lambda v: "" if np.isnan(v) else self.client.words.share(v))
+        needed = needed.where(needed != "", np.where(both["cost"] <= 0, "no cost", "out of reach"))
         years = both["payback_years"].map(lambda v: "never" if np.isnan(v) else f"{v:.1f}")
         free = both["cost"] <= 0
-        return both.assign(payback_years=years.where(~free, "no cost"))[
+        return both.assign(payback_years=years.where(~free, "no cost"), needed=needed)[
             ["scenario", "gain", "cost", "net", "net_low", "net_high", "p_pays_off", "payback_years", "needed"]
         ]
 
@@ -260,8 +262,7 @@ def _planned(
     words = client.words
     library = lever_library(base, kind=client.kind, changes=client.plan.levers)
     scenarios = evaluate_scenarios(base, library, link=link, level=LEVEL, words=words)
-    of_customers = [s for s in library if any(set(v.effects) & set(OF_CUSTOMERS) for v in s.levers)]
-    gains = segment_gains(base, of_customers, link=link, level=LEVEL)
+    gains = segment_gains(base, library, link=link, level=LEVEL)
     t = base.table
     yearly = float(
         (t["customers"] * t["active"] * t["frequency"] * (t["basket"] * t["margin"] - t["cost_to_serve"])).sum()
@@ -276,8 +277,9 @@ def _planned(
     cautious = allocate(options, budget, cautious=True, words=words) if len(options) else plan
     best = scenarios.table["scenario"].iloc[0]
     named = {s.name: s for s in library}
-    chosen = _chosen(plan, named)
+    chosen = _chosen(plan, scenarios.table, named)
     targets = _targets(client, worth, gains, chosen, budget, opted_out)
+    targets = Finding(targets.table, targets.text + _list_range(targets.table, chosen, scenarios.table, client))
     return ImproveStep(
         client=client,
         as_of=worth.as_of,
@@ -288,13 +290,16 @@ def _planned(
         library=tuple(library),
         scenarios=scenarios,
         gains=gains,
-        hinges=tornado(base, chosen or named[best], link=link, words=words),
+        hinges=_hinges(base, chosen or named[best], link, client),
         goal=_goal(base, client),
-        plan=plan,
-        cautious=Finding(cautious.table, f"Planned by what four cases of five exceed: {cautious.text}"),
-        invested=investment_map(t, _spent(client, worth), words=words),
+        plan=Finding(plan.table, plan.text + _plan_range(plan.table, base, library, link, client)),
+        cautious=Finding(
+            cautious.table,
+            f"Counting only on what is exceeded in four cases of five, this is the plan. {cautious.text}",
+        ),
+        invested=_invested(client, worth, t, plan.table),
         targets=targets,
-        test=_test(client, base, targets, chosen, link, scenarios),
+        test=_test(client, worth, base, targets, chosen, link, scenarios),
         billing=_billing(client, worth),
         break_evens=_break_evens(base, library, link),
         ceilings=spend_ceilings(gains),
@@ -304,26 +309,106 @@ def _planned(
 
 
 def _worth_trying(gains: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
-    """Options of the levers that are expected to pay at all; a lever without any cost of its own cannot be bought."""
+    """Options of the levers that are expected to pay at all; one that cannot be given customer by customer is one option.
+
+    A lever without any cost of its own cannot be bought.
+    """
     good = scenarios.loc[(scenarios["net"] > 0) & (scenarios["cost"] > 0), "scenario"]
-    return gains[gains["scenario"].isin(good)].reset_index(drop=True)
+    own = gains[gains["scenario"].isin(good)]
+    single = own["by_customer"] | own["segment"].str.startswith("newcomers, ")
+    parts = [own[single]]
+    for name, rows in own[~single].groupby("scenario"):
+        n = rows["customers"]
+        whole = {c: float((rows[c] * n).sum()) for c in ("gain", "gain_low", "gain_high", "gain_cautious", "cost")}
+        one = {
+            "scenario": name,
+            "segment": f"all customers, {name}",
+            "customers": 1.0,
+            "size": 1.0,
+            "fixed": rows["fixed"].iloc[0],
+        }
+        parts.append(pd.DataFrame([one | whole | {"by_customer": False, "ceiling": 0.0, "p_pays_off": np.nan}]))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _chosen(plan: Finding, named: dict[str, Scenario]) -> Scenario | None:
-    """The scenario to which the plan gives most."""
-    if plan.table.empty or plan.table["spend"].sum() <= 0:
-        return None
-    return named[str(plan.table.groupby("scenario")["net"].sum().idxmax())]
+def _chosen(plan: Finding, scenarios: pd.DataFrame, named: dict[str, Scenario]) -> Scenario | None:
+    """Of the levers that can be given to some customers and not to others, the one to which the plan gives most.
+
+    Without one in the plan, the best of them that is expected to pay: only such a lever can be tested.
+    """
+    single = {name for name, s in named.items() if all(v.by_customer for v in s.levers)}
+    if len(plan.table):
+        own = plan.table[plan.table["scenario"].isin(single) & (plan.table["spend"] > 0)]
+        if len(own):
+            return named[str(own.groupby("scenario")["net"].sum().idxmax())]
+    paying = scenarios[scenarios["scenario"].isin(single) & (scenarios["net"] > 0)]
+    return named[str(paying["scenario"].iloc[0])] if len(paying) else None
+
+
+def _plan_range(plan: pd.DataFrame, base: Base, library: list[Scenario], link: Link, client: Client) -> str:
+    """The range of what the plan leaves, all levers drawn together."""
+    if plan.empty or plan["spend"].sum() <= 0:
+        return ""
+    found, pays = plan_range(base, library, plan, link=link, level=LEVEL)
+    words = client.words
+    why = "set in client.yaml" if client.plan.budget is not None else "a twentieth of what customers leave in a year"
+    return (
+        f" The range of what is left is {words.range(found)}, and it pays in {words.share(pays)} of the cases, if the levers work as assumed. "
+        f"The budget is {why}."
+    )
+
+
+def _list_range(targets: pd.DataFrame, chosen: Scenario | None, scenarios: pd.DataFrame, client: Client) -> str:
+    """The range of what the list leaves, in proportion to its lever's."""
+    if chosen is None or targets.empty:
+        return ""
+    words, row = client.words, scenarios.set_index("scenario").loc[chosen.name]
+    treated = targets[targets["group"] == "treated"]
+    gain, cost = float(treated["gain"].sum()), float(treated["cost"].sum())
+    low, high = (gain * float(row[k] / row["gain"]) - cost for k in ("gain_low", "gain_high"))
+    effects = ", ".join(
+        f"{k.replace('_', ' ')} {_signed(v[0], k)} to {_signed(v[2], k)}" for k, v in chosen.levers[0].effects.items()
+    )
+    return (
+        f" After its cost that leaves {words.money(low)} to {words.money(high)} nine times out of ten, if {chosen.name} changes what is assumed "
+        f"of it ({effects})."
+    )
+
+
+def _invested(client: Client, worth: Handover, base: pd.DataFrame, plan: pd.DataFrame) -> Finding:
+    """Spending against value: what was spent, or what the plan would spend where that was drawn at random or is not known."""
+    spent, drawn = _spent(client, worth)
+    if spent and not drawn:
+        return investment_map(base, spent, words=client.words)
+    planned = plan.groupby("segment")["spend"].sum().to_dict() if len(plan) else {}
+    found = investment_map(base, {k: v for k, v in planned.items() if k in set(base["segment"])}, words=client.words)
+    why = (
+        "What was spent so far went to customers drawn at random, which says nothing about where money is put; here is the plan instead. "
+        if drawn
+        else "What was spent on customers so far is not known; here is the plan instead. "
+    )
+    return Finding(found.table, why + found.text) if len(found.table) else found
 
 
 def _break_evens(base: Base, library: list[Scenario], link: Link) -> pd.DataFrame:
     return pd.concat([break_even(base, s, link=link).table for s in library], ignore_index=True)
 
 
+def _hinges(base: Base, scenario: Scenario, link: Link, client: Client) -> Finding:
+    """On what the scenario that gets most of the budget hangs."""
+    found = tornado(base, scenario, link=link, words=client.words)
+    net = client.words.money(float(found.table.attrs["net"]))
+    return Finding(
+        found.table,
+        f"Looked at: {scenario.name}, which leaves {net} when every assumption holds its most likely value. {found.text}",
+    )
+
+
 def _goal(base: Base, client: Client) -> Finding:
     """What a tenth more value would take, one parameter at a time."""
     target = 1.1 * base.total
-    parts = [goal_seek(base, target, parameter=p) for p in ("retention", "frequency", "basket")]
+    turned = ("retention", "basket") if client.kind == "subscription" else ("retention", "frequency", "basket")
+    parts = [goal_seek(base, target, parameter=p) for p in turned]
     said = "; ".join(p.text.rstrip(".") for p in parts)
     return Finding(pd.concat([p.table for p in parts], ignore_index=True),
                    f"For customers to be worth {client.words.money(target)}, a tenth more: {said}. Each alone, kept up over the horizon.")  # fmt: skip
@@ -351,33 +436,35 @@ def _link(client: Client, worth: Handover) -> tuple[Link, dict[str, int]]:
         rows, left = renewal_outcomes(
             answers, check_contracts(read_contracts(client)).kept, window=WINDOW, as_of=worth.as_of
         )
-        gone = "had left"
+        gone, window = "had left", WINDOW + 30  # leaving within 30 days of the answer was decided before it
     else:
         days = to_pandas(purchase_days(check_orders(client, worth.as_of).kept))
         bought = days[days["bought"]].rename(columns={"net": "amount"})
         rows, left = repeat_outcomes(answers, bought, window=WINDOW, as_of=worth.as_of)
-        gone = "had not bought again"
+        gone, window = "had not bought again", WINDOW
         if "channel" in worth.customers:
             rows = rows.drop(columns="channel", errors="ignore").merge(
                 worth.customers[["customer_id", "channel"]], on="customer_id", how="left"
             )
     if rows.empty:
         return prior_link(scale, why="No answer could be joined with what its customer did afterwards."), left
-    return link_satisfaction(rows, scale=scale, window_days=WINDOW, gone=gone, level=LEVEL), left
+    return link_satisfaction(rows, scale=scale, window_days=window, gone=gone, level=LEVEL), left
 
 
 # ------------------------------------------------------------------------------------ list, test, billing
 
 
-def _spent(client: Client, worth: Handover) -> dict[str, float]:
-    """What was spent on each segment's customers, by the client's initiatives."""
+def _spent(client: Client, worth: Handover) -> tuple[dict[str, float], bool]:
+    """What was spent on each segment's customers by the client's initiatives, and whether chance chose whom."""
     if client.initiatives is None:
-        return {}
+        return {}, False
     table = to_pandas(read_table(client, client.initiatives, ("customer_id",)))
+    drawn = "group" in table and "holdout" in set(table["group"].dropna())
     if "cost" not in table:
-        return {}
+        return {}, drawn
     segment = worth.customers.set_index("customer_id")["segment"]
-    return dict(table.assign(segment=table["customer_id"].map(segment)).groupby("segment")["cost"].sum())
+    by = table.assign(segment=table["customer_id"].map(segment)).groupby("segment")["cost"].sum()
+    return dict(by[by > 0]), drawn
 
 
 def _targets(
@@ -414,7 +501,13 @@ def _open_cases(client: Client) -> set[str]:
 
 
 def _test(
-    client: Client, base: Base, targets: Finding, chosen: Scenario | None, link: Link, scenarios: Finding
+    client: Client,
+    worth: Handover,
+    base: Base,
+    targets: Finding,
+    chosen: Scenario | None,
+    link: Link,
+    scenarios: Finding,
 ) -> Finding:
     """Whether the plan's effect could be told from chance with the list's own holdout, and what knowing it is worth."""
     words = client.words
@@ -427,8 +520,10 @@ def _test(
     hoped = _shift(chosen, p, link)
     need = sample_size(hoped, share=min(p, 0.98 - hoped), ratio=1.0)[0] if 0 < hoped < 0.9 else 0
     row = scenarios.table.set_index("scenario").loc[chosen.name]
-    sd = (row["net_high"] - row["net_low"]) / (2 * 1.645)
-    value = evpi(float(row["net"]), float(sd))
+    listed = targets.table[targets.table["group"] == "treated"]
+    gain, cost = float(listed["gain"].sum()), float(listed["cost"].sum())
+    sd = gain * float((row["gain_high"] - row["gain_low"]) / (2 * 1.645) / row["gain"])
+    value = evpi(gain - cost, sd)
     table = pd.DataFrame({"treated": [treated], "holdout": [kept], "share": [p], "detectable": [least], "expected": [hoped],
                           "needed_per_group": [need], "value_of_knowing": [value]})  # fmt: skip
     what = "are still there after" if client.kind == "subscription" else "buy again within"
@@ -440,14 +535,17 @@ def _test(
     if hoped <= 0:
         text += " There is no effect to look for on these assumptions."
     elif least > hoped:
-        text += f" So the next cycle will most likely read 'cannot tell'; two groups of {words.count(need)} could."
+        there = len(worth.customers)
+        text += " So the next cycle will most likely read 'cannot tell'" + (
+            f"; two groups of {words.count(need)} could tell."
+            if 2 * need <= there
+            else f"; it would take two groups of {words.count(need)}, and there are {words.counted(there, 'customer')}. Hold back a half instead "
+            "of a tenth, add up several rounds, or measure satisfaction, which moves first."
+        )
     else:
         text += " So the next cycle can tell."
-    return Finding(
-        table,
-        text
-        + f" Knowing beforehand whether it pays would be worth up to {words.money(value)}: a test may cost that much.",
-    )
+    text += f" Even certain knowledge whether the list pays would be worth {words.money(value)} at most; a test gives less, and should cost less."
+    return Finding(table, text)
 
 
 def _usual(segments: pd.Series, base: Base, kind: str) -> float:
@@ -479,11 +577,10 @@ def _billing(client: Client, worth: Handover) -> Finding:
     price = contracts.groupby(billing)["price"].median()
     if worth.total is None or not {"monthly", "annual"} <= set(price.index):
         return Finding(pd.DataFrame(), "")
-    base = customer_base(worth.customers, client.economics).table.set_index("segment")
-    if not {"monthly, running", "annual, running"} <= set(base.index):
+    stays = worth.customers.groupby("segment")["stays_a_year"].mean()
+    if not {"monthly, running", "annual, running"} <= set(stays.dropna().index):
         return Finding(pd.DataFrame(), "")
-    monthly = float(base.loc["monthly, running", "retention"])
-    annual = float(base.loc["annual, running", "retention"])
+    monthly, annual = float(stays["monthly, running"]), float(stays["annual, running"])
     gm, serve = client.economics.margin_rate, client.economics.cost_to_serve
     need = annual_billing_break_even(
         float(price["monthly"]) * gm - serve,

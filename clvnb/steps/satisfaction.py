@@ -18,6 +18,7 @@ from ..client import Client
 from ..engine import to_pandas
 from ..satisfaction import (
     Metric,
+    compare_scores,
     control_chart,
     early_and_late,
     latest_series,
@@ -28,7 +29,7 @@ from ..satisfaction import (
     segment_scores,
 )
 from ..surveys import SCALES, check_survey, read_survey
-from ..tables import Checked, Finding, TableError
+from ..tables import Checked, Estimate, Finding, TableError
 from ..touchpoints import comment_themes, drivers, expectation_gap, service_figures
 from ..transactions import read_table
 from .worth import LEVEL, Handover, hand_over
@@ -73,6 +74,8 @@ class SatisfactionStep:
         What the answers themselves give away.
     starts : pandas.DataFrame
         ``initiative, start`` of what the client did.
+    moved : Estimate
+        How far the score, as answered, moved from the wave before to the last.
     """
 
     client: Client
@@ -95,6 +98,7 @@ class SatisfactionStep:
     why_not: str = ""
     notes: tuple[Finding, ...] = field(default=())
     starts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    moved: Estimate = field(default_factory=lambda: Estimate(np.nan, np.nan, np.nan, LEVEL, 0, "one wave"))
 
     @property
     def unit(self) -> str:
@@ -126,7 +130,7 @@ class SatisfactionStep:
             )
             rows.append((r.metric.upper(), how.says, r.wave, r.answers, plain, weighed))
         return pd.DataFrame(
-            rows, columns=["question", "what counts", "wave", "answers", "as answered", "weighed to customers"]
+            rows, columns=["question", "what counts", "wave", "answers", "as answered", "weighted to customers"]
         )
 
     @property
@@ -167,8 +171,12 @@ class SatisfactionStep:
             f"in the wave {self.base.wave}."
         )
         if self.base.weights:
-            text += f" The answers are weighed to the customer base; without that it would read {how.shown(plain['value'], words)}."
-        text += f" {self.size.text}"
+            same = how.shown(plain["value"], words) == how.shown(found.value, words)
+            text += " The answers are weighted to the customer base" + (
+                ", which changes nothing here."
+                if same
+                else f"; without that it would read {how.shown(plain['value'], words)}."
+            )
         return Finding(self.scores, text)
 
     @property
@@ -179,24 +187,40 @@ class SatisfactionStep:
             return Finding(pd.DataFrame(), self.why_not)
         from ..power import sample_size
 
-        wanted = [0.03, 0.05, 0.10] if how.unit == "share" else [0.05, 0.10, 0.15]
+        heavier = base.answers / max(1.0, base.effective)  # how much more a weighted wave needs
         p = float(np.clip(base.estimate.value, 0.02, 0.98)) if how.unit == "share" else 0.0
         rows = []
-        for change in wanted:
+        for change in [0.03, 0.05, 0.10] if how.unit == "share" else [0.05, 0.10, 0.15]:
             if how.unit == "share":
-                need = sample_size(change if p + change < 0.99 else -change, share=p)[0]
+                ways = [c for c in (change, -change) if 0 < p + c < 1]
+                need = max(sample_size(c, share=p, design_effect=heavier)[0] for c in ways)
             else:
-                need = sample_size(change, variance=0.65)[0]
-            said = f"{100 * change:.0f} {'percentage points' if how.unit == 'share' else 'points'}"
-            rows.append((said, need))
+                need = sample_size(change, variance=0.65, design_effect=heavier)[0]
+            rows.append((f"{100 * change:.0f} {'percentage points' if how.unit == 'share' else 'points'}", need))
         table = pd.DataFrame(rows, columns=["change", "answers_per_wave"])
         least = (
             f"{100 * base.detectable:.1f} percentage points" if how.unit == "share" else f"{base.detectable:.0f} points"
         )
-        first = rows[0][0]
         text = (
-            f"Another wave like this one would show a change of {least} or more; to see {first}, each wave needs "
-            f"{words.count(rows[0][1])} answers."
+            f"Another wave like this one would show a change of {least} or more four times in five (test at 95%); to see {rows[0][0]}, each "
+            f"wave needs {words.count(rows[0][1])} answers."
+        )
+        return Finding(table, text)
+
+    @property
+    def change(self) -> Finding:
+        """The last wave against the one before, as answered."""
+        table, how = self.chart.table, self.metric
+        if how is None or len(table) < 2:
+            return Finding(table, "")
+        words, last, before = self.client.words, table.iloc[-1], table.iloc[-2]
+        moved = self.moved
+        unit = 100.0 if how.unit == "share" else 1.0
+        clear = moved.low > 0 or moved.high < 0
+        text = (
+            f"As answered, the score went from {how.shown(before['value'], words)} ({before['wave']}) to {how.shown(last['value'], words)} "
+            f"({last['wave']}), {unit * moved.value:+.1f} points ({unit * moved.low:+.1f} to {unit * moved.high:+.1f}): "
+            + ("more than chance explains." if clear else "no more than chance explains.")
         )
         return Finding(table, text)
 
@@ -206,8 +230,10 @@ class SatisfactionStep:
         words, table = self.client.words, self.bias
         if table.empty:
             return Finding(table, "The answers name no customers, so who answered cannot be told.")
-        n, k = int(table.loc[table["what"] == table["what"].iloc[0], "customers"].sum()), len(self.answers)
-        text = f"{words.count(k)} of {words.counted(n, 'customer')} answered ({words.share(k / max(n, 1))})."
+        first = table[table["what"] == table["what"].iloc[0]]
+        n, k = int(first["customers"].sum()), int(first["answers"].sum())
+        whom = "members of that time" if "plan" in set(table["what"]) else "customers who had bought in the year before"
+        text = f"{words.count(k)} of {words.count(n)} {whom} answered ({words.share(k / max(n, 1))})."
         gap = (table["share_of_answers"] - table["share_of_base"]).abs()
         far = table.loc[gap.idxmax()]
         if gap.max() > 0.05:
@@ -231,15 +257,15 @@ class SatisfactionStep:
             low, high = part.loc[part["shrunk"].idxmin()], part.loc[part["shrunk"].idxmax()]
             if len(part) > 1 and low["high"] < high["low"]:
                 apart.append(
-                    f"by {what}, {low['group']} ({self.metric.shown(low['shrunk'], words)}) lies below {high['group']} "
-                    f"({self.metric.shown(high['shrunk'], words)})"
+                    f"by {what}, {low['group']} ({self.metric.shown(low['value'], words)}) lies below {high['group']} "
+                    f"({self.metric.shown(high['value'], words)})"
                 )
         text = (
             f"Clearly apart: {'; '.join(apart)}."
             if apart
             else "No two groups lie clearly apart: the differences may be chance."
         )
-        return Finding(table, text + " A score drawn towards the common one is shown beside each group's own.")
+        return Finding(table, text + " Many groups are compared here, so the closest call may be chance.")
 
     def results(self) -> dict[str, Any]:
         """Return the headline figures as plain JSON values."""
@@ -402,6 +428,7 @@ def _full(
         why_not=" ".join(doubt),
         notes=tuple(checked.findings[1:]),
         starts=_starts(client),
+        moved=_moved(series, metric),
     )
 
 
@@ -494,6 +521,15 @@ def _by_group(answers: pd.DataFrame, by: list[str], metric: Metric) -> pd.DataFr
     return pd.concat([segment_scores(answers, c, metric, level=LEVEL).assign(what=c) for c in by], ignore_index=True)[
         ["what", "group", "answers", "value", "low", "high", "shrunk", "few"]
     ]
+
+
+def _moved(series: pd.DataFrame, metric: Metric) -> Estimate:
+    """The last wave against the one before."""
+    waves = series.groupby("wave")["date"].min().sort_values().index[-2:]
+    if len(waves) < 2:
+        return Estimate(np.nan, np.nan, np.nan, LEVEL, 0, "one wave")
+    before, last = (series.loc[series["wave"] == w, "score"] for w in waves)
+    return compare_scores(before, last, metric, level=LEVEL)
 
 
 def _starts(client: Client) -> pd.DataFrame:

@@ -244,6 +244,8 @@ def _assess_subscription(client: Client, as_of: date, checked: Checked) -> Worth
     ended = contracts.kept.groupby("customer_id")["end"].agg(lambda e: pd.NaT if e.isna().any() else e.max())
     customers["last_date"] = customers["customer_id"].map(ended).fillna(pd.Timestamp(as_of))  # there until that day
     customers["purchases"] = customers["customer_id"].map(dates["renewals"]) + 1
+    customers["period"] = customers["customer_id"].map(dates["period"])
+    customers["stays_a_year"] = _stays_a_year(people, plans).reindex(customers["customer_id"]).to_numpy()
     return Worth(
         client=client,
         as_of=as_of,
@@ -294,6 +296,18 @@ def _card(client: Client, model: str, customers: pd.DataFrame, as_of: date) -> C
 
 def _by_plan(models: dict[str, RenewalModel]) -> str:
     return ", ".join(f"{m.name} ({plan})" for plan, m in models.items())
+
+
+def _stays_a_year(people: pd.DataFrame, plans: dict[str, RenewalModel]) -> pd.Series:
+    """Each running member's chance to make the renewals of a year."""
+    running = people[people["active"]]
+    parts = []
+    for (plan, months), group in running.groupby(["plan", "period"]):
+        ahead = max(1, round(12 / float(months)))
+        reach = plans[str(plan)].residual_survival(group["renewals"].to_numpy(), ahead)[:, -1]
+        parts.append(pd.Series(reach, index=group["customer_id"]))
+    found = pd.concat(parts) if parts else pd.Series(dtype=float)
+    return found[~found.index.duplicated()]
 
 
 def survival_seen(people: pd.DataFrame, models: dict[str, RenewalModel]) -> pd.DataFrame:
