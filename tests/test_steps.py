@@ -92,9 +92,8 @@ def test_a_plain_survey_gives_a_base_point_and_a_plan(shop, tmp_path):
 
 def test_the_list_is_what_the_next_cycle_reads(shop, tmp_path):
     """Saved, named in client.yaml as ``initiatives``, and read again."""
-    client, left = asked(
-        shop, answers(ids(shop), 4), plan={"levers": {"personal contact": {"cost_per_customer": 0.01}}}
-    )
+    cheap = {"levers": {"personal contact": {"cost_per_customer": 0.01}}}
+    client, left = asked(shop, answers(ids(shop), 4), plan=cheap)
     plan = cv.plan_improvement(client, output=left)
     assert set(plan.targets.table["group"]) == {"treated", "holdout"}
     cv.save_step(plan, tmp_path)
