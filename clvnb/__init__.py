@@ -32,6 +32,7 @@ _HOMES = {
         "per_period",
         "ratio_of_sums",
         "retention_spend",
+        "segment_mix",
     ],
     "link": ["Link", "evidence", "link_satisfaction", "prior_link", "renewal_outcomes", "repeat_outcomes"],
     "ladder": ["contract_ladder", "shop_ladder"],

@@ -38,6 +38,7 @@ __all__ = [
     "ratio_of_sums",
     "refuse_lifetime_margin",
     "retention_spend",
+    "segment_mix",
     "tail",
     "years",
 ]
@@ -748,3 +749,38 @@ def mixed_rate(satisfied: float, rate_satisfied: float, rate_dissatisfied: float
     """
     _share("satisfied", satisfied)
     return 1 / (satisfied / rate_satisfied + (1 - satisfied) / rate_dissatisfied)
+
+
+def segment_mix(transition: Any, counts: Any, *, periods: float = math.inf) -> Any:
+    """Return how many customers each segment holds after so many periods of a Markov chain, or in the long run.
+
+    Parameters
+    ----------
+    transition : array of shape (k, k)
+        Share of each row's segment that goes to each column's; rows sum to 1.
+    counts : sequence of k numbers
+        Customers now.
+    periods : int, optional
+        The long run when left out: the chain's stationary mix, of the same number of customers.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Examples
+    --------
+    >>> moves = [[0.6, 0.3, 0.1], [0.2, 0.6, 0.2], [0.05, 0.25, 0.7]]
+    >>> segment_mix(moves, [100, 200, 300], periods=2).round(1).tolist()
+    [127.0, 234.5, 238.5]
+    >>> (segment_mix(moves, [100, 200, 300]) / 600).round(4).tolist()
+    [0.2456, 0.4035, 0.3509]
+    """
+    import numpy as np
+
+    p, n = np.asarray(transition, dtype=float), np.asarray(counts, dtype=float)
+    if p.shape != (len(n), len(n)) or (p < 0).any() or not np.allclose(p.sum(axis=1), 1):
+        raise ValueError("transition must be square, as long as counts, with shares in rows that sum to 1")
+    if math.isfinite(periods):
+        return n @ np.linalg.matrix_power(p, int(periods))
+    system = np.vstack([p.T - np.eye(len(n)), np.ones(len(n))])
+    return n.sum() * np.linalg.lstsq(system, np.append(np.zeros(len(n)), 1.0), rcond=None)[0]

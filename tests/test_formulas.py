@@ -206,3 +206,26 @@ def test_migration_of_segments():
 def test_impossible_arguments_name_themselves(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def test_moves_between_segments():
+    """Worked example: 100, 200, 300 customers; after one period 115, 225, 260, after two 127, 234.5, 238.5; in the long run
+    .2456, .4035, .3509.
+    """
+    moves = [[0.6, 0.3, 0.1], [0.2, 0.6, 0.2], [0.05, 0.25, 0.7]]
+    assert f.segment_mix(moves, [100, 200, 300], periods=1) == pytest.approx([115, 225, 260])
+    assert f.segment_mix(moves, [100, 200, 300], periods=2) == pytest.approx([127, 234.5, 238.5])
+    assert f.segment_mix(moves, [1, 0, 0]) == pytest.approx([0.2456, 0.4035, 0.3509], abs=1e-4)
+    with pytest.raises(ValueError, match="rows that sum to 1"):
+        f.segment_mix([[0.5, 0.4], [0.5, 0.5]], [1, 1])
+
+
+def test_activation_and_every_part_of_a_value_raised():
+    """100 a month over a year, kept .92 where activated and .60 where not: .6 to .7 activated is 574.03 to 628.13.
+    Three purchases of 50 at a margin of .4, kept .80, are worth 220; 3.3 of 52, kept .82, 269.657.
+    """
+    kept, lost = (f.clv_retention(100, r, 0.0, "start_certain", periods=12) for r in (0.92, 0.60))
+    assert 0.6 * kept + 0.4 * lost == pytest.approx(574.03, abs=0.01)
+    assert 0.7 * kept + 0.3 * lost == pytest.approx(628.13, abs=0.01)
+    assert f.clv_retention(3 * 50 * 0.4, 0.80, 0.1, "start_certain") == pytest.approx(220)
+    assert f.clv_retention(3.3 * 52 * 0.4, 0.82, 0.1, "start_certain") == pytest.approx(269.657, abs=1e-3)

@@ -476,3 +476,33 @@ def test_sbg_needs_losses():
                          "price": [1.0], "period": [1]})  # fmt: skip
     with pytest.raises(cv.FitError, match="cannot be told yet"):
         cv.ShiftedBetaGeometric().fit(rows)
+
+
+def test_purchases_to_come_by_frequency(golden):
+    """BTYD's DERT for 1 to 10 purchases, the last in week 20 of 77.86: who bought often and then no more is gone."""
+    gold = golden["paretonbd"]["dert"]
+    model = cv.ParetoNBD.with_params(unit=WEEK, **gold["params"])
+    rows = pd.DataFrame({"customer_id": [str(k) for k in range(1, 11)], "frequency": np.arange(1, 11), "recency": 140.0,
+                         "T": 77.86 * 7})  # fmt: skip
+    found = model.discounted_purchases_forever(rows, float(np.expm1(0.0027 * 365.25 / 7)))
+    published = [1.579, 1.6122, 1.2077, 0.7449, 0.4059, 0.2042, 0.0975, 0.0448, 0.02, 0.0088]
+    np.testing.assert_allclose(found, published, atol=6e-4)
+
+
+def test_without_drop_out_it_is_the_plain_nbd(sample_summary):
+    """CDNOW sample, refit: r .3847661, alpha 12.0720227 weeks, LL -9763.65761, far below every model with drop-out."""
+    nbd = cv.BGNBD.with_params(r=0.3847661, alpha=12.0720227 * 7, a=1e-12, b=1.0)
+    data = Triples.of(sample_summary["frequency"], sample_summary["recency"], sample_summary["T"])
+    value = float(bgnbd.log_likelihood(*nbd.params_.to_numpy(), data)[0].sum())
+    assert value + sample_summary["frequency"].sum() * np.log(7) == pytest.approx(-9763.65761, abs=1e-3)
+
+
+def test_mean_spend_and_first_weeks(sample_summary, golden):
+    """Fitted mean spend 35.17 (note 025); new customers' purchases in weeks 0 to 9, lifetimes' test of Pareto/NBD, to 0.01."""
+    money = cv.GammaGamma().fit(sample_summary)
+    p, q, v = (money.params_[k] for k in ("p", "q", "v"))
+    assert p * v / (q - 1) == pytest.approx(35.171, abs=0.002)
+    gold = golden["paretonbd"]["params"]
+    model = cv.ParetoNBD.with_params(unit=WEEK, **gold)
+    weeks = [0.05077821, 0.09916088, 0.14542507, 0.18979930, 0.23247466, 0.27361274, 0.31335159, 0.35181024, 0.38909211]
+    assert [model.expected_purchases_new(f"{k} weeks") for k in range(1, 10)] == pytest.approx(weeks, abs=0.01)

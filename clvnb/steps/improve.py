@@ -103,7 +103,7 @@ class ImproveStep:
         if self.base is None:
             return Finding(pd.DataFrame(), f"No plan can be reckoned yet. {self.why_not}")
         basis = {
-            "found": "Satisfaction and staying go together in this client's own data",
+            "found": "In this client's own data, customers with a higher score stay more often: an association, not yet a cause",
             "none": "This client's own data show no link between satisfaction and staying",
         }.get(self.link.status, "This client's own data cannot tell what satisfaction does")
         return Finding(self.scenarios.table, f"{basis}. {self.scenarios.text} {self.plan.text}")
@@ -125,9 +125,9 @@ class ImproveStep:
             return Finding(table, "")
         sure = table[table["net_high"] < 0]
         text = (
-            f"All over their range these lose: {', '.join(sure['scenario'])}."
+            f"Losing over the whole 90% range: {', '.join(sure['scenario'])}."
             if len(sure)
-            else "None loses all over its range."
+            else "None loses over its whole range."
         )
         return Finding(sure, text)
 

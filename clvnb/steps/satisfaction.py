@@ -234,6 +234,12 @@ class SatisfactionStep:
         n, k = int(first["customers"].sum()), int(first["answers"].sum())
         whom = "members of that time" if "plan" in set(table["what"]) else "customers who had bought in the year before"
         text = f"{words.count(k)} of {words.count(n)} {whom} answered ({words.share(k / max(n, 1))})."
+        if self.base is not None and self.metric is not None and self.metric.unit == "share" and k < n:
+            lower = self.base.estimate.value - 0.1 * (1 - k / n)
+            text += (
+                f" If those who did not answer were 10 percentage points less satisfied, {words.share(lower)} of all would be, and no "
+                "weight would show it."
+            )
         gap = (table["share_of_answers"] - table["share_of_base"]).abs()
         far = table.loc[gap.idxmax()]
         if gap.max() > 0.05:
