@@ -442,9 +442,10 @@ def _say(link: Link, status: str, gone: str) -> str:
         text += " The effect is not the same all along the scale."
     if status == "found":
         weakest = _e_value(link.log_odds.low)
-        text += (f" This is an association. Something unseen that makes both a good score and staying {link.e_value:.1f} times as likely could "
-                 f"explain it wholly, and one of {weakest:.2f} times could bring its range down to nothing; only a randomised test shows a "
-                 "cause.")  # fmt: skip
+        text += (
+            f" This is an association: a hidden trait that makes both a good score and staying {weakest:.2f} times as likely would make it "
+            f"uncertain, one of {link.e_value:.1f} times would explain it wholly. Only a randomised test shows a cause."
+        )
     return text
 
 
@@ -493,8 +494,8 @@ def _prior(status: str, why: str, facts: dict[str, Any], seed: int = 1) -> Link:
     log_odds = Estimate(mean, mean - z * sd, mean + z * sd, level, facts["answers"], "assumption, not estimated")
     unknown = Estimate(np.nan, np.nan, np.nan, level, facts["answers"], "not estimated")
     text = (f"{why} Where a plan needs a figure, an assumption stands in: one more point multiplies the odds of staying by "
-            f"{np.exp(mean):.2f}, {level:.0%} range {np.exp(log_odds.low):.2f} to {np.exp(log_odds.high):.2f}. That range holds "
-            "no effect, and nothing of it comes from these customers.")  # fmt: skip
+            f"{np.exp(mean):.2f}, {level:.0%} range {np.exp(log_odds.low):.2f} to {np.exp(log_odds.high):.2f}. That range includes "
+            "no effect at all, and nothing of it comes from these customers.")  # fmt: skip
     rest = {k: v for k, v in facts.items() if k not in {"level", "gone"}}
     return Link(
         status, "assumption", log_odds, unknown, draws, confounders=(), curved=False, e_value=np.nan, text=text, **rest

@@ -341,12 +341,22 @@ def _combined(
 
 
 def _run(
-    base: Base, scenario: Scenario, link: Link | None, *, draws: int = DRAWS, seed: int = 1, scale: float = 1.0
+    base: Base,
+    scenario: Scenario,
+    link: Link | None,
+    *,
+    draws: int = DRAWS,
+    seed: int = 1,
+    scale: float = 1.0,
+    stream: int = 0,
 ) -> _Run:
-    """What a scenario brings and costs, for every draw; the same seed gives the same draws to every scenario."""
+    """What a scenario brings and costs, for every draw; the same seed and stream give the same draws to every scenario.
+
+    What is uncertain for all levers alike, the value of customers and the link, is the same in every stream.
+    """
     rng = np.random.default_rng(seed)
-    effects = _drawn(scenario, rng, draws, scale)
-    beta = _link_draws(scenario, link, rng, draws)
+    effects = _drawn(scenario, np.random.default_rng([seed, stream]), draws, scale)
+    beta = _link_draws(link, scenario, rng, draws)
     worth = np.exp(rng.normal(-(base.spread**2) / 2, base.spread, draws)) if base.spread > 0 else np.ones(draws)
     chosen = base.table["segment"].isin(scenario.segments or list(base.table["segment"])).to_numpy(float)
     inside = base.table["customers"].to_numpy(float) * chosen
@@ -392,14 +402,16 @@ def _walk(
     return gain * unit, monthly * unit[:, 0]
 
 
-def _link_draws(scenario: Scenario, link: Link | None, rng: np.random.Generator, draws: int) -> np.ndarray:
+def _link_draws(link: Link | None, scenario: Scenario, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """Draws of the link's log-odds; as many random numbers are used up with and without a link."""
+    at = rng.integers(0, 1 << 31, draws)
     if not any("satisfaction" in lever.effects for lever in scenario.levers):
         return np.zeros(draws)
     if link is None:
         raise TableError(
             f"the scenario {scenario.name!r} acts through satisfaction and needs a link; estimate one, or take prior_link()"
         )
-    return np.asarray(rng.choice(link.draws, draws))
+    return np.asarray(link.draws[at % len(link.draws)])
 
 
 def _retention(r0: np.ndarray, look: Mapping[str, list[Any]], beta: np.ndarray) -> np.ndarray:
@@ -570,7 +582,7 @@ def _say_scenarios(table: pd.DataFrame, words: Words, level: float) -> str:
     if best["net"] <= 0:
         return f"As assumed here nothing pays; the least bad, {best['scenario']}, loses {words.money(-best['net'])}."
     text = (
-        f"As assumed here, most is left by {best['scenario']}: {words.money(best['net'])} after a cost of {words.money(best['cost'])} "
+        f"As assumed here, {best['scenario']} would bring most: {words.money(best['net'])} after a cost of {words.money(best['cost'])} "
         f"({words.share(level)} range {words.money(best['net_low'])} to {words.money(best['net_high'])}); it pays in "
         f"{words.share(best['p_pays_off'])} of the cases."
     )
@@ -606,8 +618,8 @@ def plan_range(
     """
     named, net = {s.name: s for s in scenarios}, np.zeros(DRAWS)
     places = {str(name): k for k, name in enumerate(base.table["segment"])}
-    for name, rows in plan[plan["reached"] > 0].groupby("scenario"):
-        run = _run(base, named[str(name)], link, seed=seed)
+    for stream, (name, rows) in enumerate(plan[plan["reached"] > 0].groupby("scenario"), start=1):
+        run = _run(base, named[str(name)], link, seed=seed, stream=stream)  # levers do not share their luck
         for row in rows.itertuples():
             k = places.get(str(row.segment))
             whole = run.newcomers if str(row.segment).startswith("newcomers, ") else run.gain.sum(axis=0)

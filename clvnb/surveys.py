@@ -74,7 +74,7 @@ def read_survey(
     """
     if isinstance(source, Client):
         if source.surveys is None:
-            raise TableError(f"{source.name} has no `surveys:` in its client.yaml: nobody was asked yet")
+            raise TableError(f"{source.name} has no survey yet (`surveys:` in client.yaml): nobody was asked")
         raw = to_pandas(read_table(source, source.surveys, SURVEY.required))
     else:
         frame = source if not isinstance(source, str) else None

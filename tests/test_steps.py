@@ -58,7 +58,7 @@ def test_without_a_survey_the_report_says_what_to_ask(shop):
     write(shop, {})
     measured, plan = both(cv.Client.load(shop), shop / "left")
     assert measured.base is None
-    assert "nobody was asked yet" in measured.headline.text
+    assert "nobody was asked" in measured.headline.text
     assert "from 1 to 5?" in measured.headline.text
     assert "invitations" in measured.headline.text
     assert plan.link.label == "assumption"

@@ -199,7 +199,7 @@ def plot_investment(table: pd.DataFrame, *, ax: Axes | None = None, words: Words
         color=ORANGE,
         mec=INK,
         ms=9,
-        label="of spending, more than its share of value",
+        label="of spending, over 1.5 times its share of value",
     )
     ax.set_yticks(y, [str(s)[:30] for s in rows["segment"]])
     share_axis(ax.xaxis, words)

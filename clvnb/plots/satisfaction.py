@@ -54,7 +54,7 @@ def plot_answers(
     ax.set_ylim(0, float(share.max()) * 1.18)
     ax.set_xlabel("score")
     ax.set_ylabel("share of answers")
-    ax.set_title(f"{words.share(float((answers['score'] >= good).mean()))} give {good:g} or more")
+    ax.set_title(f"{words.share(float((answers['score'] >= good).mean()))} give {good:g} or more, before weighting")
     ax.grid(visible=False, axis="x")
     return tell(ax, "Share of answers by score: " + "; ".join(f"{s}: {words.share(share[s])}" for s in steps) + ".")
 

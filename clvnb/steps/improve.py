@@ -22,6 +22,7 @@ from ..link import Link, evidence, link_satisfaction, prior_link, renewal_outcom
 from ..power import detectable_change, sample_size
 from ..satisfaction import latest_series
 from ..scenarios import (
+    CAUSED,
     Base,
     Scenario,
     break_even,
@@ -106,7 +107,16 @@ class ImproveStep:
             "found": "In this client's own data, customers with a higher score stay more often: an association, not yet a cause",
             "none": "This client's own data show no link between satisfaction and staying",
         }.get(self.link.status, "This client's own data cannot tell what satisfaction does")
-        return Finding(self.scenarios.table, f"{basis}. {self.scenarios.text} {self.plan.text}")
+        best = self.scenarios.table.iloc[0]
+        free = (
+            " No budget is needed for it, so it is no part of the plan that follows; decide on it by itself."
+            if best["cost"] <= 0 < best["net"]
+            else ""
+        )
+        return Finding(
+            self.scenarios.table,
+            f"{basis}. Values are reckoned over {self.client.economics.horizon}. {self.scenarios.text}{free} {self.plan.text}",
+        )
 
     @property
     def linked(self) -> Finding:
@@ -130,6 +140,21 @@ class ImproveStep:
             else "None loses over its whole range."
         )
         return Finding(sure, text)
+
+    @property
+    def activation(self) -> Finding:
+        """How many newcomers come to a second purchase, and what hangs on it."""
+        new, words = self.worth.newcomers, self.client.words
+        if self.client.kind == "subscription" or new is None or not np.isfinite(new.activated_clv):
+            return Finding(pd.DataFrame(), "")
+        table = pd.DataFrame({"newcomers_a_year": [new.per_year], "came_back": [new.activated], "clv_of_those": [new.activated_clv],
+                              "clv_of_others": [new.other_clv]})  # fmt: skip
+        return Finding(
+            table,
+            f"Of the customers of the last year who have three months behind them, {words.share(new.activated)} came to a second purchase. "
+            f"From now on those are worth {words.money(new.activated_clv)} each, the others {words.money(new.other_clv)}. The two differ in "
+            f"more than that purchase: {words.share(CAUSED)} of the gap is taken to be its work.",
+        )
 
     @property
     def assumptions(self) -> pd.DataFrame:
@@ -295,11 +320,11 @@ def _planned(
         plan=Finding(plan.table, plan.text + _plan_range(plan.table, base, library, link, client)),
         cautious=Finding(
             cautious.table,
-            f"Counting only on what is exceeded in four cases of five, this is the plan. {cautious.text}",
+            f"A cautious plan counts, for each lever, only on a gain that is reached four times in five. {cautious.text}",
         ),
         invested=_invested(client, worth, t, plan.table),
         targets=targets,
-        test=_test(client, worth, base, targets, chosen, link, scenarios),
+        test=_test(client, base, targets, chosen, link, scenarios),
         billing=_billing(client, worth),
         break_evens=_break_evens(base, library, link),
         ceilings=spend_ceilings(gains),
@@ -351,10 +376,14 @@ def _plan_range(plan: pd.DataFrame, base: Base, library: list[Scenario], link: L
         return ""
     found, pays = plan_range(base, library, plan, link=link, level=LEVEL)
     words = client.words
-    why = "set in client.yaml" if client.plan.budget is not None else "a twentieth of what customers leave in a year"
+    why = (
+        "set by the client"
+        if client.plan.budget is not None
+        else "an assumption: 5% of what customers leave in a year at today's rate of buying"
+    )
     return (
-        f" The range of what is left is {words.range(found)}, and it pays in {words.share(pays)} of the cases, if the levers work as assumed. "
-        f"The budget is {why}."
+        f" Nine times out of ten that is {words.range(found)}, and it pays in {words.share(pays)} of the cases, if each lever works as assumed "
+        f"and none takes from another. The budget is {why}."
     )
 
 
@@ -370,7 +399,8 @@ def _list_range(targets: pd.DataFrame, chosen: Scenario | None, scenarios: pd.Da
         f"{k.replace('_', ' ')} {_signed(v[0], k)} to {_signed(v[2], k)}" for k, v in chosen.levers[0].effects.items()
     )
     return (
-        f" After its cost that leaves {words.money(low)} to {words.money(high)} nine times out of ten, if {chosen.name} changes what is assumed "
+        " The plan counts whole segments by their average; the list picks the single customers whose own value repays the cost."
+        f" After its cost the list leaves {words.money(low)} to {words.money(high)} nine times out of ten, if {chosen.name} changes what is assumed "
         f"of it ({effects})."
     )
 
@@ -383,9 +413,9 @@ def _invested(client: Client, worth: Handover, base: pd.DataFrame, plan: pd.Data
     planned = plan.groupby("segment")["spend"].sum().to_dict() if len(plan) else {}
     found = investment_map(base, {k: v for k, v in planned.items() if k in set(base["segment"])}, words=client.words)
     why = (
-        "What was spent so far went to customers drawn at random, which says nothing about where money is put; here is the plan instead. "
+        "What was spent so far went to customers drawn at random, which says nothing about where money is put; here is what the plan spends on customers one by one. "
         if drawn
-        else "What was spent on customers so far is not known; here is the plan instead. "
+        else "What was spent on customers so far is not known; here is what the plan spends on customers one by one. "
     )
     return Finding(found.table, why + found.text) if len(found.table) else found
 
@@ -400,7 +430,8 @@ def _hinges(base: Base, scenario: Scenario, link: Link, client: Client) -> Findi
     net = client.words.money(float(found.table.attrs["net"]))
     return Finding(
         found.table,
-        f"Looked at: {scenario.name}, which leaves {net} when every assumption holds its most likely value. {found.text}",
+        f"Looked at: {scenario.name}. With every assumption at its most likely value it leaves {net}; the table above has the average over the "
+        f"whole ranges. {found.text}",
     )
 
 
@@ -502,7 +533,6 @@ def _open_cases(client: Client) -> set[str]:
 
 def _test(
     client: Client,
-    worth: Handover,
     base: Base,
     targets: Finding,
     chosen: Scenario | None,
@@ -535,12 +565,15 @@ def _test(
     if hoped <= 0:
         text += " There is no effect to look for on these assumptions."
     elif least > hoped:
-        there = len(worth.customers)
-        text += " So the next cycle will most likely read 'cannot tell'" + (
-            f"; two groups of {words.count(need)} could tell."
-            if 2 * need <= there
-            else f"; it would take two groups of {words.count(need)}, and there are {words.counted(there, 'customer')}. Hold back a half instead "
-            "of a tenth, add up several rounds, or measure satisfaction, which moves first."
+        listed_all = treated + kept
+        half = detectable_change(listed_all / 2, variance=p * (1 - p))
+        text += (
+            f" So the next cycle will most likely read 'cannot tell'; with half held back {100 * half:.1f} points would be seen"
+            + (
+                ", which is enough: hold back a half."
+                if half <= hoped
+                else ", which is not enough either: take it as a small bet, and not as a test."
+            )
         )
     else:
         text += " So the next cycle can tell."

@@ -16,6 +16,7 @@ import pandas as pd
 from ..basepoint import FEWEST, Baseline, baseline, planning_size
 from ..client import Client
 from ..engine import to_pandas
+from ..power import sample_size
 from ..satisfaction import (
     Metric,
     compare_scores,
@@ -75,7 +76,7 @@ class SatisfactionStep:
     starts : pandas.DataFrame
         ``initiative, start`` of what the client did.
     moved : Estimate
-        How far the score, as answered, moved from the wave before to the last.
+        How far the score, as answered, moved from the wave before to the last; ``moved_in_all`` from the first.
     """
 
     client: Client
@@ -99,6 +100,7 @@ class SatisfactionStep:
     notes: tuple[Finding, ...] = field(default=())
     starts: pd.DataFrame = field(default_factory=pd.DataFrame)
     moved: Estimate = field(default_factory=lambda: Estimate(np.nan, np.nan, np.nan, LEVEL, 0, "one wave"))
+    moved_in_all: Estimate = field(default_factory=lambda: Estimate(np.nan, np.nan, np.nan, LEVEL, 0, "one wave"))
 
     @property
     def unit(self) -> str:
@@ -185,8 +187,6 @@ class SatisfactionStep:
         words, base, how = self.client.words, self.base, self.metric
         if base is None or how is None:
             return Finding(pd.DataFrame(), self.why_not)
-        from ..power import sample_size
-
         heavier = base.answers / max(1.0, base.effective)  # how much more a weighted wave needs
         p = float(np.clip(base.estimate.value, 0.02, 0.98)) if how.unit == "share" else 0.0
         rows = []
@@ -222,6 +222,14 @@ class SatisfactionStep:
             f"({last['wave']}), {unit * moved.value:+.1f} points ({unit * moved.low:+.1f} to {unit * moved.high:+.1f}): "
             + ("more than chance explains." if clear else "no more than chance explains.")
         )
+        if len(table) > 2:
+            first, way = table.iloc[0], self.moved_in_all
+            clear = way.low > 0 or way.high < 0
+            text += (
+                f" From the first wave ({how.shown(first['value'], words)}, {first['wave']}) it moved by {unit * way.value:+.1f} points "
+                f"({unit * way.low:+.1f} to {unit * way.high:+.1f}), "
+                + ("more than chance explains." if clear else "no more than chance explains.")
+            )
         return Finding(table, text)
 
     @property
@@ -229,7 +237,9 @@ class SatisfactionStep:
         """Which groups answer more than their share."""
         words, table = self.client.words, self.bias
         if table.empty:
-            return Finding(table, "The answers name no customers, so who answered cannot be told.")
+            return Finding(
+                table, "The answers name no customers, so who answered cannot be told." if self.checked else ""
+            )
         first = table[table["what"] == table["what"].iloc[0]]
         n, k = int(first["customers"].sum()), int(first["answers"].sum())
         whom = "members of that time" if "plan" in set(table["what"]) else "customers who had bought in the year before"
@@ -257,7 +267,7 @@ class SatisfactionStep:
         words, table = self.client.words, self.by_segment
         good = table[~table["few"]] if len(table) else table
         if len(good) < 2 or self.metric is None:
-            return Finding(table, "There are too few answers to tell groups apart.")
+            return Finding(table, "There are too few answers to tell groups apart." if self.checked else "")
         apart = []
         for what, part in good.groupby("what", sort=False):
             low, high = part.loc[part["shrunk"].idxmin()], part.loc[part["shrunk"].idxmax()]
@@ -271,7 +281,9 @@ class SatisfactionStep:
             if apart
             else "No two groups lie clearly apart: the differences may be chance."
         )
-        return Finding(table, text + " Many groups are compared here, so the closest call may be chance.")
+        return Finding(
+            table, text + (" Many groups are compared here, so the closest call may be chance." if apart else "")
+        )
 
     def results(self) -> dict[str, Any]:
         """Return the headline figures as plain JSON values."""
@@ -323,7 +335,7 @@ def measure_satisfaction(
     try:
         checked = read_answers(client, worth.as_of)
     except TableError as error:
-        return _nothing(client, worth, None, f"{error} {_ask(client, worth)}", service)
+        return _nothing(client, worth, None, f"{str(error).rstrip('.')}. {_ask(client, worth)}", service)
     survey = checked.kept
     metric_name = _leading(survey)
     if metric_name is None:
@@ -371,11 +383,12 @@ def _leading(survey: pd.DataFrame) -> str | None:
 def _ask(client: Client, worth: Handover) -> str:
     words, n = client.words, len(worth.customers)
     share = planning_size(metric_of("csat"), 0.05, n)
+    change = sample_size(0.05, share=0.75)[0]
     return (
-        "Ask customers one question, 'How satisfied are you with us, from 1 to 5?', with their customer number, a few days after a "
-        f"purchase, and note whom you asked. {words.counted(share, 'answer')} tell the share of satisfied customers to within 5 percentage "
-        f"points; with one answer in five that is {words.count(min(n, 5 * share))} invitations. Then name the file under `surveys:` in "
-        "client.yaml."
+        "Ask customers one question, 'How satisfied are you with us, from 1 to 5?' (4 and 5 count as satisfied), a few days after a purchase, and "
+        f"note the customer number and everybody you invite. About {words.count(share)} answers place today's share within 5 percentage points; to "
+        f"see it change by 5 points takes about {words.count(change)} in each wave. If one in five answers, which is an assumption, that is "
+        f"{words.count(min(n, 5 * share))} or {words.count(min(n, 5 * change))} invitations."
     )
 
 
@@ -434,7 +447,8 @@ def _full(
         why_not=" ".join(doubt),
         notes=tuple(checked.findings[1:]),
         starts=_starts(client),
-        moved=_moved(series, metric),
+        moved=_moved(series, metric, -2),
+        moved_in_all=_moved(series, metric, 0),
     )
 
 
@@ -529,12 +543,12 @@ def _by_group(answers: pd.DataFrame, by: list[str], metric: Metric) -> pd.DataFr
     ]
 
 
-def _moved(series: pd.DataFrame, metric: Metric) -> Estimate:
-    """The last wave against the one before."""
-    waves = series.groupby("wave")["date"].min().sort_values().index[-2:]
+def _moved(series: pd.DataFrame, metric: Metric, since: int) -> Estimate:
+    """The last wave against an earlier one, by its place."""
+    waves = series.groupby("wave")["date"].min().sort_values().index
     if len(waves) < 2:
         return Estimate(np.nan, np.nan, np.nan, LEVEL, 0, "one wave")
-    before, last = (series.loc[series["wave"] == w, "score"] for w in waves)
+    before, last = (series.loc[series["wave"] == w, "score"] for w in (waves[since], waves[-1]))
     return compare_scores(before, last, metric, level=LEVEL)
 
 

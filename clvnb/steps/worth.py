@@ -376,6 +376,8 @@ class Handover:
             return None
         age = (pd.Timestamp(self.as_of) - pd.to_datetime(self.customers["first_date"])).dt.days
         year = self.customers[age < 365.25]
+        if year.empty:
+            return None
         judged = year[age[year.index] >= 90]
         back = judged["purchases"] >= 2
         enough = back.sum() >= 30 and (~back).sum() >= 30
