@@ -183,7 +183,7 @@ def _whole(table: pd.DataFrame, budget: float, most: float) -> tuple[np.ndarray,
     taken = np.round(found.x) if found.x is not None else np.zeros(len(n))
     more = milp(-net, constraints=LinearConstraint(each, -np.inf, np.r_[ends[0] * 1.01 + 1e-9, ends[1:]]), integrality=np.ones(len(n)),
                 bounds=Bounds(0, (net > 0).astype(float)))  # fmt: skip
-    price = max(0.0, (found.fun - more.fun) / (0.01 * budget)) if budget > 0 and more.x is not None else 0.0
+    price = max(0.0, (found.fun - more.fun) / (0.01 * budget)) if budget > 1e-6 and more.x is not None else 0.0
     return taken * n, taken * n * gain, price
 
 
