@@ -219,9 +219,9 @@ def _concave(table: pd.DataFrame, budget: float, most: float) -> tuple[np.ndarra
 
 def _say_plan(table: pd.DataFrame, budget: float, words: Words) -> str:
     spent, net, price = float(table["spend"].sum()), float(table["net"].sum()), table.attrs["shadow_price"]
-    if spent <= 1e-9:
+    parts = table[table["reached"] > 1e-9].sort_values("spend", ascending=False)
+    if parts.empty:
         return f"Nothing is spent: of {words.money(budget)} no part would come back."
-    parts = table[table["spend"] > 1e-9].sort_values("spend", ascending=False)
     named = _named(parts, words)
     text = f"Of {words.money(budget)}, {words.money(spent)} is spent and leaves {words.money(net)} after cost: {named}."
     if price > 1e-6:

@@ -19,7 +19,7 @@ from .link import Link, prior_link
 from .plots import plot_plan, plot_scenarios
 from .power import detectable_change, margin_of_error_size, sample_size
 from .scenarios import Base, Scenario, evaluate_scenarios
-from .tables import Finding
+from .tables import ClvnbError, Finding
 from .words import Words
 
 if TYPE_CHECKING:
@@ -98,19 +98,23 @@ cost up to €6.67 a year for each customer. One per cent more retention adds 2.
     )
 
 
-def explore_scenario(base: Base, scenario: Scenario, *, link: Link | None = None, words: Words | None = None) -> Widget:
+def explore_scenario(
+    base: Base | None, scenario: Scenario | None, *, link: Link | None = None, words: Words | None = None
+) -> Widget:
     """Show one lever with its most likely effects, reach, time and cost on sliders, and what it leaves.
 
     Parameters
     ----------
-    base : Base
-        For example ``plan.base``.
-    scenario : Scenario
-        For example one of ``plan.library``; its first lever is moved.
+    base : Base or None
+        For example ``plan.base``; without one a sentence says so.
+    scenario : Scenario or None
+        For example ``plan.leading``; its first lever is moved.
     link : Link, optional
         For example ``plan.link``.
     words : Words, optional
     """
+    if base is None or scenario is None:
+        return _nothing("There is no plan to turn: step 1 could predict no values.")
     words = words or Words("XXX")
     lever, tie = scenario.levers[0], link or prior_link()
     controls: dict[str, Any] = {}
@@ -141,13 +145,15 @@ def explore_allocation(options: pd.DataFrame, budget: float, *, words: Words | N
     Parameters
     ----------
     options : pandas.DataFrame
-        From ``segment_gains``, for example ``plan.gains``.
+        From ``segment_gains``, for example ``plan.options``.
     budget : float
         Where the slider starts; it goes from nothing to four times as much.
     words : Words, optional
     """
     import ipywidgets as widgets
 
+    if options.empty:
+        return _nothing("There is nothing to divide a budget over: no lever is expected to pay.")
     words = words or Words("XXX")
     top = max(4 * budget, 1.0)
     controls = {
@@ -232,7 +238,7 @@ def _linked(
     def follow(_: Any = None) -> None:
         try:
             found = answer(**{k: c.value for k, c in controls.items()})
-        except ValueError as error:
+        except (ValueError, ClvnbError) as error:
             said.value = f"<p>{html.escape(str(error))}</p>"
             return
         said.value = f"<p>{html.escape(found.text)}</p>"
@@ -245,6 +251,12 @@ def _linked(
     box = widgets.VBox([*controls.values(), said, image])
     box.controls, box.answer = dict(controls), said
     return box
+
+
+def _nothing(why: str) -> Widget:
+    import ipywidgets as widgets
+
+    return widgets.HTML(f"<p>{html.escape(why)}</p>")
 
 
 def _drawn(ax: Any) -> bytes:

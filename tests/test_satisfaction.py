@@ -60,7 +60,7 @@ def test_shares_by_wilson_and_newcombe():
 
 
 def test_own_intervals_are_those_of_statsmodels():
-    """Wilson and Newcombe are written out here because statsmodels' score interval of a difference is wrong (its issue 10269)."""
+    """Wilson and Newcombe are written out here because statsmodels' score interval of a difference is wrong (10269 in its tracker)."""
     from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
     ours = cv.csat([5] * 37 + [2] * 13, level=0.9)

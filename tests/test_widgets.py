@@ -59,3 +59,8 @@ def test_sample_size_planner():
     box.controls["share"].value = 0.95
     box.controls["change"].value = 0.3
     assert "<p>" in box.answer.value
+
+
+def test_without_a_plan_a_panel_says_so():
+    assert "no plan to turn" in cv.explore_scenario(None, None).value
+    assert "nothing to divide" in cv.explore_allocation(pd.DataFrame(), 100).value

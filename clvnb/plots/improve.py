@@ -150,7 +150,7 @@ def plot_plan(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | Non
     words : Words, optional
     """
     words = words or Words("XXX")
-    spent = table[table["spend"] > 1e-9] if len(table) else table
+    spent = table[table["reached"] > 1e-9] if len(table) else table
     if len(spent) == 0:
         return nothing(axes(ax, size=(7.2, 1.8)), "Nothing is spent: no part of the budget would come back")
     rows = spent.groupby("segment", sort=False)[["spend", "brings"]].sum().sort_values("spend").reset_index()

@@ -66,6 +66,8 @@ class ImproveStep:
         SCENARIOS.
     gains : pandas.DataFrame
         From ``segment_gains``.
+    options : pandas.DataFrame
+        What the budget is divided over: the levers that are expected to pay.
     hinges, goal, plan, cautious, invested, targets, test, billing : Finding
         On what the best scenario hangs; what more value would take; the budget divided, by the mean and cautiously; spending against
         value; whom to contact; whether the effect could be seen; monthly against annual plans.
@@ -84,6 +86,7 @@ class ImproveStep:
     library: tuple[Scenario, ...] = ()
     scenarios: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     gains: pd.DataFrame = field(default_factory=pd.DataFrame)
+    options: pd.DataFrame = field(default_factory=pd.DataFrame)
     hinges: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     goal: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     plan: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
@@ -117,6 +120,12 @@ class ImproveStep:
             self.scenarios.table,
             f"{basis}. Values are reckoned over {self.client.economics.horizon}. {self.scenarios.text}{free} {self.plan.text}",
         )
+
+    @property
+    def leading(self) -> Scenario | None:
+        """The scenario that would bring most."""
+        best = self.scenarios.table["scenario"].iloc[0] if len(self.scenarios.table) else ""
+        return next((s for s in self.library if s.name == best), None)
 
     @property
     def linked(self) -> Finding:
@@ -315,6 +324,7 @@ def _planned(
         library=tuple(library),
         scenarios=scenarios,
         gains=gains,
+        options=options,
         hinges=_hinges(base, chosen or named[best], link, client),
         goal=_goal(base, client),
         plan=Finding(plan.table, plan.text + _plan_range(plan.table, base, library, link, client)),
