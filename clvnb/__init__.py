@@ -88,6 +88,7 @@ _HOMES = {
         "segment_scores",
         "shrink_means",
         "shrink_shares",
+        "stratified_score",
     ],
     "scenarios": [
         "Base",

@@ -33,6 +33,7 @@ __all__ = [
     "segment_scores",
     "shrink_means",
     "shrink_shares",
+    "stratified_score",
 ]
 
 FEW = 20  # answers below which a group is shown as too small to judge
@@ -446,6 +447,57 @@ def _say_weights(w: np.ndarray, merged: int = 0) -> str:
         f"{w.max() / w.min():.1f} times the lightest."
     )
     return text + (f" Small groups merged with others: {merged}." if merged else "")
+
+
+def stratified_score(
+    scores: Any,
+    cells: pd.Series,
+    population: Mapping[str, float],
+    metric: Metric,
+    *,
+    finite: bool = True,
+    level: float = 0.9,
+) -> Estimate:
+    """Return a metric's number from each cell's own, by the cells' shares among the customers.
+
+    The value is that of ``post_stratify``'s weights; the interval takes the cells for strata, which is narrower than the
+    linearised one where they were drawn as such, and narrower still where a good part of the customers answered.
+
+    Parameters
+    ----------
+    scores : sequence of float
+    cells : pandas.Series of str
+        The cell of each score, in the same order.
+    population : mapping of cell to number
+        Every cell needs answers.
+    metric : Metric
+    finite : bool
+        Whether the customers asked are a part of all there are, so that a cell that answered wholly has no uncertainty.
+    level : float
+
+    Notes
+    -----
+    Cochran (1977), *Sampling Techniques*, section 5.3: the sum of (N_h/N)^2 V_h/n_h (1 - n_h/N_h).
+
+    Examples
+    --------
+    >>> stratified_score([10, 0, 10, 10], pd.Series(list("aabb")), {"a": 50, "b": 150}, metric_of("nps")).value
+    75.0
+    """
+    kind = pd.Series(metric.classes(_clean(scores, None, metric)[0]), index=pd.Index(cells.astype(str)))
+    total = float(sum(population.values()))
+    value = variance = 0.0
+    for name, size in population.items():
+        own = kind[kind.index == str(name)].to_numpy(float)
+        if not len(own):
+            raise TableError(f"the cell {name!r} has customers and no answers; merge it with another")
+        part = float(size) / total
+        value += part * float(own.mean())
+        variance += part**2 * float(own.var()) / len(own) * (1 - len(own) / float(size) if finite else 1.0)
+    half, unit = z_of(level) * float(np.sqrt(variance)), 100.0 if metric.unit == "points" else 1.0
+    return Estimate(
+        unit * value, unit * (value - half), unit * (value + half), level, len(kind), f"{metric.says}; by strata"
+    )
 
 
 def rake(

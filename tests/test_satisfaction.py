@@ -59,6 +59,24 @@ def test_shares_by_wilson_and_newcombe():
     assert (change.low, change.high) == pytest.approx((case["low"], case["high"]), abs=1e-4)
 
 
+def test_neighbouring_intervals_meet_their_published_ends():
+    """Agresti-Coull, Clopper-Pearson and Agresti-Caffo through statsmodels, beside Wilson and Newcombe here."""
+    from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+    gold = GOLD["share"]
+    assert proportion_confint(164, 200, method="agresti_coull") == pytest.approx(gold["agresti_coull"], abs=1e-4)
+    assert proportion_confint(164, 200, method="beta") == pytest.approx(gold["clopper_pearson"], abs=1e-4)
+    caffo = confint_proportions_2indep(178, 200, 164, 200, method="agresti-caffo", compare="diff")
+    assert caffo == pytest.approx(gold["agresti_caffo"], abs=1e-4)
+
+
+def test_spread_of_nps_in_a_known_population():
+    """Promoters a half, passives a third, detractors a sixth: 33.3 points, variance 5/9, 4.14 points at 324 answers."""
+    found = cv.nps(answers(162, 108, 54), weights=np.ones(324), level=0.95)
+    assert found.value == pytest.approx(100 / 3)
+    assert (found.high - found.low) / 2 / 1.959964 == pytest.approx(4.14, abs=0.02)
+
+
 def test_own_intervals_are_those_of_statsmodels():
     """Wilson and Newcombe are written out here because statsmodels' score interval of a difference is wrong (10269 in its tracker)."""
     from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
@@ -108,6 +126,12 @@ def test_post_stratified_score():
     assert heavy.value == pytest.approx(100 * gold["weighted"])
     assert (heavy.high - heavy.low) / 2 / 1.959964 == pytest.approx(100 * gold["linearised"], abs=0.01)
     assert weights.sum() ** 2 / (weights**2).sum() == pytest.approx(gold["effective"], abs=0.01)
+    for finite, error in ((False, gold["by_strata"]), (True, gold["by_strata_of_few"])):
+        strata = cv.stratified_score(scores, cells, gold["population"], cv.metric_of("nps"), finite=finite, level=0.95)
+        assert strata.value == pytest.approx(100 * gold["weighted"])
+        assert (strata.high - strata.low) / 2 / 1.959964 == pytest.approx(100 * error, abs=0.01)
+    with pytest.raises(cv.TableError, match="the cell 'd' has customers and no answers"):
+        cv.stratified_score(scores, cells, gold["population"] | {"d": 10}, cv.metric_of("nps"))
     assert "150 answers are as precise as 95 without weights" in finding.text
 
 
