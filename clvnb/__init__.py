@@ -80,6 +80,7 @@ _HOMES = {
         "control_chart",
         "csat",
         "early_and_late",
+        "mean_score",
         "metric_of",
         "nps",
         "post_stratify",

@@ -24,6 +24,7 @@ __all__ = [
     "control_chart",
     "csat",
     "early_and_late",
+    "mean_score",
     "metric_of",
     "nps",
     "post_stratify",
@@ -301,6 +302,40 @@ def _linearised(values: np.ndarray, w: np.ndarray) -> float:
     if plain > 0:
         return float(plain)
     return _adjusted(values)[1] * np.sqrt(n / _effective(w))  # everybody alike: as if three answers had differed
+
+
+def mean_score(scores: Any, metric: Metric, *, of_range: bool = False, level: float = 0.9) -> Estimate:
+    """Return the mean of the answers with its t interval.
+
+    Parameters
+    ----------
+    scores : sequence of float
+    metric : Metric
+    of_range : bool
+        As a percentage of the scale's range (POMP), by which means of the same question on different scales can be shown
+        beside each other; different questions never can.
+    level : float
+
+    Examples
+    --------
+    >>> mean_score([5, 4, 4, 3], metric_of("csat"), level=0.95)
+    4 (95 % interval 2.7008 to 5, n = 4)
+    >>> mean_score([5, 4, 4, 3], metric_of("csat"), of_range=True).value
+    75.0
+    """
+    from scipy.special import stdtrit
+
+    values, _ = _clean(scores, None, metric)
+    n, low, high = len(values), metric.low, metric.high
+    if of_range:
+        values, low, high = (values - low) / (high - low) * 100, 0.0, 100.0
+    if n < 2:
+        return Estimate(
+            float(values.mean()) if n else np.nan, np.nan, np.nan, level, n, "mean; too few answers for a range"
+        )
+    middle, half = float(values.mean()), float(stdtrit(n - 1, (1 + level) / 2) * values.std(ddof=1) / np.sqrt(n))
+    ends = max(low, middle - half), min(high, middle + half)
+    return Estimate(middle, *ends, level, n, f"mean of {metric.name} on {metric.low:g}-{metric.high:g}, t interval")
 
 
 def score(scores: Any, metric: Metric, *, weights: Any = None, level: float = 0.9) -> Estimate:
