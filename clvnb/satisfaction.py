@@ -6,7 +6,7 @@ In: scores, or a checked SURVEY. Out: ``Estimate`` for one number, a table for m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -142,6 +142,7 @@ def _clean(scores: Any, weights: Any, metric: Metric) -> tuple[np.ndarray, np.nd
 
 
 def z_of(level: float) -> float:
+    """Return how many standard errors reach to each end of an interval of this level."""
     from scipy.special import ndtri
 
     if not 0 < level < 1:
@@ -229,6 +230,7 @@ def _share(scores: Any, weights: Any, metric: Metric, level: float) -> Estimate:
 
 
 def wilson(share: float, n: float, level: float) -> tuple[float, float]:
+    """Return the ends of Wilson's interval for a share of ``n`` answers."""
     z2 = z_of(level) ** 2
     centre, half = share + z2 / (2 * n), np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))
     low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
@@ -798,11 +800,6 @@ def laney_limits(hits: Any, answers: Any) -> tuple[float, Any]:
     error = np.sqrt(p * (1 - p) / n)
     z = (k / n - p) / np.where(error > 0, error, 1.0)
     return p, 3 * error * float(np.abs(np.diff(z)).mean() / 1.128)
-
-
-def weighted(estimate: Estimate, method: str) -> Estimate:
-    """Return the estimate with how it was weighed added to its method."""
-    return replace(estimate, method=f"{estimate.method}; {method}")
 
 
 def latest_series(survey: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -240,12 +240,15 @@ def customer_base(
         half=("expected_purchases_half", "sum"), spend=("_spend", "sum"), clv=("clv", "mean"),
     )  # fmt: skip
     sums = sums[(sums["whole"] > 0) & (sums["active"] > 0)]
-    kept = (sums["whole"] / sums["half"] - 1).clip(
-        1e-6, 0.9999
-    )  # of the pace, from one half of the horizon to the next
-    fade = -np.log(kept) / (years / 2)
     alive = sums["active"] * sums["customers"]
-    pace = sums["half"] * fade / (alive * (1 - np.exp(-fade * years / 2)))
+    if "period" in own:  # who pays by contract pays at its pace, and only staying differs
+        pace = 12 / own.groupby("_by")["period"].mean().reindex(sums.index)
+        paid = sums["whole"] / (pace * alive)
+        fade = paid.map(lambda at_work: _fade(at_work, years))
+    else:  # the part of the pace that is left from one half of the horizon to the next
+        kept = (sums["whole"] / sums["half"] - 1).clip(1e-6, 0.9999)
+        fade = -np.log(kept) / (years / 2)
+        pace = sums["half"] * fade / (alive * (1 - np.exp(-fade * years / 2)))
     table = pd.DataFrame(
         {"segment": sums.index, "customers": sums["customers"].to_numpy(), "active": sums["active"].to_numpy(),
          "retention": np.exp(-fade).to_numpy(), "frequency": pace.to_numpy(),

@@ -109,6 +109,18 @@ def test_scenarios_begin_with_step_one():
             )
 
 
+def test_contracts_keep_their_pace():
+    """Monthly and annual payments stay twelve and one a year; staying is what the expected payments leave."""
+    rows = pd.DataFrame({"customer_id": list("abcd"), "segment": ["monthly"] * 2 + ["annual"] * 2, "period": [1, 1, 12, 12], "p_alive": 1.0,
+                         "expected_purchases": [24.0, 20.0, 2.0, 2.4], "expected_purchases_half": [14.0, 12.0, 1.2, 1.4],
+                         "expected_spend": [18.0, 18.0, 180.0, 180.0], "clv": [200.0, 170.0, 190.0, 220.0]})  # fmt: skip
+    made = cv.customer_base(rows, cv.Economics(margin=0.5, horizon="3 years")).table.set_index("segment")
+    assert made["frequency"].to_dict() == {"monthly": 12.0, "annual": 1.0}
+    for name, paid in (("monthly", 22.0), ("annual", 2.2)):
+        fade = -math.log(made.loc[name, "retention"])
+        assert made.loc[name, "frequency"] * (1 - math.exp(-3 * fade)) / fade == pytest.approx(paid)
+
+
 def test_nothing_done_brings_and_costs_nothing():
     row = cv.evaluate_scenarios(base(), [sure("frequency", 0.0)]).table.iloc[0]
     assert (row["gain"], row["cost"], row["net"]) == (0.0, 0.0, 0.0)

@@ -64,6 +64,9 @@ def test_without_a_survey_the_report_says_what_to_ask(shop):
     assert plan.link.label == "assumption"
     assert "cannot tell what satisfaction does" in plan.headline.text
     assert len(plan.scenarios.table) > 5
+    assert {"scenario", "ceiling", "cautious"} < set(
+        plan.shown_guide.columns
+    )  # the money stands beside the lever it belongs to
 
 
 def test_five_answers_are_no_base_point(shop):

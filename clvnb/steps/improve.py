@@ -212,9 +212,7 @@ class ImproveStep:
     def shown_guide(self) -> pd.DataFrame:
         """What to do in each segment, and what a customer may cost."""
         table = self.guide
-        return (
-            table[["segment", "goal", "do", "tone", "channel", "avoid", "ceiling", "cautious"]] if len(table) else table
-        )
+        return table[["segment", "do", "tone", "channel", "scenario", "ceiling", "cautious"]] if len(table) else table
 
     @property
     def research(self) -> pd.DataFrame:
@@ -313,6 +311,7 @@ def _planned(
     named = {s.name: s for s in library}
     chosen = _chosen(plan, scenarios.table, named)
     targets = _targets(client, worth, gains, chosen, budget, opted_out)
+    ceilings = spend_ceilings(gains)
     targets = Finding(targets.table, targets.text + _list_range(targets.table, chosen, scenarios.table, client))
     return ImproveStep(
         client=client,
@@ -337,8 +336,8 @@ def _planned(
         test=_test(client, base, targets, chosen, link, scenarios),
         billing=_billing(client, worth),
         break_evens=_break_evens(base, library, link),
-        ceilings=spend_ceilings(gains),
-        guide=playbook(list(t["segment"])).merge(spend_ceilings(gains), on="segment", how="left"),
+        ceilings=ceilings,
+        guide=playbook(list(t["segment"])).merge(ceilings, on="segment", how="left"),
         budget=float(budget),
     )
 
