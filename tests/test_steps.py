@@ -152,10 +152,24 @@ def test_answers_without_customers_count_and_cannot_be_joined(shop):
     assert plan.link.label == "assumption"
 
 
-def test_a_survey_file_that_is_none_is_an_error_or_a_sentence(shop):
+def test_a_survey_that_cannot_be_read_is_an_error_that_names_it(shop):
+    """A file that is missing, is no table, or lacks a column: nothing is reported as if nobody had been asked."""
     write(shop, {"surveys": {"source": "nowhere.csv"}})
     with pytest.raises(cv.ClientError, match=r"nowhere\.csv: no such file"):
         cv.measure_satisfaction(cv.Client.load(shop), output=shop / "left")
+    client, left = asked(shop, pd.DataFrame({"who": ["1"], "when": ["2"], "points": ["3"]}))
+    for step in (cv.measure_satisfaction, cv.plan_improvement):
+        with pytest.raises(cv.TableError, match=r"surveys\.csv: has no column 'date' for date"):
+            step(client, output=left)
+    (shop / "surveys.csv").write_bytes(bytes(range(256)) * 20)
+    with pytest.raises(cv.TableError, match=r"surveys\.csv"):
+        cv.measure_satisfaction(client, output=left)
+
+
+def test_answers_of_no_use_are_a_sentence(shop):
+    measured, plan = both(*asked(shop, answers(ids(shop)[:40], 11)))
+    assert "no survey answer of 40 can be used (off the scale: 40)" in measured.headline.text
+    assert plan.link.label == "assumption"
 
 
 def test_where_nothing_can_be_predicted_there_is_no_plan_and_no_error(tmp_path):

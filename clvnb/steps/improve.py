@@ -459,10 +459,10 @@ def _goal(base: Base, client: Client) -> Finding:
 
 def _link(client: Client, worth: Handover) -> tuple[Link, dict[str, int]]:
     """The link from the client's own answers; the prior band, with the reason, where there are none."""
-    try:
-        survey = read_answers(client, worth.as_of).kept
-    except TableError as error:
-        return prior_link(why=str(error)), {}
+    checked, why = read_answers(client, worth.as_of)
+    if checked is None:
+        return prior_link(why=why), {}
+    survey = checked.kept
     overall = survey[survey["attribute"].isna()]
     if overall.empty:
         return prior_link(why="No question about satisfaction as a whole was answered."), {}

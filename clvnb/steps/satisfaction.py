@@ -146,7 +146,9 @@ class SatisfactionStep:
         """What the base point holds."""
         base = self.base
         if base is None:
-            return Finding(pd.DataFrame(), f"There is no base point. {self.why_not}")
+            return Finding(
+                pd.DataFrame(), "There is no base point yet; what it takes stands at the head of this chapter."
+            )
         words = self.client.words
         looks = " and ".join(words.day(d) for d in base.looks)
         return Finding(
@@ -186,7 +188,7 @@ class SatisfactionStep:
         """The smallest change the next wave would show, and how many answers show a smaller one."""
         words, base, how = self.client.words, self.base, self.metric
         if base is None or how is None:
-            return Finding(pd.DataFrame(), self.why_not)
+            return Finding(pd.DataFrame(), "")
         heavier = base.answers / max(1.0, base.effective)  # how much more a weighted wave needs
         p = float(np.clip(base.estimate.value, 0.02, 0.98)) if how.unit == "share" else 0.0
         rows = []
@@ -332,10 +334,9 @@ def measure_satisfaction(
     """
     worth = hand_over(client, as_of=as_of, output=output)
     service = _service(client)
-    try:
-        checked = read_answers(client, worth.as_of)
-    except TableError as error:
-        return _nothing(client, worth, None, f"{str(error).rstrip('.')}. {_ask(client, worth)}", service)
+    checked, why = read_answers(client, worth.as_of)
+    if checked is None:
+        return _nothing(client, worth, None, f"{why.rstrip('.')}. {_ask(client, worth)}", service)
     survey = checked.kept
     metric_name = _leading(survey)
     if metric_name is None:
@@ -366,9 +367,18 @@ def measure_satisfaction(
     return _full(client, worth, checked, survey, series, answers, metric, service, doubt)
 
 
-def read_answers(client: Client, as_of: date) -> Checked:
-    """Read and check a client's survey."""
-    return check_survey(read_survey(client), as_of=as_of, words=client.words)
+def read_answers(client: Client, as_of: date) -> tuple[Checked | None, str]:
+    """Read and check a client's survey; where nobody was asked or no answer is of use, say so.
+
+    A survey that is named and cannot be read is an error, as orders that cannot be read are.
+    """
+    if client.surveys is None:
+        return None, f"{client.name} has no survey yet (`surveys:` in client.yaml): nobody was asked"
+    survey = read_survey(client)
+    try:
+        return check_survey(survey, as_of=as_of, words=client.words), ""
+    except TableError as error:
+        return None, str(error)
 
 
 def _leading(survey: pd.DataFrame) -> str | None:
