@@ -18,7 +18,7 @@ import pandas as pd
 
 from . import __version__
 from .power import detectable_change, margin_of_error_size
-from .satisfaction import Metric, metric_of, score
+from .satisfaction import Metric, effective, metric_of, score
 from .surveys import series_of
 from .tables import Estimate, TableError
 
@@ -240,7 +240,7 @@ def baseline(
         answers=len(answers),
         customers=int(customers),
         weights={str(k): float(v) for k, v in (population or {}).items()},
-        effective=len(answers) if weights is None else float(weights.sum() ** 2 / (weights**2).sum()),
+        effective=len(answers) if weights is None else effective(weights.to_numpy(float)),
         detectable=detectable(answers["score"], metric, weights),
         cut_points={k: [float(x) for x in v] for k, v in (cut_points or {}).items()},
         card=dict(card or {}),
@@ -257,7 +257,7 @@ def detectable(scores: Any, metric: Metric, weights: Any = None) -> float:
     w = np.ones(len(kind)) if weights is None else np.asarray(weights, dtype=float)
     mean = np.average(kind, weights=w)
     variance = float(np.average((kind - mean) ** 2, weights=w))
-    n = float(w.sum() ** 2 / (w**2).sum())
+    n = effective(w)
     least = detectable_change(n, variance=max(variance, 1 / (len(kind) + 3)))
     return 100 * least if metric.unit == "points" else least
 

@@ -40,6 +40,7 @@ __all__ = [
     "retention_spend",
     "segment_mix",
     "tail",
+    "wilson",
     "years",
 ]
 
@@ -111,6 +112,21 @@ def tail(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, for example 0.9, got {level}")
     return float(ndtri((1 + level) / 2))
+
+
+def wilson(share: Any, n: Any, level: float) -> tuple[Any, Any]:
+    """Return the ends of Wilson's (1927) interval for shares of ``n`` cases each; numbers, arrays or columns.
+
+    Examples
+    --------
+    >>> [round(float(end), 4) for end in wilson(0.82, 200, 0.95)]
+    [0.7609, 0.8671]
+    """
+    import numpy as np
+
+    z2 = tail(level) ** 2
+    centre, half = share + z2 / (2 * n), np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))
+    return np.maximum((centre - half) / (1 + z2 / n), 0.0), np.minimum((centre + half) / (1 + z2 / n), 1.0)
 
 
 def annual_to_daily(discount_rate: float) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .satisfaction import wilson, z_of
+from .formulas import tail, wilson
 from .tables import Estimate, TableError, table_html
 
 __all__ = ["EVIDENCE", "Link", "evidence", "link_satisfaction", "prior_link", "renewal_outcomes", "repeat_outcomes"]
@@ -376,7 +376,7 @@ def _read(
     at = params.index.get_loc("score")
     slope = draws[:, at]
     beta, error = float(params.iloc[at]), float(np.sqrt(cov.iloc[at, at]))
-    z = z_of(level)
+    z = tail(level)
     log_odds = Estimate(
         beta, beta - z * error, beta + z * error, level, facts["answers"], "logit, errors clustered by customer"
     )
@@ -490,7 +490,7 @@ def _prior(status: str, why: str, facts: dict[str, Any], seed: int = 1) -> Link:
     per_point = 4 / (scale[1] - scale[0])
     mean, sd = _PRIOR_MEAN * per_point, _PRIOR_SD * per_point
     draws = np.random.default_rng(seed).normal(mean, sd, DRAWS)
-    z = z_of(level)
+    z = tail(level)
     log_odds = Estimate(mean, mean - z * sd, mean + z * sd, level, facts["answers"], "assumption, not estimated")
     unknown = Estimate(np.nan, np.nan, np.nan, level, facts["answers"], "not estimated")
     text = (f"{why} Where a plan needs a figure, an assumption stands in: one more point multiplies the odds of staying by "

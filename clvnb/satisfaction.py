@@ -5,36 +5,30 @@ In: scores, or a checked SURVEY. Out: ``Estimate`` for one number, a table for m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .formulas import tail, wilson
 from .surveys import SCALES, series_of
 from .tables import Estimate, Finding, TableError
 from .words import Words
 
 __all__ = [
-    "METRICS",
     "Metric",
     "ces",
     "compare_scores",
     "control_chart",
     "csat",
-    "early_and_late",
     "mean_score",
     "metric_of",
     "nps",
-    "post_stratify",
-    "rake",
-    "response_bias",
     "score",
     "segment_scores",
     "shrink_means",
     "shrink_shares",
-    "stratified_score",
 ]
 
 FEW = 20  # answers below which a group is shown as too small to judge
@@ -85,9 +79,6 @@ class Metric:
         return f"{self.shown(estimate.low, words)} to {self.shown(estimate.high, words)}"
 
 
-METRICS = {"csat": "satisfied", "stars": "satisfied", "ces": "find it easy", "nps": "would recommend"}
-
-
 def metric_of(name: str, scale: tuple[float, float] | None = None, *, good: float | None = None) -> Metric:
     """Return what a metric counts on a scale.
 
@@ -126,7 +117,7 @@ def metric_of(name: str, scale: tuple[float, float] | None = None, *, good: floa
     return Metric(name, low, high, good, None, "share", f"share who answer {said} on {span}")
 
 
-def _clean(scores: Any, weights: Any, metric: Metric) -> tuple[np.ndarray, np.ndarray | None]:
+def clean(scores: Any, weights: Any, metric: Metric) -> tuple[np.ndarray, np.ndarray | None]:
     """Scores without the missing ones; an answer off the scale is an error that names it."""
     values = np.asarray(scores, dtype=float)
     known = np.isfinite(values)
@@ -139,15 +130,6 @@ def _clean(scores: Any, weights: Any, metric: Metric) -> tuple[np.ndarray, np.nd
     if w.shape != values.shape or not np.all(w[known] > 0):
         raise TableError("weights must be above 0, one for each score")
     return values[known], w[known]
-
-
-def z_of(level: float) -> float:
-    """Return how many standard errors reach to each end of an interval of this level."""
-    from scipy.special import ndtri
-
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
-    return float(ndtri((1 + level) / 2))
 
 
 def csat(
@@ -217,27 +199,19 @@ def ces(
 
 
 def _share(scores: Any, weights: Any, metric: Metric, level: float) -> Estimate:
-    values, w = _clean(scores, weights, metric)
+    values, w = clean(scores, weights, metric)
     if not len(values):
         return Estimate(np.nan, np.nan, np.nan, level, 0, f"{metric.says}: no answers")
     hit = metric.classes(values)
     share = float(np.average(hit, weights=w))
-    n_eff = len(values) if w is None else _effective(w)
+    n_eff = len(values) if w is None else effective(w)
     low, high = wilson(share, n_eff, level)
     return Estimate(
         share, low, high, level, len(values), f"{metric.says}; Wilson" + ("" if w is None else ", weighted")
     )
 
 
-def wilson(share: float, n: float, level: float) -> tuple[float, float]:
-    """Return the ends of Wilson's interval for a share of ``n`` answers."""
-    z2 = z_of(level) ** 2
-    centre, half = share + z2 / (2 * n), np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))
-    low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
-    return max(0.0, float(low)), min(1.0, float(high))
-
-
-def _effective(w: np.ndarray) -> float:
+def effective(w: np.ndarray) -> float:
     """Kish's effective number of answers."""
     return float(w.sum() ** 2 / (w**2).sum())
 
@@ -269,17 +243,17 @@ def nps(scores: Any, *, weights: Any = None, level: float = 0.9) -> Estimate:
     30 (95 % interval 14.051 to 44.201, n = 100)
     """
     metric = metric_of("nps")
-    values, w = _clean(scores, weights, metric)
+    values, w = clean(scores, weights, metric)
     if not len(values):
         return Estimate(np.nan, np.nan, np.nan, level, 0, f"{metric.says}: no answers")
     kind = metric.classes(values)
     if w is None:
         centre, error = _adjusted(kind)
-        low, high = np.clip([centre - z_of(level) * error, centre + z_of(level) * error], -1, 1)
+        low, high = np.clip([centre - tail(level) * error, centre + tail(level) * error], -1, 1)
         return _points(float(kind.mean()), low, high, level, len(kind), f"{metric.says}; adjusted Wald")
     value = float(np.average(kind, weights=w))
     error = _linearised(kind, w)
-    low, high = np.clip([value - z_of(level) * error, value + z_of(level) * error], -1, 1)
+    low, high = np.clip([value - tail(level) * error, value + tail(level) * error], -1, 1)
     return _points(value, low, high, level, len(kind), f"{metric.says}; weighted, linearised")
 
 
@@ -303,7 +277,7 @@ def _linearised(values: np.ndarray, w: np.ndarray) -> float:
     plain = np.sqrt(n / (n - 1) * (spread**2).sum()) / w.sum()
     if plain > 0:
         return float(plain)
-    return _adjusted(values)[1] * np.sqrt(n / _effective(w))  # everybody alike: as if three answers had differed
+    return _adjusted(values)[1] * np.sqrt(n / effective(w))  # everybody alike: as if three answers had differed
 
 
 def mean_score(scores: Any, metric: Metric, *, of_range: bool = False, level: float = 0.9) -> Estimate:
@@ -327,7 +301,7 @@ def mean_score(scores: Any, metric: Metric, *, of_range: bool = False, level: fl
     """
     from scipy.special import stdtrit
 
-    values, _ = _clean(scores, None, metric)
+    values, _ = clean(scores, None, metric)
     n, low, high = len(values), metric.low, metric.high
     if of_range:
         values, low, high = (values - low) / (high - low) * 100, 0.0, 100.0
@@ -371,261 +345,19 @@ def compare_scores(before: Any, after: Any, metric: Metric, *, level: float = 0.
     >>> compare_scores([5] * 164 + [1] * 36, [5] * 178 + [1] * 22, metric_of("csat"), level=0.95)
     0.07 (95 % interval 0.00066311 to 0.13933, n = 400)
     """
-    a, b = (metric.classes(_clean(s, None, metric)[0]) for s in (before, after))
+    a, b = (metric.classes(clean(s, None, metric)[0]) for s in (before, after))
     if not len(a) or not len(b):
         return Estimate(np.nan, np.nan, np.nan, level, len(a) + len(b), "no answers on one side")
     n = len(a) + len(b)
     if metric.name == "nps":
         (m0, s0), (m1, s1) = _adjusted(a), _adjusted(b)
-        change, half = m1 - m0, z_of(level) * float(np.hypot(s0, s1))
+        change, half = m1 - m0, tail(level) * float(np.hypot(s0, s1))
         return _points(change, change - half, change + half, level, n, "difference of adjusted scores")
     p0, p1 = float(a.mean()), float(b.mean())
     (l0, u0), (l1, u1) = wilson(p0, len(a), level), wilson(p1, len(b), level)
     low = p1 - p0 - np.hypot(p1 - l1, u0 - p0)
     high = p1 - p0 + np.hypot(u1 - p1, p0 - l0)
     return Estimate(p1 - p0, round(float(low), 15), float(high), level, n, "difference of shares, Newcombe")
-
-
-# ------------------------------------------------------------------------------- who answered, and weights
-
-
-def response_bias(customers: pd.DataFrame, answered: Any, by: Sequence[str], *, level: float = 0.9) -> pd.DataFrame:
-    """Say which groups of the customer base the answers come from.
-
-    Parameters
-    ----------
-    customers : pandas.DataFrame
-        Everybody who could have answered: ``customer_id`` and the columns of ``by``.
-    answered : sequence of str
-        The customers who did.
-    by : sequence of str
-        For example ``["segment", "tier", "channel"]``.
-    level : float
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``what, group, customers, answers, rate, rate_low, rate_high, share_of_base, share_of_answers``; a row per group.
-    """
-    base = customers.drop_duplicates("customer_id")
-    said = base["customer_id"].isin(set(answered))
-    rows = []
-    for what in by:
-        named = base[what].astype(object).where(base[what].notna(), "unknown").astype(str)
-        for group, inside in said.groupby(named):
-            n, k = len(inside), int(inside.sum())
-            low, high = wilson(k / n, n, level)
-            rows.append((what, str(group), n, k, k / n, low, high, n / len(base), k / max(int(said.sum()), 1)))
-    columns = [
-        "what",
-        "group",
-        "customers",
-        "answers",
-        "rate",
-        "rate_low",
-        "rate_high",
-        "share_of_base",
-        "share_of_answers",
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def post_stratify(cells: pd.Series, population: Mapping[str, float], *, fewest: int = 10) -> tuple[pd.Series, Finding]:
-    """Weigh answers so that each cell counts as much as it does among the customers.
-
-    Parameters
-    ----------
-    cells : pandas.Series of str
-        The cell of each answer.
-    population : mapping of cell to number
-        How many customers each cell has.
-    fewest : int
-        Cells with fewer answers are merged into the smallest other one before weighing.
-
-    Returns
-    -------
-    weights : pandas.Series
-        Mean 1 over the answers, on the index of ``cells``.
-    finding : Finding
-        ``cell, customers, answers, weight``, and the effective number of answers (Kish).
-
-    Raises
-    ------
-    TableError
-        When an answer lies in a cell that no customer is in.
-
-    Examples
-    --------
-    >>> cells = pd.Series(["a"] * 60 + ["b"] * 60 + ["c"] * 30)
-    >>> weights, _ = post_stratify(cells, {"a": 200, "b": 300, "c": 500})
-    >>> sorted(weights.round(9).unique().tolist())
-    [0.5, 0.75, 2.5]
-    """
-    strange = sorted(set(cells.astype(str)) - {str(k) for k, v in population.items() if v > 0})
-    if strange:
-        raise TableError(f"answers lie in the cell {strange[0]!r}, where the population has no customer")
-    n = cells.astype(str).value_counts()
-    table = pd.DataFrame({"customers": pd.Series({str(k): float(v) for k, v in population.items() if v > 0})})
-    table["answers"] = n.reindex(table.index).fillna(0).astype(int)
-    table["into"] = table.index
-    while len(groups := table.groupby("into")[["customers", "answers"]].sum()) > 1 and groups["answers"].min() < fewest:
-        ordered = groups.sort_values("answers", kind="stable").index
-        table["into"] = table["into"].replace({ordered[0]: ordered[1]})
-    sums = table.groupby("into")[["customers", "answers"]].transform("sum")
-    table["weight"] = (sums["customers"] / table["customers"].sum()) / (sums["answers"] / len(cells))
-    weights = cells.astype(str).map(table["weight"]).rename("weight")
-    shown = table.rename_axis("cell").reset_index()[["cell", "customers", "answers", "weight"]]
-    return weights, Finding(shown, _say_weights(weights.to_numpy(float), int((table["into"] != table.index).sum())))
-
-
-def _say_weights(w: np.ndarray, merged: int = 0) -> str:
-    text = (
-        f"Weighted, {len(w):,} answers are as precise as {_effective(w):,.0f} without weights; the heaviest counts "
-        f"{w.max() / w.min():.1f} times the lightest."
-    )
-    return text + (f" Small groups merged with others: {merged}." if merged else "")
-
-
-def stratified_score(
-    scores: Any,
-    cells: pd.Series,
-    population: Mapping[str, float],
-    metric: Metric,
-    *,
-    finite: bool = True,
-    level: float = 0.9,
-) -> Estimate:
-    """Return a metric's number from each cell's own, by the cells' shares among the customers.
-
-    The value is that of ``post_stratify``'s weights; the interval takes the cells for strata, which is narrower than the
-    linearised one where they were drawn as such, and narrower still where a good part of the customers answered.
-
-    Parameters
-    ----------
-    scores : sequence of float
-    cells : pandas.Series of str
-        The cell of each score, in the same order.
-    population : mapping of cell to number
-        Every cell needs answers.
-    metric : Metric
-    finite : bool
-        Whether the customers asked are a part of all there are, so that a cell that answered wholly has no uncertainty.
-    level : float
-
-    Notes
-    -----
-    Cochran (1977), *Sampling Techniques*, section 5.3: the sum of (N_h/N)^2 V_h/n_h (1 - n_h/N_h).
-
-    Examples
-    --------
-    >>> stratified_score([10, 0, 10, 10], pd.Series(list("aabb")), {"a": 50, "b": 150}, metric_of("nps")).value
-    75.0
-    """
-    kind = pd.Series(metric.classes(_clean(scores, None, metric)[0]), index=pd.Index(cells.astype(str)))
-    total = float(sum(population.values()))
-    value = variance = 0.0
-    for name, size in population.items():
-        own = kind[kind.index == str(name)].to_numpy(float)
-        if not len(own):
-            raise TableError(f"the cell {name!r} has customers and no answers; merge it with another")
-        part = float(size) / total
-        value += part * float(own.mean())
-        variance += part**2 * float(own.var()) / len(own) * (1 - len(own) / float(size) if finite else 1.0)
-    half, unit = z_of(level) * float(np.sqrt(variance)), 100.0 if metric.unit == "points" else 1.0
-    return Estimate(
-        unit * value, unit * (value - half), unit * (value + half), level, len(kind), f"{metric.says}; by strata"
-    )
-
-
-def rake(
-    answers: pd.DataFrame, margins: Mapping[str, Mapping[str, float]], *, trim: float = 5.0
-) -> tuple[pd.Series, Finding]:
-    """Weigh answers until every margin agrees with the customers' (iterative proportional fitting).
-
-    Parameters
-    ----------
-    answers : pandas.DataFrame
-        One row an answer, a column for each margin.
-    margins : mapping of column to mapping of group to number
-        How many customers each group has.
-    trim : float
-        No weight exceeds this multiple of the median weight.
-
-    Returns
-    -------
-    weights : pandas.Series
-        Mean 1.
-    finding : Finding
-
-    Raises
-    ------
-    TableError
-        When a group with customers has no answers, or an answer is in a group without customers.
-
-    Notes
-    -----
-    Deming and Stephan (1940), *Annals of Mathematical Statistics* 11: 427-444.
-    """
-    w = np.ones(len(answers))
-    groups = {c: answers[c].astype(str).to_numpy() for c in margins}
-    for column, target in margins.items():
-        wrong = {str(k) for k, v in target.items() if v > 0} ^ set(groups[column])
-        if wrong:
-            raise TableError(f"{column}: {sorted(wrong)[0]!r} is only on one side, among customers or among answers")
-    for _ in range(500):
-        before = w.copy()
-        for column, target in margins.items():
-            total = sum(target.values())
-            for name, size in target.items():
-                inside = groups[column] == str(name)
-                if size > 0:
-                    w[inside] *= (size / total) * len(w) / w[inside].sum()
-        if np.max(np.abs(w / before - 1)) < 1e-6:
-            break
-    w = np.minimum(w, trim * np.median(w))
-    w *= len(w) / w.sum()
-    weights = pd.Series(w, index=answers.index, name="weight")
-    return weights, Finding(answers[list(margins)].assign(weight=weights), _say_weights(w))
-
-
-def early_and_late(survey: pd.DataFrame, metric: Metric, *, level: float = 0.9) -> Finding:
-    """Hold early answers of a wave against late ones: those who answer late resemble those who never do.
-
-    Parameters
-    ----------
-    survey : SURVEY
-        The answers of one series and wave.
-    metric : Metric
-    level : float
-
-    Returns
-    -------
-    Finding
-        ``early, late, change, low, high``; empty where fewer than 20 answers stand on one side.
-    """
-    middle = survey["date"].median()
-    early, late = survey[survey["date"] <= middle], survey[survey["date"] > middle]
-    if min(len(early), len(late)) < FEW:
-        return Finding(pd.DataFrame(), "")
-    change = compare_scores(early["score"], late["score"], metric, level=level)
-    table = pd.DataFrame(
-        [
-            (
-                score(early["score"], metric).value,
-                score(late["score"], metric).value,
-                change.value,
-                change.low,
-                change.high,
-            )
-        ],
-        columns=["early", "late", "change", "low", "high"],
-    )
-    scale = 100.0 if metric.unit == "share" else 1.0
-    text = (
-        f"Late answers differ from early ones by {scale * change.value:+.1f} points ({scale * change.low:+.1f} to {scale * change.high:+.1f}); "
-        "what those think who never answered, this cannot show."
-    )
-    return Finding(table, text)
 
 
 # ----------------------------------------------------------------------------------------- by segment
@@ -735,7 +467,7 @@ def segment_scores(
     if metric.unit == "share":
         table["shrunk"] = shrink_shares(table["hits"], table["answers"])[0]
     else:
-        error = ((table["high"] - table["low"]) / 200 / z_of(level)).clip(lower=1e-6)
+        error = ((table["high"] - table["low"]) / 200 / tail(level)).clip(lower=1e-6)
         table["shrunk"] = 100 * shrink_means(table["mean"], error**2)[0]
     table["few"] = table["answers"] < FEW
     table = table.sort_values(["few", "value"], ignore_index=True)

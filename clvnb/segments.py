@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from .engine import to_pandas
-from .formulas import tail
+from .formulas import wilson
 from .tables import SUMMARY, TableError, check
 
 __all__ = [
@@ -261,13 +261,8 @@ def migration(before: pd.Series, after: pd.Series, *, level: float = 0.9) -> pd.
     both = both.fillna({"from": "New", "to": "Lost"})
     table = both.groupby(["from", "to"]).size().rename("customers").reset_index()
     n = table.groupby("from")["customers"].transform("sum")
-    p, z = table["customers"] / n, tail(level)
-    centre, spread = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    table["share"], table["low"], table["high"] = (
-        p,
-        (centre - spread) / (1 + z**2 / n),
-        (centre + spread) / (1 + z**2 / n),
-    )
+    table["share"] = table["customers"] / n
+    table["low"], table["high"] = wilson(table["share"], n, level)
     table["enough"] = n >= 20
     return table
 

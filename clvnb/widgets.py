@@ -15,10 +15,11 @@ import pandas as pd
 
 from .allocation import allocate
 from .formulas import clv_retention, elasticity, retention_spend
+from .levers import Base, Scenario
 from .link import Link, prior_link
 from .plots import plot_plan, plot_scenarios
 from .power import detectable_change, margin_of_error_size, sample_size
-from .scenarios import Base, Scenario, evaluate_scenarios
+from .scenarios import evaluate_scenarios
 from .tables import ClvnbError, Finding
 from .words import Words
 

@@ -26,7 +26,7 @@ FLOORS = [
     {"client", "transactions", "contracts", "models"},
     {"proposal", "value", "subscriptions", "evaluate", "cohorts", "segments", "surveys", "touchpoints"},
     {"trust", "ladder", "satisfaction"},
-    {"basepoint", "link"},
+    {"basepoint", "link", "levers", "weighting"},
     {"scenarios", "allocation"},
     {"steps"},
     {"samples", "plots"},

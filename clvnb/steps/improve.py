@@ -18,21 +18,16 @@ from ..client import Client
 from ..contracts import check_contracts, read_contracts
 from ..engine import to_pandas
 from ..formulas import annual_billing_break_even
+from ..levers import CAUSED, Base, Scenario, customer_base, lever_library, playbook
 from ..link import Link, evidence, link_satisfaction, prior_link, renewal_outcomes, repeat_outcomes
 from ..power import detectable_change, sample_size
 from ..satisfaction import latest_series
 from ..scenarios import (
-    CAUSED,
-    Base,
-    Scenario,
     break_even,
-    customer_base,
     evaluate_scenarios,
     evpi,
     goal_seek,
-    lever_library,
     plan_range,
-    playbook,
     segment_gains,
     tornado,
 )

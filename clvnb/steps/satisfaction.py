@@ -21,11 +21,8 @@ from ..satisfaction import (
     Metric,
     compare_scores,
     control_chart,
-    early_and_late,
     latest_series,
     metric_of,
-    post_stratify,
-    response_bias,
     score,
     segment_scores,
 )
@@ -33,6 +30,7 @@ from ..surveys import SCALES, check_survey, read_survey
 from ..tables import Checked, Estimate, Finding, TableError
 from ..touchpoints import comment_themes, drivers, expectation_gap, service_figures
 from ..transactions import read_table
+from ..weighting import early_and_late, post_stratify, response_bias
 from .worth import LEVEL, Handover, hand_over
 
 __all__ = ["SatisfactionStep", "measure_satisfaction", "read_answers"]

@@ -18,11 +18,11 @@ from ..client import Client, Economics
 from ..contracts import check_contracts, read_contracts, summarize_contracts
 from ..engine import hold, to_pandas
 from ..evaluate import Holdout, choose_model, choose_renewal_model
+from ..levers import Newcomers
 from ..models import GammaGamma
 from ..models.base import Model, TransactionModel
 from ..models.gamma_gamma import fit_spend
 from ..models.renewals import RenewalModel
-from ..scenarios import Newcomers
 from ..segments import name_segments, rfm_cuts, rfm_scores, value_tiers
 from ..subscriptions import subscription_new_customer, subscription_table
 from ..tables import Checked, Estimate, Finding, FitError, TableError, as_day
