@@ -12,7 +12,7 @@ import pytest
 import clvnb as cv
 from clvnb.report import write_table
 from clvnb.report.page import index_page
-from clvnb.report.runner import _apart, _execute, _joined, _notebooks
+from clvnb.report.runner import _apart, _execute, _input_key, _joined, _notebooks
 from clvnb.steps import value_customers
 from helpers import small_orders
 
@@ -273,6 +273,15 @@ def test_tables_are_whole_and_neutral(tmp_path):
     with pytest.raises(cv.ReportError, match="could not be written"):
         write_table(table, Path("/proc/nowhere/t.csv"))
     assert leftovers(tmp_path) == []
+
+
+def test_a_changed_opt_out_list_makes_a_new_report_necessary(make_client):
+    folder = make_client(plan={"opt_outs": "stop.txt"})
+    keys = []
+    for text in ("c0001", "c0002"):
+        (folder / "stop.txt").write_text(text)
+        keys.append(_input_key(cv.Client.load(folder), ""))
+    assert keys[0] != keys[1]
 
 
 def test_index_of_a_client_that_never_worked():

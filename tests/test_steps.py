@@ -123,6 +123,15 @@ def test_opted_out_customers_are_read_from_the_clients_folder(shop):
         cv.plan_improvement(client, output=left)
 
 
+def test_wrong_figures_for_a_lever_name_file_and_key(shop):
+    for levers, said in (({"faster reply": {"reach": 0.5}}, "there is no lever 'faster reply'"),
+                         ({"faster replies": {"reach": 40}}, "reach is a share between 0 and 1, got 40"),
+                         ({"faster replies": {"effects": {"satisfaction": 0.2}}}, "plan.levers")):  # fmt: skip
+        client, left = asked(shop, answers(ids(shop), 4), plan={"levers": levers})
+        with pytest.raises(cv.ClientError, match=rf"client\.yaml: plan\.levers: .*{said}|client\.yaml: {said}"):
+            cv.plan_improvement(client, output=left)
+
+
 def test_nps_on_another_scale_is_refused_in_words(shop):
     rows = answers(ids(shop)[:200], 9, metric="nps").assign(scale_min=1, scale_max=10)
     measured, _ = both(*asked(shop, rows))

@@ -107,7 +107,7 @@ def write_workbook(sheets: dict[str, pd.DataFrame], path: Path) -> None:
     from openpyxl.styles import Font
     from openpyxl.utils import get_column_letter
 
-    book = Workbook(write_only=True)  # row after row: a third of the time of a book held in memory
+    book = Workbook(write_only=True)  # row after row, instead of a whole book in memory
     for name, table in sheets.items():
         sheet = book.create_sheet(name[:31])
         plain = neutral(_plain_times(table))

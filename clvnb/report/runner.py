@@ -227,7 +227,7 @@ def _notebooks() -> list[Path]:
 
 
 def _joined(notebooks: list[Path]) -> Any:
-    """All steps as one notebook, which one kernel runs: starting Python and its libraries once is half the time.
+    """All steps as one notebook, which one kernel runs, so that Python and its libraries start once.
 
     Panels of sliders stay out, for nobody moves them in a report; so do all parameter cells but the first.
     """
@@ -353,6 +353,8 @@ def _input_key(client: Client, day: str) -> str:
     """Hash of everything a report depends on: notebooks, data, settings and version."""
     digest = hashlib.sha256(f"{__version__}|{day}".encode())
     files = [client.folder / "client.yaml", *_notebooks()]
+    if client.plan.opt_outs is not None:
+        files.append(client.folder / client.plan.opt_outs)
     for source in (
         client.transactions,
         client.contracts,

@@ -287,7 +287,10 @@ def _planned(
     client: Client, worth: Handover, link: Link, left_out: dict[str, int], base: Base, opted_out: set[str]
 ) -> ImproveStep:
     words = client.words
-    library = lever_library(base, kind=client.kind, changes=client.plan.levers)
+    try:
+        library = lever_library(base, kind=client.kind, changes=client.plan.levers)
+    except (TableError, ValueError, TypeError) as error:
+        raise ClientError(f"{client.folder / 'client.yaml'}: plan.levers: {error}") from error
     scenarios = evaluate_scenarios(base, library, link=link, level=LEVEL, words=words)
     gains = segment_gains(base, library, link=link, level=LEVEL)
     t = base.table
