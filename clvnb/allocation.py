@@ -335,7 +335,8 @@ def target_list(
     Returns
     -------
     Finding
-        ``initiative, start, customer_id, group`` (``treated``, ``holdout``, ``fix first``), ``cost, segment, gain``, best first. It holds ids
+        ``initiative, start, customer_id, group`` (``treated``, ``holdout``, ``fix first``), ``cost, planned`` (the share of the first two
+        that is treated), ``segment, gain``, best first. It holds ids
         and no contact data; saved as csv it is an ``initiatives`` source of the next cycle.
 
     Raises
@@ -372,8 +373,8 @@ def target_list(
     waiting = chosen[chosen["first"]].assign(group="fix first")
     out = pd.concat([ready, waiting], ignore_index=True)
     out["cost"] = out["cost"].where(out["group"] == "treated", 0.0)
-    out = out.assign(initiative=initiative, start=str(start))
-    out = out[["initiative", "start", "customer_id", "group", "cost", "segment", "gain"]]
+    out = out.assign(initiative=initiative, start=str(start), planned=1 - holdout)
+    out = out[["initiative", "start", "customer_id", "group", "cost", "planned", "segment", "gain"]]
     return Finding(out, _say_list(out, int((pays & barred).sum()), words))
 
 

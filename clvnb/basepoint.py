@@ -1,4 +1,4 @@
-"""The base point that later changes are judged against: frozen, hashed, and kept as a file.
+"""The base point that later changes are judged against: frozen, hashed, kept as a file, and found again.
 
 In: the answers of one series and wave, weights, and the CLV card of the same day. Out: ``Baseline``, and its JSON file.
 """
@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from . import __version__
 from .power import detectable_change, margin_of_error_size
 from .satisfaction import Metric, effective, metric_of, score
 from .surveys import series_of
-from .tables import Estimate, TableError
+from .tables import Estimate, TableError, as_day
 
-__all__ = ["Baseline", "baseline"]
+__all__ = ["FEWEST", "LOOKS", "Baseline", "baseline", "find_baseline", "planning_size"]
 
-FORMAT = 1
-FEWEST = 10  # answers below which there is no base point
+FORMAT = 2
+FEWEST = 10  # answers below which there is no base point of satisfaction
+LOOKS = (182, 365)  # days after which a verdict may be asked for; the last one closes the cycle
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Baseline:
     as_of : str
         The last day used, ISO 8601.
     metric, question : str
-        ``csat`` and the like; the rule that makes one number of the answers.
+        ``csat`` and the like; the rule that makes one number of the answers. Empty where nobody was asked, and with it everything
+        up to ``answers``.
     scale : (float, float)
     wave : str
         The survey round, with its first and last day in ``asked``.
@@ -61,7 +63,10 @@ class Baseline:
     card : dict
         How customers were valued.
     value : dict
-        ``residual_value``, ``new_customer_value`` (estimates or None), ``historic_value``, ``customers``.
+        ``residual_value``, ``new_customer_value`` (estimates or None), ``historic_value``, ``customers``, and ``forecasts``: what the
+        customers were expected to leave within so many days, with intervals.
+    fingerprint : str
+        Of the table of customers that belongs to it.
     looks : list of str
         Days on which a verdict may be asked for; others are interim.
     parent : str
@@ -81,8 +86,8 @@ class Baseline:
     scale: tuple[float, float]
     wave: str
     asked: tuple[str, str]
-    score: dict[str, Any]
-    raw_score: dict[str, Any]
+    score: dict[str, Any] | None
+    raw_score: dict[str, Any] | None
     answers: int
     customers: int
     weights: dict[str, float]
@@ -91,6 +96,7 @@ class Baseline:
     cut_points: dict[str, list[float]]
     card: dict[str, Any]
     value: dict[str, Any]
+    fingerprint: str = ""
     looks: list[str] = field(default_factory=list)
     parent: str = ""
     cycle: int = 1
@@ -105,7 +111,18 @@ class Baseline:
     @property
     def estimate(self) -> Estimate:
         """The score that counts, as an ``Estimate``."""
+        if self.score is None:
+            raise TableError("this base point holds no satisfaction: nobody was asked")
         return Estimate.from_dict(self.score)
+
+    def is_open(self, as_of: date | str) -> bool:
+        """Whether its last look is still to come, so that it goes on being what is measured against."""
+        day = as_day(as_of)
+        return bool(self.looks) and day is not None and str(day) < max(self.looks)
+
+    def after(self, parent: Baseline) -> Baseline:
+        """Return the same base point as the one that follows ``parent``."""
+        return replace(self, parent=parent.hash, cycle=parent.cycle + 1).sealed()
 
     @property
     def how(self) -> Metric:
@@ -152,6 +169,10 @@ class Baseline:
             ) from error
         if found.format > FORMAT:
             raise TableError(f"{file}: was written by clvnb {found.clvnb}, which is newer; install that version")
+        if found.format < FORMAT:
+            raise TableError(
+                f"{file}: was written by an older clvnb ({found.clvnb}), in another form; make that report again with --as-of {found.as_of}"
+            )
         if _digest(asdict(found)) != found.hash:
             raise TableError(
                 f"{file}: was changed after it was written, so nothing can be measured against it; "
@@ -160,7 +181,8 @@ class Baseline:
         return found
 
     def __repr__(self) -> str:
-        return f"Baseline({self.client}, {self.as_of}, {self.metric} {self.estimate}, {self.hash[:12]})"
+        score = f"{self.metric} {self.estimate}" if self.score else "no satisfaction"
+        return f"Baseline({self.client}, {self.as_of}, {score}, {self.hash[:12]})"
 
 
 def _digest(fields: Mapping[str, Any]) -> str:
@@ -169,9 +191,35 @@ def _digest(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def find_baseline(place: str | Path, as_of: date | str) -> tuple[Baseline, Path] | None:
+    """Return the base point that a report of this day is measured against, and where it lies.
+
+    Parameters
+    ----------
+    place : path
+        A ``baseline.json``, or the folder of a client's reports, of which the newest earlier one counts; empty: there is none.
+    as_of : date
+
+    Raises
+    ------
+    TableError
+        When the file is missing or was edited, or is not of an earlier day.
+    """
+    if not str(place) or str(place) == ".":
+        return None
+    folder, day = Path(place), str(as_day(as_of))
+    if folder.suffix == ".json" or (folder / "baseline.json").is_file():
+        found = Baseline.load(folder)
+        if found.as_of >= day:
+            raise TableError(f"{folder}: is the base point of {found.as_of}; a report of {day} needs an earlier one")
+        return found, folder if folder.is_file() else folder / "baseline.json"
+    earlier = sorted(p for p in folder.glob("????-??-??/baseline.json") if p.parent.name < day)
+    return (Baseline.load(earlier[-1]), earlier[-1]) if earlier else None
+
+
 def baseline(
-    answers: pd.DataFrame,
-    metric: Metric,
+    answers: pd.DataFrame | None,
+    metric: Metric | None,
     *,
     client: str,
     as_of: date | str,
@@ -181,17 +229,18 @@ def baseline(
     cut_points: Mapping[str, list[float]] | None = None,
     card: Mapping[str, Any] | None = None,
     value: Mapping[str, Any] | None = None,
+    fingerprint: str = "",
     looks: list[str] | None = None,
     parent: Baseline | None = None,
     level: float = 0.9,
 ) -> Baseline:
-    """Freeze the base point of step 2.
+    """Freeze what is true today.
 
     Parameters
     ----------
-    answers : SURVEY
-        The kept answers of one series and one wave.
-    metric : Metric
+    answers : SURVEY or None
+        The kept answers of one series and one wave; None where nobody was asked.
+    metric : Metric or None
         From ``metric_of``.
     client : str
     as_of : date
@@ -203,8 +252,10 @@ def baseline(
         How many customers the base has.
     cut_points, card, value : optional
         What step 1 found, and how.
+    fingerprint : str
+        Of the table of customers.
     looks : list of str, optional
-        Days on which a verdict may be asked for.
+        Days on which a verdict may be asked for; half a year and a year from now when left out.
     parent : Baseline, optional
         The one before.
     level : float
@@ -218,6 +269,34 @@ def baseline(
     TableError
         With fewer than ten answers, or answers of several series or waves.
     """
+    day = as_day(as_of)
+    assert day is not None
+    asked = (
+        _asked(answers, metric, weights, customers, level) if answers is not None and metric is not None else _NOBODY
+    )
+    return Baseline(
+        client=client,
+        as_of=str(day),
+        **asked,
+        customers=int(customers),
+        weights={str(k): float(v) for k, v in (population or {}).items()},
+        cut_points={k: [float(x) for x in v] for k, v in (cut_points or {}).items()},
+        card=dict(card or {}),
+        value=dict(value or {}),
+        fingerprint=fingerprint,
+        looks=[str(day + timedelta(days=d)) for d in LOOKS] if looks is None else list(looks),
+        parent=parent.hash if parent else "",
+        cycle=parent.cycle + 1 if parent else 1,
+    ).sealed()
+
+
+_NOBODY: dict[str, Any] = {"metric": "", "question": "", "scale": (0.0, 0.0), "wave": "", "asked": ("", ""), "score": None, "raw_score": None,
+                           "answers": 0, "effective": 0.0, "detectable": 0.0}  # fmt: skip
+
+
+def _asked(
+    answers: pd.DataFrame, metric: Metric, weights: pd.Series | None, customers: int, level: float
+) -> dict[str, Any]:
     if len(answers) < FEWEST:
         need = planning_size(metric, 0.05 if metric.unit == "share" else 0.10, customers or None)
         raise TableError(
@@ -226,29 +305,18 @@ def baseline(
         )
     if answers["wave"].nunique() > 1 or series_of(answers).nunique() > 1:
         raise TableError("a base point is one wave of one series; choose the rows of one wave, metric and scale")
-    counted = score(answers["score"], metric, weights=weights, level=level)
-    return Baseline(
-        client=client,
-        as_of=str(as_of),
-        metric=metric.name,
-        question=metric.says,
-        scale=(metric.low, metric.high),
-        wave=str(answers["wave"].iloc[0]),
-        asked=(f"{answers['date'].min():%Y-%m-%d}", f"{answers['date'].max():%Y-%m-%d}"),
-        score=counted.to_dict(),
-        raw_score=score(answers["score"], metric, level=level).to_dict(),
-        answers=len(answers),
-        customers=int(customers),
-        weights={str(k): float(v) for k, v in (population or {}).items()},
-        effective=len(answers) if weights is None else effective(weights.to_numpy(float)),
-        detectable=detectable(answers["score"], metric, weights),
-        cut_points={k: [float(x) for x in v] for k, v in (cut_points or {}).items()},
-        card=dict(card or {}),
-        value=dict(value or {}),
-        looks=list(looks or []),
-        parent=parent.hash if parent else "",
-        cycle=parent.cycle + 1 if parent else 1,
-    ).sealed()
+    return {
+        "metric": metric.name,
+        "question": metric.says,
+        "scale": (metric.low, metric.high),
+        "wave": str(answers["wave"].iloc[0]),
+        "asked": (f"{answers['date'].min():%Y-%m-%d}", f"{answers['date'].max():%Y-%m-%d}"),
+        "score": score(answers["score"], metric, weights=weights, level=level).to_dict(),
+        "raw_score": score(answers["score"], metric, level=level).to_dict(),
+        "answers": len(answers),
+        "effective": len(answers) if weights is None else effective(weights.to_numpy(float)),
+        "detectable": detectable(answers["score"], metric, weights),
+    }
 
 
 def detectable(scores: Any, metric: Metric, weights: Any = None) -> float:

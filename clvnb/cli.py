@@ -175,11 +175,15 @@ def report(
     as_of: AsOf = None,
     jobs: Annotated[int, typer.Option(min=1, help="Clients at the same time.")] = 2,
     resume: Annotated[bool, typer.Option(help="Leave alone what would come out the same.")] = False,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Measure against this baseline.json; found among earlier reports by default.")
+    ] = None,
 ) -> None:
     """Run the guide's notebooks for each client, and write their reports and the index page."""
     from .report import Outcome, report_clients
 
     folders = _clients(clients)
+    settings: dict[str, Any] = {"out": out, "as_of": as_of, "jobs": jobs, "resume": resume, "earlier": baseline}
     if sys.stderr.isatty():
         from rich.progress import Progress
 
@@ -190,9 +194,9 @@ def report(
                 bar.advance(task)
                 _print_outcome(outcome)
 
-            outcomes = report_clients(folders, out=out, as_of=as_of, jobs=jobs, resume=resume, tell=step)
+            outcomes = report_clients(folders, tell=step, **settings)
     else:
-        outcomes = report_clients(folders, out=out, as_of=as_of, jobs=jobs, resume=resume, tell=_print_outcome)
+        outcomes = report_clients(folders, tell=_print_outcome, **settings)
     bad = sum(o.status == "failed" for o in outcomes)
     say.print(f"{len(outcomes) - bad} of {len(outcomes)} reports are ready: {escape(str(out / 'index.html'))}")
     raise typer.Exit(1 if bad else 0)

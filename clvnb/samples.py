@@ -326,6 +326,7 @@ def _assignment(people: pd.DataFrame, truth: dict[str, Any]) -> pd.DataFrame:
             "customer_no": known["customer_id"],
             "group": np.where(known["treated"], "treated", "holdout"),
             "cost": np.where(known["treated"], 0.80, 0.0),
+            "planned": 1 - truth["holdout_share"],
         }
     )
 
@@ -480,6 +481,8 @@ def _member_assignment(people: pd.DataFrame, truth: dict[str, Any]) -> pd.DataFr
             "member": known["customer_id"],
             "group": np.where(known["treated"], "treated", "holdout"),
             "cost": np.where(known["treated"], 6.50, 0.0),
+            "planned": 1 - truth["holdout_share"],
+            "lever": "welcome and onboarding",
         }
     )
 

@@ -24,6 +24,7 @@ __all__ = [
     "SCENARIOS",
     "SUMMARY",
     "SURVEY",
+    "VERDICTS",
     "Checked",
     "ClientError",
     "ClvnbError",
@@ -127,6 +128,10 @@ SCENARIOS = Table(
     ("scenario", "customers", "clv_before", "clv_after", "gain", "gain_low", "gain_high", "cost", "roi", "p_pays_off",
      "payback_years"),
 )  # fmt: skip
+VERDICTS = Table(
+    "VERDICTS",
+    ("metric", "design", "before", "after", "change", "change_low", "change_high", "n", "verdict", "sentence"),
+)
 
 
 def closest(name: str, names: Iterable[str]) -> str:

@@ -17,14 +17,22 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .client import Client, Connection, Source
-from .engine import as_ibis, connection, give_back, hold, is_ibis, run
+from .engine import as_ibis, connection, give_back, hold, is_ibis, run, to_pandas
 from .tables import LOG, Checked, ClientError, Finding, TableError, as_day, check, closest
 from .words import Words
 
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["check_transactions", "purchase_days", "read_table", "read_transactions", "split_log", "summarize"]
+__all__ = [
+    "check_transactions",
+    "contributions",
+    "purchase_days",
+    "read_table",
+    "read_transactions",
+    "split_log",
+    "summarize",
+]
 
 _NUMBERS = ("amount", "margin", "cost")
 _CURRENCY = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
@@ -209,7 +217,7 @@ def _typed(raw: ibis.Table, settings: Source, timezone: str, required: Sequence[
         value = raw[column]
         if name == "date" or name in {"start", "end", "invited_at"}:
             typed[name] = _as_date(value, settings.date_format, timezone)
-        elif name in _NUMBERS or name in {"price", "score", "scale_min", "scale_max", "expected"}:
+        elif name in _NUMBERS or name in {"price", "score", "scale_min", "scale_max", "expected", "planned"}:
             typed[name] = _as_number(value, settings.decimal, settings.thousands)
         else:
             typed[name] = _as_text(value)
@@ -641,6 +649,33 @@ def purchase_days(log: Any) -> ibis.Table:
     if not table.date.type().is_date():
         table = table.mutate(date=_as_date(table.date, None, "UTC"))
     return _by_day(table, None, []).select("customer_id", "date", "net", "bought")
+
+
+def contributions(log: Any, *, margin: float = 1.0, cost_to_serve: float = 0.0) -> Any:
+    """Return what each customer left on each day: ``customer_id, date, contribution, bought``.
+
+    Parameters
+    ----------
+    log : LOG
+        Its own ``margin`` or ``cost`` counts where it has one.
+    margin : float
+        Share of revenue.
+    cost_to_serve : float
+        Of one purchase.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Sorted by customer and day; ``historic_value`` of a summary is its sum by customer.
+    """
+    table = as_ibis(check(log, LOG))
+    if not table.date.type().is_date():
+        table = table.mutate(date=_as_date(table.date, None, "UTC"))
+    days = _by_day(table, margin, [])
+    left = days.earned - cost_to_serve * days.bought.cast("int64")
+    out = to_pandas(days.select("customer_id", "date", contribution=left, bought=days.bought))
+    out["date"] = pd.to_datetime(out["date"])
+    return out.sort_values(["customer_id", "date"], ignore_index=True)
 
 
 def _by_day(table: ibis.Table, margin: float | None, carried: list[str]) -> ibis.Table:

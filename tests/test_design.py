@@ -21,12 +21,12 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[!.]*.ipynb"))
 
 # A module imports only from lower floors, or from its own.
 FLOORS = [
-    {"tables", "formulas", "power"},
+    {"tables", "formulas", "power", "looks"},
     {"words", "engine"},
     {"client", "transactions", "contracts", "models"},
     {"proposal", "value", "subscriptions", "evaluate", "cohorts", "segments", "surveys", "touchpoints"},
-    {"trust", "ladder", "satisfaction"},
-    {"basepoint", "link", "levers", "weighting"},
+    {"trust", "ladder", "satisfaction", "designs"},
+    {"basepoint", "link", "levers", "weighting", "verdicts", "bridge"},
     {"scenarios", "allocation"},
     {"steps"},
     {"samples", "plots"},

@@ -144,13 +144,14 @@ def _png(figure: Any) -> bytes:
 
 
 def say(sentence: Any) -> None:
-    """Publish a sentence, such as a ``Finding``'s, as running text of a notebook or report."""
+    """Publish a sentence, such as a ``Finding``'s, as running text of a notebook or report; an empty line begins a paragraph."""
     from IPython.display import display
 
     text = str(sentence)
     if not text:
         return
-    display({"text/html": f"<p>{html.escape(text)}</p>", "text/plain": text}, raw=True)
+    paragraphs = "".join(f"<p>{html.escape(part)}</p>" for part in text.split("\n\n"))
+    display({"text/html": paragraphs, "text/plain": text}, raw=True)
 
 
 _SAID: dict[str, tuple[str, Any]] = {  # how the columns of a CLV table are called and shown to a reader

@@ -15,12 +15,14 @@ from typing import Any
 
 import pandas as pd
 
-from ..steps import ImproveStep, SatisfactionStep, ValueStep
+from ..steps import ImproveStep, SatisfactionStep, TrackStep, ValueStep
 from ..tables import ReportError
+
+Step = ValueStep | SatisfactionStep | ImproveStep | TrackStep
 
 __all__ = ["replace_file", "save_step", "step_sheets", "write_json", "write_table", "write_workbook"]
 
-_PARQUET_ONLY = {"next_orders", "segment_gains", "plan_cautious"}  # long or technical: not for the workbook
+_PARQUET_ONLY = {"next_orders", "forecast", "segment_gains", "plan_cautious"}  # long or technical: not for the workbook
 # What a spreadsheet would run as a formula.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no place in a workbook
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -131,15 +133,16 @@ def _plain_times(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{c: table[c].dt.tz_localize(None) for c in zoned}) if len(zoned) else table
 
 
-def save_step(step: ValueStep | SatisfactionStep | ImproveStep, folder: str | Path) -> None:
+def save_step(step: Step, folder: str | Path) -> None:
     """Write a step's tables and results into a folder; an empty name writes nothing.
 
     Parameters
     ----------
-    step : ValueStep, SatisfactionStep or ImproveStep
+    step : ValueStep, SatisfactionStep, ImproveStep or TrackStep
     folder : str or Path
         Gets a parquet file for each table, and ``results.json``, to which each step adds its own; of step 2 the base point
-        (``baseline.json``), of step 3 the list of whom to contact (``target_list.csv``).
+        (``baseline.json``), of step 3 the list of whom to contact (``target_list.csv``), of step 4 the base point that the next
+        report is measured against.
     """
     if not str(folder):
         return
@@ -151,13 +154,13 @@ def save_step(step: ValueStep | SatisfactionStep | ImproveStep, folder: str | Pa
         json.loads(known.read_text(encoding="utf-8")) if known.is_file() and not isinstance(step, ValueStep) else {}
     )
     write_json(known, before | step.results())
-    if isinstance(step, SatisfactionStep) and step.base is not None:
+    if isinstance(step, SatisfactionStep | TrackStep) and step.base is not None:
         step.base.save(place / "baseline.json")
     if isinstance(step, ImproveStep) and len(step.targets.table):
         write_table(step.targets.table, place / "target_list.csv")
 
 
-def step_tables(step: ValueStep | SatisfactionStep | ImproveStep) -> dict[str, pd.DataFrame]:
+def step_tables(step: Step) -> dict[str, pd.DataFrame]:
     """Return the tables of a step by the names they are saved under."""
     tables = _value_tables(step) if isinstance(step, ValueStep) else step.tables()
     return {name: table for name, table in tables.items() if len(table.columns)}
@@ -172,6 +175,7 @@ def _value_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
         "ladder": step.ladder,
         "newcomers": step.newcomers,
         "next_orders": step.next_orders,
+        "forecast": step.forecast,
         "segments": step.segments,
         "cohorts": _flat(step.cohorts),
         "data": step.checked.account,

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..basepoint import find_baseline
 from ..client import Client, Connection
 from ..samples import guide_folder
 from ..tables import ClvnbError, ReportError, as_day
@@ -66,6 +67,7 @@ def report_clients(
     as_of: date | str | None = None,
     jobs: int = 2,
     resume: bool = False,
+    earlier: str | Path | None = None,
     tell: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Make one report per client, and the index page over all of them.
@@ -82,6 +84,8 @@ def report_clients(
         Clients at the same time.
     resume : bool
         Leave alone what was made from the same notebooks, data, settings and version.
+    earlier : path, optional
+        The base point to measure a single client against; found among the client's own reports when left out.
     tell : callable, optional
         Called with each outcome as it comes.
 
@@ -93,10 +97,14 @@ def report_clients(
     Raises
     ------
     ReportError
-        When the same client is named twice, or the output folder cannot be used.
+        When the same client is named twice, a base point is named for several, or the output folder cannot be used.
     """
     folders = [Path(c) for c in clients]
     _no_doubles(folders)
+    if earlier is not None and len(folders) != 1:
+        raise ReportError(
+            f"a base point belongs to one client, and {len(folders)} are named; report them one by one, or let it be found"
+        )
     place = Path(out)
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -107,7 +115,7 @@ def report_clients(
     outcomes: dict[Path, Outcome] = {}
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))
     try:
-        futures = {pool.submit(_one_client, f, place, day, manifest if resume else {}): f for f in folders}
+        futures = {pool.submit(_one_client, f, place, day, manifest if resume else {}, earlier): f for f in folders}
         for future in as_completed(futures):
             outcome, entry = future.result()
             outcomes[futures[future]] = outcome
@@ -141,7 +149,9 @@ def _slug(folder: Path) -> str:
 # ------------------------------------------------------------------------------------------ one client
 
 
-def _one_client(folder: Path, out: Path, day: str, known: dict[str, Any]) -> tuple[Outcome, dict[str, Any] | None]:
+def _one_client(
+    folder: Path, out: Path, day: str, known: dict[str, Any], earlier: str | Path | None
+) -> tuple[Outcome, dict[str, Any] | None]:
     started = time.perf_counter()
     slug = _slug(folder)
     scratch = out / f".{slug}-{uuid.uuid4().hex[:8]}"
@@ -150,11 +160,12 @@ def _one_client(folder: Path, out: Path, day: str, known: dict[str, Any]) -> tup
         client = Client.load(folder)
         name = client.name
         key = _input_key(client, day)
-        before = known.get(slug, {})
-        if before.get("key") == key and before.get("status") == "done" and (out / before["page"]).is_file():
+        before, base = known.get(slug, {}), Path(earlier) if earlier is not None else out / client.slug
+        same = before.get("key") == key and before.get("status") == "done" and (out / before["page"]).is_file()
+        if same and before.get("measured_against") == _base_hash(base, before["results"]["as_of"]):
             return Outcome(slug, name, "unchanged", folder=out / Path(before["page"]).parent), before
         scratch.mkdir(parents=True)
-        entry = _make(client, scratch, out, day, key)
+        entry = _make(client, scratch, out, day, key, base)
         seconds = round(time.perf_counter() - started, 2)
         final = out / Path(entry["page"]).parent
         return Outcome(slug, name, "done", folder=final, seconds=seconds), entry
@@ -167,13 +178,23 @@ def _one_client(folder: Path, out: Path, day: str, known: dict[str, Any]) -> tup
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _make(client: Client, scratch: Path, out: Path, day: str, key: str) -> dict[str, Any]:
+def _base_hash(place: Path, as_of: str) -> str:
+    """What a report of this day is measured against; empty in the first cycle."""
+    found = find_baseline(place, as_of)
+    return found[0].hash if found else ""
+
+
+def _make(client: Client, scratch: Path, out: Path, day: str, key: str, base: Path) -> dict[str, Any]:
     """Run the notebooks into ``scratch``, add page, tables and results, and move it to its final name."""
     (scratch / "notebooks").mkdir()
     (scratch / "tables").mkdir()
-    whole = _execute(
-        _joined(_notebooks()), {"client": str(client.folder), "as_of": day, "output": str(scratch / "tables")}
-    )
+    parameters = {
+        "client": str(client.folder),
+        "as_of": day,
+        "output": str((scratch / "tables").resolve()),
+        "earlier": str(base.resolve()),
+    }
+    whole = _execute(_joined(_notebooks()), parameters)
     seconds, steps = _seconds(whole), _apart(whole, _notebooks())
     for name, node in steps.items():
         (scratch / "notebooks" / name).write_text(_notebook_text(node), encoding="utf-8")
@@ -201,6 +222,7 @@ def _make(client: Client, scratch: Path, out: Path, day: str, key: str) -> dict[
         "key": key,
         "made": made,
         "locale": client.locale,
+        "measured_against": _base_hash(base, results["as_of"]),
         "results": results,
     }
 
@@ -229,13 +251,15 @@ def _notebooks() -> list[Path]:
 def _joined(notebooks: list[Path]) -> Any:
     """All steps as one notebook, which one kernel runs, so that Python and its libraries start once.
 
-    Panels of sliders stay out, for nobody moves them in a report; so do all parameter cells but the first.
+    Panels of sliders stay out, for nobody moves them in a report. One parameter cell has what any step asks for.
     """
     import nbformat
 
-    whole = None
+    whole, asked = None, []
     for path in notebooks:
         node = nbformat.read(path, as_version=4)
+        tagged = [c for c in node.cells if "parameters" in c.metadata.get("tags", [])]
+        asked += [line for c in tagged for line in c.source.splitlines() if line not in asked]
         kept = [c for c in node.cells if not {"interactive", "parameters"} & set(c.metadata.get("tags", []))]
         for k, cell in enumerate(kept if whole is not None else node.cells):
             cell.metadata["step"], cell["id"] = path.stem, f"{path.stem[0]}-{k:03d}"
@@ -244,6 +268,9 @@ def _joined(notebooks: list[Path]) -> Any:
             whole.cells = [c for c in node.cells if "interactive" not in c.metadata.get("tags", [])]
         else:
             whole.cells += kept
+    for cell in whole.cells if whole is not None else []:
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = "\n".join(asked)
     return whole
 
 
@@ -254,11 +281,14 @@ def _apart(whole: Any, notebooks: list[Path]) -> dict[str, Any]:
     found = {}
     for path in notebooks:
         node = nbformat.read(path, as_version=4)
-        ran = [c for c in whole.cells if c.metadata.get("step") == path.stem]
+        ran = [
+            c
+            for c in whole.cells
+            if c.metadata.get("step") == path.stem and "parameters" not in c.metadata.get("tags", [])
+        ]
         tagged = [c for c in node.cells if "parameters" in c.metadata.get("tags", [])]
-        if not any("parameters" in c.metadata.get("tags", []) for c in ran):
-            at = next(k for k, c in enumerate(ran) if c.cell_type == "code")
-            ran = [*ran[:at], *tagged, *ran[at:]]
+        at = next(k for k, c in enumerate(ran) if c.cell_type == "code")
+        ran = [*ran[:at], *tagged, *ran[at:]]
         for count, cell in enumerate((c for c in ran if c.cell_type == "code"), start=1):
             cell.execution_count = count
             for out in cell.outputs:

@@ -2,15 +2,18 @@
 
 from .improve import ImproveStep, plan_improvement
 from .satisfaction import SatisfactionStep, measure_satisfaction
+from .track import TrackStep, track_change
 from .value import ValueStep, value_customers
 from .worth import check_orders
 
 __all__ = [
     "ImproveStep",
     "SatisfactionStep",
+    "TrackStep",
     "ValueStep",
     "check_orders",
     "measure_satisfaction",
     "plan_improvement",
+    "track_change",
     "value_customers",
 ]

@@ -5,7 +5,7 @@ In: ``Client``, with what step 1 handed over. Out: ``ImproveStep``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ..client import Client
 from ..contracts import check_contracts, read_contracts
 from ..engine import to_pandas
 from ..formulas import annual_billing_break_even
-from ..levers import CAUSED, Base, Scenario, customer_base, lever_library, playbook
+from ..levers import CAUSED, Base, Scenario, customer_base, learn, lever_library, playbook
 from ..link import Link, evidence, link_satisfaction, prior_link, renewal_outcomes, repeat_outcomes
 from ..power import detectable_change, sample_size
 from ..satisfaction import latest_series
@@ -34,6 +34,7 @@ from ..scenarios import (
 from ..surveys import series_of
 from ..tables import ClientError, Finding, TableError
 from ..transactions import purchase_days, read_table
+from .initiatives import list_initiatives, measured_effects
 from .satisfaction import WINDOW, read_answers
 from .worth import LEVEL, Handover, check_orders, hand_over
 
@@ -291,6 +292,8 @@ def _planned(
         library = lever_library(base, kind=client.kind, changes=client.plan.levers)
     except (TableError, ValueError, TypeError) as error:
         raise ClientError(f"{client.folder / 'client.yaml'}: plan.levers: {error}") from error
+    measured = measured_effects(client, worth)
+    library = [replace(s, levers=tuple(learn(v, measured.get(v.name, {})) for v in s.levers)) for s in library]
     scenarios = evaluate_scenarios(base, library, link=link, level=LEVEL, words=words)
     gains = segment_gains(base, library, link=link, level=LEVEL)
     t = base.table
@@ -494,15 +497,13 @@ def _link(client: Client, worth: Handover) -> tuple[Link, dict[str, int]]:
 
 def _spent(client: Client, worth: Handover) -> tuple[dict[str, float], bool]:
     """What was spent on each segment's customers by the client's initiatives, and whether chance chose whom."""
-    if client.initiatives is None:
+    done = [i for i in list_initiatives(client, worth.as_of) if len(i.people)]
+    if not done:
         return {}, False
-    table = to_pandas(read_table(client, client.initiatives, ("customer_id",)))
-    drawn = "group" in table and "holdout" in set(table["group"].dropna())
-    if "cost" not in table:
-        return {}, drawn
+    people = pd.concat([i.people for i in done])
     segment = worth.customers.set_index("customer_id")["segment"]
-    by = table.assign(segment=table["customer_id"].map(segment)).groupby("segment")["cost"].sum()
-    return dict(by[by > 0]), drawn
+    by = people.assign(segment=people["customer_id"].map(segment)).groupby("segment")["cost"].sum()
+    return dict(by[by > 0]), all(i.randomised for i in done)
 
 
 def _targets(

@@ -6,7 +6,7 @@ In: ``Client``, with what step 1 handed over. Out: ``SatisfactionStep``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..basepoint import FEWEST, Baseline, baseline, planning_size
+from ..bridge import fingerprint
 from ..client import Client
 from ..engine import to_pandas
 from ..power import sample_size
@@ -33,7 +34,7 @@ from ..transactions import read_table
 from ..weighting import early_and_late, post_stratify, response_bias
 from .worth import LEVEL, Handover, hand_over
 
-__all__ = ["SatisfactionStep", "measure_satisfaction", "read_answers"]
+__all__ = ["WINDOW", "SatisfactionStep", "could_answer", "freeze", "measure_satisfaction", "read_answers"]
 
 _SAYS = {
     "csat": "are satisfied",
@@ -148,12 +149,10 @@ class SatisfactionStep:
                 pd.DataFrame(), "There is no base point yet; what it takes stands at the head of this chapter."
             )
         words = self.client.words
-        looks = " and ".join(words.day(d) for d in base.looks)
         return Finding(
             pd.DataFrame({"what": list(vars(base)), "value": [str(v) for v in vars(base).values()]}),
-            f"Frozen for cycle {base.cycle}: {base.metric.upper()} of the wave {base.wave}, asked from {words.day(base.asked[0])} to "
-            f"{words.day(base.asked[1])}; verdicts are due on {looks}, and what is read before is an interim state. "
-            f"The base point's hash begins with {base.hash[:12]}.",
+            f"{base.metric.upper()} of the wave {base.wave}, asked from {words.day(base.asked[0])} to {words.day(base.asked[1])}. Whether a cycle "
+            "starts from it, or it is read in the middle of one, chapter 4 says.",
         )
 
     @property
@@ -162,7 +161,7 @@ class SatisfactionStep:
         words = self.client.words
         if self.base is None or self.metric is None:
             return Finding(pd.DataFrame(), f"There is no base point for satisfaction yet. {self.why_not}")
-        found, plain, how = self.base.estimate, self.base.raw_score, self.metric
+        found, plain, how = self.base.estimate, self.base.raw_score or {}, self.metric
         lead = (
             f"The Net Promoter Score is {how.shown(found.value, words)}"
             if how.name == "nps"
@@ -292,7 +291,6 @@ class SatisfactionStep:
             "satisfaction": base.score if base else None,
             "satisfaction_metric": base.metric if base else "",
             "satisfaction_text": self.headline.text,
-            "baseline": base.hash if base else "",
         }
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -419,7 +417,7 @@ def _full(
     service: Finding,
     doubt: list[str],
 ) -> SatisfactionStep:
-    people = _could_answer(worth, answers)
+    people = could_answer(worth.customers, answers)
     known = answers[answers["customer_id"].isin(people["customer_id"])].drop_duplicates("customer_id")
     cells = people.set_index("customer_id")["cell"]
     by = [c for c in ("plan", "tier", "tenure", "channel", "segment") if c in people]
@@ -430,7 +428,7 @@ def _full(
         weights, weighing = post_stratify(known["customer_id"].map(cells), population)
     base = None
     if not doubt:
-        base = _freeze(
+        base = freeze(
             client, worth, known if weights is not None else answers, metric, weights, population, len(people)
         )
     attributes = survey[survey["wave"] == answers["wave"].iloc[0]]
@@ -460,9 +458,9 @@ def _full(
     )
 
 
-def _could_answer(worth: Handover, answers: pd.DataFrame) -> pd.DataFrame:
+def could_answer(customers: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
     """The customers who could have been asked in this wave: still there, or bought within the year before it."""
-    people = worth.customers.drop_duplicates("customer_id")
+    people = customers.drop_duplicates("customer_id")
     begun, ended = answers["date"].min(), answers["date"].max()
     first = pd.to_datetime(people["first_date"])
     span = 0 if "plan" in people else 365  # a member's last day is the contract's, a buyer's the last purchase
@@ -481,25 +479,26 @@ def _could_answer(worth: Handover, answers: pd.DataFrame) -> pd.DataFrame:
     return people[[*kept, *(["channel"] if few else [])]].assign(tenure=tenure, cell=cell)
 
 
-def _freeze(
+def freeze(
     client: Client,
     worth: Handover,
-    answers: pd.DataFrame,
-    metric: Metric,
-    weights: pd.Series | None,
-    population: dict[str, float],
-    customers: int,
+    answers: pd.DataFrame | None = None,
+    metric: Metric | None = None,
+    weights: pd.Series | None = None,
+    population: dict[str, float] | None = None,
+    customers: int = 0,
 ) -> Baseline:
+    """What step 4 measures against later: value always, satisfaction where customers were asked."""
     value = {
         "customers": len(worth.customers),
         "historic_value": float(worth.customers["historic_value"].sum()),
         "residual_value": worth.total.to_dict() if worth.total else None,
         "new_customer_value": worth.new_customer.to_dict() if worth.new_customer else None,
+        "forecasts": {k: v.to_dict() for k, v in worth.forecasts.items()},
     }
-    looks = [str(worth.as_of + timedelta(days=d)) for d in (WINDOW, 2 * WINDOW)]
     return baseline(
         answers, metric, client=client.name, as_of=worth.as_of, weights=weights, population=population, customers=customers,
-        cut_points=worth.cuts, value=value, looks=looks, card=worth.card, level=LEVEL,
+        cut_points=worth.cuts, value=value, card=worth.card, fingerprint=fingerprint(worth.customers), level=LEVEL,
     )  # fmt: skip
 
 

@@ -80,6 +80,8 @@ class ValueStep:
         What a new customer is worth by when customers came, where cohorts can be told apart.
     cuts : dict
         RFM's cut-points.
+    forecast : pandas.DataFrame
+        What each customer is expected to leave in the windows after which step 4 looks; ``forecasts`` has the sums.
     """
 
     client: Client
@@ -104,6 +106,8 @@ class ValueStep:
     notes: tuple[Finding, ...] = ()
     newcomers: pd.DataFrame = field(default_factory=pd.DataFrame)
     cuts: dict[str, list[float]] = field(default_factory=dict)
+    forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
+    forecasts: dict[str, Estimate] = field(default_factory=dict)
 
     @property
     def steps_of_value(self) -> Finding:
@@ -186,6 +190,7 @@ class ValueStep:
             "trust_text": self.trust.text,
             "choice": self.choice,
             "cut_points": self.cuts,
+            "forecasts": {k: v.to_dict() for k, v in self.forecasts.items()},
             "card": self.card.to_dict(),
             "rows": {str(r.rule): [int(r.rows), float(r.money)] for r in self.checked.account.itertuples()},
             "text": self.headline.text,
@@ -239,6 +244,8 @@ def _step(worth: Worth, **more: Any) -> ValueStep:
         holdout=worth.check,
         comparison=worth.comparison,
         cuts=cut_points(worth.summary),
+        forecast=worth.forecast,
+        forecasts=worth.forecasts,
         segments=segment_profile(worth.customers, worth.customers["segment"]),
         cohorts=_cohorts(worth.checked.kept, worth.as_of),
         **more,

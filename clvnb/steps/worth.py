@@ -32,6 +32,7 @@ from ..value import Card, clv_card, clv_new_customer, clv_table, clv_total
 
 __all__ = [
     "LEVEL",
+    "WINDOWS",
     "Handover",
     "Worth",
     "assess_worth",
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 LEVEL = 0.9
+WINDOWS = (182, 365)  # days after which step 4 looks at what came true
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,9 @@ class Worth:
         A subscription's contracts, one row a customer; ``plans`` its models by plan.
     check : Holdout or None
     comparison : pandas.DataFrame
+    forecast : pandas.DataFrame
+        What each customer is expected to leave in the windows after which step 4 looks, nothing discounted: ``customer_id`` and
+        ``margin_182, margin_365``; ``forecasts`` has the sums with their intervals.
     """
 
     client: Client
@@ -89,6 +94,8 @@ class Worth:
     plans: dict[str, RenewalModel] = field(default_factory=dict)
     check: Holdout | None = None
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
+    forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
+    forecasts: dict[str, Estimate] = field(default_factory=dict)
 
 
 def check_orders(client: Client, as_of: date | str | None = None) -> Checked:
@@ -159,6 +166,11 @@ def _assess_shop(client: Client, as_of: date, checked: Checked) -> Worth:
         return replace(bare, check=choice.holdout, comparison=choice.table)
     customers = clv_table(summary, purchases, spend, economics, level=LEVEL)
     customers["expected_purchases_half"] = purchases.expected_purchases(summary, economics.horizon_days / 2)
+    forecast, forecasts = customers[["customer_id"]].copy(), {}
+    for window, terms in _windows(economics).items():
+        per = customers["expected_spend"] * economics.margin_rate - economics.cost_to_serve
+        forecast[f"margin_{window}"] = purchases.expected_purchases(summary, window) * per.to_numpy(float)
+        forecasts[str(window)] = clv_total(summary, purchases, spend, terms, level=LEVEL)
     models: dict[str, Model] = {purchases.name: purchases}
     if isinstance(spend, GammaGamma):
         models[spend.name] = spend
@@ -178,7 +190,14 @@ def _assess_shop(client: Client, as_of: date, checked: Checked) -> Worth:
         spend=spend,
         check=choice.holdout,
         comparison=choice.table,
+        forecast=forecast,
+        forecasts=forecasts,
     )
+
+
+def _windows(economics: Economics) -> dict[int, Economics]:
+    """The windows after which step 4 looks, as horizons over which nothing is discounted."""
+    return {w: Economics(**{**economics.model_dump(), "horizon": f"{w} days", "discount_rate": 0.0}) for w in WINDOWS}
 
 
 def _described(customers: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
@@ -237,12 +256,19 @@ def _assess_subscription(client: Client, as_of: date, checked: Checked) -> Worth
     half = Economics(**{**economics.model_dump(), "horizon": f"{economics.horizon_days / 2:g} days"})
     begun = subscription_table(people, plans, half, level=LEVEL)[0].set_index("customer_id")["expected_purchases"]
     customers["expected_purchases_half"] = customers["customer_id"].map(begun)
+    forecast, forecasts = customers[["customer_id"]].copy(), {}
+    for window, terms in _windows(economics).items():
+        rows, forecasts[str(window)] = subscription_table(people, plans, terms, level=LEVEL)
+        forecast[f"margin_{window}"] = forecast["customer_id"].map(rows.set_index("customer_id")["clv"])
     customers["segment"] = customers["plan"] + np.where(customers["p_alive"] > 0, ", running", ", ended")
     customers["tier"] = value_tiers(customers["total_value"])
     dates = people.drop_duplicates("customer_id").set_index("customer_id")
     customers["first_date"] = customers["customer_id"].map(dates["first_date"])
     ended = contracts.kept.groupby("customer_id")["end"].agg(lambda e: pd.NaT if e.isna().any() else e.max())
-    customers["last_date"] = customers["customer_id"].map(ended).fillna(pd.Timestamp(as_of))  # there until that day
+    # There until that day; an end that is known and still to come is not over yet.
+    customers["last_date"] = (
+        customers["customer_id"].map(ended).fillna(pd.Timestamp(as_of)).clip(upper=pd.Timestamp(as_of))
+    )
     customers["purchases"] = customers["customer_id"].map(dates["renewals"]) + 1
     customers["period"] = customers["customer_id"].map(dates["period"])
     customers["stays_a_year"] = _stays_a_year(people, plans).reindex(customers["customer_id"]).to_numpy()
@@ -263,6 +289,8 @@ def _assess_subscription(client: Client, as_of: date, checked: Checked) -> Worth
         ),
         people=people,
         plans=plans,
+        forecast=forecast,
+        forecasts=forecasts,
     )
 
 
@@ -357,6 +385,9 @@ class Handover:
         Why nothing is predicted, where nothing is.
     cuts : dict
         RFM's cut-points.
+    forecast : pandas.DataFrame
+    forecasts : dict of str to Estimate
+        As in ``Worth``.
     """
 
     client: Client
@@ -368,6 +399,8 @@ class Handover:
     trust: str
     why: str
     cuts: dict[str, list[float]]
+    forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
+    forecasts: dict[str, Estimate] = field(default_factory=dict)
 
     @property
     def newcomers(self) -> Newcomers | None:
@@ -416,10 +449,16 @@ def hand_over(client: Client, *, as_of: date | str | None = None, output: str | 
             trust=results["trust"],
             why=results["choice"],
             cuts=results["cut_points"],
+            forecast=_table(left.parent / "forecast.parquet"),
+            forecasts={k: Estimate.from_dict(v) for k, v in results["forecasts"].items()},
         )
     worth = assess_worth(client, as_of=as_of)
     return Handover(client, worth.as_of, worth.customers, worth.total, worth.new_customer, worth.card.to_dict(),
-                    worth.trust.light, worth.why, cut_points(worth.summary))  # fmt: skip
+                    worth.trust.light, worth.why, cut_points(worth.summary), worth.forecast, worth.forecasts)  # fmt: skip
+
+
+def _table(file: Path) -> pd.DataFrame:
+    return pd.read_parquet(file) if file.is_file() else pd.DataFrame()
 
 
 def cut_points(summary: pd.DataFrame) -> dict[str, list[float]]:

@@ -1,0 +1,645 @@
+"""What became of each thing that a client did: who got it, who did not, and how they differ since.
+
+In: ``Client`` with what step 1 handed over. Out: ``Result`` for each initiative: verdicts, profit and loss, what its lever may learn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..client import Client
+from ..cohorts import Stays, compare_survival
+from ..contracts import check_contracts, read_contracts
+from ..designs import Change, sample_ratio
+from ..engine import to_pandas
+from ..formulas import tail
+from ..looks import Look
+from ..satisfaction import Metric, latest_series, metric_of
+from ..surveys import SCALES
+from ..tables import Finding, TableError
+from ..transactions import contributions, read_table
+from ..verdicts import Outcome, Verdict, false_discoveries, judge, not_measurable, profit_and_loss, remeasure
+from .satisfaction import WINDOW, read_answers
+from .worth import Handover, check_orders
+
+__all__ = [
+    "Facts",
+    "Initiative",
+    "Result",
+    "gather",
+    "judge_initiative",
+    "list_initiatives",
+    "margin_of",
+    "measured_effects",
+]
+
+MONTH = 30.4375
+ENOUGH = 20  # customers still followed, below which staying is looked at no further
+FEW = 100  # customers of a group, below which it is not judged by itself
+
+
+@dataclass(frozen=True)
+class Initiative:
+    """One thing that a client did for some customers.
+
+    Attributes
+    ----------
+    name : str
+    start : date
+    people : pandas.DataFrame
+        ``customer_id, group`` (``treated``, ``holdout``) and ``cost``; empty where it was done for everybody.
+    planned : float or None
+        The share that was to be treated.
+    lever : str
+        The lever of step 3 that it pulls.
+    """
+
+    name: str
+    start: date
+    people: pd.DataFrame
+    planned: float | None
+    lever: str
+
+    @property
+    def randomised(self) -> bool:
+        """Whether a random part was left alone."""
+        return "holdout" in set(self.people["group"])
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What customers did and said, by day.
+
+    Attributes
+    ----------
+    client : Client
+    as_of : date
+    customers : CLV
+    days : pandas.DataFrame
+        ``customer_id, date, contribution, bought``.
+    answers : SURVEY
+        Of one series; empty where nobody was asked.
+    metric : Metric or None
+    contracts : pandas.DataFrame
+        Of a subscription: ``customer_id, start, end``, one row a customer.
+    """
+
+    client: Client
+    as_of: date
+    customers: pd.DataFrame
+    days: pd.DataFrame
+    answers: pd.DataFrame
+    metric: Metric | None
+    contracts: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one initiative.
+
+    Attributes
+    ----------
+    initiative : Initiative
+    verdicts : tuple of Verdict
+        Satisfaction, staying or buying again, and contribution, as far as they can be judged.
+    segments : tuple of Verdict
+        Contribution by group of customers: looked at beside the plan.
+    account : Finding
+        What it cost and brought.
+    survival : Finding
+        How long members stay, with and without it; empty for a shop.
+    measured : mapping of lever parameter to (value, standard error)
+        Where chance decided who got it.
+    due : date
+        The day from which its outcome window is complete.
+    leading : str
+        What can be seen before that day.
+    """
+
+    initiative: Initiative
+    verdicts: tuple[Verdict, ...]
+    segments: tuple[Verdict, ...] = ()
+    account: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    survival: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    measured: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    due: date = date.max
+    leading: str = ""
+
+
+def list_initiatives(client: Client, as_of: date) -> list[Initiative]:
+    """Return what the client did until a day, the earliest first.
+
+    Raises
+    ------
+    TableError
+        When a start is no day, a group is not known, or a customer is in both groups.
+    """
+    if client.initiatives is None:
+        return []
+    table = to_pandas(read_table(client, client.initiatives, ("initiative", "start")))
+    where = f"{client.initiatives.source}"
+    table["start"] = pd.to_datetime(table["start"], errors="coerce")
+    if table["start"].isna().any():
+        line = int(np.argmax(table["start"].isna())) + 2
+        raise TableError(f"{where}: line {line}: the start is no day; write it as 2025-02-01, or set date_format")
+    found = []
+    for name, own in table.groupby("initiative", sort=False):
+        start = own["start"].min().date()
+        if start > as_of:
+            continue
+        people = _people(own, where, str(name))
+        planned = (
+            pd.to_numeric(own["planned"], errors="coerce").dropna() if "planned" in own else pd.Series(dtype=float)
+        )
+        lever = own["lever"].dropna() if "lever" in own else pd.Series(dtype=object)
+        found.append(Initiative(str(name), start, people, float(planned.iloc[0]) if len(planned) else None,
+                                str(lever.iloc[0]) if len(lever) else str(name)))  # fmt: skip
+    return sorted(found, key=lambda i: i.start)
+
+
+def _people(own: pd.DataFrame, where: str, name: str) -> pd.DataFrame:
+    columns = ["customer_id", "group", "cost"]
+    if "customer_id" not in own or own["customer_id"].isna().all():
+        return pd.DataFrame(columns=columns)
+    own = own[own["customer_id"].notna()]
+    group = (
+        own["group"].astype(object).fillna("treated").str.strip().str.lower()
+        if "group" in own
+        else pd.Series("treated", own.index)
+    )
+    group = group.replace({"control": "holdout", "treatment": "treated"})
+    strange = sorted(set(group) - {"treated", "holdout", "fix first"})
+    if strange:
+        raise TableError(f"{where}: {name}: the group {strange[0]!r} is not known; groups are treated and holdout")
+    cost = own["cost"] if "cost" in own else pd.Series(0.0, own.index)
+    people = pd.DataFrame(
+        {"customer_id": own["customer_id"], "group": group, "cost": pd.to_numeric(cost, errors="coerce").fillna(0.0)}
+    )
+    people = people[people["group"] != "fix first"]  # those were neither drawn for it nor kept from it
+    both = people.groupby("customer_id")["group"].nunique()
+    if (both > 1).any():
+        raise TableError(
+            f"{where}: {name}: customer {both[both > 1].index[0]!r} is both treated and held out; keep one line"
+        )
+    return people.groupby(["customer_id", "group"], as_index=False)["cost"].sum()
+
+
+def gather(client: Client, worth: Handover, metric: Metric | None = None) -> Facts:
+    """Bring together what customers did and said until the day.
+
+    Parameters
+    ----------
+    client : Client
+    worth : Handover
+    metric : Metric, optional
+        The question to follow; the one of csat, stars, ces and nps that is there when left out.
+    """
+    economics = client.economics
+    days = contributions(
+        check_orders(client, worth.as_of).kept, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve
+    )
+    checked, _ = read_answers(client, worth.as_of)
+    answers = pd.DataFrame(columns=["customer_id", "date", "score", "wave"])
+    if checked is not None:
+        wanted = [metric.name] if metric else [m for m in ("csat", "stars", "ces", "nps") if m in SCALES]
+        series = (latest_series(checked.kept, name) for name in wanted)
+        answers = next((s for s in series if len(s)), answers)
+    if metric is None and len(answers):
+        metric = metric_of(
+            str(answers["metric"].iloc[0]), (float(answers["scale_min"].iloc[0]), float(answers["scale_max"].iloc[0]))
+        )
+    contracts = pd.DataFrame()
+    if client.kind == "subscription":
+        kept = check_contracts(read_contracts(client)).kept
+        contracts = kept.groupby("customer_id").agg(
+            start=("start", "min"), end=("end", lambda e: pd.NaT if e.isna().any() else e.max())
+        )
+        contracts = contracts[contracts["start"] <= pd.Timestamp(worth.as_of)].reset_index()
+    return Facts(client, worth.as_of, worth.customers, days, answers, metric, contracts)
+
+
+# --------------------------------------------------------------------------------------- one initiative
+
+
+def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
+    """Say what became of one initiative.
+
+    Parameters
+    ----------
+    done : Initiative
+    facts : Facts
+    look : Look
+        How often its result is looked at.
+    """
+    due = done.start + timedelta(days=WINDOW)
+    units = _units(done, facts)
+    satisfied = _satisfaction(done, facts, units, look)
+    if units.empty:
+        verdicts = [*satisfied, _series(done, facts, look)]
+        return Result(done, tuple(verdicts), due=due)
+    if facts.as_of < due:
+        return Result(
+            done, tuple([*satisfied, *_waiting(done, facts, due)]), due=due, leading=_leading(done, facts, units)
+        )
+    stayed, survival, measured = _staying(done, facts, units, look)
+    money = _contribution(done, facts, units, look)
+    parts = _by_group(done, facts, units, look) if money.verdict != "not_measurable" else []
+    got = units[units["group"] == "treated"]
+    account = profit_and_loss(
+        money, int(money_size(money, got)), float(got["cost"].sum()), words=facts.client.words, what=done.name
+    )
+    measured = dict(measured) | _learned(done, facts, units)
+    return Result(
+        done, (*satisfied, *stayed, money), tuple(parts), account, survival, measured if done.randomised else {}, due
+    )
+
+
+def money_size(money: Verdict, got: pd.DataFrame) -> int:
+    """How many customers the effect is multiplied with: all who got it and could be followed."""
+    return int(got["followed"].sum()) if math.isfinite(money.change) else len(got)
+
+
+def _units(done: Initiative, facts: Facts) -> pd.DataFrame:
+    """Who got it and who did not: ``customer_id, group, cost, entry, followed``.
+
+    Where nobody was left alone at random, all other customers who were there at the start are the comparison.
+    """
+    if done.people.empty:
+        return pd.DataFrame()
+    known = facts.customers.drop_duplicates("customer_id").set_index("customer_id")
+    first = pd.to_datetime(known["first_date"])
+    people = done.people[done.people["customer_id"].isin(known.index)].copy()
+    if not done.randomised:
+        others = first.index[(first <= pd.Timestamp(done.start)) & ~first.index.isin(set(people["customer_id"]))]
+        people = pd.concat(
+            [people, pd.DataFrame({"customer_id": others, "group": "comparison", "cost": 0.0})], ignore_index=True
+        )
+    began = people["customer_id"].map(first)
+    people["entry"] = np.maximum(began.to_numpy(), np.datetime64(pd.Timestamp(done.start)))
+    people["followed"] = (pd.Timestamp(facts.as_of) - people["entry"]).dt.days >= WINDOW
+    return people.reset_index(drop=True)
+
+
+def _span(done: Initiative, facts: Facts, units: pd.DataFrame) -> int:
+    """How many days are looked at after each customer's beginning: all since the start, or half a year where they came one by one."""
+    together = (units["entry"] == pd.Timestamp(done.start)).mean() > 0.9
+    return (facts.as_of - done.start).days if together else WINDOW
+
+
+def _sums(facts: Facts, units: pd.DataFrame, start: int, end: int) -> pd.DataFrame:
+    """Contribution and purchases of each customer from ``start`` to ``end`` days after their beginning."""
+    entry = units.set_index("customer_id")["entry"]
+    own = facts.days[facts.days["customer_id"].isin(entry.index)]
+    age = (own["date"] - own["customer_id"].map(entry)).dt.days
+    inside = own[(age >= start) & (age < end)]
+    sums = inside.groupby("customer_id")[["contribution", "bought"]].sum()
+    return sums.reindex(units["customer_id"]).fillna(0.0)
+
+
+def _panel(done: Initiative, facts: Facts, units: pd.DataFrame, column: str, *, share: bool = False) -> pd.DataFrame:
+    """One row a customer and period: after the start, and as long before it, where the customer was there."""
+    span = _span(done, facts, units)
+    there = units[units["followed"]]
+    began = pd.to_datetime(facts.customers.drop_duplicates("customer_id").set_index("customer_id")["first_date"])
+    seen_for = ((there["entry"] - there["customer_id"].map(began)).dt.days // span).to_numpy()
+    if done.randomised:  # what was before only narrows the range, so each period takes whom it can
+        kept = {1: there, 0: there[seen_for >= 1]}
+    else:  # the same customers in every period, as many periods as leave enough of them
+        back = next(
+            (
+                k
+                for k in (2, 1)
+                if (there[seen_for >= k]["group"].value_counts().reindex(["treated", "comparison"]).min() >= ENOUGH)
+            ),
+            0,
+        )
+        kept = dict.fromkeys(range(1, -back, -1), there[seen_for >= back])
+    parts = []
+    for period, seen in kept.items():
+        if len(seen) < 2 * ENOUGH:
+            continue
+        at = (period - 1) * span
+        value = _sums(facts, seen, at, at + span)[column].to_numpy(float)
+        value = (value > 0).astype(float) if share else value
+        parts.append(pd.DataFrame({"customer_id": seen["customer_id"].to_numpy(), "group": seen["group"].to_numpy(), "period": period, "value": value}))  # fmt: skip
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"value": []})
+
+
+def _known(facts: Facts, units: pd.DataFrame) -> pd.DataFrame:
+    """What was known of each customer when it began: how long there, how much and how lately bought."""
+    entry = units.set_index("customer_id")["entry"]
+    own = facts.days[facts.days["customer_id"].isin(entry.index)]
+    own = own[own["date"] < own["customer_id"].map(entry)]
+    by = own.groupby("customer_id").agg(
+        bought=("bought", "sum"), brought=("contribution", "sum"), last=("date", "max"), first=("date", "min")
+    )
+    by = by.reindex(entry.index)
+    return pd.DataFrame({"purchases": np.log1p(by["bought"].fillna(0)), "brought": by["brought"].fillna(0.0),
+                         "since the last": (entry - by["last"]).dt.days, "since the first": (entry - by["first"]).dt.days})  # fmt: skip
+
+
+def _of_money(done: Initiative, facts: Facts, units: pd.DataFrame) -> Outcome:
+    span = _span(done, facts, units)
+    before = facts.days[facts.days["date"] < pd.Timestamp(done.start)]
+    usual = before.groupby("customer_id")["contribution"].sum().sum() / max(1, before["customer_id"].nunique())
+    lasted = max(1, (pd.Timestamp(done.start) - facts.days["date"].min()).days)
+    return Outcome(f"contribution per customer in {span} days, {done.name}", "money", margin_of(usual / lasted * span))
+
+
+def margin_of(usual: float) -> float:
+    """The practical margin of an amount: a twentieth of what is usual."""
+    return max(0.05 * abs(usual), 1e-6)
+
+
+def _contribution(done: Initiative, facts: Facts, units: pd.DataFrame, look: Look) -> Verdict:
+    outcome = _of_money(done, facts, units)
+    panel = _panel(done, facts, units, "contribution")
+    if panel.empty:
+        return not_measurable(outcome, f"fewer than {2 * ENOUGH} customers have been followed for {WINDOW} days")
+    return remeasure(panel, outcome, randomised=done.randomised, planned=_plan_of(done), assigned=None, look=look, words=facts.client.words,
+                     known=_known(facts, units), what=done.name)  # fmt: skip
+
+
+def _plan_of(done: Initiative) -> float | None:
+    """The planned share, where all who were assigned can be counted on both sides."""
+    return done.planned if done.randomised else None
+
+
+def _by_group(done: Initiative, facts: Facts, units: pd.DataFrame, look: Look) -> list[Verdict]:
+    """The same for each channel or plan, held back where many were looked at."""
+    by = next((c for c in ("plan", "channel") if c in facts.customers and 1 < facts.customers[c].nunique() <= 6), None)
+    if by is None:
+        return []
+    group = facts.customers.drop_duplicates("customer_id").set_index("customer_id")[by]
+    found = []
+    for name in sorted(group.dropna().unique()):
+        own = units[units["customer_id"].map(group) == name]
+        sizes = own[own["followed"]]["group"].value_counts()
+        if len(sizes) < 2 or sizes.min() < FEW / 2:
+            continue
+        verdict = _contribution(replace(done, planned=None), facts, own, look)
+        found.append(
+            replace(verdict, metric=f"{by} {name}", sentence=f"{str(by).capitalize()} {name}: {verdict.sentence}")
+        )
+    return false_discoveries(found) if len(found) > 1 else []
+
+
+# ---------------------------------------------------------------------------------- staying, satisfaction
+
+
+def _staying(
+    done: Initiative, facts: Facts, units: pd.DataFrame, look: Look
+) -> tuple[list[Verdict], Finding, dict[str, tuple[float, float]]]:
+    nothing = Finding(pd.DataFrame(), "")
+    if facts.client.kind != "subscription":
+        panel = _panel(done, facts, units, "bought", share=True)
+        outcome = Outcome(f"bought again within {_span(done, facts, units)} days, {done.name}", "share", 0.03)
+        if panel.empty:
+            return (
+                [not_measurable(outcome, f"fewer than {2 * ENOUGH} customers have been followed for {WINDOW} days")],
+                nothing,
+                {},
+            )
+        verdict = remeasure(panel, outcome, randomised=done.randomised, planned=_plan_of(done), look=look, words=facts.client.words,
+                            known=_known(facts, units), what=done.name)  # fmt: skip
+        return [verdict], nothing, {}
+    return _members(done, facts, units, look)
+
+
+def _members(
+    done: Initiative, facts: Facts, units: pd.DataFrame, look: Look
+) -> tuple[list[Verdict], Finding, dict[str, tuple[float, float]]]:
+    """How long members stay with it and without, from their beginning: everybody counts for as long as they were seen."""
+    words = facts.client.words
+    other, name = "holdout" if done.randomised else "comparison", f"months stayed, {done.name}"
+    table = units.merge(facts.contracts, on="customer_id", how="inner")
+    tenure, gone = months_stayed(table["entry"], table["end"], facts.as_of)
+    group, strata = table["group"].to_numpy(object), None
+    months = followed(tenure, group)
+    outcome = Outcome(
+        f"months stayed of the first {months}, {done.name}" if months else name, "months", max(0.03 * months, 0.01)
+    )
+    nothing = Finding(pd.DataFrame(), "")
+    if months < 3:
+        return (
+            [not_measurable(outcome, f"fewer than {ENOUGH} on one side have been followed for three months")],
+            nothing,
+            {},
+        )
+    stop = _off_plan(done, table)
+    if stop:
+        return [not_measurable(outcome, stop)], nothing, {}
+    if "plan" in facts.customers:
+        plan = (
+            table["customer_id"]
+            .map(facts.customers.drop_duplicates("customer_id").set_index("customer_id")["plan"])
+            .astype(str)
+        )
+        deep = min(followed(tenure[(plan == p).to_numpy()], group[(plan == p).to_numpy()]) for p in plan.unique())
+        strata = plan if deep >= months else None
+    found = compare_survival(tenure, gone, group, first=other, second="treated", periods=months, strata=strata)
+    method = f"area between the survival curves{', within plans' if strata is not None else ''}; log-rank p = {found.p_value:.3f}"
+    change = Change(
+        "A" if done.randomised else "F",
+        found.first,
+        found.second,
+        found.difference.value,
+        found.error,
+        len(table),
+        method=method,
+    )
+    verdict = judge(change, outcome, look=look, words=words, what=done.name)
+    worth, gain = _monthly(facts), found.difference
+    text = (
+        f"Of the first {months} months, members stay {found.second:.1f} with {done.name} and {found.first:.1f} without; at "
+        f"{words.money(worth)} a month that is {words.money(gain.value * worth)} a member ({words.money(gain.low * worth)} to "
+        f"{words.money(gain.high * worth)}, 95%). Log-rank p = {found.p_value:.3f}."
+    )
+    curves = found.curves.assign(
+        group=found.curves["group"].replace({"treated": f"with {done.name}", other: "without"})
+    )
+    return [verdict], Finding(curves, text), _of_lever(done, table, found, months)
+
+
+def months_stayed(start: pd.Series, end: pd.Series, as_of: date) -> tuple[np.ndarray, np.ndarray]:
+    """Whole months from a beginning to the end or to today, and whether it has ended."""
+    today = pd.Timestamp(as_of)
+    gone = (end.notna() & (end <= today)).to_numpy(bool)
+    last = end.where(pd.Series(gone, index=end.index), today)
+    # A contract of one month may have 28 to 31 days.
+    return np.floor(((last - start).dt.days / MONTH).to_numpy(float) + 0.1).clip(min=0).astype(int), gone
+
+
+def followed(tenure: np.ndarray, group: np.ndarray) -> int:
+    """How many of the first twelve months enough customers of both groups have been followed for."""
+    sides = [tenure[group == g] for g in sorted(set(group))]
+    return sum(min(int((s >= m).sum()) for s in sides) >= ENOUGH for m in range(1, 13)) if len(sides) > 1 else 0
+
+
+def _of_lever(done: Initiative, table: pd.DataFrame, found: Stays, months: int) -> dict[str, tuple[float, float]]:
+    """What it did in a lever's units: to newcomers' value, or to staying a year."""
+    if (table["entry"] > pd.Timestamp(done.start)).mean() > 0.5:
+        return {"newcomer_value": (found.difference.value / found.first, found.error / found.first)}
+    if months < 12:
+        return {}
+    last = found.curves[found.curves["period"] == months].set_index("group")
+    spread = math.hypot(*((last["high"] - last["low"]) / (2 * tail(0.9))))
+    return {"retention": (float(last["survival"]["treated"] - last["survival"].drop("treated").iloc[0]), spread)}
+
+
+def _off_plan(done: Initiative, table: pd.DataFrame) -> str:
+    if done.planned is None or not done.randomised:
+        return ""
+    counts = (int((table["group"] == "treated").sum()), int((table["group"] == "holdout").sum()))
+    chance = sample_ratio(counts, done.planned)
+    return (
+        ""
+        if chance >= 0.001
+        else f"{counts[0]} treated and {counts[1]} held out are not the {done.planned:.0%} that were planned"
+    )
+
+
+def _monthly(facts: Facts) -> float:
+    """What a member leaves in a month, on average."""
+    contracts = facts.contracts
+    last = (
+        contracts["end"]
+        .where(contracts["end"] <= pd.Timestamp(facts.as_of), pd.Timestamp(facts.as_of))
+        .fillna(pd.Timestamp(facts.as_of))
+    )
+    months = float(((last - contracts["start"]).dt.days / MONTH).clip(lower=0).sum())
+    return float(facts.days["contribution"].sum()) / max(months, 1.0)
+
+
+def _satisfaction(done: Initiative, facts: Facts, units: pd.DataFrame, look: Look) -> list[Verdict]:
+    """Answers given since it began, of those who got it and those who did not."""
+    metric = facts.metric
+    if metric is None or units.empty:
+        return []
+    outcome = of_metric(metric, f"{metric.name.upper()}, {done.name}")
+    entry = units.set_index("customer_id")["entry"]
+    own = facts.answers[facts.answers["customer_id"].isin(entry.index)].sort_values("date", kind="stable")
+    later = own["date"] > own["customer_id"].map(entry)
+    after, before = (part.drop_duplicates("customer_id", keep="last") for part in (own[later], own[~later]))
+    if after.empty:
+        return [
+            not_measurable(
+                outcome,
+                f"nobody has answered since {facts.client.words.day(done.start)}; ask again, the holdout as well",
+            )
+        ]
+    group = units.set_index("customer_id")["group"]
+    scale = 100.0 if metric.unit == "points" else 1.0
+    parts = [
+        pd.DataFrame(
+            {
+                "customer_id": p["customer_id"],
+                "period": k,
+                "value": scale * metric.classes(p["score"]),
+                "group": p["customer_id"].map(group),
+            }
+        )
+        for k, p in ((1, after), (0, before))
+    ]
+    sizes = units["group"].value_counts()
+    assigned = (int(sizes.get("treated", 0)), int(sizes.get("holdout", 0))) if done.randomised else None
+    return [remeasure(pd.concat(parts, ignore_index=True), outcome, randomised=done.randomised, planned=_plan_of(done), assigned=assigned,
+                      known=_known(facts, units), look=look, words=facts.client.words, what=done.name)]  # fmt: skip
+
+
+def of_metric(metric: Metric, name: str) -> Outcome:
+    """A question as an outcome: five points of NPS matter, three percentage points of a share."""
+    unit, margin = ("points", 5.0) if metric.unit == "points" else ("share", 0.03)
+    return Outcome(name, unit, margin, of="answers")
+
+
+def _series(done: Initiative, facts: Facts, look: Look) -> Verdict:
+    """What all customers brought week by week, where it was done for everybody."""
+    week = ((facts.days["date"] - pd.Timestamp(done.start)).dt.days // 7).astype(int)
+    last = (facts.as_of - done.start).days // 7  # the week that is not over yet
+    sums = facts.days.groupby(week)["contribution"].sum()
+    sums = sums[(sums.index < last) & (sums.index > sums.index.min())].reindex(
+        range(int(week.min()) + 1, last), fill_value=0.0
+    )
+    sums = sums[sums.index >= -104]
+    outcome = Outcome(
+        f"contribution of all customers a week, {done.name}",
+        "money",
+        margin_of(float(sums[sums.index < 0].mean() or 0.0)),
+    )
+    data = pd.DataFrame({"value": sums.to_numpy(float), "after": (sums.index >= 0).to_numpy()})
+    return remeasure(data, outcome, look=look, words=facts.client.words, what=done.name)
+
+
+# ------------------------------------------------------------------------------- before the window is over
+
+
+def _waiting(done: Initiative, facts: Facts, due: date) -> list[Verdict]:
+    words = facts.client.words
+    names = ["months stayed" if facts.client.kind == "subscription" else "bought again", "contribution per customer"]
+    why = f"the half year since {words.day(done.start)} is not over; a verdict is possible from {words.day(due)}"
+    return [not_measurable(Outcome(f"{n}, {done.name}", "share"), why) for n in names]
+
+
+def _leading(done: Initiative, facts: Facts, units: pd.DataFrame) -> str:
+    words, parts = facts.client.words, []
+    span = max((facts.as_of - done.start).days, 1)
+    for group, rows in units.groupby("group"):
+        bought = (_sums(facts, rows, 0, span)["bought"] > 0).mean()
+        parts.append(f"{group} {words.share(float(bought))} of {words.count(len(rows))}")
+    return f"So far, {span} days after the start, these have bought: {', '.join(parts)}. That is an early sign, and no verdict."
+
+
+# --------------------------------------------------------------------------------------- what levers learn
+
+
+def _learned(done: Initiative, facts: Facts, units: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Effects in the units of step 3's levers: points of the score, relative change of purchases."""
+    out: dict[str, tuple[float, float]] = {}
+    if not done.randomised:
+        return out
+    group, entry = units.set_index("customer_id")["group"], units.set_index("customer_id")["entry"]
+    if facts.metric is not None:
+        own = facts.answers[facts.answers["customer_id"].isin(group.index)]
+        own = own[own["date"] > own["customer_id"].map(entry)].drop_duplicates("customer_id", keep="last")
+        found = _difference(own["score"].to_numpy(float), (own["customer_id"].map(group) == "treated").to_numpy(bool))
+        out |= {"satisfaction": found} if found else {}
+    if facts.client.kind != "subscription":
+        there = units[units["followed"]]
+        bought = _sums(facts, there, 0, _span(done, facts, units))["bought"].to_numpy(float)
+        treated = (there["group"] == "treated").to_numpy(bool)
+        found = _difference(bought, treated)
+        base = float(bought[~treated].mean()) if (~treated).any() else 0.0
+        out |= {"frequency": (found[0] / base, found[1] / base)} if found and base > 0 else {}
+    return out
+
+
+def _difference(values: np.ndarray, treated: np.ndarray) -> tuple[float, float] | None:
+    a, b = values[treated], values[~treated]
+    if min(len(a), len(b)) < ENOUGH:
+        return None
+    return float(a.mean() - b.mean()), float(math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
+
+
+def measured_effects(client: Client, worth: Handover) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return what randomised initiatives measured of step 3's levers: lever to parameter to (value, standard error)."""
+    drawn = [i for i in list_initiatives(client, worth.as_of) if i.randomised]
+    if not drawn:
+        return {}
+    facts, out = gather(client, worth), {}
+    for done in drawn:
+        units = _units(done, facts)
+        if units.empty or facts.as_of < done.start + timedelta(days=WINDOW) or _off_plan(done, units):
+            continue
+        found: dict[str, Any] = _learned(done, facts, units)
+        if client.kind == "subscription":
+            found |= _members(done, facts, units, Look("once"))[2]
+        out[done.lever] = found
+    return out
