@@ -574,7 +574,7 @@ def _series(done: Initiative, facts: Facts, look: Look) -> Verdict:
         "money",
         margin_of(float(sums[sums.index < 0].mean() or 0.0)),
     )
-    data = pd.DataFrame({"value": sums.to_numpy(float), "after": (sums.index >= 0).to_numpy()})
+    data = pd.DataFrame({"value": sums.to_numpy(float), "after": np.asarray(sums.index >= 0)})
     return remeasure(data, outcome, look=look, words=facts.client.words, what=done.name)
 
 

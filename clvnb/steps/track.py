@@ -476,7 +476,7 @@ def _threats(
     frozen = float((parent.raw_score or {}).get("value") or math.nan)
     kind = metric.classes(before["score"])
     again = float(kind.mean()) * (100.0 if metric.unit == "points" else 1.0)
-    days = abs((after["date"].median().dayofyear - before["date"].median().dayofyear + 182) % 365 - 182)
+    days = abs((after["date"].median().day_of_year - before["date"].median().day_of_year + 182) % 365 - 182)
     ratio = len(after) / max(1, len(before)) / (len(step.worth.customers) / max(1, parent.value["customers"]))
     return [
         Threat("same question and scale", f"{metric.says}, both times", True),
