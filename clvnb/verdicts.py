@@ -506,7 +506,7 @@ def verdict_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
 
 
 def profit_and_loss(
-    effect: Verdict, customers: int, cost: float, *, words: Words | None = None, what: str = "it"
+    effect: Verdict, customers: int, cost: float, *, words: Words | None = None, what: str = "it", days: int = 0
 ) -> Finding:
     """Hold what something brought against what it cost.
 
@@ -515,9 +515,13 @@ def profit_and_loss(
     effect : Verdict
         Of money per customer.
     customers : int
-        How many got it.
+        How many got it, and are in the effect.
     cost : float
-        In all.
+        Of these customers, in all.
+    words : Words, optional
+    what : str
+    days : int
+        After how many days; what comes later is in neither.
 
     Returns
     -------
@@ -537,13 +541,18 @@ def profit_and_loss(
     verb = "brought" if effect.design in {"A", "A+"} else "goes with"
     text = (
         f"{_capital(what)} {verb} {words.money(brought)} ({words.share(effect.level)} range {words.money(low)} to {words.money(high)}) with "
-        f"{words.counted(customers, 'customer')}, and cost {words.money(cost)}: net {words.money(brought - cost)} "
-        f"({words.money(low - cost)} to {words.money(high - cost)}). "
+        f"{words.counted(customers, 'customer')}{f' within {days} days' if days else ''}, and cost {words.money(cost)} for them: net "
+        f"{words.money(brought - cost)} ({words.money(low - cost)} to {words.money(high - cost)}). "
     )
-    if low > cost:
-        text += "It pays."
+    later = " What it brings later is not in this." if days else ""
+    if effect.verdict == "not_measurable":
+        text += f"An interim state: whether it pays is not decided yet.{later}"
+    elif low > cost:
+        text += "It pays for itself."
     elif high < cost:
-        text += "It does not pay."
+        text += f"It has not paid for itself.{later}"
     else:
-        text += f"Whether it pays cannot be told yet; on these figures the chance is {words.share(pays)}."
+        text += (
+            f"Whether it pays for itself cannot be told yet; on these figures the chance is {words.share(pays)}.{later}"
+        )
     return Finding(table, text)

@@ -395,8 +395,8 @@ def test_profit_and_loss():
     row = found.table.iloc[0]
     assert (row["brought"], row["net"]) == pytest.approx((2000, 1500))
     assert row["p_pays_off"] > 0.99
-    assert "It pays." in found.text
-    assert "does not pay" in cv.profit_and_loss(effect, 1000, 5000.0).text
+    assert "It pays for itself." in found.text
+    assert "has not paid for itself" in cv.profit_and_loss(effect, 1000, 5000.0).text
     assert (
         "goes with" in cv.profit_and_loss(cv.judge(change(2.0, 0.5, "C"), cv.Outcome("c", "money", 1.0)), 10, 1.0).text
     )

@@ -232,7 +232,7 @@ def test_a_drawn_initiative_is_design_a_and_has_an_account(shop):
         v.verdict in {"not_measurable", "no_evidence", "no_material_change"} for v in result.verdicts
     )  # nothing was done to anybody
     treated = int((assigned(shop)["group"] == "treated").sum())
-    assert result.account.table["cost"].iloc[0] == treated
+    assert result.account.table["cost"].iloc[0] == result.account.table["customers"].iloc[0] == treated
     assert "satisfaction" in result.measured
     assert "fixed beforehand" in result.verdicts[-1].sentence or "interim" in result.verdicts[-1].sentence
     assert {"split as planned"} <= {t.check for v in result.verdicts for t in v.threats}

@@ -251,19 +251,19 @@ def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
     stayed, survival, measured = _staying(done, facts, units, look)
     money = _contribution(done, facts, units, look)
     parts = _by_group(done, facts, units, look) if money.verdict != "not_measurable" else []
-    got = units[units["group"] == "treated"]
+    got = units[(units["group"] == "treated") & units["followed"]]  # cost and effect of the same customers
     account = profit_and_loss(
-        money, int(money_size(money, got)), float(got["cost"].sum()), words=facts.client.words, what=done.name
+        money,
+        len(got),
+        float(got["cost"].sum()),
+        words=facts.client.words,
+        what=done.name,
+        days=_span(done, facts, units),
     )
     measured = dict(measured) | _learned(done, facts, units)
     return Result(
         done, (*satisfied, *stayed, money), tuple(parts), account, survival, measured if done.randomised else {}, due
     )
-
-
-def money_size(money: Verdict, got: pd.DataFrame) -> int:
-    """How many customers the effect is multiplied with: all who got it and could be followed."""
-    return int(got["followed"].sum()) if math.isfinite(money.change) else len(got)
 
 
 def _units(done: Initiative, facts: Facts) -> pd.DataFrame:

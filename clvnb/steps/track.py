@@ -194,9 +194,12 @@ class TrackStep:
         """What the next report is measured against."""
         words, base = self.client.words, self.base
         looks = " and ".join(words.day(d) for d in base.looks)
-        holds = f"{base.metric.upper()} of the wave {base.wave} and the value of {words.counted(base.customers or base.value['customers'], 'customer')}" if base.metric else (
-            f"the value of {words.counted(base.value['customers'], 'customer')}; nobody was asked how satisfied they are"
-        )  # fmt: skip
+        holds = f"the value of {words.counted(base.value['customers'], 'customer')}"
+        holds = (
+            f"{base.metric.upper()} of the wave {base.wave}, and {holds}"
+            if base.metric
+            else f"{holds}; nobody was asked how satisfied they are"
+        )
         if self.parent is not None and base.hash == self.parent.hash:
             text = (
                 f"The base point of {words.day(base.as_of)} holds until {words.day(base.looks[-1])}: reports before that day are interim states, "
@@ -326,7 +329,14 @@ def track_change(
     done = list_initiatives(client, worth.as_of)
     results = tuple(judge_initiative(i, facts, _look_at(i.start, parent, worth.as_of)) for i in done)
     if parent is None or place is None:
-        return TrackStep(client, worth.as_of, worth, None, candidate, Look("open"), initiatives=results)
+        first = client.words.day(worth.as_of + timedelta(days=WINDOWS[0]))
+        come, moved = (
+            f"What is predicted today can be held against what comes from {first} on.",
+            "What moved the value can be said from the second report on.",
+        )
+        nothing = pd.DataFrame()
+        return TrackStep(client, worth.as_of, worth, None, candidate, Look("open"), initiatives=results,
+                         realised=Finding(nothing, come), bridge=Finding(nothing, moved))  # fmt: skip
     base = parent if parent.is_open(worth.as_of) else candidate.after(parent)
     step = TrackStep(client, worth.as_of, worth, parent, base, look_on(parent.looks, worth.as_of), initiatives=results)
     return _against(step, facts, place)
