@@ -197,7 +197,7 @@ def value_drift(
     Returns
     -------
     Finding
-        ``reason, customers, change``: ``new`` (first bought since), ``lapsed`` (nothing since), ``bought again``, ``data revised`` (gone
+        ``reason, customers, change``: ``new`` (first bought since), ``not since`` (no purchase since), ``bought again``, ``data revised`` (gone
         from the data, or with another history than they had). ``table.attrs`` has ``before`` and ``after``; the changes add up.
     """
     words = words or Words("XXX")
@@ -214,14 +214,14 @@ def value_drift(
     reason = np.select(
         [~there & now.isna(), there & ~ids.isin(new.index), ~there, ~same, went_on],
         ["new", "data revised", "data revised", "data revised", "bought again" if "plan" not in new else "stayed"],
-        "lapsed" if "plan" not in new else "left",
+        "not since" if "plan" not in new else "left",
     )
     table = (
         pd.DataFrame({"reason": reason, "change": change.to_numpy(float)})
         .groupby("reason")["change"]
         .agg(["size", "sum"])
     )
-    order = [r for r in ("new", "bought again", "stayed", "lapsed", "left", "data revised") if r in table.index]
+    order = [r for r in ("new", "bought again", "stayed", "not since", "left", "data revised") if r in table.index]
     table = table.loc[order].reset_index().set_axis(["reason", "customers", "change"], axis=1)
     table.attrs = {"before": float(old["clv"].sum()), "after": float(new["clv"].sum())}
     said = "; ".join(

@@ -78,6 +78,8 @@ class Change:
         ``(p0, n0, p1, n1)`` of two independent shares, whose interval is Newcombe's.
     threats : tuple of Threat
     method : str
+    beside : Change or None
+        Another design that errs to the other side; the interval then holds both.
     """
 
     design: str
@@ -90,12 +92,20 @@ class Change:
     shares: tuple[float, int, float, int] | None = None
     threats: tuple[Threat, ...] = field(default=())
     method: str = ""
+    beside: Change | None = None
 
     def interval(self, z: float) -> tuple[float, float]:
         """Return the interval that is as sure as ``z`` standard errors of a normal distribution are."""
+        low, high = self._own(z)
+        if self.beside is None:
+            return low, high
+        other = self.beside.interval(z)
+        return min(low, other[0]), max(high, other[1])
+
+    def _own(self, z: float) -> tuple[float, float]:
         from scipy.special import ndtr, stdtrit
 
-        if not math.isfinite(z):
+        if not z < 37:  # beyond that no distribution has anything left to tell
             return -math.inf, math.inf
         if self.shares is not None:
             p0, n0, p1, n1 = self.shares
@@ -209,7 +219,7 @@ def randomised_difference(
     if design == "A" and _two_valued(y):
         shares, df = (float(y[~t].mean()), int((~t).sum()), float(y[t].mean()), int(t.sum())), math.inf
         p0, n0, p1, n1 = shares
-        error = math.sqrt(p0 * (1 - p0) / n0 + p1 * (1 - p1) / n1)
+        error = math.sqrt(p0 * (1 - p0) / n0 + p1 * (1 - p1) / n1) or math.hypot(1 / (n0 + 2), 1 / (n1 + 2))
     return Change(design, base, base + value, value, error, len(y), df, shares, tuple(threats), method)
 
 
@@ -262,8 +272,12 @@ def _split(t: np.ndarray, planned: float | None, assigned: tuple[int, int] | Non
     said = f"{counts[0]:,} treated and {counts[1]:,} held out, planned were {planned:.0%}"
     if chance >= SRM:
         return [Threat("split as planned", said + ": as chance would have it", True)]
-    return [Threat("split as planned", said + f": chance alone does so once in {1 / max(chance, 1e-99):,.0f} times, so the draw or the data "
+    return [Threat("split as planned", said + f": chance alone does so less than once in {_rarely(chance)} times, so the draw or the data "
                    "lost some", False, stops=True)]  # fmt: skip
+
+
+def _rarely(chance: float) -> str:
+    return f"{1 / chance:,.0f}" if chance > 1e-6 else "a million"
 
 
 def _answered(t: np.ndarray, assigned: tuple[int, int] | None) -> list[Threat]:
@@ -292,6 +306,13 @@ def _alike_before(x: np.ndarray, t: np.ndarray) -> list[Threat]:
     # What chance gives grows as groups get smaller.
     most = max(APART, 3 * math.sqrt(1 / len(a) + 1 / len(b)))
     said = f"{apart:+.2f} standard deviations apart before the start"
+    chance = abs(apart) / math.sqrt(1 / len(a) + 1 / len(b))
+    if chance > 4:  # less than one draw in ten thousand
+        return [
+            Threat(
+                "alike before", f"{said}, as no draw leaves them: chance did not decide who got it", False, stops=True
+            )
+        ]
     return [Threat("alike before", said, abs(apart) <= most)]
 
 
@@ -454,7 +475,7 @@ def balance(others: np.ndarray, target: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------------------ D: one series
 
 
-def interrupted_series(values: Any, after: Any) -> Change:
+def interrupted_series(values: Any, after: Any, *, season: float = 0.0) -> Change:
     """Compare a series with what it would have been, had its trend from before gone on (design D).
 
     Parameters
@@ -463,6 +484,8 @@ def interrupted_series(values: Any, after: Any) -> Change:
         One a period, in order.
     after : sequence of bool
         Whether the period lies after the start.
+    season : float
+        How many periods a year has, to take off its first wave where more than a year is known before the start.
 
     Returns
     -------
@@ -485,8 +508,11 @@ def interrupted_series(values: Any, after: Any) -> Change:
     y, on = np.asarray(values, dtype=float), np.asarray(after, dtype=bool)
     if min(on.sum(), (~on).sum()) < 6:
         raise TableError(f"{int((~on).sum())} periods before and {int(on.sum())} after are too few for a trend")
-    x = _segments(on)
-    gap = np.array([0.0, 0.0, 1.0, x[on, 3].mean()])
+    x, known = _segments(on), 1 < season < (~on).sum()
+    gap = np.array([0.0, 0.0, 1.0, x[on, 3].mean(), *([0.0, 0.0] if known else [])])
+    if known:
+        turn = 2 * np.pi * np.arange(len(y)) / season
+        x = np.column_stack([x, np.sin(turn), np.cos(turn)])
     fits = [_correlated(x, y, float(rho)) for rho in np.linspace(0, 0.95, 39)]
     worth = np.exp(np.array([f[2] for f in fits]) - max(f[2] for f in fits))
     worth /= worth.sum()
@@ -497,11 +523,12 @@ def interrupted_series(values: Any, after: Any) -> Change:
     threats = (
         Threat("enough periods", f"{int((~on).sum())} before, {int(on.sum())} after", bool(min(on.sum(), (~on).sum()) >= 8)),
         Threat("neighbouring periods", f"correlate by about {rho:.2f}, which is allowed for", True),
-        Threat("seasons", "only a trend is taken off; a season cannot be told from a change", None),
+        Threat("seasons", "a trend and a yearly wave are taken off" if known else "less than a year is known before, so a season cannot be told from a change",
+               None if season == 0 else bool(known)),
         Threat("nothing else happened then", "cannot be checked", None),
     )  # fmt: skip
     base = float(y[on].mean()) - value
-    return Change("D", base, base + value, value, error, len(y), df=len(y) - 4, threats=threats,
+    return Change("D", base, base + value, value, error, len(y), df=len(y) - x.shape[1], threats=threats,
                   method="segmented regression, correlation of neighbours averaged over")  # fmt: skip
 
 
@@ -559,7 +586,15 @@ def paired_change(before: Any, after: Any) -> Change:
         up, down, n = int((moved > 0).sum()), int((moved < 0).sum()), len(x) + 2
         error = math.sqrt(up + down + 1 - (up - down) ** 2 / n) / n
         method, df = f"{method}; McNemar p = {mcnemar(up, down):.4f}", math.inf
-    return Change("E", float(x.mean()), float(y.mean()), value, error, len(x), df=df, method=method)
+    threats = (
+        Threat(
+            "regression to the mean",
+            "customers who were chosen for a low or a high value move back by themselves",
+            None,
+        ),
+        Threat("nothing else happened then", "cannot be checked", None),
+    )
+    return Change("E", float(x.mean()), float(y.mean()), value, error, len(x), df=df, threats=threats, method=method)
 
 
 def mcnemar(up: int, down: int) -> float:
@@ -607,6 +642,7 @@ def two_waves(
         split = mix_shift(both["value"], cell, both["_wave"], population=weights)
     inside = cell.isin(list(weights)).to_numpy(bool)
     both, cell, clusters = both[inside], cell[inside], clusters[inside]
+    _enough(both[both["_wave"] == 0], both[both["_wave"] == 1], "answers of known groups")
     values, wave = both["value"].to_numpy(float), both["_wave"].to_numpy(int)
     keys = np.array([f"{w}|{c}" for w, c in zip(wave, cell, strict=True)], dtype=object)
     parts = {f"{w}|{c}": (1 if w else -1) * weights[c] for c in weights for w in (0, 1)}
@@ -616,10 +652,10 @@ def two_waves(
     shares = None
     if _two_valued(values) and not again and len(weights) == 1:
         shares = (start, int((wave == 0).sum()), start + value, int((wave == 1).sum()))
-    part = again / max(1, int((wave == 1).sum()))
+    part = again / max(1, *(int((wave == w).sum()) for w in (0, 1)))
     method = "two rounds of answers" + (f", {again:,} customers in both" if again else "")
     method += ", both weighed to the same customers" if len(weights) > 1 else ""
-    change = Change("E" if part >= 0.5 else "F", start, start + value, value, max(error, _least(values, wave)), len(values),
+    change = Change("E" if part >= 0.8 else "F", start, start + value, value, max(error, _least(values, wave)), len(values),
                     shares=shares, method=method)  # fmt: skip
     return change, split
 
@@ -667,8 +703,8 @@ def mix_shift(values: Any, cells: Any, wave: Any, *, population: Mapping[str, fl
     -------
     pandas.DataFrame
         ``cell, share_before, share_after, before, after, within, mix``: ``within`` is the fixed share times the change of the mean,
-        ``mix`` the change of share times the later mean; over all cells they add up to the change where the fixed shares are
-        wave 0's.
+        ``mix`` the change of the share among those who answer times the later mean; over all cells they add up to the change
+        where the fixed shares are wave 0's.
 
     Examples
     --------
@@ -688,7 +724,7 @@ def mix_shift(values: Any, cells: Any, wave: Any, *, population: Mapping[str, fl
     )
     table = pd.DataFrame({"share_before": first, "share_after": shares[1], "before": means[0], "after": means[1]})
     table["within"] = table["share_before"] * (table["after"] - table["before"])
-    table["mix"] = (table["share_after"] - table["share_before"]) * table["after"]
+    table["mix"] = (shares[1] - shares[0]) * table["after"]
     return table.rename_axis("cell").reset_index()
 
 

@@ -202,6 +202,7 @@ def remeasure(
     assigned: tuple[int, int] | None = None,
     known: pd.DataFrame | None = None,
     population: Mapping[str, float] | None = None,
+    season: float = 0.0,
     look: Look = ONCE,
     level: float = LEVEL,
     words: Words | None = None,
@@ -226,6 +227,8 @@ def remeasure(
     known : pandas.DataFrame, optional
         Numbers known of each customer before the start, indexed by ``customer_id``.
     population : mapping of cell to number, optional
+    season : float
+        Of a series: how many periods a year has.
     look : Look
         From ``look_on``; a single look when left out.
     level : float
@@ -254,7 +257,7 @@ def remeasure(
     """
     data = _tidy(data)
     try:
-        change = _strongest(_varied(data), randomised, planned, assigned, known, population)
+        change = _strongest(_varied(data), randomised, planned, assigned, known, population, season)
     except TableError as error:
         return not_measurable(outcome, str(error), level=level)
     stop = next((t for t in change.threats if t.stops and t.ok is False), None)
@@ -284,7 +287,8 @@ def _varied(data: pd.DataFrame) -> pd.DataFrame:
     """Amounts that are all alike cannot tell how far chance reaches."""
     after = data[data["period"] == 1]["value"] if "period" in data else data["value"]
     alike = len(after) > 0 and float(after.max() - after.min()) <= 1e-9 * max(1.0, float(after.abs().max()))
-    if alike and not set(after.unique()) <= {0.0, 1.0}:
+    drawn = "group" in data and "holdout" in set(data["group"].unique())
+    if alike and not (drawn and set(after.unique()) <= {0.0, 1.0}):
         raise TableError(f"all {len(after):,} have the same value, so nothing tells chance from change")
     return data
 
@@ -296,8 +300,11 @@ def _strongest(
     assigned: tuple[int, int] | None,
     known: pd.DataFrame | None,
     population: Mapping[str, float] | None,
+    season: float,
 ) -> Change:
     groups = set(data["group"].unique()) if "group" in data else set()
+    if len(groups) == 1 and groups != {"treated"}:
+        raise TableError("of those who got it, nobody's outcome is known")
     if {"treated", "holdout"} <= groups and randomised:
         own = data[data["group"].isin(["treated", "holdout"])]
         after = own[own["period"] == 1]
@@ -314,7 +321,7 @@ def _strongest(
         return _compared(data.assign(group=data["group"].replace("holdout", "comparison")), known)
     if "after" in data:
         if min(data["after"].sum(), (~data["after"].astype(bool)).sum()) >= 8:
-            return interrupted_series(data["value"], data["after"])
+            return interrupted_series(data["value"], data["after"], season=season)
         raise TableError(
             "a series needs eight periods before and eight after the start to tell a change from its trend"
         )
@@ -334,8 +341,6 @@ def _compared(data: pd.DataFrame, known: pd.DataFrame | None) -> Change:
     moved: Change | None = None
     if {1, 0, -1} <= periods:
         moved = difference_in_differences(data)
-        if all(t.ok for t in moved.threats):
-            return moved
     after = data[data["period"] == 1].drop_duplicates("customer_id").set_index("customer_id")
     columns = {} if known is None else {str(c): known[c].reindex(after.index) for c in known}
     for p in sorted((p for p in periods if p <= 0), reverse=True):
@@ -346,7 +351,23 @@ def _compared(data: pd.DataFrame, known: pd.DataFrame | None) -> Change:
         raise TableError(
             "nobody drew who got it, and nothing is known of the customers from before that could make them comparable"
         )
-    change = weighted_difference(after["value"], after["group"] == "treated", pd.DataFrame(columns))
+    parallel = moved is not None and all(t.ok for t in moved.threats)
+    try:
+        change = weighted_difference(after["value"], after["group"] == "treated", pd.DataFrame(columns))
+    except TableError:
+        if moved is None or not parallel:
+            raise
+        apart = Threat(
+            "alike enough to weigh",
+            "no weights make the groups alike, so that chosen extremes would move back by themselves",
+            False,
+        )
+        return replace(moved, threats=(*moved.threats, apart))
+    if moved is not None and parallel:
+        # Following errs where customers were chosen for where they stood, weighing where groups differ for good: the truth lies between.
+        return replace(
+            moved, beside=change, method=f"{moved.method}; the range holds weighing ({change.value:+.3g}) as well"
+        )
     return replace(change, threats=(*(moved.threats if moved else ()), *change.threats))
 
 
@@ -379,6 +400,9 @@ def judge(
     z = look.critical(change.error, level, outcome.aim)
     low, high = change.interval(z)
     least = (z + 0.8416212) * change.error
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return replace(not_measurable(outcome, "the values vary so much that no range can be given yet", level=level, design=change.design),
+                       n=change.n, threats=change.threats)  # fmt: skip
     if look.kind == "interim":
         verdict = "not_measurable"
     elif low > 0:
@@ -400,6 +424,8 @@ def _sentence(v: Verdict, look: Look, words: Words, what: str) -> str:
     ends = (
         f"{o.shown(v.after, words)} with {what}, {o.shown(v.before, words)} without"
         if randomised
+        else f"{o.shown(v.before, words)} by its trend, {o.shown(v.after, words)} came"
+        if v.design == "D"
         else f"from {o.shown(v.before, words)} to {o.shown(v.after, words)}"
     )
     text = (
@@ -427,7 +453,7 @@ def _ruling(v: Verdict, look: Look, words: Words, what: str) -> str:
         return f"No material change: the whole range lies within {margin} either way."
     if v.verdict == "not_measurable":
         return f"No verdict before {words.day(look.due)}."
-    return f"It cannot be told: the range holds no change and more; {o.moved(v.detectable, words).lstrip('+')} or more would have been seen four times in five."
+    return f"It cannot be told: the range includes no change as well as changes that would matter; {o.moved(v.detectable, words).lstrip('+')} or more would have been seen four times in five."
 
 
 def _capital(text: str) -> str:
@@ -547,6 +573,8 @@ def profit_and_loss(
     later = " What it brings later is not in this." if days else ""
     if effect.verdict == "not_measurable":
         text += f"An interim state: whether it pays is not decided yet.{later}"
+    elif effect.design not in {"A", "A+"} and low > cost:
+        text += f"If the difference is its doing, it pays for itself; nobody drew who got it.{later}"
     elif low > cost:
         text += "It pays for itself."
     elif high < cost:

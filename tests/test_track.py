@@ -14,8 +14,8 @@ import yaml
 
 import clvnb as cv
 from clvnb.basepoint import LOOKS
-from clvnb.bridge import fingerprint
 from clvnb.steps.initiatives import list_initiatives, measured_effects
+from clvnb.steps.satisfaction import seal_of
 from clvnb.steps.worth import WINDOWS
 from helpers import small_orders
 
@@ -106,7 +106,7 @@ def test_the_second_report_finds_the_base_point_and_measures_against_it(shop):
     assert step.realised.table["customers"].sum() == len(
         pd.read_parquet(shop / "reports" / THEN / "tables/customers.parquet")
     )
-    assert {"same question and scale", "same season", "as many answer", "answers as they were frozen"} <= set(
+    assert {"same scale and counting", "same season", "as many answer", "answers as they were frozen"} <= set(
         step.checks["check"]
     )
     assert "Beware: same season: asked 121 days apart in the year" in csat.sentence
@@ -193,10 +193,12 @@ def test_revised_data_are_seen(shop):
     orders = (shop / "orders.csv").read_text().splitlines()
     settings(shop, surveys={"source": "surveys.csv"})
     then = pd.read_parquet(shop / "reports" / THEN / "tables/customers.parquet")
-    assert fingerprint(then) == cv.Baseline.load(shop / "reports" / THEN).fingerprint
+    forecast = pd.read_parquet(shop / "reports" / THEN / "tables/forecast.parquet")
+    assert seal_of(then, forecast) == cv.Baseline.load(shop / "reports" / THEN).fingerprint
+    assert seal_of(then, forecast.assign(margin_182=0.0)) != seal_of(then, forecast)
     known = then.set_index("customer_id")["historic_value"]
     drift = cv.value_drift(then, then, known_then=known)
-    assert set(drift.table["reason"]) == {"lapsed"}
+    assert set(drift.table["reason"]) == {"not since"}
     changed = known.copy()
     changed.iloc[0] += 5
     assert "data revised" in set(cv.value_drift(then, then.iloc[:-1], known_then=changed).table["reason"])
@@ -292,6 +294,123 @@ def test_a_customer_in_both_groups_is_an_error(shop):
     )
     with pytest.raises(cv.TableError, match="is both treated and held out"):
         list_initiatives(done(shop, both), date.fromisoformat(NOW))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"planned": "80%"}, "planned is the share that was to be treated"),
+        ({"planned": 80}, "planned is the share that was to be treated"),
+        ({"initiative": None}, "has no name"),
+    ],
+)
+def test_a_planned_share_that_is_none_is_an_error(shop, change, message):
+    with pytest.raises(cv.TableError, match=message):
+        list_initiatives(done(shop, assigned(shop).head(20).assign(**change)), date.fromisoformat(NOW))
+
+
+def test_starts_that_differ_by_customer_are_refused(shop):
+    """The day of a voucher handed out at a purchase would make everybody who got one a buyer."""
+    rows = assigned(shop).head(20).assign(start=[f"2024-01-{k + 1:02d}" for k in range(20)])
+    with pytest.raises(cv.TableError, match="starts on 20 days"):
+        list_initiatives(done(shop, rows), date.fromisoformat(NOW))
+
+
+def test_a_control_group_that_nobody_drew_is_a_comparison(shop):
+    rows = assigned(shop).replace({"group": {"holdout": "control"}})
+    (picked,) = list_initiatives(done(shop, rows), date.fromisoformat(NOW))
+    assert not picked.randomised
+    (drawn,) = list_initiatives(done(shop, rows.assign(planned=0.5)), date.fromisoformat(NOW))
+    assert drawn.randomised
+
+
+def test_numbers_that_are_not_the_clients_are_said(shop):
+    rows = assigned(shop)
+    (result,) = now(shop, done(shop, rows.assign(customer_id="x" + rows["customer_id"]))).initiatives
+    assert [v.verdict for v in result.verdicts] == ["not_measurable"]
+    assert "of those who got it 0 are known by their numbers" in result.verdicts[0].sentence
+    some = rows["customer_id"].where(np.arange(len(rows)) >= 40, "x" + rows["customer_id"])
+    (result,) = now(shop, done(shop, rows.assign(customer_id=some))).initiatives
+    assert "40 customers on the list of faster replies" in result.leading
+
+
+def test_a_newcomers_first_purchase_is_no_effect(shop):
+    """Everybody who came after the start bought once; who bought again is what counts."""
+    summary = cv.summarize(
+        cv.read_transactions(str(shop / "orders.csv"), columns={c: c for c in ("customer_id", "date", "amount")}),
+        as_of=NOW,
+    ).to_pandas()
+    late = summary[summary["first_date"] > pd.Timestamp("2023-04-01")]
+    rows = pd.DataFrame({"initiative": "welcome", "start": "2023-04-01", "customer_id": late["customer_id"], "cost": 0.0,
+                         "group": np.where(np.arange(len(late)) % 2, "treated", "holdout")})  # fmt: skip
+    (result,) = now(shop, done(shop, rows)).initiatives
+    again = next(v for v in result.verdicts if v.metric.startswith("bought again"))
+    assert 0 < again.before < 0.9
+
+
+def test_what_began_before_the_first_order_cannot_be_followed(shop):
+    rows = pd.DataFrame({"initiative": ["ever since"], "start": ["2022-12-01"]})
+    (result,) = now(shop, done(shop, rows)).initiatives
+    assert "weeks are known before" in result.verdicts[0].sentence
+
+
+def test_without_a_margin_there_is_no_account(shop, tmp_path):
+    rows = assigned(shop)
+    rows.to_csv(shop / "initiatives.csv", index=False)
+    client = settings(shop, economics={}, surveys={"source": "surveys.csv"}, initiatives={"source": "initiatives.csv"})
+    step = cv.track_change(client, as_of=NOW, earlier=shop / "reports")
+    assert "No margin is known" in step.accounts.text
+    assert "Values are not compared" in step.missing
+    assert step.realised.table.empty
+
+
+def club(folder: Path, *, drawn: bool) -> cv.Client:
+    """A monthly club of three years; a third of those who were members on one day got something that does nothing."""
+    rng = np.random.default_rng(4)
+    n = 900
+    start = pd.Timestamp("2022-01-01") + pd.to_timedelta(rng.integers(0, 900, n), unit="D")
+    months = rng.geometric(rng.beta(1.2, 12, n))
+    end = pd.Series([s + pd.DateOffset(months=int(m)) for s, m in zip(start, months, strict=True)])
+    begin = pd.Timestamp("2023-07-01")
+    table = pd.DataFrame(
+        {
+            "customer_id": [f"m{k}" for k in range(n)],
+            "start": start,
+            "end": end.where(end <= pd.Timestamp(NOW)),
+            "plan": "monthly",
+            "price": 10.0,
+        }
+    )
+    paid = [
+        (r.customer_id, r.start + pd.DateOffset(months=k), 10.0)
+        for r, m in zip(table.itertuples(), months, strict=True)
+        for k in range(m)
+    ]
+    orders = pd.DataFrame(paid, columns=["customer_id", "date", "amount"])
+    orders[orders["date"] <= NOW].to_csv(folder / "orders.csv", index=False)
+    table.to_csv(folder / "contracts.csv", index=False)
+    there = table[(table["start"] <= begin) & (table["end"].isna() | (table["end"] > begin))]
+    got = rng.random(len(there)) < 1 / 3
+    rows = pd.DataFrame({"initiative": "calls", "start": "2023-07-01", "customer_id": there["customer_id"], "cost": 2.0,
+                         "group": np.where(got, "treated", "holdout")})  # fmt: skip
+    (rows if drawn else rows[got]).to_csv(folder / "initiatives.csv", index=False)
+    return settings(
+        folder, kind="subscription", contracts={"source": "contracts.csv"}, initiatives={"source": "initiatives.csv"}
+    )
+
+
+def test_members_who_left_before_it_began_do_not_speak_for_it(tmp_path):
+    picked = cv.track_change(club(tmp_path, drawn=False), as_of=NOW)
+    stays = next(v for v in picked.verdicts if v.metric.startswith("still there"))
+    assert stays.design == "C"
+    assert abs(stays.change) < 0.12
+    assert stays.verdict in {"no_evidence", "no_material_change"}
+    assert stays.before > 0.5
+    drawn = cv.track_change(club(tmp_path, drawn=True), as_of=NOW)
+    months = next(v for v in drawn.verdicts if v.metric.startswith("months stayed"))
+    assert months.design == "A"
+    assert months.low < 0 < months.high
+    assert len(drawn.stayed.table)
 
 
 def test_the_target_list_of_step_3_is_an_initiative_as_it_is(shop, tmp_path):

@@ -17,12 +17,11 @@ import pandas as pd
 from ..client import Client
 from ..cohorts import Stays, compare_survival
 from ..contracts import check_contracts, read_contracts
-from ..designs import Change, sample_ratio
+from ..designs import FEWEST, Change, sample_ratio
 from ..engine import to_pandas
 from ..formulas import tail
 from ..looks import Look
 from ..satisfaction import Metric, latest_series, metric_of
-from ..surveys import SCALES
 from ..tables import Finding, TableError
 from ..transactions import contributions, read_table
 from ..verdicts import Outcome, Verdict, false_discoveries, judge, not_measurable, profit_and_loss, remeasure
@@ -149,22 +148,43 @@ def list_initiatives(client: Client, as_of: date) -> list[Initiative]:
     if table["start"].isna().any():
         line = int(np.argmax(table["start"].isna())) + 2
         raise TableError(f"{where}: line {line}: the start is no day; write it as 2025-02-01, or set date_format")
+    if table["initiative"].isna().any():
+        raise TableError(
+            f"{where}: line {int(np.argmax(table['initiative'].isna())) + 2}: has no name; every line needs its initiative"
+        )
     found = []
     for name, own in table.groupby("initiative", sort=False):
-        start = own["start"].min().date()
+        starts = own["start"].drop_duplicates().sort_values()
+        if len(starts) > 1:
+            raise TableError(
+                f"{where}: {name}: starts on {len(starts)} days, {starts.iloc[0]:%Y-%m-%d} and {starts.iloc[1]:%Y-%m-%d} among them. The day somebody got it "
+                "would then decide what is counted: write the day it began for everybody, or name each start as an initiative of its own"
+            )
+        start = starts.iloc[0].date()
         if start > as_of:
             continue
-        people = _people(own, where, str(name))
-        planned = (
-            pd.to_numeric(own["planned"], errors="coerce").dropna() if "planned" in own else pd.Series(dtype=float)
-        )
+        planned = _planned(own, where, str(name))
         lever = own["lever"].dropna() if "lever" in own else pd.Series(dtype=object)
-        found.append(Initiative(str(name), start, people, float(planned.iloc[0]) if len(planned) else None,
-                                str(lever.iloc[0]) if len(lever) else str(name)))  # fmt: skip
+        people = _people(own, where, str(name), drawn=planned is not None)
+        found.append(Initiative(str(name), start, people, planned, str(lever.iloc[0]) if len(lever) else str(name)))
     return sorted(found, key=lambda i: i.start)
 
 
-def _people(own: pd.DataFrame, where: str, name: str) -> pd.DataFrame:
+def _planned(own: pd.DataFrame, where: str, name: str) -> float | None:
+    """The share that was to be treated, where the table says it."""
+    if "planned" not in own:
+        return None
+    share = pd.to_numeric(own["planned"], errors="coerce")
+    wrong = share.isna() | (share <= 0) | (share >= 1)
+    if wrong.any():
+        raise TableError(
+            f"{where}: {name}: planned is the share that was to be treated, above 0 and below 1, such as 0.8; {int(wrong.sum())} lines have another value"
+        )
+    return float(share.iloc[0])
+
+
+def _people(own: pd.DataFrame, where: str, name: str, *, drawn: bool) -> pd.DataFrame:
+    """Who got it; ``holdout`` are those whom chance kept from it, ``comparison`` those who just did not get it."""
     columns = ["customer_id", "group", "cost"]
     if "customer_id" not in own or own["customer_id"].isna().all():
         return pd.DataFrame(columns=columns)
@@ -174,10 +194,13 @@ def _people(own: pd.DataFrame, where: str, name: str) -> pd.DataFrame:
         if "group" in own
         else pd.Series("treated", own.index)
     )
-    group = group.replace({"control": "holdout", "treatment": "treated"})
-    strange = sorted(set(group) - {"treated", "holdout", "fix first"})
+    # A control group may have been picked; only a planned share says that it was drawn.
+    group = group.replace({"control": "holdout" if drawn else "comparison", "treatment": "treated"})
+    strange = sorted(set(group) - {"treated", "holdout", "comparison", "fix first"})
     if strange:
-        raise TableError(f"{where}: {name}: the group {strange[0]!r} is not known; groups are treated and holdout")
+        raise TableError(
+            f"{where}: {name}: the group {strange[0]!r} is not known; groups are treated, holdout (kept back at random) and comparison"
+        )
     cost = own["cost"] if "cost" in own else pd.Series(0.0, own.index)
     people = pd.DataFrame(
         {"customer_id": own["customer_id"], "group": group, "cost": pd.to_numeric(cost, errors="coerce").fillna(0.0)}
@@ -208,20 +231,26 @@ def gather(client: Client, worth: Handover, metric: Metric | None = None) -> Fac
     checked, _ = read_answers(client, worth.as_of)
     answers = pd.DataFrame(columns=["customer_id", "date", "score", "wave"])
     if checked is not None:
-        wanted = [metric.name] if metric else [m for m in ("csat", "stars", "ces", "nps") if m in SCALES]
+        wanted = [metric.name] if metric else ["csat", "stars", "ces", "nps"]
         series = (latest_series(checked.kept, name) for name in wanted)
         answers = next((s for s in series if len(s)), answers)
-    if metric is None and len(answers):
+    if len(answers):  # by the scale that they are on, which may have changed
         metric = metric_of(
             str(answers["metric"].iloc[0]), (float(answers["scale_min"].iloc[0]), float(answers["scale_max"].iloc[0]))
         )
     contracts = pd.DataFrame()
     if client.kind == "subscription":
         kept = check_contracts(read_contracts(client)).kept
-        contracts = kept.groupby("customer_id").agg(
-            start=("start", "min"), end=("end", lambda e: pd.NaT if e.isna().any() else e.max())
+        kept = kept[kept["start"] <= pd.Timestamp(worth.as_of)].sort_values("start", kind="stable")
+        contracts = (
+            kept.groupby("customer_id")
+            .agg(start=("start", "min"), end=("end", lambda e: pd.NaT if e.isna().any() else e.max()))
+            .reset_index()
         )
-        contracts = contracts[contracts["start"] <= pd.Timestamp(worth.as_of)].reset_index()
+        if "plan" in kept:  # the first one's: a later plan may be what the initiative did
+            contracts["plan"] = contracts["customer_id"].map(
+                kept.drop_duplicates("customer_id").set_index("customer_id")["plan"]
+            )
     return Facts(client, worth.as_of, worth.customers, days, answers, metric, contracts)
 
 
@@ -239,52 +268,72 @@ def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
         How often its result is looked at.
     """
     due = done.start + timedelta(days=WINDOW)
-    units = _units(done, facts)
-    satisfied = _satisfaction(done, facts, units, look)
-    if units.empty:
-        verdicts = [*satisfied, _series(done, facts, look)]
-        return Result(done, tuple(verdicts), due=due)
-    if facts.as_of < due:
+    if done.people.empty:
+        return Result(done, (_series(done, facts, look),), due=due)
+    units, note = _units(done, facts)
+    sides = units["group"].value_counts()
+    if set(sides.index) == {"treated"} and len(units) == len(facts.customers):  # nobody was left to compare with
+        return Result(done, (_series(done, facts, look),), due=due)
+    if len(sides) < 2 or sides.min() < FEWEST or "treated" not in sides:
+        why = f"of those who got it {int(sides.get('treated', 0))} are known by their numbers, and of the others {int(sides.drop('treated', errors='ignore').sum())}; ten on each side are the least. {note}"
         return Result(
-            done, tuple([*satisfied, *_waiting(done, facts, due)]), due=due, leading=_leading(done, facts, units)
+            done, (not_measurable(Outcome(f"contribution per customer, {done.name}", "money", 1.0), why),), due=due
         )
-    stayed, survival, measured = _staying(done, facts, units, look)
+    satisfied = _satisfaction(done, facts, units, look)
+    if facts.as_of < due:
+        early = " ".join(filter(None, [_leading(done, facts, units), note]))
+        return Result(done, tuple([*satisfied, *_waiting(done, facts, due)]), due=due, leading=early)
+    stayed, survival, found = _staying(done, facts, units, look)
     money = _contribution(done, facts, units, look)
     parts = _by_group(done, facts, units, look) if money.verdict != "not_measurable" else []
     got = units[(units["group"] == "treated") & units["followed"]]  # cost and effect of the same customers
-    account = profit_and_loss(
-        money,
-        len(got),
-        float(got["cost"].sum()),
-        words=facts.client.words,
-        what=done.name,
-        days=_span(done, facts, units),
-    )
-    measured = dict(measured) | _learned(done, facts, units)
-    return Result(
-        done, (*satisfied, *stayed, money), tuple(parts), account, survival, measured if done.randomised else {}, due
-    )
+    if facts.client.economics.basis == "revenue":
+        account = Finding(
+            pd.DataFrame(),
+            f"No margin is known, so what {done.name} brought is revenue, and is not held against its cost.",
+        )
+    else:
+        account = profit_and_loss(
+            money,
+            len(got),
+            float(got["cost"].sum()),
+            words=facts.client.words,
+            what=done.name,
+            days=_span(done, facts, units),
+        )
+    measured = found | _learned(done, facts, units) if done.randomised and not _off_plan(done, units) else {}
+    return Result(done, (*satisfied, *stayed, money), tuple(parts), account, survival, measured, due, note)
 
 
-def _units(done: Initiative, facts: Facts) -> pd.DataFrame:
-    """Who got it and who did not: ``customer_id, group, cost, entry, followed``.
+def _units(done: Initiative, facts: Facts) -> tuple[pd.DataFrame, str]:
+    """Who got it and who did not, ``customer_id, group, cost, entry, newcomer, followed``; and what was left out.
 
     Where nobody was left alone at random, all other customers who were there at the start are the comparison.
     """
-    if done.people.empty:
-        return pd.DataFrame()
     known = facts.customers.drop_duplicates("customer_id").set_index("customer_id")
     first = pd.to_datetime(known["first_date"])
+    start = pd.Timestamp(done.start)
     people = done.people[done.people["customer_id"].isin(known.index)].copy()
-    if not done.randomised:
-        others = first.index[(first <= pd.Timestamp(done.start)) & ~first.index.isin(set(people["customer_id"]))]
+    missing = len(done.people) - len(people)
+    if "treated" in set(people["group"]) and set(people["group"]) == {"treated"}:
+        others = first.index[(first <= start) & ~first.index.isin(set(done.people["customer_id"]))]
         people = pd.concat(
             [people, pd.DataFrame({"customer_id": others, "group": "comparison", "cost": 0.0})], ignore_index=True
         )
     began = people["customer_id"].map(first)
-    people["entry"] = np.maximum(began.to_numpy(), np.datetime64(pd.Timestamp(done.start)))
+    people["entry"] = (
+        np.maximum(began.to_numpy(dtype="datetime64[ns]"), start.to_datetime64())
+        if len(people)
+        else pd.Series(dtype="datetime64[ns]")
+    )
+    people["newcomer"] = (began > start).to_numpy(bool)
+    if len(facts.contracts) and len(people):  # who had left before it began cannot be kept by it
+        end = people["customer_id"].map(facts.contracts.set_index("customer_id")["end"])
+        people = people[end.isna() | (end > people["entry"])]
     people["followed"] = (pd.Timestamp(facts.as_of) - people["entry"]).dt.days >= WINDOW
-    return people.reset_index(drop=True)
+    words = facts.client.words
+    note = f"{words.counted(missing, 'customer')} on the list of {done.name} had not bought by {words.day(facts.as_of)}, or are not known by these numbers, and are left out." if missing else ""  # fmt: skip
+    return people.reset_index(drop=True), note
 
 
 def _span(done: Initiative, facts: Facts, units: pd.DataFrame) -> int:
@@ -298,6 +347,9 @@ def _sums(facts: Facts, units: pd.DataFrame, start: int, end: int) -> pd.DataFra
     entry = units.set_index("customer_id")["entry"]
     own = facts.days[facts.days["customer_id"].isin(entry.index)]
     age = (own["date"] - own["customer_id"].map(entry)).dt.days
+    if start == 0 and facts.client.kind == "shop":  # the purchase by which a newcomer came is no effect
+        came = own["customer_id"].map(units.set_index("customer_id")["newcomer"]).to_numpy(bool)
+        age = age.where(~(came & (age == 0)), -1)
     inside = own[(age >= start) & (age < end)]
     sums = inside.groupby("customer_id")[["contribution", "bought"]].sum()
     return sums.reindex(units["customer_id"]).fillna(0.0)
@@ -347,15 +399,20 @@ def _known(facts: Facts, units: pd.DataFrame) -> pd.DataFrame:
 
 def _of_money(done: Initiative, facts: Facts, units: pd.DataFrame) -> Outcome:
     span = _span(done, facts, units)
-    before = facts.days[facts.days["date"] < pd.Timestamp(done.start)]
-    usual = before.groupby("customer_id")["contribution"].sum().sum() / max(1, before["customer_id"].nunique())
-    lasted = max(1, (pd.Timestamp(done.start) - facts.days["date"].min()).days)
-    return Outcome(f"contribution per customer in {span} days, {done.name}", "money", margin_of(usual / lasted * span))
+    days, start = facts.days, pd.Timestamp(done.start)
+    before = days[days["date"] < start]
+    lasted = (start - days["date"].min()).days
+    if lasted < span / 4 or before.empty:  # nothing was known beforehand: what is usual without it
+        own = units[units["followed"] & (units["group"] != "treated")]
+        usual = float(_sums(facts, own, 0, span)["contribution"].mean()) if len(own) else 1.0
+    else:
+        usual = before["contribution"].sum() / max(1, before["customer_id"].nunique()) / lasted * span
+    return Outcome(f"contribution per customer in {span} days, {done.name}", "money", margin_of(usual))
 
 
 def margin_of(usual: float) -> float:
     """The practical margin of an amount: a twentieth of what is usual."""
-    return max(0.05 * abs(usual), 1e-6)
+    return 0.05 * abs(usual) if math.isfinite(usual) and abs(usual) > 1e-9 else 1.0
 
 
 def _contribution(done: Initiative, facts: Facts, units: pd.DataFrame, look: Look) -> Verdict:
@@ -374,10 +431,10 @@ def _plan_of(done: Initiative) -> float | None:
 
 def _by_group(done: Initiative, facts: Facts, units: pd.DataFrame, look: Look) -> list[Verdict]:
     """The same for each channel or plan, held back where many were looked at."""
-    by = next((c for c in ("plan", "channel") if c in facts.customers and 1 < facts.customers[c].nunique() <= 6), None)
-    if by is None:
+    source, by = (facts.contracts, "plan") if "plan" in facts.contracts else (facts.customers, "channel")
+    if by not in source or not 1 < source[by].nunique() <= 6:
         return []
-    group = facts.customers.drop_duplicates("customer_id").set_index("customer_id")[by]
+    group = source.drop_duplicates("customer_id").set_index("customer_id")[by]
     found = []
     for name in sorted(group.dropna().unique()):
         own = units[units["customer_id"].map(group) == name]
@@ -398,6 +455,8 @@ def _staying(
     done: Initiative, facts: Facts, units: pd.DataFrame, look: Look
 ) -> tuple[list[Verdict], Finding, dict[str, tuple[float, float]]]:
     nothing = Finding(pd.DataFrame(), "")
+    if facts.client.kind == "subscription" and not done.randomised:
+        return [_kept(done, facts, units, look)], nothing, {}
     if facts.client.kind != "subscription":
         panel = _panel(done, facts, units, "bought", share=True)
         outcome = Outcome(f"bought again within {_span(done, facts, units)} days, {done.name}", "share", 0.03)
@@ -411,6 +470,19 @@ def _staying(
                             known=_known(facts, units), what=done.name)  # fmt: skip
         return [verdict], nothing, {}
     return _members(done, facts, units, look)
+
+
+def _kept(done: Initiative, facts: Facts, units: pd.DataFrame, look: Look) -> Verdict:
+    """Whether members are still there half a year later, where nobody drew who got it: weighed by what was known of them."""
+    outcome = Outcome(f"still there after {WINDOW} days, {done.name}", "share", 0.03)
+    own = units[units["followed"]].merge(facts.contracts, on="customer_id", how="inner")
+    there = own["end"].isna() | (own["end"] > own["entry"] + pd.Timedelta(days=WINDOW))
+    known = _known(facts, own)
+    known["tenure"] = (own["entry"] - own["start"]).dt.days.to_numpy()
+    if "plan" in own:
+        known = known.join(pd.get_dummies(own.set_index("customer_id")["plan"], dtype=float).iloc[:, 1:])
+    data = pd.DataFrame({"customer_id": own["customer_id"], "group": own["group"], "value": there.astype(float)})
+    return remeasure(data, outcome, known=known, look=look, words=facts.client.words, what=done.name)
 
 
 def _members(
@@ -427,6 +499,12 @@ def _members(
         f"months stayed of the first {months}, {done.name}" if months else name, "months", max(0.03 * months, 0.01)
     )
     nothing = Finding(pd.DataFrame(), "")
+    if gone.sum() < FEWEST:
+        return (
+            [not_measurable(outcome, f"{int(gone.sum())} members have left, too few to tell who stays longer")],
+            nothing,
+            {},
+        )
     if months < 3:
         return (
             [not_measurable(outcome, f"fewer than {ENOUGH} on one side have been followed for three months")],
@@ -436,18 +514,14 @@ def _members(
     stop = _off_plan(done, table)
     if stop:
         return [not_measurable(outcome, stop)], nothing, {}
-    if "plan" in facts.customers:
-        plan = (
-            table["customer_id"]
-            .map(facts.customers.drop_duplicates("customer_id").set_index("customer_id")["plan"])
-            .astype(str)
-        )
+    if "plan" in table:
+        plan = table["plan"].astype(str)
         deep = min(followed(tenure[(plan == p).to_numpy()], group[(plan == p).to_numpy()]) for p in plan.unique())
         strata = plan if deep >= months else None
     found = compare_survival(tenure, gone, group, first=other, second="treated", periods=months, strata=strata)
     method = f"area between the survival curves{', within plans' if strata is not None else ''}; log-rank p = {found.p_value:.3f}"
     change = Change(
-        "A" if done.randomised else "F",
+        "A",
         found.first,
         found.second,
         found.difference.value,
@@ -562,20 +636,17 @@ def of_metric(metric: Metric, name: str) -> Outcome:
 
 def _series(done: Initiative, facts: Facts, look: Look) -> Verdict:
     """What all customers brought week by week, where it was done for everybody."""
+    name = f"contribution of all customers a week, {done.name}"
     week = ((facts.days["date"] - pd.Timestamp(done.start)).dt.days // 7).astype(int)
     last = (facts.as_of - done.start).days // 7  # the week that is not over yet
-    sums = facts.days.groupby(week)["contribution"].sum()
-    sums = sums[(sums.index < last) & (sums.index > sums.index.min())].reindex(
-        range(int(week.min()) + 1, last), fill_value=0.0
-    )
-    sums = sums[sums.index >= -104]
-    outcome = Outcome(
-        f"contribution of all customers a week, {done.name}",
-        "money",
-        margin_of(float(sums[sums.index < 0].mean() or 0.0)),
-    )
+    first = max(int(week.min()) + 1, -156) if len(week) else 0
+    if first > -8 or last < 8:
+        why = f"{max(0, -first)} weeks are known before {facts.client.words.day(done.start)} and {last} since; eight on each side are the least"
+        return not_measurable(Outcome(name, "money", 1.0), why)
+    sums = facts.days.groupby(week)["contribution"].sum().reindex(range(first, last), fill_value=0.0)
+    outcome = Outcome(name, "money", margin_of(float(sums[sums.index < 0].mean())))
     data = pd.DataFrame({"value": sums.to_numpy(float), "after": np.asarray(sums.index >= 0)})
-    return remeasure(data, outcome, look=look, words=facts.client.words, what=done.name)
+    return remeasure(data, outcome, season=365.25 / 7, look=look, words=facts.client.words, what=done.name)
 
 
 # ------------------------------------------------------------------------------- before the window is over
@@ -633,13 +704,28 @@ def measured_effects(client: Client, worth: Handover) -> dict[str, dict[str, tup
     drawn = [i for i in list_initiatives(client, worth.as_of) if i.randomised]
     if not drawn:
         return {}
-    facts, out = gather(client, worth), {}
+    facts = gather(client, worth)
+    out: dict[str, dict[str, tuple[float, float]]] = {}
     for done in drawn:
-        units = _units(done, facts)
-        if units.empty or facts.as_of < done.start + timedelta(days=WINDOW) or _off_plan(done, units):
+        units, _ = _units(done, facts)
+        sides = units["group"].value_counts()
+        if (
+            len(sides) < 2
+            or sides.min() < FEWEST
+            or facts.as_of < done.start + timedelta(days=WINDOW)
+            or _off_plan(done, units)
+        ):
             continue
         found: dict[str, Any] = _learned(done, facts, units)
         if client.kind == "subscription":
             found |= _members(done, facts, units, Look("once"))[2]
-        out[done.lever] = found
+        out[done.lever] = {k: _pooled(v, out.get(done.lever, {}).get(k)) for k, v in found.items()}
     return out
+
+
+def _pooled(one: tuple[float, float], other: tuple[float, float] | None) -> tuple[float, float]:
+    """Two measurements of the same effect, each by its precision."""
+    if other is None:
+        return one
+    weights = [1 / e**2 for _, e in (one, other)]
+    return (one[0] * weights[0] + other[0] * weights[1]) / sum(weights), 1 / math.sqrt(sum(weights))

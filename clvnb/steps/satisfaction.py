@@ -34,7 +34,7 @@ from ..transactions import read_table
 from ..weighting import early_and_late, post_stratify, response_bias
 from .worth import LEVEL, Handover, hand_over
 
-__all__ = ["WINDOW", "SatisfactionStep", "could_answer", "freeze", "measure_satisfaction", "read_answers"]
+__all__ = ["WINDOW", "SatisfactionStep", "could_answer", "freeze", "measure_satisfaction", "read_answers", "seal_of"]
 
 _SAYS = {
     "csat": "are satisfied",
@@ -479,6 +479,12 @@ def could_answer(customers: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame
     return people[[*kept, *(["channel"] if few else [])]].assign(tenure=tenure, cell=cell)
 
 
+def seal_of(customers: pd.DataFrame, forecast: pd.DataFrame) -> str:
+    """The fingerprint of all that step 4 will read of each customer."""
+    own = customers.merge(forecast, on="customer_id", how="left") if len(forecast.columns) else customers
+    return fingerprint(own, ("customer_id", "clv", "historic_value", "tier", "segment", *forecast.columns[1:]))
+
+
 def freeze(
     client: Client,
     worth: Handover,
@@ -498,7 +504,7 @@ def freeze(
     }
     return baseline(
         answers, metric, client=client.name, as_of=worth.as_of, weights=weights, population=population, customers=customers,
-        cut_points=worth.cuts, value=value, card=worth.card, fingerprint=fingerprint(worth.customers), level=LEVEL,
+        cut_points=worth.cuts, value=value, card=worth.card, fingerprint=seal_of(worth.customers, worth.forecast), level=LEVEL,
     )  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..basepoint import Baseline, find_baseline
-from ..bridge import clv_bridge, fingerprint, realised_against_predicted, value_drift
+from ..basepoint import FEWEST, Baseline, find_baseline
+from ..bridge import clv_bridge, realised_against_predicted, value_drift
 from ..client import Client
 from ..cohorts import compare_survival
 from ..designs import Change, Threat, paired_change, two_waves
@@ -41,7 +41,7 @@ from .initiatives import (
     months_stayed,
     of_metric,
 )
-from .satisfaction import could_answer, freeze, measure_satisfaction
+from .satisfaction import could_answer, freeze, measure_satisfaction, seal_of
 from .worth import LEVEL, WINDOWS, Handover, check_orders, hand_over
 
 __all__ = ["TrackStep", "track_change"]
@@ -116,6 +116,17 @@ class TrackStep:
         return [*self.since, *(v for r in self.initiatives for v in r.verdicts)]
 
     @property
+    def counted(self) -> Finding:
+        """How many verdicts there are, and which of them counts."""
+        judged = [v for v in self.verdicts if v.verdict != "not_measurable"]
+        if len(judged) < 2:
+            return Finding(pd.DataFrame(), "")
+        text = f"{len(judged)} measures are judged in this chapter; had nothing changed at all, about one in twenty would still be called a change."
+        if self.initiatives:
+            text += " Of an initiative the contribution per customer is the one that counts; the others say how it came about."
+        return Finding(verdict_table(judged), text)
+
+    @property
     def changed(self) -> Finding:
         """What changed since the base point."""
         if self.parent is None:
@@ -187,7 +198,10 @@ class TrackStep:
     @property
     def stayed(self) -> Finding:
         """How long members stay: with an initiative and without, where there is one, else newer against older ones."""
-        return next((r.survival for r in self.initiatives if len(r.survival.table)), self.survival)
+        found = [r.survival for r in self.initiatives if len(r.survival.table)]
+        if not found:
+            return self.survival
+        return Finding(found[0].table, "\n\n".join(f.text for f in found))
 
     @property
     def next_cycle(self) -> Finding:
@@ -229,9 +243,9 @@ class TrackStep:
                 "No lever has been measured on these customers by a randomised test yet; their effects stay assumptions.",
             )
         parts = [
-            f"{r.lever}: {r.measured:+.2f} {said[r.changes]}"
+            f"{r.lever}: {r.measured:+.2f} {said[r.changes]} (plus or minus {1.96 * r.standard_error:.2f})"
             if r.changes == "satisfaction"
-            else f"{r.lever}: {self.client.words.share(r.measured, digits=1)} {said[r.changes]}"
+            else f"{r.lever}: {100 * r.measured:+.1f}% {said[r.changes]} (plus or minus {196 * r.standard_error:.1f})"
             for r in table.itertuples()
         ]
         return Finding(
@@ -383,7 +397,9 @@ def _against(step: TrackStep, facts: Facts, place: Path) -> TrackStep:
     step = replace(step, since=tuple(verdicts), split=split, panel=panel, survival=survival, missing=missing)
     if then is None:
         return step
-    step = replace(step, realised=_realised(step, facts, then), leading=_leading(step, facts, then))
+    step = replace(step, leading=_leading(step, facts, then))
+    if not other_card:
+        step = replace(step, realised=_realised(step, facts, then))
     if other_card or step.worth.total is None or then.customers["clv"].isna().all():
         return replace(step, missing=" ".join(filter(None, [missing, other_card])))
     return replace(step, bridge=_bridge(step, then), drift=_drift(step, facts, then))
@@ -395,10 +411,10 @@ def _customers_then(place: Path, parent: Baseline) -> tuple[_Then | None, str]:
     for folder in folders:
         if (folder / "customers.parquet").is_file():
             customers = pd.read_parquet(folder / "customers.parquet")
-            if fingerprint(customers) != parent.fingerprint:
-                continue
-            forecast = folder / "forecast.parquet"
-            return _Then(customers, pd.read_parquet(forecast) if forecast.is_file() else pd.DataFrame()), ""
+            file = folder / "forecast.parquet"
+            forecast = pd.read_parquet(file) if file.is_file() else pd.DataFrame()
+            if seal_of(customers, forecast) == parent.fingerprint:
+                return _Then(customers, forecast), ""
     why = (
         f"The tables of the report of {parent.as_of} are not beside its base point, or not as they were left, so what was predicted of each "
         "customer cannot be held against what came, nor the answers weighed."
@@ -434,7 +450,7 @@ def _satisfaction(step: TrackStep, facts: Facts, then: _Then | None) -> tuple[Ve
         why = f"the scale changed from {parent.scale[0]:g}-{parent.scale[1]:g} to {scale[0]:g}-{scale[1]:g}; a score on one says nothing of a score on the other"
         return not_measurable(outcome, why), pd.DataFrame(), nothing
     later = answers[(answers["date"] > pd.Timestamp(parent.as_of)) & (answers["wave"].astype(str) != parent.wave)]
-    before = answers[answers["wave"].astype(str) == parent.wave]
+    before = answers[(answers["wave"].astype(str) == parent.wave) & (answers["date"] <= pd.Timestamp(parent.as_of))]
     if later.empty:
         return (
             not_measurable(outcome, f"nobody was asked since {words.day(parent.as_of)}; ask the same question again"),
@@ -447,7 +463,9 @@ def _satisfaction(step: TrackStep, facts: Facts, then: _Then | None) -> tuple[Ve
             pd.DataFrame(),
             nothing,
         )
-    after = later[later["wave"] == later.loc[later["date"].idxmax(), "wave"]]
+    sizes = later["wave"].value_counts()  # the last round that has answers enough: a new one may just have begun
+    enough = later[later["wave"].isin(sizes[sizes >= max(FEWEST, 0.2 * sizes.max())].index)]
+    after = later[later["wave"] == enough.loc[enough["date"].idxmax(), "wave"]] if len(enough) else later
     unit = 100.0 if metric.unit == "points" else 1.0
     a, b, population = _weighed(before, after, step, then)
     rounds = [p.assign(value=unit * metric.classes(p["score"])) for p in (a, b)]
@@ -456,9 +474,12 @@ def _satisfaction(step: TrackStep, facts: Facts, then: _Then | None) -> tuple[Ve
         change, split = two_waves(rounds[0][keep], rounds[1][keep], population=population)
     except TableError as error:
         return not_measurable(outcome, str(error)), pd.DataFrame(), nothing
-    change = replace(change, threats=(*_threats(a, b, metric, parent, step), *_mix(split, outcome, step.client)))
+    change = replace(
+        change, threats=(*_threats(before, a, b, metric, parent, step), *_mix(split, outcome, step.client))
+    )
     verdict = judge(change, outcome, look=step.look, words=words)
-    return verdict, split, _same_people(rounds[0], rounds[1], outcome, step.client)
+    panel = nothing if step.look.kind == "interim" else _same_people(rounds[0], rounds[1], outcome, step.client)
+    return verdict, split, panel
 
 
 def _weighed(
@@ -474,26 +495,36 @@ def _weighed(
         cells = could_answer(customers, answers).set_index("customer_id")["cell"]
         own = answers[answers["customer_id"].isin(cells.index)].drop_duplicates("customer_id")
         out.append(own.assign(cell=own["customer_id"].map(cells)))
-    if min(map(len, out)) < 50:
+    inside = min((o["cell"].isin(parent.weights).mean() for o in out), default=0.0)
+    if min(map(len, out)) < 50 or inside < 0.9:  # too few, or the groups are not those of the base point
         return before, after, None
     return out[0], out[1], parent.weights
 
 
 def _threats(
-    before: pd.DataFrame, after: pd.DataFrame, metric: Metric, parent: Baseline, step: TrackStep
+    read: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame, metric: Metric, parent: Baseline, step: TrackStep
 ) -> list[Threat]:
     words = step.client.words
-    frozen = float((parent.raw_score or {}).get("value") or math.nan)
-    kind = metric.classes(before["score"])
-    again = float(kind.mean()) * (100.0 if metric.unit == "points" else 1.0)
+    frozen = float((parent.raw_score or {}).get("value") or 0.0)
+    again = [
+        float(metric.classes(a["score"]).mean()) * (100.0 if metric.unit == "points" else 1.0) for a in (before, read)
+    ]
+    same = any(abs(value - frozen) < 1e-9 * max(1.0, abs(frozen)) for value in again)
     days = abs((after["date"].median().day_of_year - before["date"].median().day_of_year + 182) % 365 - 182)
     ratio = len(after) / max(1, len(before)) / (len(step.worth.customers) / max(1, parent.value["customers"]))
-    return [
-        Threat("same question and scale", f"{metric.says}, both times", True),
-        Threat("answers as they were frozen", f"read again, the base point is {metric.shown(again, words)}", abs(again - frozen) < 1e-6 * max(1.0, abs(frozen)) + 1e-9),
+    found = [
+        Threat("same scale and counting", f"{metric.says}, both times; how the question was worded is not known", True),
+        Threat("answers as they were frozen", f"read again, the base point is {metric.shown(again[0], words)} as answered, then {metric.shown(frozen, words)}", same),
         Threat("same season", f"asked {days:.0f} days apart in the year", bool(days <= 45)),
         Threat("as many answer", f"{words.count(len(before))} answers then, {words.count(len(after))} now", bool(2 / 3 < ratio < 1.5)),
     ]  # fmt: skip
+    if "channel" in read and read["channel"].notna().any():
+        mixes = [p["channel"].fillna("unknown").value_counts(normalize=True) for p in (read, after) if "channel" in p]
+        apart = float(mixes[0].sub(mixes[-1], fill_value=0.0).abs().sum() / 2)
+        found.append(
+            Threat("same way of asking", f"{words.share(apart)} of the answers came by another way", apart <= 0.1)
+        )
+    return found
 
 
 def _mix(split: pd.DataFrame, outcome: Outcome, client: Client) -> list[Threat]:
@@ -522,7 +553,7 @@ def _same_people(before: pd.DataFrame, after: pd.DataFrame, outcome: Outcome, cl
     return Finding(
         table,
         f"Of these, {words.counted(len(both), 'customer')} answered both times: {outcome.moved(moved, words)} "
-        f"({outcome.span(low, high, words)}; {change.method}).",
+        f"({outcome.span(low, high, words)}; {change.method}; as for a single look).",
     )
 
 
@@ -624,7 +655,11 @@ def _realised(step: TrackStep, facts: Facts, then: _Then) -> Finding:
     assert parent is not None
     start = date.fromisoformat(parent.as_of)
     over = [w for w in WINDOWS if (step.as_of - start).days >= w and str(w) in parent.value.get("forecasts", {})]
-    if not over or then.forecast.empty:
+    if not parent.value.get("forecasts") or then.forecast.empty:
+        return Finding(
+            pd.DataFrame(), "Nothing was predicted at the base point, so nothing can be held against what came."
+        )
+    if not over:
         first = start + timedelta(days=WINDOWS[0])
         return Finding(
             pd.DataFrame(), f"What was predicted of customers can be held against what came from {words.day(first)} on."
@@ -682,9 +717,8 @@ def _leading(step: TrackStep, facts: Facts, then: _Then) -> Finding:
         )
     table = pd.DataFrame(rows, columns=["when", "customers", "bought_lately", "chance_active"])
     a, b = table.iloc[0], table.iloc[1]
-    text = (
-        f"Early signs: {words.share(b['bought_lately'])} of customers bought within the last three months, {words.share(a['bought_lately'])} did at "
-        f"the base point; the mean chance to be active is {words.share(b['chance_active'])}, then {words.share(a['chance_active'])}. Both also move "
-        "with the season and with how many customers are new."
-    )
+    text = f"Early signs: {words.share(b['bought_lately'])} of customers bought within the last three months, {words.share(a['bought_lately'])} did at the base point"
+    if math.isfinite(a["chance_active"]) and math.isfinite(b["chance_active"]):
+        text += f"; the mean chance to be active is {words.share(b['chance_active'])}, then {words.share(a['chance_active'])}"
+    text += ". These also move with the season and with how many customers are new."
     return Finding(table, text)
