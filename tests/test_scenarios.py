@@ -385,7 +385,7 @@ GAINS = pd.DataFrame({"segment": ["x", "y"], "gain": [2.0, 0.2], "cost": [1.0, 1
 def test_target_list_is_by_what_contact_adds_and_keeps_a_random_holdout():
     found = cv.target_list(people(), GAINS, initiative="thanks", start="2026-01-01", seed=1)
     table = found.table
-    assert list(table.columns) == ["initiative", "start", "customer_id", "group", "cost", "segment", "gain"]
+    assert list(table.columns) == ["initiative", "start", "customer_id", "group", "cost", "planned", "segment", "gain"]
     assert table["gain"].is_monotonic_decreasing
     assert (table["gain"] > 1).all()
     assert set(table["group"]) == {"treated", "holdout"}
