@@ -122,7 +122,13 @@ def _cells(data: Triples, low: float, power: float, growth: float) -> Vector:
 
 def _between(cell: Vector, row: Vector, start: Vector, end: Vector) -> Vector:
     """The logarithm of the sum of cells from ``start`` up to ``end``, for the x in ``row``."""
-    from_here = np.logaddexp.accumulate(cell[:, ::-1], axis=1)[:, ::-1]
-    from_here = np.concatenate([from_here, np.full((len(cell), 1), -np.inf)], axis=1)
-    upper, lower = from_here[row, start], from_here[row, end]
+    top = cell.max(axis=1)
+    if (cell.min(axis=1) > top - 600).all():  # nothing vanishes on a common scale: plain sums are several times faster
+        from_here = np.cumsum(np.exp(cell - top[:, None])[:, ::-1], axis=1)[:, ::-1]
+        from_here = np.concatenate([from_here, np.zeros((len(cell), 1))], axis=1)
+        upper, lower = np.log(from_here[row, start]) + top[row], np.log(from_here[row, end]) + top[row]
+    else:
+        from_here = np.logaddexp.accumulate(cell[:, ::-1], axis=1)[:, ::-1]
+        from_here = np.concatenate([from_here, np.full((len(cell), 1), -np.inf)], axis=1)
+        upper, lower = from_here[row, start], from_here[row, end]
     return np.where(start < end, upper + np.log1p(-np.exp(np.minimum(lower - upper, 0.0))), -np.inf)
