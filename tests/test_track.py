@@ -171,6 +171,9 @@ def test_another_card_and_another_client_are_refused(shop):
     with pytest.raises(cv.TableError, match="needs an earlier one"):
         cv.find_baseline(shop / "reports" / THEN, THEN)
     assert cv.find_baseline(shop / "reports", THEN) is None
+    named, place = cv.find_baseline(shop / "reports" / THEN / "baseline.json", NOW)
+    assert named.as_of == THEN
+    assert place.name == "baseline.json"
     assert cv.find_baseline("", THEN) is None
 
 
