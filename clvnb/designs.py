@@ -503,7 +503,7 @@ def interrupted_series(values: Any, after: Any, *, season: float = 0.0) -> Chang
     --------
     >>> change = interrupted_series([70, 71, 71, 72, 72, 73, 76, 77, 77, 78, 79, 79], [False] * 6 + [True] * 6)
     >>> round(change.value, 1)
-    2.9
+    2.7
     """
     y, on = np.asarray(values, dtype=float), np.asarray(after, dtype=bool)
     if min(on.sum(), (~on).sum()) < 6:
