@@ -100,7 +100,9 @@ def test_the_list_is_what_the_next_cycle_reads(shop, tmp_path):
     cv.save_step(plan, tmp_path)
     text = pd.read_csv(tmp_path / "target_list.csv", dtype=str)
     assert list(text.columns) == ["initiative", "start", "customer_id", "group", "cost", "planned", "segment", "gain"]
-    text.assign(start="2024-03-01").to_csv(shop / "initiatives.csv", index=False)  # it began before the day of the report
+    text.assign(start="2024-03-01").to_csv(
+        shop / "initiatives.csv", index=False
+    )  # it began before the day of the report
     client, left = asked(shop, answers(ids(shop), 4), initiatives={"source": "initiatives.csv"}, plan=cheap)
     again = cv.plan_improvement(client, output=left)
     assert "drawn at random" in again.invested.text  # so the plan's spending is held against value instead
