@@ -14,7 +14,7 @@ import pandas as pd
 
 from .formulas import tail
 from .tables import Estimate, Finding, TableError
-from .words import Words
+from .words import Words, capital
 
 __all__ = ["clv_bridge", "fingerprint", "realised_against_predicted", "shapley", "value_drift"]
 
@@ -197,7 +197,7 @@ def value_drift(
     Returns
     -------
     Finding
-        ``reason, customers, change``: ``new`` (first bought since), ``not since`` (no purchase since), ``bought again``, ``data revised`` (gone
+        ``reason, customers, change``: ``new`` (first bought since), ``no purchase since``, ``bought again``, ``data revised`` (gone
         from the data, or with another history than they had). ``table.attrs`` has ``before`` and ``after``; the changes add up.
     """
     words = words or Words("XXX")
@@ -214,24 +214,22 @@ def value_drift(
     reason = np.select(
         [~there & now.isna(), there & ~ids.isin(new.index), ~there, ~same, went_on],
         ["new", "data revised", "data revised", "data revised", "bought again" if "plan" not in new else "stayed"],
-        "not since" if "plan" not in new else "left",
+        "no purchase since" if "plan" not in new else "left",
     )
     table = (
         pd.DataFrame({"reason": reason, "change": change.to_numpy(float)})
         .groupby("reason")["change"]
         .agg(["size", "sum"])
     )
-    order = [r for r in ("new", "bought again", "stayed", "not since", "left", "data revised") if r in table.index]
+    order = [
+        r for r in ("new", "bought again", "stayed", "no purchase since", "left", "data revised") if r in table.index
+    ]
     table = table.loc[order].reset_index().set_axis(["reason", "customers", "change"], axis=1)
     table.attrs = {"before": float(old["clv"].sum()), "after": float(new["clv"].sum())}
     said = "; ".join(
         f"{r.reason}, {words.counted(r.customers, 'customer')}: {_signed(r.change, words)}" for r in table.itertuples()
     )
-    return Finding(table, f"What customers are still to bring went from {words.money(table.attrs['before'])} to {words.money(table.attrs['after'])}. {_upper(said)}.")  # fmt: skip
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return Finding(table, f"What customers are still to bring went from {words.money(table.attrs['before'])} to {words.money(table.attrs['after'])}. {capital(said)}.")  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------ against the prediction

@@ -27,6 +27,7 @@ __all__ = [
     "randomised_difference",
     "regression_to_the_mean",
     "sample_ratio",
+    "split_as_planned",
     "two_waves",
     "weighted_difference",
 ]
@@ -203,7 +204,9 @@ def randomised_difference(
     """
     y, t = np.asarray(after, dtype=float), np.asarray(treated, dtype=bool)
     _enough(y[t], y[~t], "customers")
-    threats = [*_split(t, planned, assigned), *_answered(t, assigned)]
+    counts = assigned or (int(t.sum()), int((~t).sum()))
+    threats = [] if planned is None else [split_as_planned(counts, planned)]
+    threats += _answered(t, assigned)
     design, adjusted, method = "A", y, "difference of means, as assigned"
     if before is not None:
         x = np.asarray(before, dtype=float)
@@ -262,18 +265,16 @@ def sample_ratio(counts: tuple[int, int], planned: float) -> float:
     return float(chdtrc(1, ((np.array(counts) - expected) ** 2 / expected).sum()))
 
 
-def _split(t: np.ndarray, planned: float | None, assigned: tuple[int, int] | None) -> list[Threat]:
-    if planned is None:
-        return []
+def split_as_planned(counts: tuple[int, int], planned: float) -> Threat:
+    """Return whether so many treated and held out are what was planned; where they are not, nothing may be concluded."""
     if not 0 < planned < 1:
         raise TableError(f"the planned share of treated customers must lie between 0 and 1, got {planned}")
-    counts = assigned or (int(t.sum()), int((~t).sum()))
     chance = sample_ratio(counts, planned)
     said = f"{counts[0]:,} treated and {counts[1]:,} held out, planned were {planned:.0%}"
     if chance >= SRM:
-        return [Threat("split as planned", said + ": as chance would have it", True)]
-    return [Threat("split as planned", said + f": chance alone does so less than once in {_rarely(chance)} times, so the draw or the data "
-                   "lost some", False, stops=True)]  # fmt: skip
+        return Threat("split as planned", said + ": as chance would have it", True)
+    rare = f": chance alone does so less than once in {_rarely(chance)} times, so the draw or the data lost some"
+    return Threat("split as planned", said + rare, False, stops=True)
 
 
 def _rarely(chance: float) -> str:

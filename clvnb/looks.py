@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 
+from .formulas import tail
 from .tables import as_day
 
 __all__ = ["GRACE", "ONCE", "Look", "always_valid", "look_on", "obrien_fleming"]
@@ -52,7 +53,7 @@ class Look:
         if self.kind == "planned":
             return obrien_fleming(self.of, level)[self.number - 1]
         if self.kind == "once":
-            return _normal_quantile((1 + level) / 2)
+            return tail(level)
         return always_valid(error, planned, level)
 
     def said(self, day: str = "") -> str:
@@ -162,9 +163,3 @@ def always_valid(error: float, planned: float, level: float = 0.95) -> float:
         return math.inf
     ratio = (planned / error) ** 2
     return math.sqrt((1 + 1 / ratio) * (math.log1p(ratio) - 2 * math.log(1 - level)))
-
-
-def _normal_quantile(p: float) -> float:
-    from scipy.special import ndtri
-
-    return float(ndtri(p))

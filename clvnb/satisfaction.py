@@ -68,6 +68,10 @@ class Metric:
         against = values <= self.bad if self.bad is not None else np.zeros(len(values), dtype=bool)
         return np.where(values >= self.good, 1.0, np.where(against, -1.0, 0.0))
 
+    def values(self, scores: Any) -> np.ndarray:
+        """Return each answer in the metric's unit, so that their mean is the score: 0 and 1, or -100, 0 and 100 points."""
+        return (100.0 if self.unit == "points" else 1.0) * self.classes(scores)
+
     def shown(self, value: float, words: Words) -> str:
         """Say a value of this metric: a share, or points with their sign."""
         if not np.isfinite(value):

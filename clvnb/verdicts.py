@@ -21,9 +21,10 @@ from .designs import (
     two_waves,
     weighted_difference,
 )
+from .formulas import tail
 from .looks import ONCE, Look
 from .tables import VERDICTS, Estimate, Finding, TableError
-from .words import Words
+from .words import Words, capital
 
 __all__ = [
     "Outcome",
@@ -399,7 +400,7 @@ def judge(
     words = words or Words("XXX")
     z = look.critical(change.error, level, outcome.aim)
     low, high = change.interval(z)
-    least = (z + 0.8416212) * change.error
+    least = (z + tail(0.6)) * change.error  # four times in five
     if not (math.isfinite(low) and math.isfinite(high)):
         return replace(not_measurable(outcome, "the values vary so much that no range can be given yet", level=level, design=change.design),
                        n=change.n, threats=change.threats)  # fmt: skip
@@ -429,7 +430,7 @@ def _sentence(v: Verdict, look: Look, words: Words, what: str) -> str:
         else f"from {o.shown(v.before, words)} to {o.shown(v.after, words)}"
     )
     text = (
-        f"{_capital(v.metric)}: {ends}, {o.moved(v.change, words)} ({words.share(v.level)} range {o.span(v.low, v.high, words)}; "
+        f"{capital(v.metric)}: {ends}, {o.moved(v.change, words)} ({words.share(v.level)} range {o.span(v.low, v.high, words)}; "
         f"{words.count(v.n)} {o.of}; design {v.design}: {DESIGNS[v.design]}"
     )
     seen = look.said(words.day(look.due) if look.due else "")
@@ -456,10 +457,6 @@ def _ruling(v: Verdict, look: Look, words: Words, what: str) -> str:
     return f"It cannot be told: the range includes no change as well as changes that would matter; {o.moved(v.detectable, words).lstrip('+')} or more would have been seen four times in five."
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def not_measurable(outcome: Outcome, why: str, *, level: float = LEVEL, design: str = "") -> Verdict:
     """Return the verdict that nothing can be said, with the reason.
 
@@ -470,7 +467,7 @@ def not_measurable(outcome: Outcome, why: str, *, level: float = LEVEL, design: 
     """
     nan = math.nan
     return Verdict(outcome.name, design, nan, nan, nan, nan, nan, level, 0, "not_measurable",
-                   f"{_capital(outcome.name)}: not measurable: {why.rstrip('.')}.", outcome)  # fmt: skip
+                   f"{capital(outcome.name)}: not measurable: {why.rstrip('.')}.", outcome)  # fmt: skip
 
 
 def equivalence(change: float, error: float, margin: float) -> float:
@@ -566,7 +563,7 @@ def profit_and_loss(
                            "net": brought - cost, "net_low": low - cost, "net_high": high - cost, "p_pays_off": pays}])  # fmt: skip
     verb = "brought" if effect.design in {"A", "A+"} else "goes with"
     text = (
-        f"{_capital(what)} {verb} {words.money(brought)} ({words.share(effect.level)} range {words.money(low)} to {words.money(high)}) with "
+        f"{capital(what)} {verb} {words.money(brought)} ({words.share(effect.level)} range {words.money(low)} to {words.money(high)}) with "
         f"{words.counted(customers, 'customer')}{f' within {days} days' if days else ''}, and cost {words.money(cost)} for them: net "
         f"{words.money(brought - cost)} ({words.money(low - cost)} to {words.money(high - cost)}). "
     )

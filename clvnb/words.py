@@ -12,7 +12,18 @@ from typing import Any
 
 from .tables import Estimate
 
-__all__ = ["Words"]
+__all__ = ["Words", "capital"]
+
+
+def capital(text: str) -> str:
+    """Begin a sentence: the first letter large, the others as they are.
+
+    Examples
+    --------
+    >>> capital("value of a CSAT")
+    'Value of a CSAT'
+    """
+    return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,7 @@ def test_revised_data_are_seen(shop):
     assert seal_of(then, forecast.assign(margin_182=0.0)) != seal_of(then, forecast)
     known = then.set_index("customer_id")["historic_value"]
     drift = cv.value_drift(then, then, known_then=known)
-    assert set(drift.table["reason"]) == {"not since"}
+    assert set(drift.table["reason"]) == {"no purchase since"}
     changed = known.copy()
     changed.iloc[0] += 5
     assert "data revised" in set(cv.value_drift(then, then.iloc[:-1], known_then=changed).table["reason"])
@@ -267,7 +267,7 @@ def test_before_its_half_year_is_over_there_are_signs_and_a_date(shop):
     (result,) = now(shop, done(shop, assigned(shop, start="2024-07-15"))).initiatives
     assert all(v.verdict == "not_measurable" for v in result.verdicts)
     assert "a verdict is possible from 13 January 2025" in result.verdicts[-1].sentence
-    assert "early sign, and no verdict" in result.leading
+    assert "early sign, and no verdict" in result.remarks
     assert now(shop, done(shop, assigned(shop, start="2025-01-15"))).initiatives == ()
 
 
@@ -334,7 +334,7 @@ def test_numbers_that_are_not_the_clients_are_said(shop):
     assert "of those who got it 0 are known by their numbers" in result.verdicts[0].sentence
     some = rows["customer_id"].where(np.arange(len(rows)) >= 40, "x" + rows["customer_id"])
     (result,) = now(shop, done(shop, rows.assign(customer_id=some))).initiatives
-    assert "40 customers on the list of faster replies" in result.leading
+    assert "40 customers on the list of faster replies" in result.remarks
 
 
 def test_a_newcomers_first_purchase_is_no_effect(shop):

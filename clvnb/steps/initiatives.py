@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from ..client import Client
-from ..cohorts import Stays, compare_survival
+from ..cohorts import MONTH, Stays, compare_survival
 from ..contracts import check_contracts, read_contracts
-from ..designs import FEWEST, Change, sample_ratio
+from ..designs import FEWEST, Change, split_as_planned
 from ..engine import to_pandas
 from ..formulas import tail
 from ..looks import Look
@@ -39,7 +39,6 @@ __all__ = [
     "measured_effects",
 ]
 
-MONTH = 30.4375
 ENOUGH = 20  # customers still followed, below which staying is looked at no further
 FEW = 100  # customers of a group, below which it is not judged by itself
 
@@ -118,8 +117,8 @@ class Result:
         Where chance decided who got it.
     due : date
         The day from which its outcome window is complete.
-    leading : str
-        What can be seen before that day.
+    remarks : str
+        What can be seen before that day, and who had to be left out.
     """
 
     initiative: Initiative
@@ -129,7 +128,7 @@ class Result:
     survival: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     measured: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     due: date = date.max
-    leading: str = ""
+    remarks: str = ""
 
 
 def list_initiatives(client: Client, as_of: date) -> list[Initiative]:
@@ -272,7 +271,7 @@ def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
         return Result(done, (_series(done, facts, look),), due=due)
     units, note = _units(done, facts)
     sides = units["group"].value_counts()
-    if set(sides.index) == {"treated"} and len(units) == len(facts.customers):  # nobody was left to compare with
+    if set(sides.index) == {"treated"} and not done.randomised:  # nobody was left to compare with
         return Result(done, (_series(done, facts, look),), due=due)
     if len(sides) < 2 or sides.min() < FEWEST or "treated" not in sides:
         why = f"of those who got it {int(sides.get('treated', 0))} are known by their numbers, and of the others {int(sides.drop('treated', errors='ignore').sum())}; ten on each side are the least. {note}"
@@ -282,7 +281,7 @@ def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
     satisfied = _satisfaction(done, facts, units, look)
     if facts.as_of < due:
         early = " ".join(filter(None, [_leading(done, facts, units), note]))
-        return Result(done, tuple([*satisfied, *_waiting(done, facts, due)]), due=due, leading=early)
+        return Result(done, tuple([*satisfied, *_waiting(done, facts, due)]), due=due, remarks=early)
     stayed, survival, found = _staying(done, facts, units, look)
     money = _contribution(done, facts, units, look)
     parts = _by_group(done, facts, units, look) if money.verdict != "not_measurable" else []
@@ -420,13 +419,8 @@ def _contribution(done: Initiative, facts: Facts, units: pd.DataFrame, look: Loo
     panel = _panel(done, facts, units, "contribution")
     if panel.empty:
         return not_measurable(outcome, f"fewer than {2 * ENOUGH} customers have been followed for {WINDOW} days")
-    return remeasure(panel, outcome, randomised=done.randomised, planned=_plan_of(done), assigned=None, look=look, words=facts.client.words,
+    return remeasure(panel, outcome, randomised=done.randomised, planned=done.planned, look=look, words=facts.client.words,
                      known=_known(facts, units), what=done.name)  # fmt: skip
-
-
-def _plan_of(done: Initiative) -> float | None:
-    """The planned share, where all who were assigned can be counted on both sides."""
-    return done.planned if done.randomised else None
 
 
 def _by_group(done: Initiative, facts: Facts, units: pd.DataFrame, look: Look) -> list[Verdict]:
@@ -466,7 +460,7 @@ def _staying(
                 nothing,
                 {},
             )
-        verdict = remeasure(panel, outcome, randomised=done.randomised, planned=_plan_of(done), look=look, words=facts.client.words,
+        verdict = remeasure(panel, outcome, randomised=done.randomised, planned=done.planned, look=look, words=facts.client.words,
                             known=_known(facts, units), what=done.name)  # fmt: skip
         return [verdict], nothing, {}
     return _members(done, facts, units, look)
@@ -490,7 +484,7 @@ def _members(
 ) -> tuple[list[Verdict], Finding, dict[str, tuple[float, float]]]:
     """How long members stay with it and without, from their beginning: everybody counts for as long as they were seen."""
     words = facts.client.words
-    other, name = "holdout" if done.randomised else "comparison", f"months stayed, {done.name}"
+    name = f"months stayed, {done.name}"
     table = units.merge(facts.contracts, on="customer_id", how="inner")
     tenure, gone = months_stayed(table["entry"], table["end"], facts.as_of)
     group, strata = table["group"].to_numpy(object), None
@@ -518,7 +512,7 @@ def _members(
         plan = table["plan"].astype(str)
         deep = min(followed(tenure[(plan == p).to_numpy()], group[(plan == p).to_numpy()]) for p in plan.unique())
         strata = plan if deep >= months else None
-    found = compare_survival(tenure, gone, group, first=other, second="treated", periods=months, strata=strata)
+    found = compare_survival(tenure, gone, group, first="holdout", second="treated", periods=months, strata=strata)
     method = f"area between the survival curves{', within plans' if strata is not None else ''}; log-rank p = {found.p_value:.3f}"
     change = Change(
         "A",
@@ -537,7 +531,7 @@ def _members(
         f"{words.money(gain.high * worth)}, 95%). Log-rank p = {found.p_value:.3f}."
     )
     curves = found.curves.assign(
-        group=found.curves["group"].replace({"treated": f"with {done.name}", other: "without"})
+        group=found.curves["group"].replace({"treated": f"with {done.name}", "holdout": "without"})
     )
     return [verdict], Finding(curves, text), _of_lever(done, table, found, months)
 
@@ -569,15 +563,12 @@ def _of_lever(done: Initiative, table: pd.DataFrame, found: Stays, months: int) 
 
 
 def _off_plan(done: Initiative, table: pd.DataFrame) -> str:
+    """Why the split is not the planned one; empty where it is, or no share was planned."""
     if done.planned is None or not done.randomised:
         return ""
     counts = (int((table["group"] == "treated").sum()), int((table["group"] == "holdout").sum()))
-    chance = sample_ratio(counts, done.planned)
-    return (
-        ""
-        if chance >= 0.001
-        else f"{counts[0]} treated and {counts[1]} held out are not the {done.planned:.0%} that were planned"
-    )
+    split = split_as_planned(counts, done.planned)
+    return "" if split.ok else f"{split.check}: {split.found}"
 
 
 def _monthly(facts: Facts) -> float:
@@ -610,13 +601,12 @@ def _satisfaction(done: Initiative, facts: Facts, units: pd.DataFrame, look: Loo
             )
         ]
     group = units.set_index("customer_id")["group"]
-    scale = 100.0 if metric.unit == "points" else 1.0
     parts = [
         pd.DataFrame(
             {
                 "customer_id": p["customer_id"],
                 "period": k,
-                "value": scale * metric.classes(p["score"]),
+                "value": metric.values(p["score"]),
                 "group": p["customer_id"].map(group),
             }
         )
@@ -624,7 +614,7 @@ def _satisfaction(done: Initiative, facts: Facts, units: pd.DataFrame, look: Loo
     ]
     sizes = units["group"].value_counts()
     assigned = (int(sizes.get("treated", 0)), int(sizes.get("holdout", 0))) if done.randomised else None
-    return [remeasure(pd.concat(parts, ignore_index=True), outcome, randomised=done.randomised, planned=_plan_of(done), assigned=assigned,
+    return [remeasure(pd.concat(parts, ignore_index=True), outcome, randomised=done.randomised, planned=done.planned, assigned=assigned,
                       known=_known(facts, units), look=look, words=facts.client.words, what=done.name)]  # fmt: skip
 
 
@@ -674,8 +664,6 @@ def _leading(done: Initiative, facts: Facts, units: pd.DataFrame) -> str:
 def _learned(done: Initiative, facts: Facts, units: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Effects in the units of step 3's levers: points of the score, relative change of purchases."""
     out: dict[str, tuple[float, float]] = {}
-    if not done.randomised:
-        return out
     group, entry = units.set_index("customer_id")["group"], units.set_index("customer_id")["entry"]
     if facts.metric is not None:
         own = facts.answers[facts.answers["customer_id"].isin(group.index)]

@@ -30,6 +30,7 @@ from ..tables import Estimate, Finding, FitError, TableError
 from ..transactions import summarize
 from ..value import Card, clv_new_customer
 from ..verdicts import Outcome, Verdict, judge, not_measurable, verdict_table
+from ..words import capital
 from .initiatives import (
     Facts,
     Result,
@@ -143,7 +144,7 @@ class TrackStep:
                 "client's folder on the day on which the treated are contacted.",
             )
         text = "\n\n".join(
-            said for r in self.initiatives for said in [*(v.sentence for v in r.verdicts), r.leading] if said
+            said for r in self.initiatives for said in [*(v.sentence for v in r.verdicts), r.remarks] if said
         )
         return Finding(verdict_table(v for r in self.initiatives for v in r.verdicts), text)
 
@@ -295,7 +296,7 @@ def _finite(value: float) -> float | None:
 
 
 def _short(v: Verdict, client: Client) -> str:
-    name = v.metric[:1].upper() + v.metric[1:]
+    name = capital(v.metric)
     if v.verdict == "not_measurable" and not math.isfinite(v.change):
         return f"{name}: not measurable."
     o, words = v.outcome, client.words
@@ -466,9 +467,8 @@ def _satisfaction(step: TrackStep, facts: Facts, then: _Then | None) -> tuple[Ve
     sizes = later["wave"].value_counts()  # the last round that has answers enough: a new one may just have begun
     enough = later[later["wave"].isin(sizes[sizes >= max(FEWEST, 0.2 * sizes.max())].index)]
     after = later[later["wave"] == enough.loc[enough["date"].idxmax(), "wave"]] if len(enough) else later
-    unit = 100.0 if metric.unit == "points" else 1.0
     a, b, population = _weighed(before, after, step, then)
-    rounds = [p.assign(value=unit * metric.classes(p["score"])) for p in (a, b)]
+    rounds = [p.assign(value=metric.values(p["score"])) for p in (a, b)]
     keep = ["customer_id", "value", *(["cell"] if population else [])]
     try:
         change, split = two_waves(rounds[0][keep], rounds[1][keep], population=population)
@@ -506,9 +506,7 @@ def _threats(
 ) -> list[Threat]:
     words = step.client.words
     frozen = float((parent.raw_score or {}).get("value") or 0.0)
-    again = [
-        float(metric.classes(a["score"]).mean()) * (100.0 if metric.unit == "points" else 1.0) for a in (before, read)
-    ]
+    again = [float(metric.values(a["score"]).mean()) for a in (before, read)]
     same = any(abs(value - frozen) < 1e-9 * max(1.0, abs(frozen)) for value in again)
     days = abs((after["date"].median().day_of_year - before["date"].median().day_of_year + 182) % 365 - 182)
     ratio = len(after) / max(1, len(before)) / (len(step.worth.customers) / max(1, parent.value["customers"]))
@@ -545,9 +543,8 @@ def _same_people(before: pd.DataFrame, after: pd.DataFrame, outcome: Outcome, cl
     both = both[both["customer_id"].notna()]
     if len(both) < 30:
         return Finding(pd.DataFrame(), "")
-    change = paired_change(both["value_0"] / _per(outcome), both["value_1"] / _per(outcome))
-    low, high = (v * _per(outcome) for v in change.interval(1.959963985))
-    moved = change.value * _per(outcome)
+    change = paired_change(both["value_0"], both["value_1"])
+    moved, (low, high) = change.value, change.interval(tail(0.95))
     words = client.words
     table = pd.DataFrame([{"customers": len(both), "change": moved, "low": low, "high": high}])
     return Finding(
@@ -555,10 +552,6 @@ def _same_people(before: pd.DataFrame, after: pd.DataFrame, outcome: Outcome, cl
         f"Of these, {words.counted(len(both), 'customer')} answered both times: {outcome.moved(moved, words)} "
         f"({outcome.span(low, high, words)}; {change.method}; as for a single look).",
     )
-
-
-def _per(outcome: Outcome) -> float:
-    return 100.0 if outcome.unit == "points" else 1.0
 
 
 # ------------------------------------------------------------------------------------------------ value
