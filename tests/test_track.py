@@ -14,6 +14,7 @@ import yaml
 
 import clvnb as cv
 from clvnb.basepoint import LOOKS
+from clvnb.samples import guide_folder
 from clvnb.steps.initiatives import list_initiatives, measured_effects
 from clvnb.steps.satisfaction import seal_of
 from clvnb.steps.worth import WINDOWS
@@ -456,7 +457,7 @@ def test_levers_learn_what_was_measured(shop):
 def loop(tmp_path_factory):
     """Both simulated clients, reported before their initiative and a year later."""
     out = tmp_path_factory.mktemp("loop") / "reports"
-    data = cv.samples.guide_folder("data")
+    data = guide_folder("data")
     days = {"shop": ("2024-12-31", "2025-12-31"), "subscription": ("2024-06-30", "2025-06-30")}
     made = {c: [cv.report_clients([data / c], out=out, as_of=d)[0] for d in pair] for c, pair in days.items()}
     return out, made
@@ -536,7 +537,7 @@ def test_tampering_is_refused_and_resume_sees_the_base_point(loop, tmp_path):
     out, _ = loop
     copy = tmp_path / "reports"
     shutil.copytree(out, copy)
-    data = cv.samples.guide_folder("data")
+    data = guide_folder("data")
     again = cv.report_clients([data / "shop"], out=copy, as_of="2025-12-31", resume=True)[0]
     assert again.status == "unchanged"
     file = copy / "shop/2024-12-31/baseline.json"
