@@ -139,6 +139,7 @@ _HOMES = {
         "FitError",
         "ReportError",
         "TableError",
+        "UsageError",
     ],
     "touchpoints": ["comment_themes", "drivers", "expectation_gap", "scrub", "service_figures"],
     "transactions": ["check_transactions", "contributions", "read_transactions", "split_log", "summarize"],

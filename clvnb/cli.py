@@ -5,10 +5,14 @@ In: folders and files by name. Out: what the user asked for, and an exit status 
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +22,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from . import __version__
-from .tables import ClvnbError, Finding, ReportError, as_day
+from .tables import ClvnbError, Finding, ReportError, UsageError, as_day
 
 __all__ = ["main"]
 
@@ -36,15 +40,29 @@ AsOf = Annotated[str | None, typer.Option(help="Report as of the evening of this
 
 
 def main() -> None:
-    """Run the command line; errors that clvnb raises on purpose are shown as one message, with exit status 1."""
+    """Run the command line; errors that clvnb raises on purpose are shown as one message.
+
+    The exit status is 0 when all went well, 1 when something failed, 2 when it could not be done as it was asked, and 130
+    when it was interrupted.
+    """
     try:
         app()
     except ClvnbError as error:
         complain.print(f"[bold red]clvnb:[/] {escape(str(error))}")
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
     except KeyboardInterrupt:
         complain.print("clvnb: interrupted")
         sys.exit(130)
+
+
+def _until_terminated() -> None:
+    """Let a polite request to end (SIGTERM) do what Ctrl-C does, so that nothing is left behind."""
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def _version(value: bool) -> None:
@@ -178,28 +196,68 @@ def report(
     baseline: Annotated[
         Path | None, typer.Option(help="Measure against this baseline.json; found among earlier reports by default.")
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf as well; needs clvnb[pdf].")] = False,
+    fork: Annotated[bool, typer.Option(help="Fork kernels from a warm process (Linux), or start each anew.")] = True,
+    cell_seconds: Annotated[int, typer.Option(min=1, help="The longest that one cell may take.")] = 600,
+    report_seconds: Annotated[
+        int, typer.Option(min=1, help="The longest that one client's notebooks may take.")
+    ] = 3600,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON per client, for machines.")] = False,
 ) -> None:
     """Run the guide's notebooks for each client, and write their reports and the index page."""
-    from .report import Outcome, report_clients
+    from .report import report_clients
 
     folders = _clients(clients)
-    settings: dict[str, Any] = {"out": out, "as_of": as_of, "jobs": jobs, "resume": resume, "earlier": baseline}
-    if sys.stderr.isatty():
-        from rich.progress import Progress
-
-        with Progress(console=complain, transient=True) as bar:
-            task = bar.add_task("reports", total=len(folders))
-
-            def step(outcome: Outcome) -> None:
-                bar.advance(task)
-                _print_outcome(outcome)
-
-            outcomes = report_clients(folders, tell=step, **settings)
-    else:
-        outcomes = report_clients(folders, tell=_print_outcome, **settings)
+    _until_terminated()
+    try:
+        with _progress(len(folders), _print_json if as_json else _print_outcome) as tell:
+            outcomes = report_clients(
+                folders,
+                out=out,
+                as_of=_day(as_of),
+                jobs=jobs,
+                resume=resume,
+                earlier=baseline,
+                pdf=pdf,
+                fork=fork,
+                cell_seconds=cell_seconds,
+                report_seconds=report_seconds,
+                tell=tell,
+            )
+    except KeyboardInterrupt:
+        complain.print("clvnb: interrupted; what was finished stays, and --resume goes on from there")
+        raise typer.Exit(130) from None
     bad = sum(o.status == "failed" for o in outcomes)
-    say.print(f"{len(outcomes) - bad} of {len(outcomes)} reports are ready: {escape(str(out / 'index.html'))}")
+    if not as_json:
+        say.print(f"{len(outcomes) - bad} of {len(outcomes)} reports are ready: {escape(str(out / 'index.html'))}")
     raise typer.Exit(1 if bad else 0)
+
+
+@contextmanager
+def _progress(total: int, show: Callable[[Any], None]) -> Iterator[Callable[[Any], None]]:
+    """A bar on a terminal; a line per event, and no bar, in a log."""
+    if not sys.stderr.isatty():
+        yield show
+        return
+    from rich.progress import Progress
+
+    with Progress(console=complain, transient=True) as bar:
+        task = bar.add_task("reports", total=total)
+
+        def step(outcome: Any) -> None:
+            bar.advance(task)
+            show(outcome)
+
+        yield step
+
+
+def _day(text: str | None) -> str | None:
+    """A date as it was given; one that is none is a wrong call."""
+    try:
+        as_day(text)
+    except ClvnbError as error:
+        raise UsageError(str(error)) from error
+    return text
 
 
 @app.command()
@@ -275,7 +333,12 @@ def _print_outcome(outcome: Any) -> None:
         complain.print(f"[bold red]failed[/]  {escape(outcome.name)}: {escape(outcome.error)}")
     else:
         took = f" in {outcome.seconds:.0f} s" if outcome.status == "done" else ""
+        took += " at the second try" if outcome.attempts > 1 else ""
         say.print(f"{outcome.status}  {escape(outcome.name)}{took}: {escape(str(outcome.folder))}/report.html")
+
+
+def _print_json(outcome: Any) -> None:
+    print(json.dumps(outcome.to_dict(), ensure_ascii=False), flush=True)  # noqa: T201  for machines: no wrapping
 
 
 def _print_finding(finding: Finding) -> None:

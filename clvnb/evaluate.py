@@ -138,11 +138,12 @@ def holdout(
     if not 0 < length < total:
         raise TableError(f"calibration_end {end} must lie between {first} and {last}")
     known = to_pandas(summarize(split_log(log, end)[0], as_of=end))
-    actual = _outcomes(log, known, end, last)
+    before, after = _stretches(log, end - timedelta(days=length), length, 2)
+    actual = _of(known, after["purchases"])
     rows = [_score_model(model, known, actual, length) for model in candidates or (BGNBD(), MBGNBD(), ParetoNBD())]
     rows += [
         _row(name, guess, actual.to_numpy(float), baseline=True)
-        for name, guess in _naive(log, known, end, length).items()
+        for name, guess in _naive(known, before["purchases"], end, length).items()
     ]
     table = pd.DataFrame(rows)
     return Holdout(table, _say_holdout(table, end, length, len(known)), end, length, len(known))
@@ -155,19 +156,28 @@ def _span(log: Any) -> tuple[date, date]:
     return ends["first"].iloc[0].date(), ends["last"].iloc[0].date()
 
 
-def _outcomes(log: Any, known: pd.DataFrame, start: date, end: date, *, repeats_only: bool = False) -> pd.Series:
-    """Purchases of each known customer after ``start`` up to ``end``."""
-    late = to_pandas(summarize(split_log(split_log(log, start)[1], end)[0], as_of=end))
-    bought = late.set_index("customer_id")["purchases"].reindex(known["customer_id"]).fillna(0.0)
-    bought = bought.set_axis(known.index)
-    if repeats_only:  # the first purchase of those who joined in this stretch is no repeat
-        bought = bought - (known["first_date"] > pd.Timestamp(start)).astype(float)
-    return bought
+def _stretches(log: Any, start: date, length: int, count: int) -> list[pd.DataFrame]:
+    """Purchases and revenue of each customer in each of ``count`` stretches of ``length`` days, the first after ``start``."""
+    bought = purchase_days(log)
+    bought = bought.mutate(stretch=(bought.date.delta(start, unit="day").cast("int64") - 1) // length)
+    bought = bought.filter(bought.date > start, bought.stretch < count)
+    sums = bought.group_by("customer_id", "stretch").aggregate(
+        purchases=bought.bought.cast("int64").sum(), revenue=bought.net.sum()
+    )
+    found = run(sums, log).set_index("customer_id")
+    return [found[found["stretch"] == k] for k in range(count)]
 
 
-def _naive(log: Any, known: pd.DataFrame, end: date, length: int) -> dict[str, np.ndarray]:
-    """What each customer would do by guesses that need no model."""
-    before = _outcomes(log, known, end - timedelta(days=length), end, repeats_only=True).to_numpy(float)
+def _of(known: pd.DataFrame, came: pd.Series) -> pd.Series:
+    """What came of each known customer; nothing of those who are not there."""
+    return came.reindex(known["customer_id"]).fillna(0.0).astype(float).set_axis(known.index)
+
+
+def _naive(known: pd.DataFrame, came: pd.Series, end: date, length: int) -> dict[str, np.ndarray]:
+    """What each customer would do by guesses that need no model; ``came`` in the stretch before."""
+    # The first purchase of those who joined in that stretch is no repeat.
+    joined = known["first_date"] > pd.Timestamp(end - timedelta(days=length))
+    before = (_of(known, came) - joined.astype(float)).to_numpy(float)
     own = (known["frequency"] / known["T"].clip(lower=1) * length).to_numpy(float)
     return dict(zip(BASELINES, (own, before, np.full(len(known), before.mean())), strict=True))
 
@@ -238,9 +248,10 @@ def coverage(
     integral transform); a true model then scores exactly ``level``.
     """
     table = known[model.keys].assign(actual=actual.to_numpy(float))
+    table = table.sort_values([*table])  # the engine gives customers in any order, and the draws go by rows
     if len(table) > ENOUGH_CUSTOMERS:  # a share among so many is known to half a point
         table = table.sample(ENOUGH_CUSTOMERS, random_state=0)
-    cells = table.value_counts().reset_index(name="n")
+    cells = table.value_counts(sort=False).reset_index(name="n")
     draws = model.simulate_purchases(cells, float(horizon), size=500)
     below = (draws < cells["actual"].to_numpy(float)).mean(axis=0)
     at_most = (draws <= cells["actual"].to_numpy(float)).mean(axis=0)
@@ -434,11 +445,10 @@ def backtest(
         )
     rows: list[dict[str, Any]] = []
     ranked: list[pd.DataFrame] = []
-    for origin in starts:
-        end = origin + timedelta(days=length)
+    stretches = _stretches(log, starts[0] - timedelta(days=length), length, origins + 1)
+    for origin, before, after in zip(starts, stretches[:-1], stretches[1:], strict=True):
         known = to_pandas(summarize(split_log(log, origin)[0], as_of=origin))
-        came = _outcomes(log, known, origin, end)
-        money = _money_of(log, known, origin, end)
+        came, money = _of(known, after["purchases"]), _of(known, after["revenue"]).clip(lower=0.0)
         model_of_spend = fit_spend(known)
         spend = (
             model_of_spend.expected_spend(known).to_numpy(float)
@@ -453,7 +463,7 @@ def backtest(
             if candidate is candidates[0]:
                 ranked.append(pd.DataFrame({"expected": rows[-1].pop("_money"), "actual": money.to_numpy(float)}))
             rows[-1].pop("_money", None)
-        for name, guess in _naive(log, known, origin, length).items():
+        for name, guess in _naive(known, before["purchases"], origin, length).items():
             row = _row(name, guess, came.to_numpy(float), baseline=True)
             rows.append({"origin": origin, "customers": len(known)} | row | _money_row(guess * spend.mean(), money))
     table = pd.DataFrame(rows).drop(columns=["log_likelihood", "aic"])
@@ -475,12 +485,6 @@ def _score_origin(
 def _money_row(expected: np.ndarray, money: pd.Series) -> dict[str, Any]:
     row = _row("", expected, money.to_numpy(float))
     return {f"money_{k}": row[k] for k in ("expected", "actual", "bias", "mae", "gain")}
-
-
-def _money_of(log: Any, known: pd.DataFrame, start: date, end: date) -> pd.Series:
-    """Revenue of each known customer after ``start`` up to ``end``."""
-    late = to_pandas(summarize(split_log(split_log(log, start)[1], end)[0], as_of=end))
-    return late.set_index("customer_id")["historic_revenue"].reindex(known["customer_id"]).fillna(0.0).clip(lower=0.0)
 
 
 def _deciles(customers: pd.DataFrame) -> pd.DataFrame:

@@ -61,6 +61,10 @@ class ReportError(ClvnbError):
     """A report could not be made."""
 
 
+class UsageError(ReportError):
+    """What was asked for cannot be done as it was asked; nothing was begun."""
+
+
 class DataWarning(UserWarning):
     """Something in the data that a reader should know before trusting a number."""
 

@@ -12,7 +12,7 @@ import pytest
 import clvnb as cv
 from clvnb.report import write_table
 from clvnb.report.page import index_page
-from clvnb.report.runner import _apart, _execute, _input_key, _joined, _notebooks
+from clvnb.report.runner import _apart, _input_key, _joined, _notebooks
 from clvnb.steps import value_customers
 from helpers import small_orders
 
@@ -214,28 +214,6 @@ def test_hostile_data_are_rendered_harmless(tmp_path):
     book = pd.read_excel(outcome.folder / "clvnb.xlsx", sheet_name="customers", dtype=str)
     assert not book["customer_id"].str.startswith(("=", "+", "@")).any()
     assert len(list((tmp_path / "reports").rglob("report.html"))) == 1
-
-
-def test_a_notebook_that_stops_or_raises_is_named(tmp_path):
-    import nbformat
-
-    def notebook(source: str) -> Path:
-        cells = [nbformat.v4.new_code_cell("client = as_of = output = ''"), nbformat.v4.new_code_cell(source),
-                 nbformat.v4.new_code_cell("1 + 1")]  # fmt: skip
-        cells[0].metadata["tags"] = ["parameters"]
-        node = nbformat.v4.new_notebook(cells=cells)
-        node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        path = tmp_path / "9_test.ipynb"
-        nbformat.write(node, path)
-        return path
-
-    empty = {"client": "", "as_of": "", "output": ""}
-    with pytest.raises(cv.ReportError, match=r"9_test: ZeroDivisionError: division by zero \(in: 1 / 0\)"):
-        _execute(_joined([notebook("1 / 0")]), empty)
-    with pytest.raises(cv.ReportError, match="stopped before their last cell"):
-        _execute(_joined([notebook("import sys; sys.exit(0)")]), empty)
-    with pytest.raises(cv.ReportError, match="the Python process died"):
-        _execute(_joined([notebook("import os; os.kill(os.getpid(), 9)")]), empty)
 
 
 def test_steps_run_as_one_and_come_apart_again(run):

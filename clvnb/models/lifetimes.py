@@ -19,6 +19,8 @@ from .fitting import Triples, Vector
 __all__ = ["Lifetime", "alive_of_lifetimes", "ended", "log_likelihood_of_lifetimes"]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
+_OWN_NODES, _OWN_WEIGHTS = np.polynomial.legendre.leggauss(12)
+_MOST_OWN = 2_000_000  # points at a time: beyond, memory says cells
 Curve = Callable[[Vector], tuple[Vector, Vector]]
 
 
@@ -80,10 +82,63 @@ def ended(r: float, alpha: float, life: Lifetime, data: Triples, *, means: bool 
 
     On request also the means, over that integrand, of ln(alpha+u), 1/(alpha+u) and the slopes of ln f.
 
-    All distinct moments of the data cut time into cells; each cell is integrated once for every distinct x by six-point
-    Gauss-Legendre, in logarithms, and added up from the end: the cost does not grow with the number of customers.
+    Either each row is integrated for itself, or time is cut into cells that all rows share: whichever is less work.
     """
-    edges = _cells(data, min(alpha, life.low), r + float(data.x.values[-1]) + life.power, life.growth)
+    rows = _pieces(alpha, r + data.x.full, life, data.t_x.full, data.T.full)
+    work = len(_OWN_NODES) * float(rows.sum())
+    if work <= _MOST_OWN and work <= len(_NODES) * len(data.x.values) * (len(data.t_x.values) + len(data.T.values)):
+        return _ended_by_row(r, alpha, life, data, rows, means)
+    return _ended_by_cell(r, alpha, life, data, means)
+
+
+def _falls(alpha: float, R: Vector, life: Lifetime, start: Vector, end: Vector) -> tuple[Vector, Vector]:
+    """By how many e-folds the integrand falls from start to end, and how long that is in ln(low + u)."""
+    gap = end - start
+    fall = R * np.log1p(gap / (alpha + start)) + life.power * np.log1p(gap / (life.low + start))
+    return fall, np.log1p(gap / (min(alpha, life.low) + start))
+
+
+def _pieces(alpha: float, R: Vector, life: Lifetime, start: Vector, end: Vector) -> Vector:
+    """Into how many pieces a row is cut, so that the integrand falls by ten e-folds at most within each.
+
+    In w = ln(low + u) the integrand is smooth for two units around, where twelve points are exact to rounding.
+    """
+    fall, ratio = _falls(alpha, R, life, start, end)
+    most = np.maximum(fall / 10.0, ratio / 2.0) + np.minimum(life.growth * (end - start) / 4.0, 64.0)
+    return np.ceil(most).clip(1, 4_000).astype(int)
+
+
+def _ended_by_row(
+    r: float, alpha: float, life: Lifetime, data: Triples, pieces: Vector, means: bool
+) -> tuple[Vector, Vector]:
+    """Twelve-point Gauss-Legendre in w = ln(low + u) over the pieces of each row."""
+    low, start, end = min(alpha, life.low), data.t_x.full, data.T.full
+    first = np.cumsum(pieces) - pieces
+    row = np.repeat(np.arange(len(pieces)), pieces)
+    half = (np.log1p((end - start) / (low + start)) / pieces)[row] / 2
+    w = (2 * (np.arange(len(row)) - first[row]) + 1 + _OWN_NODES[:, None]) * half  # 0 at the row's own start
+    near = (low + start)[row]
+    u = start[row] + near * np.expm1(w)
+    ln_a = np.log(alpha + u)
+    ln_density, slopes = life.log_density(u)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ln_f = np.log(near * half * _OWN_WEIGHTS[:, None]) + w + ln_density - (r + data.x.full)[row] * ln_a
+        top = np.maximum.reduceat(ln_f.max(axis=0), first)
+        share = np.exp(ln_f - top[row])
+        total = np.add.reduceat(share.sum(axis=0), first)
+        ln_A = np.where(start < end, np.log(total) + top, -np.inf)
+        if not means:
+            return ln_A, np.empty((2, 0))
+        mean = [np.add.reduceat((share * part).sum(axis=0), first) / total for part in (ln_a, 1 / (alpha + u), *slopes)]
+    return ln_A, np.where(np.isfinite(ln_A), np.array(mean), 0.0)
+
+
+def _ended_by_cell(r: float, alpha: float, life: Lifetime, data: Triples, means: bool) -> tuple[Vector, Vector]:
+    """All distinct moments of the data cut time into cells; each is integrated once for every distinct x.
+
+    By six-point Gauss-Legendre, in logarithms, added up from the end: the cost does not grow with the customers.
+    """
+    edges = _cells(data, alpha, r + float(data.x.values[-1]), life)
     width = np.diff(edges) / 2
     u = edges[:-1] + width * (1 + _NODES[:, None])
     ln_a = np.log(alpha + u)
@@ -105,15 +160,16 @@ def ended(r: float, alpha: float, life: Lifetime, data: Triples, *, means: bool 
     return ln_A, np.array(mean)
 
 
-def _cells(data: Triples, low: float, power: float, growth: float) -> Vector:
+def _cells(data: Triples, alpha: float, R: float, life: Lifetime) -> Vector:
     """All distinct moments, with more between them where the integrand falls by more than a few e-folds."""
     moments = np.union1d(data.t_x.values, data.T.values)
     moments = np.append(moments, moments[-1] + 1.0)  # so that there is a cell even where all moments are one
     gap = np.diff(moments)
-    ratio = np.log1p(gap / (low + moments[:-1]))
+    low = min(alpha, life.low)
+    fall, ratio = _falls(alpha, np.asarray(R), life, moments[:-1], moments[1:])
     most = int(np.clip(6_000 // len(gap), 8, 4_000))  # a search that strays far must not cost hours
-    steep = np.minimum(growth * gap, 8.0)  # a search may pass where lives age overnight
-    pieces = np.ceil(np.maximum(power * ratio / 1.2, ratio / 0.3) + steep).clip(1, most).astype(int)
+    steep = np.minimum(life.growth * gap, 8.0)  # a search may pass where lives age overnight
+    pieces = np.ceil(np.maximum(fall / 1.2, ratio / 0.3) + steep).clip(1, most).astype(int)
     cell = np.repeat(np.arange(len(gap)), pieces)
     part = np.arange(len(cell)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     inner = (low + moments[cell]) * np.expm1(ratio[cell] * part / pieces[cell])  # 0 at the cell's own start

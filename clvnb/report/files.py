@@ -10,11 +10,13 @@ import os
 import re
 import tempfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ..client import Client
 from ..steps import ImproveStep, SatisfactionStep, TrackStep, ValueStep
 from ..tables import ReportError
 
@@ -26,6 +28,7 @@ _PARQUET_ONLY = {"next_orders", "forecast", "segment_gains", "plan_cautious"}  #
 # What a spreadsheet would run as a formula.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no place in a workbook
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NEW_YEAR = datetime(2000, 1, 1)
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -33,7 +36,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     beside = path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix=path.suffix)
         os.close(handle)
         beside = Path(name)
         write(beside)
@@ -125,7 +128,24 @@ def write_workbook(sheets: dict[str, pd.DataFrame], path: Path) -> None:
         cells = plain.astype(object).where(plain.notna(), None)
         for row in cells.itertuples(index=False, name=None):
             sheet.append(row)
+    book.properties.creator, book.properties.created, book.properties.modified = "clvnb", _NEW_YEAR, _NEW_YEAR
     book.save(path)
+    _undated(path)
+
+
+def _undated(path: Path) -> None:
+    """Pack a workbook again without the hour of writing, so that equal contents are equal bytes."""
+    from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+    with ZipFile(path) as packed:
+        parts = [(name, packed.read(name)) for name in packed.namelist()]
+    modified = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*")
+    with ZipFile(path, "w", ZIP_DEFLATED) as packed:
+        for name, data in parts:
+            data = modified.sub(rb"\g<1>2000-01-01T00:00:00Z", data) if name == "docProps/core.xml" else data
+            info = ZipInfo(name, (2000, 1, 1, 0, 0, 0))
+            info.compress_type = ZIP_DEFLATED
+            packed.writestr(info, data)
 
 
 def _plain_times(table: pd.DataFrame) -> pd.DataFrame:
@@ -198,10 +218,29 @@ def _flat(cohorts: pd.DataFrame) -> pd.DataFrame:
     return flat
 
 
-def step_sheets(folder: Path) -> dict[str, pd.DataFrame]:
-    """Read a report's parquet tables as the sheets of its workbook, the summary first."""
-    first = ["headline", "customers", "segments", "channels", "at_risk", "cohorts", "method", "satisfaction", "scenarios", "plan",
-             "target_list"]  # fmt: skip
+def step_sheets(folder: Path, results: dict[str, Any], client: Client) -> dict[str, pd.DataFrame]:
+    """Return a report's workbook: what an analyst looks for first, then every other table of the steps.
+
+    ``summary`` has each headline figure with its range, ``customers`` and ``segments`` are step 1's, ``actions`` are the
+    levers of step 3, ``method`` says how value was reckoned and from which rows.
+    """
     found = {p.stem: pd.read_parquet(p) for p in sorted(folder.glob("*.parquet")) if p.stem not in _PARQUET_ONLY}
-    order = [n for n in first if n in found] + [n for n in found if n not in first]
-    return {("summary" if n == "headline" else n): found[n] for n in order}
+    summary = found.pop("headline")
+    score = results.get("satisfaction")
+    if score:
+        row = [f"satisfaction ({results['satisfaction_metric']})", score["value"], score["low"], score["high"]]
+        summary = pd.concat([summary, pd.DataFrame([row], columns=summary.columns)], ignore_index=True)
+    card = found.pop("method")
+    about = [
+        ("client", client.name),
+        ("as of", results["as_of"]),
+        ("currency", client.currency),
+        ("trust", results["trust_text"]),
+    ]
+    rows = [
+        (f"rows: {r.rule}", f"{r.rows} rows, {r.money:.2f} {client.currency}") for r in found.pop("data").itertuples()
+    ]
+    method = pd.DataFrame([*about, *card.itertuples(index=False, name=None), *rows], columns=list(card.columns))
+    sheets = {"summary": summary, "customers": found.pop("customers"), "segments": found.pop("segments", None)}
+    sheets |= {"actions": found.pop("scenarios", None), "method": method, **found}
+    return {name: table for name, table in sheets.items() if table is not None}

@@ -1,31 +1,196 @@
 """The kernel that a report's notebook runs in: a process of its own, quiet, and the same wherever it starts.
 
-In: what jupyter_client starts a kernel with. Out: the same, with a fixed environment and nothing on the terminal.
+In: what jupyter_client starts a kernel with. Out: a kernel forked from a warm process, or spawned where that cannot be.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 import os
+import shutil
+import signal
+import socket
 import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
+from traitlets import Bool, Unicode
 
-__all__ = ["QuietKernelManager"]
+__all__ = ["CAN_FORK", "ForkProvisioner", "ReportKernelManager", "end_kernels"]
+
+CAN_FORK = sys.platform == "linux"  # elsewhere a fork is unsafe or not there
 
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "TZ": "UTC",
 }
+_LOCK = threading.Lock()
+_living: set[ReportKernelManager] = set()
+_nursery: Nursery | None = None
 
 
-class QuietKernelManager(AsyncKernelManager):
-    """Starts kernels whose process writes nothing to the terminal: what cells print stays in the notebook."""
+class Nursery:
+    """The warm process of this one, and the line to it."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self.lock = threading.Lock()
+        self.folder = tempfile.mkdtemp(prefix="clvnb-")
+        self.line, theirs = socket.socketpair()
+        self.said = Path(self.folder, "said")
+        with theirs, self.said.open("wb") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "clvnb.report.nursery", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                cwd=self.folder,
+                env={**os.environ, **_ENVIRONMENT, "IPYTHONDIR": f"{self.folder}/ipython"},
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+        self.answers = self.line.makefile("r", encoding="utf-8")
+
+    def ask(self, do: str, **order: Any) -> Any:
+        """Send an order and return the answer; a RuntimeError when the process is gone."""
+        try:
+            with self.lock:
+                self.line.sendall(json.dumps({"do": do, **order}).encode() + b"\n")
+                return json.loads(self.answers.readline())
+        except (OSError, ValueError) as error:
+            lines = self.said.read_text(errors="replace").splitlines() if self.said.exists() else []
+            why = f": {lines[-1]}" if lines else ""
+            raise RuntimeError(f"the process that starts kernels has ended{why}") from error
+
+    def close(self) -> None:
+        """End the process and every kernel that it started."""
+        with contextlib.suppress(OSError):
+            self.line.shutdown(socket.SHUT_RDWR)
+        self.line.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _warm() -> Nursery:
+    """This process's nursery, started on first use and again when it was lost; a fork of this process gets its own."""
+    global _nursery
+    with _LOCK:
+        if _nursery is None or _nursery.owner != os.getpid() or _nursery.process.poll() is not None:
+            _nursery = Nursery()
+        return _nursery
+
+
+def end_kernels() -> None:
+    """End every kernel of this process now, and the warm process that they came from."""
+    global _nursery
+    for manager in list(_living):
+        pid = getattr(manager.provisioner, "pid", None)
+        if pid and not isinstance(manager.provisioner, ForkProvisioner):
+            with contextlib.suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
+    with _LOCK:
+        if _nursery is not None and _nursery.owner == os.getpid():
+            _nursery.close()
+        _nursery = None
+
+
+class ForkProvisioner(KernelProvisionerBase):
+    """Starts a kernel by asking the warm process to fork."""
+
+    parent: Any
+    nursery: Nursery | None = None
+    pid: int | None = None
+
+    @property
+    def has_process(self) -> bool:
+        """Whether a kernel was started and not yet cleaned up."""
+        return self.pid is not None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Write the connection file, as the local provisioner does."""
+        self.parent.write_connection_file()
+        self.connection_info = self.parent.get_connection_info()
+        return dict(await super().pre_launch(cmd=self.parent.format_kernel_cmd(), **kwargs))
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Fork."""
+        self.nursery = _warm()
+        wanted = {"connection_file": self.parent.connection_file, "folder": kwargs["cwd"]}
+        environment = {k: v for k, v in kwargs["env"].items() if k in {"IPYTHONDIR", *_ENVIRONMENT}}
+        self.pid = await asyncio.to_thread(self.nursery.ask, "start", **wanted, environment=environment)
+        return self.connection_info
+
+    async def poll(self) -> int | None:
+        """Return None while the kernel lives, otherwise its exit status."""
+        if self.pid is None or self.nursery is None:
+            return 0
+        try:
+            answer = self.nursery.ask("poll", pid=self.pid)
+        except RuntimeError:
+            return -signal.SIGKILL  # the warm process is gone, and took its kernels along
+        return None if answer is None else int(answer)
+
+    async def wait(self) -> int | None:
+        """Wait until the kernel has ended."""
+        while (code := await self.poll()) is None:
+            await asyncio.sleep(0.02)
+        self.pid = None
+        return code
+
+    async def send_signal(self, signum: int) -> None:
+        """Send a signal to the kernel and what it started."""
+        if self.pid is not None and self.nursery is not None:
+            with contextlib.suppress(RuntimeError):
+                self.nursery.ask("signal", pid=self.pid, signal=int(signum))
+
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel now."""
+        await self.send_signal(signal.SIGKILL)
+
+    async def terminate(self, restart: bool = False) -> None:
+        """Ask the kernel to end."""
+        await self.send_signal(signal.SIGTERM)
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Nothing is left to clean: the sockets lie in the run's own folder."""
+
+
+class ReportKernelManager(AsyncKernelManager):
+    """Starts kernels in a folder of their own, whose process writes nothing to the terminal."""
+
+    fork = Bool(True, help="Fork from a warm process where that is possible.").tag(config=True)
+    folder = Unicode("", help="Where the kernel works; empty of anything that could be imported.").tag(config=True)
 
     async def _async_start_kernel(self, **kwargs: Any) -> None:
-        environment = {**os.environ, **kwargs.pop("env", {}), **_ENVIRONMENT}
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        await super()._async_start_kernel(env=environment, **quiet, **kwargs)
+        self.kernel_id = str(uuid.uuid4())
+        kind = ForkProvisioner if self.fork and CAN_FORK else LocalProvisioner
+        self.provisioner = kind(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
+        ipython = Path(self.folder, "ipython")  # the user's own start-up files must not reach a client's report
+        ipython.mkdir(exist_ok=True)
+        environment = {**os.environ, **kwargs.pop("env", {}), **_ENVIRONMENT, "IPYTHONDIR": str(ipython)}
+        kwargs |= {"cwd": self.folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        _living.add(self)
+        await super()._async_start_kernel(env=environment, **kwargs)
 
     start_kernel = _async_start_kernel
+
+    async def _async_cleanup_resources(self, restart: bool = False) -> None:
+        _living.discard(self)
+        await super()._async_cleanup_resources(restart)
+
+    cleanup_resources = _async_cleanup_resources

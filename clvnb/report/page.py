@@ -5,16 +5,23 @@ In: notebook nodes and results. Out: HTML text that loads nothing and runs nothi
 
 from __future__ import annotations
 
+import base64
 import html
 import re
+from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from .. import __version__
 from ..client import Client
+from ..tables import ClientError
 from ..words import Words
+from .language import labels_of
+from .minute import changes, in_one_minute, method
 
 __all__ = ["index_page", "report_page"]
 
@@ -32,7 +39,9 @@ def _templates() -> jinja2.Environment:
     )
 
 
-def report_page(client: Client, notebooks: list[Any], results: dict[str, Any], facts: dict[str, str]) -> str:
+def report_page(
+    client: Client, notebooks: list[Any], results: dict[str, Any], tables: Path, facts: dict[str, str]
+) -> str:
     """Return the report of one client as HTML.
 
     Parameters
@@ -41,28 +50,80 @@ def report_page(client: Client, notebooks: list[Any], results: dict[str, Any], f
     notebooks : list of executed notebook nodes
     results : dict
         As in ``results.json``.
+    tables : Path
+        The folder of the report's tables.
     facts : dict of str
-        Shown at the foot: versions, data hash, when.
+        Shown at the foot: data hash, when.
     """
-    body = "\n".join(_cells(node) for node in notebooks)
-    contents = re.findall(r'<h([23]) id="([^"]+)">(.*?)</h\1>', body)
+    language, labels = labels_of(client.locale)
+    body, contents = _numbered("\n".join(_cells(node) for node in notebooks))
+    words, card = client.words, results["card"]
+    facts = {**facts, "clvnb": __version__, "model": card["model"], "window": card["window"],
+             "baseline": str(results.get("baseline", ""))[:16] or "–"}  # fmt: skip
     return (
         _templates()
         .get_template("report.html.j2")
         .render(
             client=client,
             results=results,
-            day=client.words.day(results["as_of"]),
+            language=language,
+            labels=labels,
+            day=words.day(results["as_of"]),
+            minute=in_one_minute(results, words, labels),
+            changes=changes(results, tables, words, labels),
+            method=method(results, words),
             body=Markup(body),
-            contents=[(level, anchor, html.unescape(re.sub(r"<[^>]+>", "", text))) for level, anchor, text in contents],
+            contents=contents,
             facts=facts,
+            logo=_logo(client),
             dark_colour=_lighter(client.brand.colour),
         )
     )
 
 
+_ANCHOR = re.compile(r'<h([23]) id="([^"]+)">(.*?)</h\1>')
+
+
+def _numbered(body: str) -> tuple[str, list[tuple[str, str, str]]]:
+    """Give headings of the same name anchors of their own, and list them: level, anchor, text."""
+    seen: dict[str, int] = {}
+    contents: list[tuple[str, str, str]] = []
+
+    def own(match: re.Match[str]) -> str:
+        level, anchor, text = match.groups()
+        seen[anchor] = seen.get(anchor, 0) + 1
+        anchor = anchor if seen[anchor] == 1 else f"{anchor}-{seen[anchor]}"
+        contents.append((level, anchor, html.unescape(re.sub(r"<[^>]+>", "", text))))
+        return f'<h{level} id="{anchor}">{text}</h{level}>'
+
+    return _ANCHOR.sub(own, body), contents
+
+
+_LOGOS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
+_LOGO_BYTES = 300_000
+
+
+def _logo(client: Client) -> str:
+    """The client's logo as part of the page; a picture by what it holds, and not by what it is called."""
+    if client.brand.logo is None:
+        return ""
+    file = client.folder / client.brand.logo
+    if not file.is_file():
+        raise ClientError(f"{client.folder.name}/client.yaml: brand.logo: there is no file {client.brand.logo!r}")
+    data = file.read_bytes()
+    kind = next((kind for start, kind in _LOGOS.items() if data.startswith(start)), "")
+    if not kind or len(data) > _LOGO_BYTES:
+        raise ClientError(
+            f"{client.folder.name}/client.yaml: brand.logo: {client.brand.logo!r} is not a PNG, JPEG, GIF or WebP picture of "
+            f"at most {_LOGO_BYTES // 1000} kB"
+        )
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
 def index_page(rows: list[dict[str, Any]], made: str) -> str:
     """Return the page over all clients.
+
+    It can be sorted without a script: it holds its rows in each order, and shows the one that is chosen.
 
     Parameters
     ----------
@@ -72,27 +133,63 @@ def index_page(rows: list[dict[str, Any]], made: str) -> str:
         When, as text.
     """
     shown = [_index_row(row) for row in rows]
-    return _templates().get_template("index.html.j2").render(rows=shown, made=made)
+    orders = {name: sorted(shown, key=key) for name, key in _ORDERS.items()}
+    failed = sum(row["results"] is None for row in shown)
+    return _templates().get_template("index.html.j2").render(orders=orders, count=len(rows), failed=failed, made=made)
+
+
+def _by_name(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (str(row["name"]).casefold(), row["client"])
+
+
+def _largest(figure: str) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """Largest first within a currency, for amounts in different ones cannot be compared; what is missing comes last."""
+
+    def key(row: dict[str, Any]) -> tuple[Any, ...]:
+        value = row["sort"].get(figure)
+        return (value is None, row["sort"].get("currency", ""), -(value or 0.0), *_by_name(row))
+
+    return key
+
+
+_LIGHTS = ["red", "amber", "green"]
+_ORDERS: dict[str, Callable[[dict[str, Any]], tuple[Any, ...]]] = {
+    "name": _by_name,
+    "value to come": _largest("total"),
+    "a new customer": _largest("new"),
+    "change": _largest("change"),
+    "trouble first": lambda row: (row["results"] is not None, row["sort"].get("light", 0), *_by_name(row)),
+}
 
 
 def _index_row(row: dict[str, Any]) -> dict[str, Any]:
     results = row.get("results")
     if row["status"] != "done" or not results:
-        return {**row, "words": None, "results": None}
+        return {**row, "results": None, "sort": {}}
     words = Words(results["currency"], row.get("locale", "en"))
     total, new, n = results["residual_value"], results["new_customer_value"], results["customers"]
-    each = results["historic_value"] / n
+    then = row.get("value_then")
+    change = total["value"] - then if total and then is not None else None
     return {
         **row,
         "customers": words.count(n),
         "historic": words.money(results["historic_value"]),
-        "historic_each": words.money(each),
+        "historic_each": words.money(results["historic_value"] / n),
         "total": words.money(total["value"]) if total else "not predicted",
         "total_range": f"{words.money(total['low'])} to {words.money(total['high'])}" if total else "",
         "new": words.money(new["value"]) if new else "not predicted",
         "new_range": f"{words.money(new['low'])} to {words.money(new['high'])}" if new else "",
+        "change": ("+" if change > 0 else "") + words.money(change) if change is not None else "–",
+        "since": words.day(results["measured_against"]) if change is not None else "",
         "day": words.day(results["as_of"]),
         "bar": _range_bar(total) if total else "",
+        "sort": {
+            "currency": results["currency"],
+            "total": total["value"] if total else None,
+            "new": new["value"] if new else None,
+            "change": change,
+            "light": _LIGHTS.index(results["trust"]),
+        },
     }
 
 

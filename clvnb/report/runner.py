@@ -11,12 +11,12 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,19 @@ from .. import __version__
 from ..basepoint import find_baseline
 from ..client import Client, Connection
 from ..samples import guide_folder
-from ..tables import ClvnbError, ReportError, as_day
+from ..tables import ClvnbError, ReportError, UsageError, as_day
+from .execute import Limits, MachineError, run_notebook
 from .files import replace_file, step_sheets, write_json, write_workbook
-from .page import index_page, report_page
+from .kernel import end_kernels
+from .manifest import Manifest
+from .minute import value_then
+from .page import report_page
+from .pdf import check_pdf, write_pdf
 
 __all__ = ["Outcome", "report_clients"]
 
-CELL_SECONDS = 600
+TRIES = 2  # a machine fault may pass, an error of the notebook's will not
+_stopped: set[str] = set()  # runs that were interrupted
 
 
 @dataclass(frozen=True)
@@ -41,15 +47,19 @@ class Outcome:
     Attributes
     ----------
     client : str
-        The folder's name.
+        The folder's name, made safe.
     name : str
         The client's name, or its folder's where that could not be read.
-    status : "done", "failed" or "unchanged"
+    status : "done", "failed", "unchanged" or "interrupted"
     error : str
         Which step failed and why; empty when nothing did.
     folder : Path or None
         Where the report lies.
     seconds : float
+    attempts : int
+        How often the notebooks were started; more than once after a fault of the machine.
+    cell : str
+        The source of the cell that failed.
     """
 
     client: str
@@ -58,6 +68,28 @@ class Outcome:
     error: str = ""
     folder: Path | None = None
     seconds: float = 0.0
+    attempts: int = 0
+    cell: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        folder = self.folder.as_posix() if self.folder is not None else None
+        return asdict(self) | {"folder": folder, "seconds": round(self.seconds, 2)}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What one client's report is made from; it travels to other processes and machines."""
+
+    folder: Path
+    out: Path
+    day: str
+    known: dict[str, Any] | None
+    earlier: Path | None
+    run: str
+    fork: bool
+    pdf: bool
+    limits: Limits
 
 
 def report_clients(
@@ -68,6 +100,11 @@ def report_clients(
     jobs: int = 2,
     resume: bool = False,
     earlier: str | Path | None = None,
+    pdf: bool = False,
+    fork: bool = True,
+    cell_seconds: int = 600,
+    report_seconds: int = 3600,
+    executor: Executor | None = None,
     tell: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Make one report per client, and the index page over all of them.
@@ -86,6 +123,15 @@ def report_clients(
         Leave alone what was made from the same notebooks, data, settings and version.
     earlier : path, optional
         The base point to measure a single client against; found among the client's own reports when left out.
+    pdf : bool
+        Write ``report.pdf`` as well; needs ``pip install "clvnb[pdf]"``.
+    fork : bool
+        Fork kernels from a warm process, on Linux; otherwise each imports its libraries anew.
+    cell_seconds, report_seconds : int
+        How long one cell, and one client's notebooks, may take.
+    executor : concurrent.futures.Executor, optional
+        Where the clients are worked on, instead of ``jobs`` threads here: a process pool, or a cluster's
+        (``dask.distributed.Client(...).get_executor()``). Its workers must see the same folders.
     tell : callable, optional
         Called with each outcome as it comes.
 
@@ -96,47 +142,96 @@ def report_clients(
 
     Raises
     ------
+    UsageError
+        When the same client is named twice, or a base point is named for several.
     ReportError
-        When the same client is named twice, a base point is named for several, or the output folder cannot be used.
+        When the output folder cannot be used, or another run is writing into it.
+    KeyboardInterrupt
+        As it came, after every kernel was ended and the manifest says which clients were interrupted.
     """
     folders = [Path(c) for c in clients]
     _no_doubles(folders)
     if earlier is not None and len(folders) != 1:
-        raise ReportError(
+        raise UsageError(
             f"a base point belongs to one client, and {len(folders)} are named; report them one by one, or let it be found"
         )
-    place = Path(out)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ReportError(f"{place}: cannot be used as the output folder: {error.strerror}") from error
-    manifest = _read_manifest(place)
-    day = str(as_day(as_of) or "")
+    if pdf:
+        check_pdf()
+    with Manifest(Path(out)) as manifest:
+        run = uuid.uuid4().hex[:8]
+        job = _Job(
+            folder=Path(),
+            out=Path(out) if executor is None else Path(out).resolve(),
+            day=str(as_day(as_of) or ""),
+            known=None,
+            earlier=Path(earlier).resolve() if earlier is not None else None,
+            run=run,
+            fork=fork,
+            pdf=pdf,
+            limits=Limits(cell_seconds, report_seconds),
+        )
+        known = manifest.entries if resume else {}
+        asked = [
+            replace(job, folder=f if executor is None else f.resolve(), known=known.get(_slug(f))) for f in folders
+        ]
+        if executor is not None:
+            return _run(asked, manifest, executor, tell)
+        pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+        try:
+            return _run(asked, manifest, pool, tell)
+        except BaseException:
+            _stopped.add(run)
+            end_kernels()  # their threads end with them
+            pool.shutdown(cancel_futures=True)
+            raise
+        finally:
+            pool.shutdown()
+            end_kernels()
+
+
+def _run(
+    asked: list[_Job], manifest: Manifest, executor: Executor, tell: Callable[[Outcome], None] | None
+) -> list[Outcome]:
+    """Hand out the work, and write down each outcome as it comes."""
     outcomes: dict[Path, Outcome] = {}
-    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+    futures = {executor.submit(_one_client, job): job for job in asked}
     try:
-        futures = {pool.submit(_one_client, f, place, day, manifest if resume else {}, earlier): f for f in folders}
         for future in as_completed(futures):
-            outcome, entry = future.result()
-            outcomes[futures[future]] = outcome
-            manifest[outcome.client] = entry or _failed_entry(outcome, manifest.get(outcome.client))
-            _write_manifest(place, manifest)
+            outcome, entry = _result(future, futures[future])
+            outcomes[futures[future].folder] = outcome
+            manifest.record(outcome, entry)
             if tell is not None:
                 tell(outcome)
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for future in futures:
+            future.cancel()
+        for job in asked:
+            if job.folder not in outcomes:
+                manifest.record(Outcome(_slug(job.folder), job.folder.name, "interrupted", _INTERRUPTED), None)
         raise
-    pool.shutdown()
-    return [outcomes[f] for f in folders]
+    return [outcomes[job.folder] for job in asked]
+
+
+_INTERRUPTED = "stopped before it was finished; run again with --resume"
+
+
+def _result(future: Future[Any], job: _Job) -> tuple[Outcome, dict[str, Any] | None]:
+    """The outcome, or why there is none: a worker that is gone takes its clients along, and no others."""
+    try:
+        return future.result()
+    except Exception as error:
+        reason = f"the worker did not answer: {type(error).__name__}: {error}".rstrip(": ")
+        shutil.rmtree(_scratch(job), ignore_errors=True)
+        return Outcome(_slug(job.folder), job.folder.name, "failed", reason), None
 
 
 def _no_doubles(folders: Iterable[Path]) -> None:
     seen: dict[str, Path] = {}
     for folder in folders:
-        slug = _slug(folder)
+        slug = _slug(folder).casefold()  # some disks do not tell large letters from small
         if slug in seen:
-            raise ReportError(
-                f"{folder} and {seen[slug]} would both be reported as {slug!r}; name each client once, "
+            raise UsageError(
+                f"{folder} and {seen[slug]} would both be reported as {_slug(folder)!r}; name each client once, "
                 "and give folders of the same name another one"
             )
         seen[slug] = folder
@@ -146,36 +241,75 @@ def _slug(folder: Path) -> str:
     return Client.model_construct(folder=folder.resolve()).slug
 
 
+def _scratch(job: _Job) -> Path:
+    return job.out / f".{_slug(job.folder)}-{job.run}"
+
+
 # ------------------------------------------------------------------------------------------ one client
 
 
-def _one_client(
-    folder: Path, out: Path, day: str, known: dict[str, Any], earlier: str | Path | None
-) -> tuple[Outcome, dict[str, Any] | None]:
+def _one_client(job: _Job) -> tuple[Outcome, dict[str, Any] | None]:
+    """Make one client's report; every failure becomes an outcome."""
     started = time.perf_counter()
-    slug = _slug(folder)
-    scratch = out / f".{slug}-{uuid.uuid4().hex[:8]}"
-    name = folder.resolve().name
+    slug, name, scratch = _slug(job.folder), job.folder.resolve().name, _scratch(job)
+    tries, cell, log = 0, "", ""
+
+    def outcome(status: str, error: str = "", folder: Path | None = None) -> Outcome:
+        return Outcome(slug, name, status, error, folder, time.perf_counter() - started, tries, cell)
+
     try:
-        client = Client.load(folder)
+        client = Client.load(job.folder)
         name = client.name
-        key = _input_key(client, day)
-        before, base = known.get(slug, {}), Path(earlier) if earlier is not None else out / client.slug
-        same = before.get("key") == key and before.get("status") == "done" and (out / before["page"]).is_file()
-        if same and before.get("measured_against") == _base_hash(base, before["results"]["as_of"]):
-            return Outcome(slug, name, "unchanged", folder=out / Path(before["page"]).parent), before
-        scratch.mkdir(parents=True)
-        entry = _make(client, scratch, out, day, key, base)
-        seconds = round(time.perf_counter() - started, 2)
-        final = out / Path(entry["page"]).parent
-        return Outcome(slug, name, "done", folder=final, seconds=seconds), entry
+        key = _input_key(client, job.day)
+        base = job.earlier if job.earlier is not None else job.out / slug
+        if job.known is not None and _is_same(job, job.known, key, base):
+            return outcome("unchanged", folder=job.out / Path(job.known["page"]).parent), job.known
+        for tries in range(1, TRIES + 1):
+            try:
+                shutil.rmtree(scratch, ignore_errors=True)
+                scratch.mkdir(parents=True)
+                entry = _make(client, job, key, base, tries)
+                break
+            except MachineError:
+                if tries == TRIES or job.run in _stopped:
+                    raise
+        final = job.out / Path(entry["page"]).parent
+        return outcome("done", folder=final), entry | {"seconds": round(time.perf_counter() - started, 2)}
     except ClvnbError as error:
-        return Outcome(slug, name, "failed", str(error), seconds=time.perf_counter() - started), None
+        if job.run in _stopped:
+            return outcome("interrupted", _INTERRUPTED), None
+        cell, log = getattr(error, "cell", ""), getattr(error, "log", "")
+        return outcome("failed", str(error)), None
     except OSError as error:
-        reason = f"{error.filename or out}: {error.strerror or error}"
-        return Outcome(slug, name, "failed", reason, seconds=time.perf_counter() - started), None
+        log = traceback.format_exc()
+        return outcome("failed", f"{error.filename or job.out}: {error.strerror or error}"), None
+    except Exception as error:  # a fault of clvnb's own must not stop the other clients
+        log = traceback.format_exc()
+        return outcome("failed", f"{type(error).__name__}: {error}; this is a fault of clvnb, please report it"), None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        _write_log(job, name, log, cell)
+
+
+def _is_same(job: _Job, known: dict[str, Any], key: str, base: Path) -> bool:
+    """Whether the report that is there would come out the same."""
+    page = job.out / known.get("page", "")
+    there = known.get("key") == key and known.get("status") == "done" and page.is_file()
+    there = there and (not job.pdf or page.with_suffix(".pdf").is_file())
+    return there and known.get("measured_against") == _base_hash(base, known["results"]["as_of"])
+
+
+def _write_log(job: _Job, name: str, log: str, cell: str) -> None:
+    """Leave what an analyst needs to see why it failed; nothing where nothing did."""
+    place = job.out / _slug(job.folder) / "failure.log"
+    try:
+        if log or cell:
+            text = f"{name}\n\ncell:\n{cell}\n\n{log}\n"
+            replace_file(place, lambda p: p.write_text(text, encoding="utf-8"))
+        else:
+            place.unlink(missing_ok=True)
+    except (OSError, ReportError):
+        return  # a full or closed disk was already said in the outcome
 
 
 def _base_hash(place: Path, as_of: str) -> str:
@@ -184,17 +318,18 @@ def _base_hash(place: Path, as_of: str) -> str:
     return found[0].hash if found else ""
 
 
-def _make(client: Client, scratch: Path, out: Path, day: str, key: str, base: Path) -> dict[str, Any]:
-    """Run the notebooks into ``scratch``, add page, tables and results, and move it to its final name."""
+def _make(client: Client, job: _Job, key: str, base: Path, tries: int) -> dict[str, Any]:
+    """Run the notebooks into the scratch folder, add page, tables and results, and move it to its final name."""
+    scratch = _scratch(job)
     (scratch / "notebooks").mkdir()
     (scratch / "tables").mkdir()
     parameters = {
         "client": str(client.folder),
-        "as_of": day,
+        "as_of": job.day,
         "output": str((scratch / "tables").resolve()),
         "earlier": str(base.resolve()),
     }
-    whole = _execute(_joined(_notebooks()), parameters)
+    whole = run_notebook(_joined(_notebooks()), parameters, fork=job.fork, limits=job.limits, name="report")
     seconds, steps = _seconds(whole), _apart(whole, _notebooks())
     for name, node in steps.items():
         (scratch / "notebooks" / name).write_text(_notebook_text(node), encoding="utf-8")
@@ -204,17 +339,13 @@ def _make(client: Client, scratch: Path, out: Path, day: str, key: str, base: Pa
         if (scratch / "tables" / name).is_file():
             os.replace(scratch / "tables" / name, scratch / name)
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    versions = {"clvnb": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
-    facts = {"made": made, "clvnb": __version__, "data and settings": key[:16], "model": results["card"]["model"],
-             "data window": results["card"]["window"]}  # fmt: skip
-    (scratch / "report.html").write_text(report_page(client, list(steps.values()), results, facts), encoding="utf-8")
-    write_workbook(step_sheets(scratch / "tables"), scratch / "clvnb.xlsx")
-    write_json(scratch / "results.json", results | {"versions": versions, "seconds": seconds, "inputs": key})
-    home = out / client.slug
-    home.mkdir(exist_ok=True)
-    _swap(scratch, home / results["as_of"])
-    replace_file(home / "latest", lambda p: p.write_text(results["as_of"] + "\n", encoding="utf-8"))
-    return {
+    facts = {"made": made, "key": key[:16]}
+    page = report_page(client, list(steps.values()), results, scratch / "tables", facts)
+    (scratch / "report.html").write_text(page, encoding="utf-8")
+    if job.pdf:
+        write_pdf(page, scratch / "report.pdf")
+    write_workbook(step_sheets(scratch / "tables", results, client), scratch / "clvnb.xlsx")
+    entry = {
         "name": client.name,
         "status": "done",
         "error": "",
@@ -223,13 +354,23 @@ def _make(client: Client, scratch: Path, out: Path, day: str, key: str, base: Pa
         "made": made,
         "locale": client.locale,
         "measured_against": _base_hash(base, results["as_of"]),
-        "results": results,
+        "value_then": value_then(results, scratch / "tables"),
+        "attempts": tries,
+        "bytes": len(page.encode()),
+        "cell": "",
     }
+    versions = {"clvnb": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
+    write_json(scratch / "results.json", results | {"versions": versions, "seconds": seconds, "report": entry})
+    home = job.out / client.slug
+    home.mkdir(exist_ok=True)
+    _swap(scratch, home / results["as_of"])
+    replace_file(home / "latest", lambda p: p.write_text(results["as_of"] + "\n", encoding="utf-8"))
+    return entry | {"results": results}
 
 
 def _swap(fresh: Path, final: Path) -> None:
     """Put a finished folder in place of an older one; no moment shows a half-written report."""
-    old = final.with_name(f".old-{uuid.uuid4().hex[:8]}")
+    old = final.with_name(f".{final.name}-{uuid.uuid4().hex[:8]}")
     if final.exists():
         os.replace(final, old)
     try:
@@ -315,64 +456,6 @@ def _seconds(whole: Any) -> dict[str, float]:
     return taken
 
 
-def _execute(node: Any, parameters: dict[str, str]) -> Any:
-    """Run a notebook through papermill; judge by exceptions and by every cell having run, not by files."""
-    import nbformat
-
-    papermill = _papermill()
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from traitlets.config import Config
-
-    place = tempfile.mkdtemp(prefix="clvnb-")
-    source = Path(place) / "report.ipynb"
-    nbformat.write(node, source)
-    config = Config()
-    config.NotebookClient.kernel_manager_class = "clvnb.report.kernel.QuietKernelManager"
-    if os.name == "posix":
-        # A socket path of its own for each kernel: the default one is shared by all kernels of a folder.
-        config.KernelManager.transport = "ipc"
-        config.KernelManager.ip = f"{place}/k"
-    try:
-        done = papermill.execute_notebook(
-            str(source),
-            None,
-            parameters=parameters,
-            kernel_name="python3",
-            progress_bar=False,
-            execution_timeout=CELL_SECONDS,
-            config=config,
-        )
-    except papermill.PapermillExecutionError as error:
-        raise ReportError(_say_failure(node, error)) from error
-    except CellTimeoutError as error:
-        raise ReportError(f"a cell of the notebooks ran longer than {CELL_SECONDS} s") from error
-    except DeadKernelError as error:
-        raise ReportError("the Python process died, most likely for want of memory; run fewer --jobs") from error
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-    code = [c for c in done.cells if c.cell_type == "code" and c.source.strip()]
-    if any(c.execution_count is None for c in code):
-        raise ReportError("the notebooks stopped before their last cell")
-    return done
-
-
-def _papermill() -> Any:
-    # jsonschema imports this grammar for a check nobody needs here, at more than a second; it copes without.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    import papermill
-
-    return papermill
-
-
-def _say_failure(node: Any, error: Any) -> str:
-    """Name the step and the reason; a ClvnbError already says what to do."""
-    if error.ename in {"ClientError", "TableError", "FitError", "ReportError", "ClvnbError"}:
-        return str(error.evalue)
-    source = (error.source or "").strip()
-    step = next((c.metadata.get("step", "") for c in node.cells if c.source.strip() == source), "the report")
-    return f"{step}: {error.ename}: {error.evalue} (in: {source.splitlines()[0][:80] if source else 'an unknown cell'})"
-
-
 def _notebook_text(node: Any) -> str:
     import nbformat
 
@@ -401,36 +484,3 @@ def _input_key(client: Client, day: str) -> str:
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
-
-
-# -------------------------------------------------------------------------------------------- manifest
-
-
-def _read_manifest(out: Path) -> dict[str, Any]:
-    try:
-        value = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
-        return dict(value["clients"])
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError, OSError):
-        return {}  # a damaged manifest is made anew
-
-
-def _failed_entry(outcome: Outcome, before: dict[str, Any] | None) -> dict[str, Any]:
-    page = (before or {}).get("page", "")
-    return {
-        "name": outcome.name,
-        "status": "failed",
-        "error": outcome.error,
-        "page": page,
-        "key": "",
-        "results": None,
-    }
-
-
-def _write_manifest(out: Path, manifest: dict[str, Any]) -> None:
-    ordered = dict(sorted(manifest.items()))
-    write_json(out / "manifest.json", {"clvnb": __version__, "clients": ordered})
-    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    page = index_page([{"client": k, **v} for k, v in ordered.items()], made)
-    replace_file(out / "index.html", lambda p: p.write_text(page, encoding="utf-8"))

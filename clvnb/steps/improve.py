@@ -224,7 +224,23 @@ class ImproveStep:
             "plan_text": self.headline.text,
             "budget": self.budget,
             "best_scenario": {k: (v if isinstance(v, str) else _number(v)) for k, v in best.items()},
+            "actions": self._actions(),
         }
+
+    def _actions(self) -> list[dict[str, Any]]:
+        """The three levers that would leave most, each with the assumption that it hangs on."""
+        if self.base is None:
+            return []
+        table = self.scenarios.table
+        assumed = self.assumptions.set_index("lever")
+        return [
+            {
+                "lever": r.scenario,
+                **{k: _number(getattr(r, k)) for k in ("net", "net_low", "net_high", "cost", "p_pays_off")},
+                "assumed": str(assumed.loc[r.scenario, "changes"]),
+            }
+            for r in table[table["net"] > 0].head(3).itertuples()
+        ]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by the names they are saved under."""

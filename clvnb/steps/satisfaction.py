@@ -290,6 +290,7 @@ class SatisfactionStep:
         return {
             "satisfaction": base.score if base else None,
             "satisfaction_metric": base.metric if base else "",
+            "satisfaction_unit": self.unit,
             "satisfaction_text": self.headline.text,
         }
 

@@ -265,12 +265,15 @@ class TrackStep:
                     "metric": v.metric,
                     "design": v.design,
                     "verdict": v.verdict,
+                    "initiative": k >= len(self.since),
+                    "causal": v.causal,
+                    "moved": _moved(v, self.client),
                     "sentence": v.sentence,
                     "n": v.n,
                     "level": v.level,
                 }
-                | {k: _finite(getattr(v, k)) for k in ("before", "after", "change", "low", "high")}
-                for v in self.verdicts
+                | {name: _finite(getattr(v, name)) for name in ("before", "after", "change", "low", "high")}
+                for k, v in enumerate(self.verdicts)
             ],
         }
 
@@ -299,10 +302,16 @@ def _short(v: Verdict, client: Client) -> str:
     name = capital(v.metric)
     if v.verdict == "not_measurable" and not math.isfinite(v.change):
         return f"{name}: not measurable."
-    o, words = v.outcome, client.words
-    moved = f"{o.moved(v.change, words)} ({o.span(v.low, v.high, words)})"
     word = "interim" if v.verdict == "not_measurable" else _WORD[v.verdict]
-    return f"{name}: {word}, {moved}{', caused by it' if v.causal else ''}."
+    return f"{name}: {word}, {_moved(v, client)}{', caused by it' if v.causal else ''}."
+
+
+def _moved(v: Verdict, client: Client) -> str:
+    """The change with its range; empty where none could be measured."""
+    if not math.isfinite(v.change):
+        return ""
+    span = v.outcome.span(v.low, v.high, client.words)
+    return f"{v.outcome.moved(v.change, client.words)} ({client.words.share(v.level)} range {span})"
 
 
 # ---------------------------------------------------------------------------------------------- the step

@@ -186,6 +186,7 @@ class ValueStep:
             "residual_value": self.total.to_dict() if self.total else None,
             "new_customer_value": self.new_customer.to_dict() if self.new_customer else None,
             "ladder": {str(r.rung): _finite([r.value, r.low, r.high]) for r in self.ladder.itertuples()},
+            "held_by": {f"{r.customers:.1f}": float(r.share_of_value) for r in self.concentration.table.itertuples()},
             "trust": self.trust.light,
             "trust_text": self.trust.text,
             "choice": self.choice,
