@@ -1,4 +1,4 @@
-"""The command line: ``clvnb init | check | value | report | lab``.
+"""The command line: ``clvnb init | check | value | report | card | lab``.
 
 In: folders and files by name. Out: what the user asked for, and an exit status that scripts can trust.
 """
@@ -258,6 +258,26 @@ def _day(text: str | None) -> str | None:
     except ClvnbError as error:
         raise UsageError(str(error)) from error
     return text
+
+
+@app.command()
+def card(
+    client: Annotated[Path, typer.Argument(help="The client's folder.")],
+    customers: Annotated[list[str] | None, typer.Argument(help="Customers, by their ids.")] = None,
+    out: Annotated[Path, typer.Option(help="The folder of reports; the client's newest one is used.")] = Path(
+        "reports"
+    ),
+    top: Annotated[int, typer.Option(min=0, help="And so many of the most valuable customers.")] = 0,
+    at_risk: Annotated[int, typer.Option(min=0, help="And so many of those with most to lose.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Cards at the same time.")] = 2,
+    fork: Annotated[bool, typer.Option(help="Fork kernels from a warm process (Linux), or start each anew.")] = True,
+) -> None:
+    """Make a page per customer: purchases, chance to be active, value, answers, and what to do."""
+    from .report import customer_cards
+
+    _until_terminated()
+    for page in customer_cards(client, customers or [], out=out, top=top, at_risk=at_risk, jobs=jobs, fork=fork):
+        say.print(escape(str(page)))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,11 @@ def small_client(folder: Path, fault: str = "", name: str = "") -> Path:
     return folder
 
 
+def _hear() -> None:
+    """Hear Ctrl-C also where the tests themselves run in the background, which do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Run:
     """``clvnb report`` in a process of its own on the short guide, every process and temporary file of it accounted for."""
 
@@ -63,6 +69,7 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_hear,
         )
 
     def end(self, seconds: float = 120) -> tuple[int, str, str]:

@@ -56,7 +56,7 @@ def test_status_of_each_client(run):
     _, out, outcomes = run
     assert {k: o.status for k, o in outcomes.items()} == {"good": "done", "broken": "failed", "once": "done"}
     assert "has no column 'customer_id'" in outcomes["broken"].error
-    assert not (out / "broken").exists()
+    assert [p.name for p in (out / "broken").iterdir()] == ["failure.log"]
     assert leftovers(out) == []
 
 
@@ -131,7 +131,8 @@ def test_no_repeat_buyers_give_a_red_page_without_a_guess(run):
     assert results["residual_value"] is None
     page = (outcomes["once"].folder / "report.html").read_text()
     assert "none of the 40 customers bought twice" in page
-    assert "not predicted" in page
+    assert "cannot be predicted from these data" in page
+    assert "Without a prediction no plan can be reckoned" in page
     assert "not predicted" in (out / "index.html").read_text()
 
 
@@ -143,7 +144,8 @@ def test_a_red_light_shows_no_prediction(make_client, tmp_path):
     assert results["residual_value"] is None
     assert results["new_customer_value"] is None
     page = (outcome.folder / "report.html").read_text()
-    assert "not predicted" in page
+    assert "cannot be predicted from these data" in page
+    assert "Without a prediction no plan can be reckoned" in page
     assert "80 customers in all" in page
     assert pd.read_parquet(outcome.folder / "tables/customers.parquet")["clv"].isna().all()
 

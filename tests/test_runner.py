@@ -62,7 +62,7 @@ def faulty(tmp_path_factory):
     clients += [small_client(root / name, fault) for name, fault in FAULTS.items()] + [small_client(root / "z")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "_notebooks", lambda: [path])
-        outcomes = cv.report_clients(clients, out=root / "out", jobs=4, cell_seconds=25)
+        outcomes = cv.report_clients(clients, out=root / "out", jobs=4, cell_seconds=15)
     return root / "out", {o.client: o for o in outcomes}
 
 
@@ -75,7 +75,7 @@ def test_each_fault_has_its_status(faulty):
     assert outcomes["error"].error.startswith("1_value: ZeroDivisionError: division by zero (in: fault = Path")
     assert "stopped before its last cell" in outcomes["leaves"].error
     assert "the Python process died" in outcomes["killed"].error
-    assert "a cell ran longer than 25 s" in outcomes["hangs"].error
+    assert "a cell ran longer than 15 s" in outcomes["hangs"].error
     assert outcomes["speaks"].error == "1_value: mend the file"
     assert {k: o.attempts for k, o in outcomes.items()} == {
         "a": 1, "error": 1, "leaves": 1, "killed": 2, "flaky": 2, "hangs": 1, "speaks": 1, "z": 1,

@@ -5,6 +5,7 @@ In: tables and plain values. Out: files that never carry a final name half-writt
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -129,23 +130,25 @@ def write_workbook(sheets: dict[str, pd.DataFrame], path: Path) -> None:
         for row in cells.itertuples(index=False, name=None):
             sheet.append(row)
     book.properties.creator, book.properties.created, book.properties.modified = "clvnb", _NEW_YEAR, _NEW_YEAR
-    book.save(path)
-    _undated(path)
+    full = io.BytesIO()  # a disk that is full must not leave the packer half-way
+    book.save(full)
+    path.write_bytes(_undated(full))
 
 
-def _undated(path: Path) -> None:
+def _undated(full: io.BytesIO) -> bytes:
     """Pack a workbook again without the hour of writing, so that equal contents are equal bytes."""
     from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-    with ZipFile(path) as packed:
+    with ZipFile(full) as packed:
         parts = [(name, packed.read(name)) for name in packed.namelist()]
-    modified = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*")
-    with ZipFile(path, "w", ZIP_DEFLATED) as packed:
+    modified, fresh = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*"), io.BytesIO()
+    with ZipFile(fresh, "w", ZIP_DEFLATED) as packed:
         for name, data in parts:
             data = modified.sub(rb"\g<1>2000-01-01T00:00:00Z", data) if name == "docProps/core.xml" else data
             info = ZipInfo(name, (2000, 1, 1, 0, 0, 0))
             info.compress_type = ZIP_DEFLATED
             packed.writestr(info, data)
+    return fresh.getvalue()
 
 
 def _plain_times(table: pd.DataFrame) -> pd.DataFrame:

@@ -97,7 +97,9 @@ class Manifest:
         for place in (self.out, *(p for p in self.out.iterdir() if p.is_dir() and not p.name.startswith("."))):
             for left in list(place.iterdir()):
                 moved = _MOVED.fullmatch(left.name)
-                if moved and not (place / moved[1]).exists():  # killed after taking the old away, before putting the new
+                if (
+                    moved and not (place / moved[1]).exists()
+                ):  # killed after taking the old away, before putting the new
                     os.replace(left, place / moved[1])
                 elif _SCRATCH.fullmatch(left.name):
                     shutil.rmtree(left) if left.is_dir() else left.unlink()

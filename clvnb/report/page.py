@@ -23,7 +23,7 @@ from ..words import Words
 from .language import labels_of
 from .minute import changes, in_one_minute, method
 
-__all__ = ["index_page", "report_page"]
+__all__ = ["card_page", "index_page", "report_page"]
 
 _HIDDEN = {"parameters", "injected-parameters", "remove-cell", "interactive"}
 
@@ -81,6 +81,25 @@ def report_page(
     )
 
 
+def card_page(client: Client, notebook: Any, customer: str, as_of: str) -> str:
+    """Return the page of one customer as HTML, with a way back to the client's report."""
+    language, labels = labels_of(client.locale)
+    return (
+        _templates()
+        .get_template("card.html.j2")
+        .render(
+            client=client,
+            customer=customer,
+            labels=labels,
+            language=language,
+            day=client.words.day(as_of),
+            body=Markup(_numbered(_cells(notebook))[0]),
+            version=__version__,
+            dark_colour=_lighter(client.brand.colour),
+        )
+    )
+
+
 _ANCHOR = re.compile(r'<h([23]) id="([^"]+)">(.*?)</h\1>')
 
 
@@ -107,9 +126,11 @@ def _logo(client: Client) -> str:
     """The client's logo as part of the page; a picture by what it holds, and not by what it is called."""
     if client.brand.logo is None:
         return ""
-    file = client.folder / client.brand.logo
-    if not file.is_file():
-        raise ClientError(f"{client.folder.name}/client.yaml: brand.logo: there is no file {client.brand.logo!r}")
+    file = (client.folder / client.brand.logo).resolve()
+    if not file.is_relative_to(client.folder.resolve()) or not file.is_file():
+        raise ClientError(
+            f"{client.folder.name}/client.yaml: brand.logo: {client.brand.logo!r}: no such file in the client's folder"
+        )
     data = file.read_bytes()
     kind = next((kind for start, kind in _LOGOS.items() if data.startswith(start)), "")
     if not kind or len(data) > _LOGO_BYTES:

@@ -286,7 +286,7 @@ def plan_improvement(client: Client, *, as_of: date | str | None = None, output:
     ImproveStep
         Where step 1 could predict nothing, a step without a plan that says why.
     """
-    opted_out = _opted_out(client)
+    opted_out = customers_opted_out(client)
     worth = hand_over(client, as_of=as_of, output=output)
     link, left_out = _link(client, worth)
     if worth.total is None:
@@ -531,11 +531,12 @@ def _targets(
     start = worth.as_of + timedelta(days=30)
     return target_list(
         worth.customers[worth.customers["p_alive"] > 0], own, initiative=chosen.name, start=start, budget=budget,
-        opted_out=opted_out, open_cases=_open_cases(client), holdout=HOLDOUT, words=client.words,
+        opted_out=opted_out, open_cases=customers_with_open_cases(client), holdout=HOLDOUT, words=client.words,
     )  # fmt: skip
 
 
-def _opted_out(client: Client) -> set[str]:
+def customers_opted_out(client: Client) -> set[str]:
+    """The customers who must not be contacted."""
     if client.plan.opt_outs is None:
         return set()
     file = (client.folder / client.plan.opt_outs).resolve()
@@ -546,7 +547,7 @@ def _opted_out(client: Client) -> set[str]:
     return {line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()}
 
 
-def _open_cases(client: Client) -> set[str]:
+def customers_with_open_cases(client: Client) -> set[str]:
     """Customers whose case was never answered or closed."""
     if client.service is None or "customer_id" not in client.service.columns:
         return set()

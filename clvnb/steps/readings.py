@@ -220,24 +220,31 @@ def at_risk(step: ValueStep) -> Finding:
     c, words = step.customers, step.client.words
     if step.total is None:
         return Finding(pd.DataFrame(), "Without a prediction nobody can be said to be at risk.")
+    doubtful = most_at_risk(c, step.client.kind)
     if step.client.kind == "subscription":
-        running = c[c["p_alive"] > 0]
-        table = running.nlargest(10, ["clv", "historic_value"])[
-            ["customer_id", "plan", "historic_value", "clv", "clv_low", "clv_high"]
-        ]
+        table = doubtful.head(10)[["customer_id", "plan", "historic_value", "clv", "clv_low", "clv_high"]]
         text = (
-            f"{words.count(len(running))} contracts run. The ten most valuable ones are listed; at the low end of "
+            f"{words.count(len(doubtful))} contracts run. The ten most valuable ones are listed; at the low end of "
             "their range they leave soon."
         )
         return Finding(table.reset_index(drop=True), text)
-    doubtful = c[(c["p_alive"] < 0.5) & (c["historic_value"] >= c["historic_value"].quantile(0.8))]
-    table = doubtful.sort_values(["historic_value", "customer_id"], ascending=[False, True]).head(10)
-    table = table[["customer_id", "p_alive", "historic_value", "clv", "clv_low", "clv_high"]]
+    table = doubtful.head(10)[["customer_id", "p_alive", "historic_value", "clv", "clv_low", "clv_high"]]
     text = (
         f"Of the best fifth by value so far, {words.counted(len(doubtful), 'customer')} most likely stopped buying "
         f"(chance to be active below 50%), after bringing {words.money(doubtful['historic_value'].sum())}."
     )
     return Finding(table.reset_index(drop=True), text)
+
+
+def most_at_risk(customers: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The customers with most to lose, first: of a shop those of the best fifth who have probably stopped; of a subscription
+    those whose contract runs, by what they are still expected to bring."""
+    c = customers
+    if kind == "subscription":
+        running = c[c["p_alive"] > 0]
+        return running.sort_values(["clv", "historic_value", "customer_id"], ascending=[False, False, True])
+    doubtful = c[(c["p_alive"] < 0.5) & (c["historic_value"] >= c["historic_value"].quantile(0.8))]
+    return doubtful.sort_values(["historic_value", "customer_id"], ascending=[False, True])
 
 
 def say_fit(step: ValueStep) -> str:

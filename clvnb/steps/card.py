@@ -1,0 +1,324 @@
+"""One customer: what they bought, whether they are still there, what they are worth, said, and what to do about it.
+
+In: a client, a customer, and what the steps left for the client. Out: a ``CustomerCard`` with everything its page shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import models
+from ..client import Client
+from ..engine import as_ibis
+from ..models.base import TransactionModel
+from ..tables import ClientError, Finding, closest
+from ..touchpoints import scrub
+from ..transactions import contributions
+from .improve import customers_opted_out, customers_with_open_cases, plan_improvement
+from .satisfaction import read_answers
+from .value import value_customers
+from .worth import check_orders
+
+__all__ = ["CustomerCard", "customer_card"]
+
+LEVEL = 0.8  # of the window for the next order, as in step 1
+_DAYS = 7  # between two points of the curve
+
+
+@dataclass(frozen=True)
+class CustomerCard:
+    """One customer of a client, as of a day.
+
+    Attributes
+    ----------
+    client : Client
+    customer : str
+    as_of : date
+    row : mapping
+        The customer's line of step 1's CLV table.
+    orders : pandas.DataFrame
+        ``date, contribution, bought``, a line a day.
+    alive : pandas.DataFrame
+        ``date, p_alive``, week by week since the first purchase; empty where no model of buying was fitted.
+    due : mapping
+        The window of the next order in days from today: ``next_low, next_median, next_high, overdue``; empty where unknown.
+    peers : pandas.DataFrame
+        ``who, low, middle, high``: the customer's value with its range, and the middle half of the segment and of all.
+    answers : pandas.DataFrame
+        ``date, question, score, comment``, newest first.
+    action : Finding
+        What to do, why, and what it may cost.
+    """
+
+    client: Client
+    customer: str
+    as_of: date
+    row: Mapping[str, Any]
+    orders: pd.DataFrame
+    alive: pd.DataFrame
+    due: Mapping[str, Any]
+    peers: pd.DataFrame
+    answers: pd.DataFrame
+    action: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+
+    @cached_property
+    def headline(self) -> Finding:
+        """The customer in one minute."""
+        words, r = self.client.words, self.row
+        kind = f"{r['segment']}, tier {r['tier']}" if isinstance(r.get("segment"), str) else "a customer"
+        text = (
+            f"{self.customer} ({kind}) has been a customer since {words.day(r['first_date'])}, bought on "
+            f"{words.counted(int(r['purchases']), 'day')}, last on {words.day(r['last_date'])}, and brought "
+            f"{words.money(r['historic_value'])} of {self._basis} so far."
+        )
+        if not np.isfinite(r["clv"]):
+            return Finding(self.peers, text + " What comes next cannot be predicted from this client's data.")
+        there = (
+            "" if self.client.kind == "subscription" else f" The chance to be active is {words.share(r['p_alive'])}."
+        )
+        if self.client.kind == "subscription" and r["p_alive"] <= 0:
+            return Finding(self.peers, text + " The contract has ended.")
+        return Finding(
+            self.peers,
+            f"{text}{there} Over {self.client.economics.horizon} another {words.money(r['clv'])} is expected, in today's money "
+            f"(90% range {words.money(r['clv_low'])} to {words.money(r['clv_high'])}).",
+        )
+
+    @property
+    def _basis(self) -> str:
+        return "revenue" if self.client.economics.basis == "revenue" else "contribution margin"
+
+    @property
+    def next_order(self) -> Finding:
+        """When the next order is to be expected."""
+        words, due = self.client.words, self.due
+        if not due:
+            why = (
+                "Payments follow the contract."
+                if self.client.kind == "subscription"
+                else "When the next order comes cannot be said without a fitted model."
+            )
+            return Finding(pd.DataFrame(), why)
+        days = [self.as_of + timedelta(days=min(float(due[k]), 36_500.0)) for k in ("next_low", "next_high")]
+        horizon = self.as_of + timedelta(days=self.client.economics.horizon_days)
+        late = words.day(days[1]) if days[1] <= horizon else f"later than {words.day(horizon)}"
+        text = (
+            f"If the customer is still active, the next order comes between {words.day(days[0])} and {late}, four times in "
+            f"five. "
+        )
+        text += (
+            "By the customer's own pace it should have come before now: it is overdue."
+            if due["overdue"]
+            else "The silence so far is nothing unusual."
+        )
+        return Finding(pd.DataFrame([dict(due)]), text)
+
+    @property
+    def compared(self) -> Finding:
+        """The value against that of the segment."""
+        words, table = self.client.words, self.peers
+        if table.empty:
+            return Finding(table, "")
+        middle = table.set_index("who")["middle"]
+        own, others = middle.iloc[0], middle.iloc[1]
+        text = f"Expected: {words.money(own)}; the middle customer of the segment {table['who'].iloc[1]!r}: {words.money(others)}."
+        return Finding(table, text)
+
+    @property
+    def said(self) -> Finding:
+        """What the customer answered."""
+        words = self.client.words
+        if self.answers.empty:
+            return Finding(self.answers, "No answer of this customer is known.")
+        newest = self.answers.iloc[0]
+        many = words.counted(len(self.answers), "answer")
+        return Finding(
+            self.answers,
+            f"{many}; the newest of {words.day(newest['date'])}: {newest['question']} {words.count(newest['score'])}.",
+        )
+
+    def __repr__(self) -> str:
+        return f"CustomerCard({self.client.name}, {self.customer}, {self.as_of})"
+
+
+def customer_card(
+    client: Client, customer: str, *, as_of: date | str | None = None, output: str | Path = ""
+) -> CustomerCard:
+    """Gather what is known of one customer.
+
+    Parameters
+    ----------
+    client : Client
+    customer : str
+        Its ``customer_id``.
+    as_of : date, optional
+    output : path
+        The tables of a report of this client; steps 1 and 3 are run where none is named.
+
+    Returns
+    -------
+    CustomerCard
+
+    Raises
+    ------
+    ClientError
+        When there is no such customer.
+    """
+    tables = _tables(client, as_of, Path(output)) if str(output) else _steps(client, as_of)
+    customers, day = tables["customers"], tables["as_of"]
+    own = customers[customers["customer_id"] == str(customer)]
+    if own.empty:
+        raise ClientError(
+            f"{client.name} has no customer {str(customer)[:80]!r}{closest(str(customer), list(customers['customer_id'].head(50_000)))}"
+        )
+    row = own.iloc[0].to_dict()
+    orders = _orders(client, str(customer), day)
+    nexts = tables["next_orders"]
+    due = nexts[nexts["customer_id"] == str(customer)] if len(nexts) else nexts
+    return CustomerCard(
+        client=client,
+        customer=str(customer),
+        as_of=day,
+        row=row,
+        orders=orders,
+        alive=_alive(tables["parameters"], orders, day),
+        due={} if due.empty else due.iloc[0][["next_low", "next_median", "next_high", "overdue"]].to_dict(),
+        peers=_peers(str(customer), row, customers),
+        answers=_answers(client, str(customer), day),
+        action=_action(client, str(customer), row, tables),
+    )
+
+
+def _tables(client: Client, as_of: date | str | None, folder: Path) -> dict[str, Any]:
+    """What a report left."""
+    names = ("customers", "next_orders", "parameters", "playbook", "target_list")
+    if not (folder / "customers.parquet").is_file():
+        raise ClientError(f"{folder} holds no tables of a report; make one with `clvnb report {client.folder.name}`")
+    found: dict[str, Any] = {
+        n: pd.read_parquet(f) if (f := folder / f"{n}.parquet").is_file() else pd.DataFrame() for n in names
+    }
+    return found | {"as_of": date.fromisoformat(str(as_of)[:10])}
+
+
+def _steps(client: Client, as_of: date | str | None) -> dict[str, Any]:
+    """The same from the steps themselves."""
+    step = value_customers(client, as_of=as_of)
+    plan = plan_improvement(client, as_of=step.as_of)
+    return {
+        "customers": step.customers, "next_orders": step.next_orders, "parameters": step.parameters, "playbook": plan.guide,
+        "target_list": plan.targets.table, "as_of": step.as_of,
+    }  # fmt: skip
+
+
+def _orders(client: Client, customer: str, day: date) -> pd.DataFrame:
+    log = as_ibis(check_orders(client, day).kept)
+    economics = client.economics
+    own = contributions(
+        log.filter(log.customer_id == customer),
+        margin=economics.margin_rate,
+        cost_to_serve=0.0 if economics.margin is None else economics.cost_to_serve,
+    )
+    return own[["date", "contribution", "bought"]]
+
+
+def _alive(parameters: pd.DataFrame, orders: pd.DataFrame, day: date) -> pd.DataFrame:
+    """The chance to be active week by week, as today's model saw it with what was known then."""
+    model, bought = _model(parameters), orders[orders["bought"]]
+    if model is None or bought.empty:
+        return pd.DataFrame(columns=["date", "p_alive"])
+    first, last = bought["date"].min(), pd.Timestamp(day)
+    days = (
+        pd.DatetimeIndex([*pd.date_range(first, last, freq=f"{_DAYS}D"), *bought["date"], last]).unique().sort_values()
+    )
+    seen = bought["date"].to_numpy()
+    before = np.searchsorted(seen, days.to_numpy(), side="right")
+    latest = pd.DatetimeIndex(seen[before - 1])
+    known = pd.DataFrame(
+        {
+            "customer_id": [str(k) for k in range(len(days))],
+            "frequency": before - 1,
+            "recency": (latest - first).days,
+            "T": (days - first).days,
+        }
+    )
+    return pd.DataFrame({"date": days, "p_alive": model.probability_alive(known).to_numpy(float)})
+
+
+def _model(parameters: pd.DataFrame) -> TransactionModel | None:
+    """The model of buying that the report fitted, from its parameters."""
+    known = {getattr(models, n).name: getattr(models, n) for n in models.__all__ if hasattr(getattr(models, n), "name")}
+    for name, own in parameters.groupby("model") if len(parameters) else ():
+        kind = known.get(str(name))
+        values = dict(zip(own["parameter"], own["estimate"], strict=True))
+        if kind is None or not issubclass(kind, TransactionModel):
+            continue
+        if "k" in values:
+            values["k"] = int(values["k"])
+        return kind.with_params(**values)
+    return None
+
+
+def _peers(customer: str, row: Mapping[str, Any], customers: pd.DataFrame) -> pd.DataFrame:
+    if not np.isfinite(row["clv"]):
+        return pd.DataFrame(columns=["who", "low", "middle", "high"])
+    own = customers[customers["segment"] == row["segment"]]["clv"]
+    lines: list[tuple[Any, ...]] = [(customer, row["clv_low"], row["clv"], row["clv_high"])]
+    for who, values in ((str(row["segment"]), own), ("all customers", customers["clv"])):
+        lines.append((who, *(float(values.quantile(q)) for q in (0.25, 0.5, 0.75))))
+    return pd.DataFrame(lines, columns=["who", "low", "middle", "high"])
+
+
+def _answers(client: Client, customer: str, day: date) -> pd.DataFrame:
+    """The customer's own answers, without what is personal in the comments."""
+    columns = ["date", "question", "score", "comment"]
+    checked, _ = read_answers(client, day)
+    if checked is None or "customer_id" not in checked.kept:
+        return pd.DataFrame(columns=columns)
+    own = checked.kept[checked.kept["customer_id"] == customer].sort_values("date", ascending=False, kind="stable")
+    about = own["attribute"].fillna("").map(lambda t: f": {t}" if t else "") if "attribute" in own else ""
+    question = own["metric"].str.upper() + about
+    comment = own["comment"].fillna("").map(lambda t: scrub(str(t))) if "comment" in own else ""
+    return pd.DataFrame({"date": own["date"], "question": question, "score": own["score"], "comment": comment})
+
+
+def _action(client: Client, customer: str, row: Mapping[str, Any], tables: Mapping[str, Any]) -> Finding:
+    """What to do: what the plan says of this customer first, then what suits the segment."""
+    words, guide, targets = client.words, tables["playbook"], tables["target_list"]
+    suits = guide[guide["segment"] == row["segment"]] if len(guide) else guide
+    advice = ""
+    if len(suits):
+        s = suits.iloc[0]
+        advice = f"What suits {row['segment']!r}: {s['do']}; tone: {s['tone']}; channel: {s['channel']}; avoid: {s['avoid']}."
+    if customer in customers_opted_out(client):
+        return Finding(suits, "Leave alone: this customer asked not to be contacted.")
+    if customer in customers_with_open_cases(client):
+        return Finding(suits, f"Settle the open service case first; nothing else before it. {advice}".strip())
+    planned = targets[targets["customer_id"] == customer] if len(targets) else targets
+    if len(planned) and planned["group"].iloc[0] != "treated":
+        return Finding(
+            planned,
+            f"Leave alone: chance put this customer into the holdout of {planned['initiative'].iloc[0]}, and only such "
+            "customers can show what it does.",
+        )
+    if len(planned):
+        line = planned.iloc[0]
+        ceiling = float(line["gain"] + line["cost"])
+        return Finding(
+            planned,
+            f"Contact: {line['initiative']}, from {words.day(line['start'])}. It is assumed to bring {words.money(ceiling)} over "
+            f"{client.economics.horizon}, which is the most that it may cost; {words.money(line['cost'])} is planned. {advice}".strip(),
+        )
+    cap = float(suits["ceiling"].iloc[0]) if len(suits) and "ceiling" in suits else float("nan")
+    if np.isfinite(cap) and cap > 0:
+        limit = f" An effort may cost {words.money(cap)} at most, what {suits['scenario'].iloc[0]} is assumed to bring here."
+    else:
+        limit = " No contact is expected to pay here."
+    return Finding(suits, f"Not on the list of those to contact.{limit} {advice}".strip())
