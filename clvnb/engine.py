@@ -5,6 +5,7 @@ In: a pandas frame or an Ibis table. Out: an Ibis table to compute on, and the w
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,16 @@ __all__ = ["as_ibis", "connection", "give_back", "hold", "is_ibis", "run", "to_p
 
 @cache
 def connection() -> Any:
-    """Return this process's own in-memory DuckDB, opened on first use, on the UTC clock."""
+    """Return this process's own in-memory DuckDB, opened on first use, on the UTC clock.
+
+    It keeps to ``OMP_NUM_THREADS``: with 1 thread sums are added up in one order, and come out the same to the last bit.
+    """
     import ibis
 
     con = ibis.duckdb.connect()
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit() and int(threads) > 0:
+        con.raw_sql(f"SET threads = {int(threads)}")
     con.raw_sql("SET TimeZone = 'UTC'")
     # Nothing leaves the machine: the engine must not fetch extensions by itself.
     con.raw_sql("SET autoinstall_known_extensions = false")

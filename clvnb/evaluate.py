@@ -137,7 +137,7 @@ def holdout(
     length = (last - end).days
     if not 0 < length < total:
         raise TableError(f"calibration_end {end} must lie between {first} and {last}")
-    known = to_pandas(summarize(split_log(log, end)[0], as_of=end))
+    known = _known(log, end)
     before, after = _stretches(log, end - timedelta(days=length), length, 2)
     actual = _of(known, after["purchases"])
     rows = [_score_model(model, known, actual, length) for model in candidates or (BGNBD(), MBGNBD(), ParetoNBD())]
@@ -147,6 +147,11 @@ def holdout(
     ]
     table = pd.DataFrame(rows)
     return Holdout(table, _say_holdout(table, end, length, len(known)), end, length, len(known))
+
+
+def _known(log: Any, end: date) -> pd.DataFrame:
+    """The customers of the day, in one order whatever the engine gives."""
+    return to_pandas(summarize(split_log(log, end)[0], as_of=end)).sort_values("customer_id", ignore_index=True)
 
 
 def _span(log: Any) -> tuple[date, date]:
@@ -447,7 +452,7 @@ def backtest(
     ranked: list[pd.DataFrame] = []
     stretches = _stretches(log, starts[0] - timedelta(days=length), length, origins + 1)
     for origin, before, after in zip(starts, stretches[:-1], stretches[1:], strict=True):
-        known = to_pandas(summarize(split_log(log, origin)[0], as_of=origin))
+        known = _known(log, origin)
         came, money = _of(known, after["purchases"]), _of(known, after["revenue"]).clip(lower=0.0)
         model_of_spend = fit_spend(known)
         spend = (

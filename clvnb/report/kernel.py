@@ -31,6 +31,7 @@ CAN_FORK = sys.platform == "linux"  # elsewhere a fork is unsafe or not there
 
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",  # clients run beside each other, and two runs give the same bytes
     "PYTHONHASHSEED": "0",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "TZ": "UTC",

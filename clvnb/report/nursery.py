@@ -40,9 +40,11 @@ def preload() -> None:
         getattr(clvnb, name)
     for library in _LIBRARIES:
         importlib.import_module(library)
+    import pandas as pd
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    pd.set_option("display.max_columns", 20)  # what pandas chooses in a kernel; here it believes in a terminal
     figure = Figure(layout="constrained")  # not pyplot's: its backend is chosen in the kernel
     figure.subplots().set_title("warm")
     FigureCanvasAgg(figure).print_png(io.BytesIO())

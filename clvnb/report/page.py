@@ -168,7 +168,7 @@ def _largest(figure: str) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
 
     def key(row: dict[str, Any]) -> tuple[Any, ...]:
         value = row["sort"].get(figure)
-        return (value is None, row["sort"].get("currency", ""), -(value or 0.0), *_by_name(row))
+        return (value is None, row["sort"]["currency"] if value is not None else "", -(value or 0.0), *_by_name(row))
 
     return key
 
