@@ -170,6 +170,8 @@ def _link_draws(link: Link | None, scenario: Scenario, rng: np.random.Generator,
 
 def _retention(r0: np.ndarray, look: Mapping[str, list[Any]], beta: np.ndarray) -> np.ndarray:
     """Yearly retention with the levers: on the logit scale, so that nothing adds up to more than one."""
+    if not look["satisfaction"] and not look["retention"]:
+        return r0 + np.zeros_like(beta)
     safe = np.clip(r0, 1e-6, 1 - 1e-6)
     at = _logit(safe) + np.zeros_like(beta)
     for points in look["satisfaction"]:

@@ -1,4 +1,4 @@
-"""Where the checkout is, and a small shop's orders."""
+"""Where the checkout is, a small shop's orders, and a client whose data mean harm."""
 
 from __future__ import annotations
 
@@ -24,3 +24,50 @@ def small_orders(customers: int = 400, seed: int = 3) -> str:
                 break
             day += 1 + rng.exponential(1 / rate)
     return "\n".join(lines) + "\n"
+
+
+HOSTILE = [
+    "<script>document.title='run'</script>",
+    "=cmd|'/c calc'!A1",
+    "{{ 7*7 }}",
+    "$\\frac{1}{",
+    "../../x",
+    "a\u202eb",
+    "two\nlines 'and' quotes",
+    "😀 <img src=x onerror=alert(1)>",
+    "x" * 10_000,
+]
+
+
+def hostile_client(folder: Path, customers: int = 300) -> Path:
+    """A shop whose name, ids, channels, comments and file names are attacks."""
+    import csv
+
+    import yaml
+
+    folder.mkdir(parents=True)
+    orders, answers = folder / "orders <script>.csv", folder / "answers {{x}}.csv"
+    with orders.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["customer_id", "date", "amount", "channel"])
+        for line in small_orders(customers=customers).splitlines()[1:]:
+            who, day, amount = line.split(",")
+            bad = HOSTILE[int(who[1:]) % len(HOSTILE)]
+            out.writerow([bad + who, day, amount, bad[:200]])
+    with answers.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(
+            ["customer_id", "date", "wave", "metric", "score", "scale_min", "scale_max", "comment", "attribute"]
+        )
+        for k in range(200):
+            bad = HOSTILE[k % len(HOSTILE)]
+            out.writerow([f"{bad}c{k:04d}", "2024-06-15", bad[:50], "csat", 1 + k % 5, 1, 5, bad, ""])
+    settings = {
+        "name": "<script>document.title='run'</script> {x} {{y}} =cmd",
+        "currency": "EUR",
+        "transactions": {"source": orders.name, "columns": {"channel": "channel"}},
+        "surveys": {"source": answers.name},
+        "economics": {"margin": 0.4},
+    }
+    (folder / "client.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    return folder

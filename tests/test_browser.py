@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import clvnb as cv
-from helpers import small_orders
+from helpers import HOSTILE, hostile_client
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
@@ -25,15 +25,15 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory) -> dict[str, Path]:
+    """A report, a card and the index of a client whose every text is an attack, and of one that failed."""
     root = tmp_path_factory.mktemp("pages")
-    (root / "acme").mkdir()
-    (root / "acme/orders.csv").write_text(small_orders(customers=300))
-    (root / "acme/client.yaml").write_text(
-        "name: 'Acme <script>document.title=\"run\"</script>'\ncurrency: USD\ntransactions: {source: orders.csv}\n"
-    )
-    outcome = cv.report_clients([root / "acme"], out=root / "reports")[0]
+    bad = hostile_client(root / "acme")
+    (root / "broken").mkdir()
+    (root / "broken/client.yaml").write_text("name: Broken\ncurrency: EUR\ntransactions: {source: none.csv}\n")
+    outcome = cv.report_clients([bad, root / "broken"], out=root / "reports")[0]
     assert outcome.status == "done", outcome.error
-    return {"report": outcome.folder / "report.html", "index": root / "reports/index.html"}
+    card = cv.customer_cards(bad, [f"{HOSTILE[0]}c0000"], out=root / "reports")[0]
+    return {"report": outcome.folder / "report.html", "index": root / "reports/index.html", "card": card}
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +59,14 @@ def contrast(one: str, two: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 375])
-@pytest.mark.parametrize("name", ["report", "index"])
+@pytest.mark.parametrize("name", ["report", "index", "card"])
 def test_pages_open_offline_and_fit(pages, browser, name, width, scheme):
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     asked, said = [], []
     page.on("request", lambda r: asked.append(r.url))
     page.on("console", lambda m: said.append(m.text))
     page.on("pageerror", lambda e: said.append(str(e)))
+    page.on("dialog", lambda d: (said.append(d.message), d.dismiss()))
     page.goto(pages[name].as_uri())
     assert [u for u in asked if not u.startswith(("file:", "data:"))] == []
     assert len([u for u in asked if u.startswith("file:")]) == 1
@@ -88,4 +89,34 @@ def test_report_prints(pages, browser, tmp_path):
     page.pdf(path=str(tmp_path / "report.pdf"), prefer_css_page_size=True)
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "report.pdf").stat().st_size > 20_000
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["report", "index", "card"])
+def test_pages_are_accessible(pages, browser, name, scheme):
+    """axe-core finds nothing serious or critical."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = browser.new_page(color_scheme=scheme, bypass_csp=True)  # the page itself lets no script in, axe's neither
+    page.goto(pages[name].as_uri())
+    found = Axe().run(page).response["violations"]
+    bad = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in {"serious", "critical"}]
+    assert bad == []
+    page.close()
+
+
+def test_the_index_is_sorted_by_keyboard(pages, browser):
+    page = browser.new_page()
+    page.goto(pages["index"].as_uri())
+    first = (
+        "[...document.querySelectorAll('tbody')].find(b => getComputedStyle(b).display !== 'none').rows[0].innerText"
+    )
+    assert page.evaluate(first).startswith("<script>")
+    page.keyboard.press("Tab")  # the skip link
+    page.keyboard.press("Tab")  # the orders
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.querySelector('input:checked').parentElement.innerText").strip() == "trouble first"
+    assert page.evaluate(first).startswith("Broken")
     page.close()

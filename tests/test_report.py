@@ -14,17 +14,7 @@ from clvnb.report import write_table
 from clvnb.report.page import index_page
 from clvnb.report.runner import _apart, _input_key, _joined, _notebooks
 from clvnb.steps import value_customers
-from helpers import small_orders
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "=cmd|'/c calc'!A1",
-    "{{ 7*7 }}",
-    "$\\frac{1}{",
-    "../../x",
-    "a\u202eb",
-    "x" * 10_000,
-]
+from helpers import HOSTILE, hostile_client, small_orders
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -196,26 +186,24 @@ def test_the_same_client_twice_is_an_error(make_client, tmp_path):
 
 
 def test_hostile_data_are_rendered_harmless(tmp_path):
-    rows = ["customer_id,date,amount,channel"]
-    for line in small_orders(customers=300).splitlines()[1:]:
-        who, day, amount = line.split(",")
-        bad = HOSTILE[int(who[1:]) % len(HOSTILE)].replace('"', "")
-        rows.append(f'"{bad}{who}",{day},{amount},"{bad[:200]}"')
-    folder = tmp_path / "hostile"
-    folder.mkdir()
-    (folder / "orders.csv").write_text("\n".join(rows), encoding="utf-8")
-    (folder / "client.yaml").write_text(
-        "name: '<script>alert(2)</script> {x} {{y}}'\ncurrency: EUR\n"
-        "transactions: {source: orders.csv, columns: {customer_id: customer_id, date: date, amount: amount, channel: channel}}\n"
-    )
-    outcome = cv.report_clients([folder], out=tmp_path / "reports")[0]
+    folder = hostile_client(tmp_path / "= <b>'{{ 7*7 }}")
+    outcome = cv.report_clients([folder], out=tmp_path / "reports", pdf=True)[0]
     assert outcome.status == "done", outcome.error
-    page = (outcome.folder / "report.html").read_text()
-    assert "<script" not in page.lower()
-    assert "&lt;script&gt;" in page
-    book = pd.read_excel(outcome.folder / "clvnb.xlsx", sheet_name="customers", dtype=str)
-    assert not book["customer_id"].str.startswith(("=", "+", "@")).any()
-    assert len(list((tmp_path / "reports").rglob("report.html"))) == 1
+    pages = [outcome.folder / "report.html", tmp_path / "reports/index.html"]
+    pages += cv.customer_cards(folder, [f"{HOSTILE[k]}c{k:04d}" for k in range(5)], out=tmp_path / "reports")
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "<script" not in text.lower()
+        assert "&lt;script&gt;" in text or "cards" in str(page)
+        assert page.resolve().is_relative_to((tmp_path / "reports").resolve())
+    for sheet in pd.read_excel(outcome.folder / "clvnb.xlsx", sheet_name=None, dtype=str).values():
+        for column in sheet:
+            assert not sheet[column].dropna().str.startswith(("=", "+", "@", "\t")).any(), column
+    for table in outcome.folder.rglob("*.csv"):
+        assert not re.search(r'(^|,)"?[=+@]', table.read_text(encoding="utf-8"), flags=re.M), table.name
+    assert (outcome.folder / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert b"/JavaScript" not in (outcome.folder / "report.pdf").read_bytes()
+    assert len(list(tmp_path.rglob("report.html"))) == 1
 
 
 def test_steps_run_as_one_and_come_apart_again(run):

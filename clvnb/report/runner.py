@@ -389,16 +389,25 @@ def _notebooks() -> list[Path]:
     return found
 
 
+def _bare(path: Path) -> Any:
+    """A notebook without what it showed last time, which would be carried along, checked and thrown away."""
+    from nbformat import v4
+
+    node = v4.reads(path.read_text(encoding="utf-8"))
+    for cell in node.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return node
+
+
 def _joined(notebooks: list[Path]) -> Any:
     """All steps as one notebook, which one kernel runs, so that Python and its libraries start once.
 
     Panels of sliders stay out, for nobody moves them in a report. One parameter cell has what any step asks for.
     """
-    import nbformat
-
     whole, asked = None, []
     for path in notebooks:
-        node = nbformat.read(path, as_version=4)
+        node = _bare(path)
         tagged = [c for c in node.cells if "parameters" in c.metadata.get("tags", [])]
         asked += [line for c in tagged for line in c.source.splitlines() if line not in asked]
         kept = [c for c in node.cells if not {"interactive", "parameters"} & set(c.metadata.get("tags", []))]
@@ -417,11 +426,9 @@ def _joined(notebooks: list[Path]) -> Any:
 
 def _apart(whole: Any, notebooks: list[Path]) -> dict[str, Any]:
     """The executed steps as notebooks of their own again, each with its parameter cell and without paths of this machine."""
-    import nbformat
-
     found = {}
     for path in notebooks:
-        node = nbformat.read(path, as_version=4)
+        node = _bare(path)
         ran = [
             c
             for c in whole.cells
