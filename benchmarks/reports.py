@@ -134,7 +134,7 @@ class Memory:
         self.thread.join()
 
     def _watch(self) -> None:
-        while not self.stop.wait(0.5):
+        while not self.stop.wait(5.0):  # adding up a process's pages costs time itself
             sizes = [s for s in map(_pss, _tree(os.getpid())) if s]
             self.peak, self.most = max(self.peak, sum(sizes)), max(self.most, *sizes)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -435,6 +436,7 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
     """
     from scipy.optimize import brentq
 
+    @cache
     def net(scale: float) -> float:
         return float(_run(base, scenario, link, seed=seed, scale=scale).net.mean())
 

@@ -261,3 +261,8 @@ def test_index_of_a_client_that_never_worked():
     )
     assert "&lt;i&gt;x" in page
     assert "no &lt;b&gt;file" in page
+
+
+def test_what_a_database_holds_is_never_taken_for_the_same(make_client):
+    client = cv.Client.load(make_client(transactions={"source": {"connection": "duckdb://shop.db", "table": "orders"}}))
+    assert _input_key(client, "") != _input_key(client, "")

@@ -244,11 +244,12 @@ def test_a_damaged_manifest_loses_nothing(tmp_path, guide):
 def test_a_run_killed_between_old_and_new_gives_the_old_back(tmp_path, guide):
     client, out = small_client(tmp_path / "a"), tmp_path / "out"
     cv.report_clients([client], out=out)
-    os.rename(out / "a/2024-01-28", out / "a/.2024-01-28-0123abcd")
-    (out / ".a-0123abcd").mkdir()
-    (out / ".tmp-x.json").write_text("")
+    os.rename(out / "a/2024-01-28", out / "a/.clvnb-old-2024-01-28-0123abcd")
+    (out / ".clvnb-a-0123abcd").mkdir()
+    (out / ".clvnb-x.json").write_text("")
+    (out / ".mine-0123abcd").mkdir()
     assert cv.report_clients([client], out=out, resume=True)[0].status == "unchanged"
-    assert hidden(out) == []
+    assert hidden(out) == [".mine-0123abcd"]
 
 
 # ------------------------------------------------------------------------------------------- isolation

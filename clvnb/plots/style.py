@@ -142,7 +142,8 @@ def _png(figure: Any) -> bytes:
     canvas, small = FigureCanvasAgg(figure), io.BytesIO()
     canvas.draw()
     picture = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
-    picture.quantize(128, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
+    few = picture.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.save(small, format="PNG", compress_level=6)
     return small.getvalue()
 
 

@@ -37,7 +37,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     beside = path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".clvnb-", suffix=path.suffix)
         os.close(handle)
         beside = Path(name)
         write(beside)

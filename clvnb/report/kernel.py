@@ -100,10 +100,9 @@ def end_kernels() -> None:
     """End every kernel of this process now, and the warm process that they came from."""
     global _nursery
     for manager in list(_living):
-        pid = getattr(manager.provisioner, "pid", None)
-        if pid and not isinstance(manager.provisioner, ForkProvisioner):
-            with contextlib.suppress(OSError):
-                os.killpg(pid, signal.SIGKILL)
+        process = getattr(manager.provisioner, "process", None)  # of a spawned one; the forked end with their origin
+        if process is not None:
+            process.kill()
     with _LOCK:
         if _nursery is not None and _nursery.owner == os.getpid():
             _nursery.close()

@@ -20,8 +20,7 @@ from .page import index_page
 
 __all__ = ["Manifest"]
 
-_SCRATCH = re.compile(r"\..+-[0-9a-f]{8}|\.tmp-.*")
-_MOVED = re.compile(r"\.(\d{4}-\d\d-\d\d)-[0-9a-f]{8}")
+_MOVED = re.compile(r"\.clvnb-old-(\d{4}-\d\d-\d\d)-[0-9a-f]{8}")
 
 
 class Manifest:
@@ -101,7 +100,7 @@ class Manifest:
                     moved and not (place / moved[1]).exists()
                 ):  # killed after taking the old away, before putting the new
                     os.replace(left, place / moved[1])
-                elif _SCRATCH.fullmatch(left.name):
+                elif left.name.startswith(".clvnb-"):
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def _read(self) -> dict[str, dict[str, Any]]:

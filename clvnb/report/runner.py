@@ -242,7 +242,7 @@ def _slug(folder: Path) -> str:
 
 
 def _scratch(job: _Job) -> Path:
-    return job.out / f".{_slug(job.folder)}-{job.run}"
+    return job.out / f".clvnb-{_slug(job.folder)}-{job.run}"
 
 
 # ------------------------------------------------------------------------------------------ one client
@@ -370,7 +370,7 @@ def _make(client: Client, job: _Job, key: str, base: Path, tries: int) -> dict[s
 
 def _swap(fresh: Path, final: Path) -> None:
     """Put a finished folder in place of an older one; no moment shows a half-written report."""
-    old = final.with_name(f".{final.name}-{uuid.uuid4().hex[:8]}")
+    old = final.with_name(f".clvnb-old-{final.name}-{uuid.uuid4().hex[:8]}")
     if final.exists():
         os.replace(final, old)
     try:
@@ -483,7 +483,11 @@ def _input_key(client: Client, day: str) -> str:
         client.service,
         client.initiatives,
     ):
-        if source is not None and not isinstance(source.source, Connection):
+        if source is None:
+            continue
+        if isinstance(source.source, Connection):
+            digest.update(uuid.uuid4().bytes)  # what a database holds today cannot be known without asking it
+        else:
             files += [Path(p) for p in sorted(glob.glob(str(client.folder / source.source)))]
     for file in files:
         if file.is_file():
