@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -47,15 +48,17 @@ def small_client(folder: Path, fault: str = "", name: str = "") -> Path:
     return folder
 
 
-def _hear() -> None:
-    """Hear Ctrl-C also where the tests themselves run in the background, which do not."""
+def _begin(largest_file: int | None) -> None:
+    """Hear Ctrl-C also where the tests themselves run in the background, which do not; write no larger files."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
 
 class Run:
     """``clvnb report`` in a process of its own on the short guide, every process and temporary file of it accounted for."""
 
-    def __init__(self, guide: Path, *arguments: str | Path, cwd: Path) -> None:
+    def __init__(self, guide: Path, *arguments: str | Path, cwd: Path, largest_file: int | None = None) -> None:
         self.mark = uuid.uuid4().hex
         self.temporary = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
         program = (
@@ -69,7 +72,7 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=_hear,
+            preexec_fn=lambda: _begin(largest_file),
         )
 
     def end(self, seconds: float = 120) -> tuple[int, str, str]:
