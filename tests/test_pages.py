@@ -120,6 +120,8 @@ def test_anchors_headings_and_date(made):
     assert Words("EUR").day(results["as_of"]) in page.text
     for part in ("Method and data", "Words used", "base point", "made", results["report"]["key"][:16]):
         assert part in page.text
+    for chapter in ("#can-this-be-trusted", "#how-the-values-were-made", "#the-assumptions"):
+        assert page.links.count(chapter) == 2, chapter  # in the contents, and in the appendix
     for rule, (rows, _) in results["rows"].items():
         assert rule in page.text
         assert f"{rows:,}" in page.text

@@ -46,7 +46,7 @@ def test_status_of_each_client(run):
     _, out, outcomes = run
     assert {k: o.status for k, o in outcomes.items()} == {"good": "done", "broken": "failed", "once": "done"}
     assert "has no column 'customer_id'" in outcomes["broken"].error
-    assert [p.name for p in (out / "broken").iterdir()] == ["failure.log"]
+    assert [p.name for p in (out / "broken").iterdir()] == ["report.log"]
     assert leftovers(out) == []
 
 

@@ -72,6 +72,7 @@ def report_page(
             minute=in_one_minute(results, words, labels),
             changes=changes(results, tables, words, labels),
             method=method(results, words),
+            method_anchors=_METHOD,
             body=Markup(body),
             contents=contents,
             facts=facts,
@@ -100,6 +101,9 @@ def card_page(client: Client, notebook: Any, customer: str, as_of: str) -> str:
     )
 
 
+# Where the chapters compare models, test them on the past, and list what is assumed.
+_METHOD = {"can-this-be-trusted", "the-data-behind-it", "does-the-model-follow-what-happened", "how-the-values-were-made",
+           "the-answers-behind-it", "the-assumptions", "what-could-make-it-look-other-than-it-is"}  # fmt: skip
 _ANCHOR = re.compile(r'<h([23]) id="([^"]+)">(.*?)</h\1>')
 
 

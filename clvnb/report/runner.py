@@ -16,6 +16,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -249,10 +250,18 @@ def _scratch(job: _Job) -> Path:
 
 
 def _one_client(job: _Job) -> tuple[Outcome, dict[str, Any] | None]:
-    """Make one client's report; every failure becomes an outcome."""
+    """Make one client's report; every failure becomes an outcome, and a log says what happened."""
+    outcome, entry, log = _worked(job)
+    if outcome.status != "unchanged":
+        _write_log(job, outcome, log)
+    return outcome, entry
+
+
+def _worked(job: _Job) -> tuple[Outcome, dict[str, Any] | None, str]:
+    """The outcome, the manifest's entry where a report was made, and what an analyst needs where none was."""
     started = time.perf_counter()
     slug, name, scratch = _slug(job.folder), job.folder.resolve().name, _scratch(job)
-    tries, cell, log = 0, "", ""
+    tries, cell = 0, ""
 
     def outcome(status: str, error: str = "", folder: Path | None = None) -> Outcome:
         return Outcome(slug, name, status, error, folder, time.perf_counter() - started, tries, cell)
@@ -263,7 +272,7 @@ def _one_client(job: _Job) -> tuple[Outcome, dict[str, Any] | None]:
         key = _input_key(client, job.day)
         base = job.earlier if job.earlier is not None else job.out / slug
         if job.known is not None and _is_same(job, job.known, key, base):
-            return outcome("unchanged", folder=job.out / Path(job.known["page"]).parent), job.known
+            return outcome("unchanged", folder=job.out / Path(job.known["page"]).parent), job.known, ""
         for tries in range(1, TRIES + 1):
             try:
                 shutil.rmtree(scratch, ignore_errors=True)
@@ -274,21 +283,23 @@ def _one_client(job: _Job) -> tuple[Outcome, dict[str, Any] | None]:
                 if tries == TRIES or job.run in _stopped:
                     raise
         final = job.out / Path(entry["page"]).parent
-        return outcome("done", folder=final), entry | {"seconds": round(time.perf_counter() - started, 2)}
+        return outcome("done", folder=final), entry | {"seconds": round(time.perf_counter() - started, 2)}, ""
     except ClvnbError as error:
         if job.run in _stopped:
-            return outcome("interrupted", _INTERRUPTED), None
-        cell, log = getattr(error, "cell", ""), getattr(error, "log", "")
-        return outcome("failed", str(error)), None
+            return outcome("interrupted", _INTERRUPTED), None, ""
+        cell = getattr(error, "cell", "")
+        return outcome("failed", str(error)), None, getattr(error, "log", "")
     except OSError as error:
-        log = traceback.format_exc()
-        return outcome("failed", f"{error.filename or job.out}: {error.strerror or error}"), None
+        return (
+            outcome("failed", f"{error.filename or job.out}: {error.strerror or error}"),
+            None,
+            traceback.format_exc(),
+        )
     except Exception as error:  # a fault of clvnb's own must not stop the other clients
-        log = traceback.format_exc()
-        return outcome("failed", f"{type(error).__name__}: {error}; this is a fault of clvnb, please report it"), None
+        said = f"{type(error).__name__}: {error}; this is a fault of clvnb, please report it"
+        return outcome("failed", said), None, traceback.format_exc()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-        _write_log(job, name, log, cell)
 
 
 def _is_same(job: _Job, known: dict[str, Any], key: str, base: Path) -> bool:
@@ -299,17 +310,17 @@ def _is_same(job: _Job, known: dict[str, Any], key: str, base: Path) -> bool:
     return there and known.get("measured_against") == _base_hash(base, known["results"]["as_of"])
 
 
-def _write_log(job: _Job, name: str, log: str, cell: str) -> None:
-    """Leave what an analyst needs to see why it failed; nothing where nothing did."""
-    place = job.out / _slug(job.folder) / "failure.log"
-    try:
-        if log or cell:
-            text = f"{name}\n\ncell:\n{cell}\n\n{log}\n"
-            replace_file(place, lambda p: p.write_text(text, encoding="utf-8"))
-        else:
-            place.unlink(missing_ok=True)
-    except (OSError, ReportError):
-        return  # a full or closed disk was already said in the outcome
+def _write_log(job: _Job, outcome: Outcome, log: str) -> None:
+    """Leave what happened to the client in this run, and where it failed the cell and the traceback."""
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    text = (
+        f"{outcome.name}: {outcome.status}, {when}, in {outcome.seconds:.1f} s, {outcome.attempts} of {TRIES} tries\n"
+    )
+    for head, part in (("error", outcome.error), ("cell", outcome.cell), ("traceback", log)):
+        text += f"\n{head}:\n{part}\n" if part else ""
+    place = job.out / outcome.client / "report.log"
+    with suppress(OSError, ReportError):  # a full or closed disk was already said in the outcome
+        replace_file(place, lambda p: p.write_text(text, encoding="utf-8"))
 
 
 def _base_hash(place: Path, as_of: str) -> str:
