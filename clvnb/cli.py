@@ -142,7 +142,7 @@ def check(clients: Clients = None, as_of: AsOf = None) -> None:
     from .client import Client
     from .trust import data_trust
 
-    failed = 0
+    failed, as_of = 0, _day(as_of)
     for folder in _clients(clients):
         try:
             client = Client.load(folder)
@@ -172,7 +172,7 @@ def value(
 
     if to is not None:
         table_writer(to)  # a wrong ending is said before the work, not after it
-    step = value_customers(Client.load(client), as_of=as_of)
+    step = value_customers(Client.load(client), as_of=_day(as_of))
     say.print(escape(step.headline.text))
     say.print(escape(step.trust.text))
     if to is not None:

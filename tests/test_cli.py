@@ -135,7 +135,7 @@ def test_a_malformed_day_is_refused_alike(make_client, tmp_path):
     folder = make_client()
     for command in ("check", "value", "report"):
         done = clvnb(command, folder, "--as-of", "2024-06-30xyz", cwd=tmp_path)
-        assert done.returncode == 1, command
+        assert done.returncode == 2, command
         assert "'2024-06-30xyz' is not a day" in done.stderr, command
 
 
