@@ -312,7 +312,8 @@ def test_a_card_says_what_the_steps_say(made):
     client = cv.Client.load(root / "acme")
     customers = pd.read_parquet(folder / "tables/customers.parquet")
     who = customers.sort_values("purchases")["customer_id"].iloc[-1]
-    card = cv.customer_card(client, who, as_of=folder.name, output=folder / "tables")
+    card = cv.customer_card(client, who, output=folder / "tables")
+    assert str(card.as_of) == folder.name
     own = customers.set_index("customer_id").loc[who]
     assert card.orders["contribution"].sum() == pytest.approx(own["historic_value"])
     assert card.alive["p_alive"].iloc[-1] == pytest.approx(own["p_alive"], abs=1e-9)

@@ -15,8 +15,9 @@ import pandas as pd
 
 from ..client import Client
 from ..samples import guide_folder
+from ..steps.card import check_customer
 from ..steps.readings import most_at_risk
-from ..tables import ClientError, ReportError, UsageError, closest
+from ..tables import ReportError, UsageError
 from .execute import run_notebook
 from .files import replace_file
 from .kernel import end_kernels
@@ -72,12 +73,14 @@ def customer_cards(
     folder = _newest(known, Path(out))
     table = pd.read_parquet(folder / "tables" / "customers.parquet")
     asked = _asked(known, table, customers, top, at_risk)
+    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
     try:
-        with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-            made = [pool.submit(_card, known, who, folder, fork) for who in asked]
-            return [page.result() for page in made]
-    finally:
+        made = [pool.submit(_card, known, who, folder, fork) for who in asked]
+        return [page.result() for page in made]
+    finally:  # after an interrupt or a failure the cards that wait are not begun
+        pool.shutdown(wait=False, cancel_futures=True)
         end_kernels()
+        pool.shutdown()
 
 
 def _newest(client: Client, out: Path) -> Path:
@@ -92,11 +95,8 @@ def _newest(client: Client, out: Path) -> Path:
 
 def _asked(client: Client, table: pd.DataFrame, customers: Sequence[str], top: int, at_risk: int) -> list[str]:
     """The ids that were named, then the best, then those at risk; each once."""
-    there = set(table["customer_id"])
     for who in customers:
-        if who not in there:
-            near = closest(who, list(table["customer_id"].head(50_000)))
-            raise ClientError(f"{client.name} has no customer {who[:80]!r}{near}")
+        check_customer(client, who, table)
     worth = "total_value" if table["total_value"].notna().any() else "historic_value"
     best = table.sort_values([worth, "customer_id"], ascending=[False, True])["customer_id"].head(top)
     doubtful = most_at_risk(table, client.kind)["customer_id"].head(at_risk)

@@ -5,6 +5,7 @@ In: a client, a customer, and what the steps left for the client. Out: a ``Custo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -19,7 +20,7 @@ from .. import models
 from ..client import Client
 from ..engine import as_ibis
 from ..models.base import TransactionModel
-from ..tables import ClientError, Finding, closest
+from ..tables import ClientError, Finding, as_day, closest
 from ..touchpoints import scrub
 from ..transactions import contributions
 from .improve import customers_opted_out, customers_with_open_cases, plan_improvement
@@ -29,7 +30,6 @@ from .worth import check_orders
 
 __all__ = ["CustomerCard", "customer_card"]
 
-LEVEL = 0.8  # of the window for the next order, as in step 1
 _DAYS = 7  # between two points of the curve
 
 
@@ -174,12 +174,8 @@ def customer_card(
     """
     tables = _tables(client, as_of, Path(output)) if str(output) else _steps(client, as_of)
     customers, day = tables["customers"], tables["as_of"]
-    own = customers[customers["customer_id"] == str(customer)]
-    if own.empty:
-        raise ClientError(
-            f"{client.name} has no customer {str(customer)[:80]!r}{closest(str(customer), list(customers['customer_id'].head(50_000)))}"
-        )
-    row = own.iloc[0].to_dict()
+    check_customer(client, str(customer), customers)
+    row = customers[customers["customer_id"] == str(customer)].iloc[0].to_dict()
     orders = _orders(client, str(customer), day)
     nexts = tables["next_orders"]
     due = nexts[nexts["customer_id"] == str(customer)] if len(nexts) else nexts
@@ -197,6 +193,13 @@ def customer_card(
     )
 
 
+def check_customer(client: Client, customer: str, customers: pd.DataFrame) -> None:
+    """Raise a ClientError when the customer is not in the table, naming one that is spelled alike."""
+    if not (customers["customer_id"] == customer).any():
+        near = closest(customer, customers["customer_id"].head(50_000))
+        raise ClientError(f"{client.name} has no customer {customer[:80]!r}{near}")
+
+
 def _tables(client: Client, as_of: date | str | None, folder: Path) -> dict[str, Any]:
     """What a report left."""
     names = ("customers", "next_orders", "parameters", "playbook", "target_list")
@@ -205,7 +208,8 @@ def _tables(client: Client, as_of: date | str | None, folder: Path) -> dict[str,
     found: dict[str, Any] = {
         n: pd.read_parquet(f) if (f := folder / f"{n}.parquet").is_file() else pd.DataFrame() for n in names
     }
-    return found | {"as_of": date.fromisoformat(str(as_of)[:10])}
+    made = json.loads((folder.parent / "results.json").read_text(encoding="utf-8"))["as_of"]
+    return found | {"as_of": as_day(as_of) or date.fromisoformat(made)}
 
 
 def _steps(client: Client, as_of: date | str | None) -> dict[str, Any]:
