@@ -16,7 +16,10 @@ from .formulas import tail
 from .tables import Estimate, Finding, TableError
 from .words import Words, capital
 
-__all__ = ["clv_bridge", "fingerprint", "realised_against_predicted", "shapley", "value_drift"]
+__all__ = ["REASONS", "clv_bridge", "fingerprint", "realised_against_predicted", "shapley", "value_drift"]
+
+# Why a customer base is worth more or less than before.
+REASONS = ("new", "bought again", "stayed", "no purchase since", "left", "data revised")
 
 _FACTORS = ("retention", "frequency", "basket", "margin", "cost_to_serve", "active", "mix", "rest")
 _SAID = {"retention": "how long they stay", "frequency": "how often they buy", "basket": "what they spend each time", "margin": "the margin",
@@ -221,9 +224,7 @@ def value_drift(
         .groupby("reason")["change"]
         .agg(["size", "sum"])
     )
-    order = [
-        r for r in ("new", "bought again", "stayed", "no purchase since", "left", "data revised") if r in table.index
-    ]
+    order = [r for r in REASONS if r in table.index]
     table = table.loc[order].reset_index().set_axis(["reason", "customers", "change"], axis=1)
     table.attrs = {"before": float(old["clv"].sum()), "after": float(new["clv"].sum())}
     said = "; ".join(

@@ -167,6 +167,13 @@ def test_every_lever_has_a_name_in_every_language():
         assert names == set(labels["levers"])
 
 
+def test_every_reason_why_value_moved_has_a_name_in_every_language():
+    from clvnb.bridge import REASONS
+
+    for labels in languages().values():
+        assert set(labels["drift_rows"]) == {"then", "now", *REASONS}
+
+
 def test_a_report_in_spanish(made):
     _, _, folder, _ = made
     page, results, source = read(folder)

@@ -137,7 +137,7 @@ def changes(results: dict[str, Any], tables: Path, words: Words, labels: Labels)
         now, parts = results["residual_value"]["value"], labels["drift_rows"]
         rows = [
             (parts["then"], "", words.money(then)),
-            *((parts.get(r.reason, r.reason), words.count(r.customers), _signed(r.change, words)) for r in drift.itertuples()),
+            *((parts[r.reason], words.count(r.customers), _signed(r.change, words)) for r in drift.itertuples()),
             (parts["now"], words.count(results["customers"]), words.money(now)),
         ]  # fmt: skip
     return {
