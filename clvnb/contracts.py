@@ -13,8 +13,8 @@ import pandas as pd
 from .client import Client
 from .engine import to_pandas
 from .formulas import DAYS_PER_YEAR
+from .sources import read_table
 from .tables import CONTRACTS, Checked, Finding, TableError, check
-from .transactions import read_table
 from .words import Words
 
 __all__ = ["check_contracts", "read_contracts", "summarize_contracts"]

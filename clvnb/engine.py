@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,7 +15,7 @@ import pandas as pd
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["as_ibis", "connection", "give_back", "hold", "is_ibis", "run", "to_pandas"]
+__all__ = ["as_ibis", "connection", "give_back", "hold", "is_ibis", "next_name", "run", "to_pandas"]
 
 
 @cache
@@ -84,14 +85,17 @@ def give_back(expression: ibis.Table, like: Any) -> Any:
 
 def hold(expression: ibis.Table) -> ibis.Table:
     """Compute an expression of the embedded engine once and keep it there; other backends keep their own."""
-    global _held
     if expression.get_backend() is not connection():
         return expression
-    _held += 1
-    return connection().create_table(f"clvnb_held_{_held}", expression, temp=True)
+    return connection().create_table(next_name(), expression, temp=True)
 
 
-_held = 0
+def next_name() -> str:
+    """A name for a table that the embedded engine does not have yet."""
+    return f"clvnb_held_{next(_held)}"
+
+
+_held = count(1)
 
 
 def to_pandas(table: Any) -> pd.DataFrame:

@@ -27,11 +27,11 @@ from .models import (
     ParetoNBD,
     ShiftedBetaGeometric,
 )
-from .models.base import TransactionModel
+from .models.base import FOR_A_SUM, TransactionModel, draws_each
 from .models.gamma_gamma import fit_spend
 from .models.renewals import RenewalModel
 from .tables import FitError, TableError, as_day, table_html
-from .transactions import purchase_days, split_log, summarize
+from .transactions import purchase_days, summaries_on, summarize
 
 __all__ = [
     "Backtest",
@@ -137,21 +137,16 @@ def holdout(
     length = (last - end).days
     if not 0 < length < total:
         raise TableError(f"calibration_end {end} must lie between {first} and {last}")
-    known = _known(log, end)
+    [known] = summaries_on(log, [end])
     before, after = _stretches(log, end - timedelta(days=length), length, 2)
     actual = _of(known, after["purchases"])
-    rows = [_score_model(model, known, actual, length) for model in candidates or (BGNBD(), MBGNBD(), ParetoNBD())]
+    rows = [_score_model(model, known, actual, length)[0] for model in candidates or (BGNBD(), MBGNBD(), ParetoNBD())]
     rows += [
         _row(name, guess, actual.to_numpy(float), baseline=True)
         for name, guess in _naive(known, before["purchases"], end, length).items()
     ]
     table = pd.DataFrame(rows)
     return Holdout(table, _say_holdout(table, end, length, len(known)), end, length, len(known))
-
-
-def _known(log: Any, end: date) -> pd.DataFrame:
-    """The customers of the day, in one order whatever the engine gives."""
-    return to_pandas(summarize(split_log(log, end)[0], as_of=end)).sort_values("customer_id", ignore_index=True)
 
 
 def _span(log: Any) -> tuple[date, date]:
@@ -220,27 +215,30 @@ def gain(expected: Any, actual: Any) -> float:
         return float("nan")
 
     def lorenz(order: np.ndarray) -> float:
-        table = pd.DataFrame({"by": order, "money": actual}).groupby("by")["money"].agg(["sum", "size"])[::-1]
-        share = table["sum"].cumsum().to_numpy() / actual.sum()
+        _, at = np.unique(-order, return_inverse=True)
+        share = np.bincount(at, weights=actual).cumsum() / actual.sum()
         before = np.concatenate([[0.0], share[:-1]])
-        width = table["size"].to_numpy() / len(actual)
-        return float(((share + before) / 2 * width).sum() - 0.5)
+        return float(((share + before) / 2 * np.bincount(at)).sum() / len(actual) - 0.5)
 
     best, own = lorenz(actual), lorenz(expected)
     return own / best if best > 1e-12 and abs(own) > 1e-12 else 0.0
 
 
-def _score_model(model: TransactionModel, known: pd.DataFrame, actual: pd.Series, length: int) -> dict[str, Any]:
+def _score_model(
+    model: TransactionModel, known: pd.DataFrame, actual: pd.Series, length: int
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Fit on what was known, and compare; also what was expected of each customer, missing where no fit was found."""
     try:
         model.fit(known)
     except FitError:
-        return _row(model.name, np.full(len(known), np.nan), actual.to_numpy(float))
-    row = _row(model.name, model.expected_purchases(known, length).to_numpy(float), actual.to_numpy(float))
-    return row | {
+        expected = np.full(len(known), np.nan)
+        return _row(model.name, expected, actual.to_numpy(float)), expected
+    expected = model.expected_purchases(known, length).to_numpy(float)
+    return _row(model.name, expected, actual.to_numpy(float)) | {
         "log_likelihood": model.log_likelihood_,
         "aic": model.aic_,
         "coverage": coverage(model, known, actual, length),
-    }
+    }, expected
 
 
 def coverage(
@@ -257,7 +255,7 @@ def coverage(
     if len(table) > ENOUGH_CUSTOMERS:  # a share among so many is known to half a point
         table = table.sample(ENOUGH_CUSTOMERS, random_state=0)
     cells = table.value_counts(sort=False).reset_index(name="n")
-    draws = model.simulate_purchases(cells, float(horizon), size=500)
+    draws = model.simulate_purchases(cells, float(horizon), size=draws_each(len(cells), FOR_A_SUM))
     below = (draws < cells["actual"].to_numpy(float)).mean(axis=0)
     at_most = (draws <= cells["actual"].to_numpy(float)).mean(axis=0)
     low, high = (1 - level) / 2, (1 + level) / 2
@@ -287,6 +285,7 @@ def choose_model(
     candidates: Sequence[type[TransactionModel]] = CANDIDATES,
     *,
     as_of: date | str | None = None,
+    summary: Any = None,
 ) -> Choice:
     """Choose the purchase model by holdout and likelihood, fit it on everything, and say why.
 
@@ -299,6 +298,8 @@ def choose_model(
         Checked.
     candidates : sequence of model classes
     as_of : date, optional
+    summary : SUMMARY, optional
+        Of the whole log on that day, where it is at hand.
 
     Returns
     -------
@@ -309,7 +310,7 @@ def choose_model(
     FitError
         When no candidate can be fitted on the whole log.
     """
-    summary = to_pandas(summarize(log, as_of=as_of))
+    summary = to_pandas(summarize(log, as_of=as_of) if summary is None else summary)
     whole, reasons = [], []
     for candidate in candidates:
         try:
@@ -451,8 +452,8 @@ def backtest(
     rows: list[dict[str, Any]] = []
     ranked: list[pd.DataFrame] = []
     stretches = _stretches(log, starts[0] - timedelta(days=length), length, origins + 1)
-    for origin, before, after in zip(starts, stretches[:-1], stretches[1:], strict=True):
-        known = _known(log, origin)
+    summaries = summaries_on(log, starts)
+    for origin, known, before, after in zip(starts, summaries, stretches[:-1], stretches[1:], strict=True):
         came, money = _of(known, after["purchases"]), _of(known, after["revenue"]).clip(lower=0.0)
         model_of_spend = fit_spend(known)
         spend = (
@@ -478,11 +479,11 @@ def backtest(
 def _score_origin(
     model: TransactionModel, known: pd.DataFrame, came: pd.Series, money: pd.Series, spend: np.ndarray, length: int
 ) -> dict[str, Any]:
-    row = _score_model(model, known, came, length)
+    row, expected = _score_model(model, known, came, length)
+    expected = expected * spend
     if not np.isfinite(row["mae"]):
-        return row | _money_row(np.full(len(known), np.nan), money) | {"_money": np.full(len(known), np.nan)}
+        return row | _money_row(expected, money) | {"_money": expected}
     total = model.purchase_interval(known, length, total=True)
-    expected = model.expected_purchases(known, length).to_numpy(float) * spend
     inside = float(total.low <= row["actual"] <= total.high)
     return row | {"inside": inside} | _money_row(expected, money) | {"_money": expected}
 

@@ -16,8 +16,8 @@ import yaml
 
 from .client import Source
 from .engine import connection, to_pandas
+from .sources import CURRENCY, SIGNS, as_date, as_number, open_source
 from .tables import ClientError, Finding, TableError, closest
-from .transactions import _CURRENCY, _SIGNS, _as_date, _as_number, _open
 
 __all__ = ["Proposal", "propose_client"]
 
@@ -85,7 +85,7 @@ def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, s
         raise ClientError(f"{path}: is a folder; name the file of orders in it")
     if not path.is_file():
         raise ClientError(f"{path}: no such file")
-    raw, _ = _open(Source(source=str(path.resolve())), Path("/"))
+    raw = open_source(Source(source=str(path.resolve())), Path("/")).table
     sample = to_pandas(raw.limit(20_000))
     if sample.empty:
         raise TableError(f"{path}: has a header line but no rows")
@@ -139,7 +139,7 @@ def _date_settings(path: Path, raw: Any, column: str, given: str | None) -> dict
     if not raw[column].type().is_string():
         return {}
     tried = [None, *_DATE_FORMATS]
-    values = {f"f{k}": _as_date(raw[column], f, "UTC").count() for k, f in enumerate(tried)}
+    values = {f"f{k}": as_date(raw[column], f, "UTC").count() for k, f in enumerate(tried)}
     counts = connection().execute(raw.aggregate(all=raw[column].nullif("").count(), **values)).iloc[0]
     whole = [f for k, f in enumerate(tried) if counts[f"f{k}"] >= 0.98 * counts["all"] > 0]
     best = [f for f in whole if counts[f"f{tried.index(f)}"] == max(counts[f"f{tried.index(w)}"] for w in whole)]
@@ -168,8 +168,8 @@ def _number_settings(path: Path, raw: Any, column: str, given: str | None) -> di
     if not raw[column].type().is_string():
         return {}
     styles = [s for s in _NUMBER_STYLES if given in {None, s[0]}]
-    read = {f"n{k}": _as_number(raw[column], d, t).count() for k, (d, t) in enumerate(styles)}
-    sums = {f"s{k}": _as_number(raw[column], d, t).sum() for k, (d, t) in enumerate(styles)}
+    read = {f"n{k}": as_number(raw[column], d, t).count() for k, (d, t) in enumerate(styles)}
+    sums = {f"s{k}": as_number(raw[column], d, t).sum() for k, (d, t) in enumerate(styles)}
     facts = connection().execute(raw.aggregate(all=raw[column].nullif("").count(), **read, **sums)).iloc[0]
     most = max(facts[f"n{k}"] for k in range(len(styles)))
     example = _example(raw, column)
@@ -196,10 +196,10 @@ def _currency(sample: pd.DataFrame, mapping: dict[str, str]) -> str | None:
     if "currency" in mapping:
         named = sample[mapping["currency"]].dropna().astype(str).str.strip().str.upper().unique()
         return str(named[0]) if len(named) == 1 and re.fullmatch(r"[A-Z]{3}", named[0]) else None
-    signs = sample[mapping["amount"]].astype(str).str.extract(f"({_CURRENCY})")[0].dropna().unique()
+    signs = sample[mapping["amount"]].astype(str).str.extract(f"({CURRENCY})")[0].dropna().unique()
     if len(signs) != 1:
         return None
-    return _SIGNS.get(signs[0], (signs[0],))[0]
+    return SIGNS.get(signs[0], (signs[0],))[0]
 
 
 def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any]) -> Finding:
@@ -209,9 +209,9 @@ def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any]) -> Finding:
         example = sample[column].dropna().iloc[0] if sample[column].notna().any() else ""
         read_as = str(example)
         if name == "date":
-            read_as = str(connection().execute(_as_date(first[column], settings.get("date_format"), "UTC")).iloc[0])
+            read_as = str(connection().execute(as_date(first[column], settings.get("date_format"), "UTC")).iloc[0])
         elif name == "amount":
-            number = _as_number(first[column], settings.get("decimal", "."), settings.get("thousands", ""))
+            number = as_number(first[column], settings.get("decimal", "."), settings.get("thousands", ""))
             read_as = str(connection().execute(number).iloc[0])
         rows.append((name, column, str(example), read_as))
     table = pd.DataFrame(rows, columns=["meaning", "column", "example", "read_as"])

@@ -144,10 +144,13 @@ def _walk(
     plain = f0 * (b0 * gm - serve) / 12
     alive0, alive1, value0 = np.ones_like(r0), np.ones((len(rows), len(beta))), np.zeros_like(r0)
     gain, monthly = np.zeros((len(rows), len(beta))), np.empty((months, len(rows)))
+    half0, half1, earned = r0 ** (1 / 24), np.zeros(0), np.zeros(0)  # to the middle of the month, and on
+    lasting = np.array([np.arange(months) < lever.lasts * 12 for lever in scenario.levers])
     for k in range(months):
-        look = {name: _combined(scenario.levers, effects, strength, k, name) for name in OF_CUSTOMERS}
-        half0, half1 = r0 ** (1 / 24), _retention(r0, look, beta) ** (1 / 24)  # to the middle of the month, and on
-        earned = f0 * _product(look["frequency"]) * _per_purchase(b0, gm, serve, look) / 12
+        if k == 0 or (strength[:, k] != strength[:, k - 1]).any() or (lasting[:, k] != lasting[:, k - 1]).any():
+            look = {name: _combined(scenario.levers, effects, strength, k, name) for name in OF_CUSTOMERS}
+            half1 = _retention(r0, look, beta) ** (1 / 24)
+            earned = f0 * _product(look["frequency"]) * _per_purchase(b0, gm, serve, look) / 12
         alive0, alive1 = alive0 * half0, alive1 * half1
         step = (alive1 * earned - alive0 * plain) * discount[k]
         gain, value0, monthly[k] = gain + step, value0 + alive0 * plain * discount[k], step.mean(axis=1)
@@ -172,7 +175,7 @@ def _link_draws(link: Link | None, scenario: Scenario, rng: np.random.Generator,
 def _retention(r0: np.ndarray, look: Mapping[str, list[Any]], beta: np.ndarray) -> np.ndarray:
     """Yearly retention with the levers: on the logit scale, so that nothing adds up to more than one."""
     if not look["satisfaction"] and not look["retention"]:
-        return r0 + np.zeros_like(beta)
+        return r0
     safe = np.clip(r0, 1e-6, 1 - 1e-6)
     at = _logit(safe) + np.zeros_like(beta)
     for points in look["satisfaction"]:
@@ -440,12 +443,13 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
     def net(scale: float) -> float:
         return float(_run(base, scenario, link, seed=seed, scale=scale).net.mean())
 
+    ends = (0.0, 1.0) if net(1.0) >= 0 else (1.0, 10.0)  # mostly the assumed effect pays, and the root is near
     if net(0.0) >= 0:
         needed, text = math.nan, f"{scenario.name} costs nothing that would have to come back."
-    elif net(10.0) < 0:
+    elif net(ends[1]) < 0:
         needed, text = math.nan, f"{scenario.name} would not pay with ten times the assumed effect."
     else:
-        needed = float(brentq(net, 0.0, 10.0, xtol=1e-3))
+        needed = float(brentq(net, *ends, xtol=5e-3))
         text = f"{scenario.name} pays from {needed:.0%} of the assumed effect on."
     return Finding(pd.DataFrame({"scenario": [scenario.name], "needed": [needed]}), text)
 

@@ -14,8 +14,9 @@ import pandas as pd
 
 from .client import Client
 from .engine import to_pandas
+from .sources import read_table
 from .tables import SURVEY, Checked, Finding, TableError, as_day, check, closest
-from .transactions import read_table, read_transactions
+from .transactions import read_transactions
 from .words import Words
 
 __all__ = ["SCALES", "check_survey", "read_survey", "series_of"]

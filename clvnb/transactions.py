@@ -6,19 +6,19 @@ frames come back as pandas frames, everything else stays an Ibis table that runs
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from functools import cache, reduce
+from datetime import date
+from functools import reduce
 from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .client import Client, Connection, Source
-from .engine import as_ibis, connection, give_back, hold, is_ibis, run, to_pandas
-from .tables import LOG, Checked, ClientError, Finding, TableError, as_day, check, closest
+from .client import Client, Source
+from .engine import as_ibis, give_back, is_ibis, run, to_pandas
+from .sources import SIGNS, Opened, as_date, as_number, as_text, open_source, read_table, typed
+from .tables import LOG, Checked, Finding, TableError, as_day, check, closest
 from .words import Words
 
 if TYPE_CHECKING:
@@ -28,20 +28,12 @@ __all__ = [
     "check_transactions",
     "contributions",
     "purchase_days",
-    "read_table",
     "read_transactions",
     "split_log",
+    "summaries_on",
     "summarize",
 ]
 
-_NUMBERS = ("amount", "margin", "cost")
-_CURRENCY = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
-_SIGNS = {  # a sign beside an amount, and the currencies it may stand for
-    "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "BRL", "CLP", "COP", "ARS", "TWD"),
-    "€": ("EUR",), "£": ("GBP",), "¥": ("JPY", "CNY"), "₹": ("INR",), "lei": ("RON", "MDL"), "Lei": ("RON", "MDL"),
-    "kr": ("SEK", "NOK", "DKK", "ISK"), "zł": ("PLN",), "Kč": ("CZK",),
-}  # fmt: skip
-_TEXT_FILES = {".csv", ".tsv", ".txt"}
 _KEPT = "kept"
 _LATER = "after the as-of date"
 
@@ -113,8 +105,7 @@ def read_transactions(
             delimiter=delimiter,
             encoding=encoding,
         )
-        raw, where = _open(settings, Path.cwd())
-        return _typed(raw, settings, timezone, LOG.required, where)
+        return typed(open_source(settings, Path.cwd()), settings, timezone, LOG.required)
     settings = Source(
         source="",
         columns=dict(columns or {str(c): str(c) for c in source.columns}),
@@ -122,180 +113,8 @@ def read_transactions(
         decimal=decimal,  # type: ignore[arg-type]
         thousands=thousands,  # type: ignore[arg-type]
     )
-    log = _typed(as_ibis(source), settings, timezone, LOG.required, "the table")
+    log = typed(Opened(as_ibis(source), "the table"), settings, timezone, LOG.required)
     return log if is_ibis(source) else run(log.order_by("line"), source)
-
-
-def read_table(client: Client, settings: Source, required: Sequence[str]) -> ibis.Table:
-    """Read one of the client's tables, typed and renamed as ``client.yaml`` says.
-
-    Parameters
-    ----------
-    client : Client
-    settings : Source
-        One of the client's sources, for example ``client.contracts``.
-    required : sequence of str
-        The clvnb names that must be there.
-
-    Returns
-    -------
-    ibis.Table
-        Columns named as in ``settings.columns``; ``date``-like names as days, money as numbers, the rest text.
-    """
-    raw, where = _open(settings, client.folder)
-    return _typed(raw, settings, client.timezone, required, where)
-
-
-def _open(settings: Source, folder: Path) -> tuple[ibis.Table, str]:
-    """Open a source as an Ibis table; text files as text, so that nothing is guessed about their values."""
-    if isinstance(settings.source, Connection):
-        import ibis
-
-        backend = ibis.connect(settings.source.url())
-        return backend.table(settings.source.table), settings.source.table
-    paths = sorted(glob.glob(str(folder / settings.source)))
-    if not paths:
-        place = (folder / settings.source).parent
-        near = [p.name for p in place.glob("*") if p.is_file()] if place.is_dir() else []
-        raise ClientError(
-            f"{folder / settings.source}: no such file{closest(Path(settings.source).name, near)}; "
-            f"the folder has: {', '.join(sorted(near)[:10]) or 'no files'}"
-        )
-    for path in paths:
-        if Path(path).stat().st_size == 0:
-            raise TableError(f"{path}: the file is empty; export it again, with its header line")
-    suffixes = {Path(p).suffix.lower() for p in paths}
-    if len(suffixes) > 1:
-        raise TableError(f"{settings.source}: matches files of several kinds ({', '.join(sorted(suffixes))}); name one")
-    return _read_files(paths, suffixes.pop(), settings), str(folder / settings.source)
-
-
-def _read_files(paths: list[str], suffix: str, settings: Source) -> ibis.Table:
-    import duckdb
-    import ibis
-
-    engine = connection()
-    try:
-        if suffix == ".parquet":
-            return engine.read_parquet(paths)
-        if suffix in {".xlsx", ".xlsm"}:
-            frames = [pd.read_excel(p, dtype=str) for p in paths]
-            return as_ibis(pd.concat(frames, ignore_index=True).dropna(how="all"))
-        if suffix not in _TEXT_FILES:
-            raise TableError(
-                f"{paths[0]}: files ending in {suffix or 'nothing'} are not read; use csv, tsv, txt, parquet or xlsx"
-            )
-        options: dict[str, Any] = {"delim": settings.delimiter} if settings.delimiter else {}
-        text = engine.read_csv(
-            paths, all_varchar=True, header=True, encoding=settings.encoding, union_by_name=True, **options
-        )
-        return hold(text)  # parsed once, and whole: a broken line far down is found here
-    except (duckdb.Error, ibis.common.exceptions.IbisError, ValueError, OSError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise TableError(
-            f"{paths[0]}: cannot be read as a table: {first} "
-            "Check `delimiter:` and `encoding:` in client.yaml, or save it as CSV in UTF-8."
-        ) from error
-
-
-def _typed(raw: ibis.Table, settings: Source, timezone: str, required: Sequence[str], where: str) -> ibis.Table:
-    """Pick, rename and type the mapped columns; remember the text of dates and amounts, and the line."""
-    import ibis
-
-    present = list(raw.columns)
-    mapping = dict(settings.columns) or {c: c for c in present}
-    for name in required:
-        mapping.setdefault(name, name)
-    for name, column in mapping.items():
-        if column not in present:
-            raise TableError(
-                f"{where}: has no column {column!r} for {name}{closest(column, present)}; "
-                f"it has: {', '.join(map(repr, present))}. Set `columns: {{{name}: …}}` in client.yaml."
-            )
-    typed: dict[str, Any] = {}
-    for name, column in mapping.items():
-        value = raw[column]
-        if name == "date" or name in {"start", "end", "invited_at"}:
-            typed[name] = _as_date(value, settings.date_format, timezone)
-        elif name in _NUMBERS or name in {"price", "score", "scale_min", "scale_max", "expected", "planned"}:
-            typed[name] = _as_number(value, settings.decimal, settings.thousands)
-        else:
-            typed[name] = _as_text(value)
-    for name in ("date", "amount"):
-        if name in mapping:
-            typed[f"{name}_text"] = raw[mapping[name]].cast("string")
-    if "amount" in mapping and raw[mapping["amount"]].type().is_string():
-        typed["amount_sign"] = raw[mapping["amount"]].re_extract(f"({_CURRENCY})", 1).nullif("")
-    # Headers take the first line of a text file, so its first row stands on line 2.
-    typed["line"] = ibis.row_number() + 2
-    return raw.select(**typed)
-
-
-def _as_text(value: Any) -> Any:
-    kind = value.type()
-    if kind.is_floating():  # ids that passed through a frame with gaps: 12345.0
-        whole = value.cast("int64")
-        return (value == whole).ifelse(whole.cast("string"), value.cast("string"))
-    return value.cast("string").strip().nullif("")
-
-
-def _as_date(value: Any, date_format: str | None, timezone: str) -> Any:
-    kind = value.type()
-    if kind.is_date():
-        return value
-    if kind.is_timestamp():
-        if kind.timezone is not None:
-            value = _functions()["timezone"](timezone, value.cast("timestamp('UTC')"))
-        return value.date()
-    text = value.cast("string").strip()
-    if date_format is not None:
-        day = _functions()["try_strptime"](text, date_format).date()
-        return (day.year() >= 1900).ifelse(day, None).cast("date")  # %Y would read "24" as the year 24
-    # An offset (Z, +01:00) names an instant, which is moved to the client's clock; without one it is that clock.
-    has_offset = text.re_search(r":\d\d(\.\d+)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)$")
-    plain = text.re_search(r"^\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d(:\d\d(\.\d+)?)?)?$")
-    moment = text.replace(" UTC", "Z").re_replace(r"\s+([+-]\d\d):?(\d\d)?$", r"\1:\2").re_replace(":$", "")
-    instant = _functions()["timezone"](timezone, moment.try_cast("timestamp('UTC')"))
-    return has_offset.ifelse(instant, plain.ifelse(text.try_cast("timestamp"), None).cast("timestamp")).date()
-
-
-def _as_number(value: Any, decimal: str, thousands: str) -> Any:
-    """Read a number written by people: ``(1.234,50 €)`` is -1234.5; what is not a number becomes null."""
-    if not value.type().is_string():
-        return value.cast("float64")
-    currency = _CURRENCY
-    text = value.strip().re_replace(rf"^(-?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")
-    negative = text.re_search(r"^\(.*\)$|-$")
-    bare = text.re_replace(r"^\((.*)\)$", r"\1").re_replace(r"-$", "")
-    bare = bare.re_replace(rf"^\s*(?:{currency})\s*", "").re_replace(rf"\s*(?:{currency})$", "")
-    point = "\\" + decimal
-    whole = r"\d+"
-    if thousands:
-        mark = {" ": "[ \u00a0\u202f]", "'": "['’]"}.get(thousands, "\\" + thousands)
-        whole = rf"(?:\d{{1,3}}(?:{mark}\d{{3}})+|\d+)"
-    good = bare.re_search(rf"^[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?$")
-    if thousands:
-        bare = bare.re_replace(mark, "")
-    if decimal != ".":
-        bare = bare.replace(decimal, ".")
-    number = good.ifelse(bare, None).cast("string").try_cast("float64")
-    return negative.ifelse(-number, number)
-
-
-@cache
-def _functions() -> dict[str, Any]:
-    """Functions of the engine that Ibis has no word for."""
-    import ibis
-
-    @ibis.udf.scalar.builtin(signature=(("string", "string"), "timestamp"))
-    def try_strptime(text: str, pattern: str) -> datetime:  # type: ignore[empty-body]
-        """Parse, or null."""
-
-    @ibis.udf.scalar.builtin(signature=(("string", "timestamp('UTC')"), "timestamp"))
-    def timezone(zone: str, moment: datetime) -> datetime:  # type: ignore[empty-body]
-        """Read the wall clock of a zone."""
-
-    return {"try_strptime": try_strptime, "timezone": timezone}
 
 
 # --------------------------------------------------------------------------------------------- checking
@@ -382,11 +201,11 @@ def _with_text(table: ibis.Table) -> ibis.Table:
 
     new: dict[str, Any] = {}
     if not table.customer_id.type().is_string():
-        new["customer_id"] = _as_text(table.customer_id)
+        new["customer_id"] = as_text(table.customer_id)
     if not table.date.type().is_date():
-        new["date"] = _as_date(table.date, None, "UTC")
+        new["date"] = as_date(table.date, None, "UTC")
     if not table.amount.type().is_float64():
-        new["amount"] = _as_number(table.amount, ".", "")
+        new["amount"] = as_number(table.amount, ".", "")
     if "line" not in table.columns:
         new["line"] = ibis.row_number() + 1
     for name in ("date", "amount"):
@@ -462,7 +281,7 @@ def _one_currency(kept: Any, currency: str | None) -> None:
         )
     if int(kept.currencies) == 1 and currency is not None:
         stated = str(kept.one_currency)
-        if currency not in _SIGNS.get(stated, (stated.upper(),)):
+        if currency not in SIGNS.get(stated, (stated.upper(),)):
             raise TableError(
                 f"the amounts are in {stated}, but client.yaml says `currency: {currency}`; write the log's currency there"
             )
@@ -628,7 +447,7 @@ def summarize(
     check(log, LOG)
     table = as_ibis(log)
     if not table.date.type().is_date():
-        table = table.mutate(date=_as_date(table.date, None, "UTC"))
+        table = table.mutate(date=as_date(table.date, None, "UTC"))
     last_day = as_day(as_of)
     if last_day is not None:
         table = table.filter(table.date <= last_day)
@@ -640,6 +459,33 @@ def summarize(
     return expression if is_ibis(log) else run(expression.order_by("customer_id"), log)
 
 
+def summaries_on(log: Any, ends: Sequence[date]) -> list[pd.DataFrame]:
+    """Return the SUMMARY of each of several days, as it was known then: later rows and later refunds left out.
+
+    Parameters
+    ----------
+    log : LOG
+        Checked.
+    ends : sequence of date
+
+    Returns
+    -------
+    list of SUMMARY
+        One for each day, sorted by ``customer_id``; all from one query.
+    """
+    import ibis
+
+    table = as_ibis(check(log, LOG))
+    if not table.date.type().is_date():
+        table = table.mutate(date=as_date(table.date, None, "UTC"))
+    rows = table.mutate(end=ibis.array([ibis.literal(end) for end in ends]).unnest())
+    rows = rows.filter(rows[_known_on(table)] <= rows.end, rows.date <= rows.end)
+    customers = _by_customer(_by_day(rows, None, [], per=["end"]), [], per=["end"])
+    found = run(_summary_columns(customers, None, ["end"]), log).sort_values("customer_id", ignore_index=True)
+    parts = {end: found[found["end"] == pd.Timestamp(end)] for end in ends}
+    return [part.drop(columns="end").reset_index(drop=True) for part in parts.values()]
+
+
 def purchase_days(log: Any) -> ibis.Table:
     """Return one row per customer and day: ``customer_id, date, net``, and whether it is a purchase, ``bought``.
 
@@ -647,7 +493,7 @@ def purchase_days(log: Any) -> ibis.Table:
     """
     table = as_ibis(check(log, LOG))
     if not table.date.type().is_date():
-        table = table.mutate(date=_as_date(table.date, None, "UTC"))
+        table = table.mutate(date=as_date(table.date, None, "UTC"))
     return _by_day(table, None, []).select("customer_id", "date", "net", "bought")
 
 
@@ -670,7 +516,7 @@ def contributions(log: Any, *, margin: float = 1.0, cost_to_serve: float = 0.0) 
     """
     table = as_ibis(check(log, LOG))
     if not table.date.type().is_date():
-        table = table.mutate(date=_as_date(table.date, None, "UTC"))
+        table = table.mutate(date=as_date(table.date, None, "UTC"))
     days = _by_day(table, margin, [])
     left = days.earned - cost_to_serve * days.bought.cast("int64")
     out = to_pandas(days.select("customer_id", "date", contribution=left, bought=days.bought))
@@ -678,14 +524,14 @@ def contributions(log: Any, *, margin: float = 1.0, cost_to_serve: float = 0.0) 
     return out.sort_values(["customer_id", "date"], ignore_index=True)
 
 
-def _by_day(table: ibis.Table, margin: float | None, carried: list[str]) -> ibis.Table:
+def _by_day(table: ibis.Table, margin: float | None, carried: list[str], *, per: Sequence[str] = ()) -> ibis.Table:
     """One row per customer and day: its money, its margin, and whether it is a purchase."""
     earned = table.amount * 1.0 if margin is None else margin * table.amount
     if "margin" in table.columns:
         earned = table.margin
     elif "cost" in table.columns:
         earned = table.amount - table.cost
-    days = table.group_by(["customer_id", "date"]).aggregate(
+    days = table.group_by([*per, "customer_id", "date"]).aggregate(
         net=table.amount.sum(),
         earned=earned.sum(),
         orders=(table.amount >= 0).sum(),
@@ -695,13 +541,13 @@ def _by_day(table: ibis.Table, margin: float | None, carried: list[str]) -> ibis
     return days.mutate(bought=(days.orders > 0) & ((days.net > 0) | (days.refunds == 0)))
 
 
-def _by_customer(days: ibis.Table, carried: list[str]) -> ibis.Table:
+def _by_customer(days: ibis.Table, carried: list[str], *, per: Sequence[str] = ()) -> ibis.Table:
     import ibis
 
     # Purchases and other days apart, so that the row before a purchase is the purchase before it.
-    before = days.date.lag().over(ibis.window(group_by=[days.customer_id, days.bought], order_by=days.date))
+    before = days.date.lag().over(ibis.window(group_by=[*per, "customer_id", "bought"], order_by=days.date))
     days = days.mutate(gap=days.date.delta(before, unit="day"))
-    customers = days.group_by("customer_id").aggregate(
+    customers = days.group_by([*per, "customer_id"]).aggregate(
         purchases=days.bought.sum().cast("int64"),
         first_date=days.date.min(where=days.bought),
         last_date=days.date.max(where=days.bought),
@@ -739,6 +585,11 @@ def _summary_columns(customers: ibis.Table, cost_to_serve: float | None, carried
     )
 
 
+def _known_on(log: Any) -> str:
+    """The column that says when a row was known: a later refund must not reach back over a split."""
+    return "known_on" if "known_on" in log.columns else "date"
+
+
 def split_log(log: Any, end: date | str) -> tuple[Any, Any]:
     """Split a LOG at the close of a day: calibration up to and with ``end``, holdout after it.
 
@@ -764,7 +615,7 @@ def split_log(log: Any, end: date | str) -> tuple[Any, Any]:
     day = as_day(end)
     if day is None:
         raise ValueError("split_log needs the last day of the calibration period, got nothing")
-    known = "known_on" if "known_on" in log.columns else "date"  # a later refund must not reach back over the split
+    known = _known_on(log)
     if is_ibis(log):
         return log.filter(log[known] <= day), log.filter(log[known] > day)
     early = log[known] < pd.Timestamp(day) + pd.Timedelta(days=1)

@@ -17,7 +17,7 @@ from .client import Economics
 from .engine import is_ibis
 from .formulas import ltv_cac, tail
 from .models import GammaGamma
-from .models.base import TOTAL_DRAWS, TransactionModel, collapse, discount_weights, spread
+from .models.base import FOR_A_SUM, TOTAL_DRAWS, TransactionModel, collapse, discount_weights, draws_each, spread
 from .models.continuous import ContinuousModel
 from .models.gamma_gamma import fit_spend
 from .segments import value_tiers
@@ -370,7 +370,8 @@ def _totals(
     thetas = purchases.draws(TOTAL_DRAWS, seed=seed)
     phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
     means = np.array([worth(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
-    counts = purchases.simulate_purchases(keys, economics.horizon_days, seed=seed)
+    few = draws_each(len(keys), FOR_A_SUM)
+    counts = purchases.simulate_purchases(keys, economics.horizon_days, size=few, seed=seed)
     shape = _money_shape(counts, keys["frequency"].to_numpy(float), spend, seed)
     chance = member @ (_squares(spend, economics, own, n, rows) * shape.var(axis=0)[at])
     reach = tail(level) * np.sqrt(means.var(axis=0, ddof=1) + chance)

@@ -22,8 +22,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[!.]*.ipynb"))
 # A module imports only from lower floors, or from its own.
 FLOORS = [
     {"tables", "formulas", "power", "looks"},
-    {"words", "engine"},
-    {"client", "transactions", "contracts", "models"},
+    {"words", "engine", "textfiles"},
+    {"client", "sources", "transactions", "contracts", "models"},
     {"proposal", "value", "subscriptions", "evaluate", "cohorts", "segments", "surveys", "touchpoints"},
     {"trust", "ladder", "satisfaction", "designs"},
     {"basepoint", "link", "levers", "weighting", "verdicts", "bridge"},

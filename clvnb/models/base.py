@@ -19,10 +19,22 @@ from .covariates import Design
 from .fitting import Fit, Triples, Vector, maximize
 from .posterior import Posterior
 
-__all__ = ["TOTAL_DRAWS", "CollapsedModel", "Model", "TransactionModel", "collapse", "discount_weights", "spread"]
+__all__ = [
+    "FOR_A_SUM",
+    "TOTAL_DRAWS",
+    "CollapsedModel",
+    "Model",
+    "TransactionModel",
+    "collapse",
+    "discount_weights",
+    "draws_each",
+    "spread",
+]
 
 # Enough for the spread of a total: the interval of a standard deviation from 100 draws is within 15 %.
 TOTAL_DRAWS = 100
+# Draws of all rows together: of a sum over customers only the variance is wanted, which their number makes steady.
+FOR_A_SUM = 200_000
 KEYS = ["frequency", "recency", "T"]
 _STEPS_PER_YEAR = {"day": 365.25, "week": 52.0, "month": 12.0}
 _STEP_DAYS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
@@ -604,9 +616,9 @@ class TransactionModel(CollapsedModel):
         """Draw the number of purchases in the next ``t`` days for each row: shape (size, len(rows)).
 
         Each block of draws takes its own parameters; each draw decides whether the customer is alive, and lets the
-        process run. ``size`` defaults to what keeps the work near a million draws, between 200 and 2,000.
+        process run. ``size`` is that of ``draws_each`` when left out.
         """
-        size = size or int(np.clip(1_000_000 // max(len(rows), 1), 200, 2_000))
+        size = size or draws_each(len(rows))
         rng = np.random.default_rng(seed)
         out = np.zeros((size, len(rows)))
         x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
@@ -630,7 +642,8 @@ class TransactionModel(CollapsedModel):
         n, once = rows["n"].to_numpy(float), [(t, 1.0)]
         value = float(n @ self.expected(rows, once))
         means = [float(n @ self.expected(rows, once, full)) for full in self.draws(TOTAL_DRAWS, seed=seed)]
-        chance = float(n @ self.simulate_purchases(rows, t, seed=seed).var(axis=0))
+        few = draws_each(len(rows), FOR_A_SUM)
+        chance = float(n @ self.simulate_purchases(rows, t, size=few, seed=seed).var(axis=0))
         reach = z * float(np.sqrt(np.var(means, ddof=1) + chance))
         method = f"{self.name}, parameters and chance"
         return Estimate(value, max(value - reach, 0.0), value + reach, level, int(n.sum()), method)
@@ -640,6 +653,11 @@ class TransactionModel(CollapsedModel):
         rows = collapse(summary, also=self.covariates_)
         answers = function(rows)
         return spread(summary, rows[self.keys].assign(**answers), list(answers), self.keys)
+
+
+def draws_each(rows: int, together: int = 1_000_000) -> int:
+    """How many times to draw each of so many rows: near ``together`` in all, between 200 and 2,000 for each."""
+    return int(np.clip(together // max(rows, 1), 200, 2_000))
 
 
 def spread(summary: Any, answers: pd.DataFrame, names: list[str], keys: Sequence[str] = KEYS) -> Any:

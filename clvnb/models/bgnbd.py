@@ -22,17 +22,9 @@ def log_likelihood(r: float, alpha: float, a: float, b: float, data: Triples) ->
     ln L = ln[G(r+x) alpha^r / G(r)] + ln[B(a, b+x) / B(a, b)] + ln[(alpha+T)^-(r+x) + 1{x>0} a/(b+x-1)
     (alpha+t_x)^-(r+x)].
     """
-    x, R = data.x.full, r + data.x.full
-    log_T, log_tx = data.T.map(lambda T: np.log(alpha + T)), data.t_x.map(lambda t: np.log(alpha + t))
+    ln_L, odds, log_T, log_tx = _value(r, alpha, a, b, data)
+    x, R, dead = data.x.full, r + data.x.full, expit(odds)
     inv_T, inv_tx = data.T.map(lambda T: 1 / (alpha + T)), data.t_x.map(lambda t: 1 / (alpha + t))
-    odds = np.where(x > 0, log_odds_dead(x, R, a, b, log_T - log_tx), -np.inf)
-    dead = expit(odds)
-    ln_L = (
-        data.x.map(lambda x: gammaln(r + x) + gammaln(b + x) - gammaln(a + b + x))
-        + (r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b))
-        - R * log_T
-        + np.logaddexp(0.0, odds)
-    )
     both = data.x.map(lambda x: psi(a + b) - psi(a + b + x))
     gradient = np.array(
         [
@@ -43,6 +35,20 @@ def log_likelihood(r: float, alpha: float, a: float, b: float, data: Triples) ->
         ]
     )
     return ln_L, gradient
+
+
+def _value(r: float, alpha: float, a: float, b: float, data: Triples) -> tuple[Vector, Vector, Vector, Vector]:
+    """ln L, and what its gradient takes from it: the odds of having left and the two logarithms of time."""
+    x, R = data.x.full, r + data.x.full
+    log_T, log_tx = data.T.map(lambda T: np.log(alpha + T)), data.t_x.map(lambda t: np.log(alpha + t))
+    odds = np.where(x > 0, log_odds_dead(x, R, a, b, log_T - log_tx), -np.inf)
+    ln_L = (
+        data.x.map(lambda x: gammaln(r + x) + gammaln(b + x) - gammaln(a + b + x))
+        + (r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b))
+        - R * log_T
+        + np.logaddexp(0.0, odds)
+    )
+    return ln_L, odds, log_T, log_tx
 
 
 def log_odds_dead(x: Vector, R: Vector, a: float, b: float, log_ratio: Vector) -> Vector:
@@ -79,6 +85,10 @@ class BGNBD(RandomDropoutModel):
     def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
         r, alpha, a, b = theta
         return log_likelihood(r, alpha, a, b, data)
+
+    def _value(self, theta: Vector, data: Triples) -> Vector:
+        r, alpha, a, b = theta
+        return _value(r, alpha, a, b, data)[0]
 
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]:
         rate = (rows["frequency"] * rows["n"]).sum() / max(float((rows["T"] * rows["n"]).sum()), 1.0)

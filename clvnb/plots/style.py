@@ -19,6 +19,7 @@ from ..words import Words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.layout_engine import LayoutEngine
 
 __all__ = [
     "BLUE",
@@ -33,6 +34,7 @@ __all__ = [
     "say",
     "share_axis",
     "show",
+    "snug",
     "styled",
     "tell",
 ]
@@ -81,7 +83,33 @@ def axes(ax: Axes | None, *, size: tuple[float, float] = (7.2, 3.6)) -> Axes:
     """Return the axes to draw on, new ones where none are given."""
     import matplotlib.pyplot as plt
 
-    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+    return plt.subplots(figsize=size, layout=snug())[1] if ax is None else ax
+
+
+def snug() -> LayoutEngine:
+    """The layout of clvnb's pictures: the axes as large as their labels leave room for, measured once.
+
+    Matplotlib's constrained layout measures all labels twice before it draws, which is half the work of a picture.
+    """
+    from matplotlib.layout_engine import LayoutEngine
+    from matplotlib.transforms import Bbox
+
+    class Snug(LayoutEngine):
+        _adjust_compatible, _colorbar_gridspec = True, False
+
+        def execute(self, fig: Any) -> None:
+            renderer = fig.canvas.get_renderer()
+            boxes = [ax.get_tightbbox(renderer, for_layout_only=True) for ax in fig.axes if ax.get_visible()]
+            taken, pad = Bbox.union(boxes), 3 * fig.dpi / 72
+            room, now = fig.bbox, fig.subplotpars
+            fig.subplots_adjust(
+                left=now.left + (pad - taken.x0) / room.width,
+                right=now.right + (room.width - pad - taken.x1) / room.width,
+                bottom=now.bottom + (pad - taken.y0) / room.height,
+                top=now.top + (room.height - pad - taken.y1) / room.height,
+            )
+
+    return Snug()
 
 
 def tell(ax: Axes, alt: str) -> Axes:

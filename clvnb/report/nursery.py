@@ -34,6 +34,7 @@ def preload() -> None:
 
     import clvnb
 
+    from ..plots.style import snug
     from ..words import Words
 
     for name in clvnb.__all__:  # the public names are loaded when first touched
@@ -45,7 +46,7 @@ def preload() -> None:
     from matplotlib.figure import Figure
 
     pd.set_option("display.max_columns", 20)  # what pandas chooses in a kernel; here it believes in a terminal
-    figure = Figure(layout="constrained")  # not pyplot's: its backend is chosen in the kernel
+    figure = Figure(layout=snug())  # not pyplot's: its backend is chosen in the kernel
     figure.subplots().set_title("warm")
     FigureCanvasAgg(figure).print_png(io.BytesIO())
     Words("EUR").money(1.5)
@@ -56,6 +57,7 @@ def main(line: socket.socket) -> None:
     preload()
     gc.collect()
     gc.freeze()  # what is shared with the forks is not touched again by the collector
+    gc.set_threshold(20_000, 20, 20)  # a kernel lives for seconds, and makes much that goes by itself
     ended: dict[int, int] = {}
     living: set[int] = set()
     with line, line.makefile("r", encoding="utf-8") as orders:

@@ -31,9 +31,10 @@ from ..scenarios import (
     segment_gains,
     tornado,
 )
+from ..sources import read_table
 from ..surveys import series_of
 from ..tables import ClientError, Finding, TableError
-from ..transactions import purchase_days, read_table
+from ..transactions import purchase_days
 from .initiatives import list_initiatives, measured_effects
 from .satisfaction import WINDOW, read_answers
 from .worth import LEVEL, Handover, check_orders, hand_over

@@ -22,8 +22,9 @@ from ..engine import to_pandas
 from ..formulas import tail
 from ..looks import Look
 from ..satisfaction import Metric, latest_series, metric_of
+from ..sources import read_table
 from ..tables import Finding, TableError
-from ..transactions import contributions, read_table
+from ..transactions import contributions
 from ..verdicts import Outcome, Verdict, false_discoveries, judge, not_measurable, profit_and_loss, remeasure
 from .satisfaction import WINDOW, read_answers
 from .worth import Handover, check_orders

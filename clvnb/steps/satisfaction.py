@@ -27,10 +27,10 @@ from ..satisfaction import (
     score,
     segment_scores,
 )
+from ..sources import read_table
 from ..surveys import SCALES, check_survey, read_survey
 from ..tables import Checked, Estimate, Finding, TableError
 from ..touchpoints import comment_themes, drivers, expectation_gap, service_figures
-from ..transactions import read_table
 from ..weighting import early_and_late, post_stratify, response_bias
 from .worth import LEVEL, Handover, hand_over
 

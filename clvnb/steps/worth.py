@@ -24,9 +24,10 @@ from ..models.base import Model, TransactionModel
 from ..models.gamma_gamma import fit_spend
 from ..models.renewals import RenewalModel
 from ..segments import name_segments, rfm_cuts, rfm_scores, value_tiers
+from ..sources import read_table
 from ..subscriptions import subscription_new_customer, subscription_table
 from ..tables import Checked, Estimate, Finding, FitError, TableError, as_day
-from ..transactions import check_transactions, read_table, read_transactions, summarize
+from ..transactions import check_transactions, read_transactions, summarize
 from ..trust import Trust, subscription_trust, trust_gate
 from ..value import Card, clv_card, clv_new_customer, clv_table, clv_total
 
@@ -156,7 +157,7 @@ def _assess_shop(client: Client, as_of: date, checked: Checked) -> Worth:
     ).sort_values("customer_id", ignore_index=True)
     checked = _say_taken_back(checked, summary, client)
     try:
-        choice = choose_model(checked.kept, as_of=as_of)
+        choice = choose_model(checked.kept, as_of=as_of, summary=summary)
     except (FitError, TableError) as error:
         return _unpredicted(client, as_of, checked, summary, str(error))
     purchases, spend = choice.model, fit_spend(summary)
