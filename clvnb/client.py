@@ -113,7 +113,8 @@ class Source(_Strict):
     columns : mapping
         clvnb's name to the file's name, for example ``{customer_id: Customer No}``.
     date_format : str, optional
-        As in ``strptime``, for example ``%d.%m.%Y``; without it dates must be ISO 8601.
+        As in ``strptime``, for example ``%d.%m.%Y``; ``excel`` for a spreadsheet's day numbers, ``epoch`` or ``epoch milliseconds``
+        for those of computers; without it dates must be ISO 8601.
     decimal, thousands : str
         How numbers are written.
     delimiter : str, optional

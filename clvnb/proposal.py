@@ -16,8 +16,9 @@ import yaml
 
 from .client import Source
 from .engine import connection, to_pandas
-from .sources import CURRENCY, SIGNS, as_date, as_number, open_source
+from .sources import CURRENCY, NUMBERED_DAYS, SIGNS, as_date, as_number, open_source
 from .tables import ClientError, Finding, TableError, closest
+from .textfiles import TEXT_FILES, find_encoding, find_layout
 
 __all__ = ["Proposal", "propose_client"]
 
@@ -37,6 +38,11 @@ _DATE_FORMATS = [
     "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S",
     "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
 ]  # fmt: skip
+_MONTH = re.compile(
+    r"(19|20)\d\d[-/. ]?(0?[1-9]|1[0-2])|(0?[1-9]|1[0-2])[-/. ](19|20)\d\d"
+    r"|(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]|ene|abr|ago|dic|ian|iun|iul)\w*\.?[-/ ']*(\d\d|(19|20)\d\d)?",
+    re.IGNORECASE,
+)
 _NUMBER_STYLES = [(".", ""), (".", ","), (",", ""), (",", "."), (",", " "), (".", "'")]
 
 
@@ -85,18 +91,34 @@ def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, s
         raise ClientError(f"{path}: is a folder; name the file of orders in it")
     if not path.is_file():
         raise ClientError(f"{path}: no such file")
-    raw = open_source(Source(source=str(path.resolve())), Path("/")).table
+    text = _text_settings(path)
+    raw = open_source(Source(source=str(path.resolve()), **text), Path("/")).table
     sample = to_pandas(raw.limit(20_000))
     if sample.empty:
         raise TableError(f"{path}: has a header line but no rows")
     mapping = _mapping(path, list(sample.columns), columns or {})
+    empty = [c for c in mapping.values() if sample[c].isna().all()]
+    if empty:
+        raise TableError(f"{path}: the column {empty[0]!r} is empty; name another one with --column MEANING=COLUMN")
     settings: dict[str, Any] = {
         "source": os.path.relpath(path.resolve(), Path(folder).resolve()),
+        **text,
         "columns": mapping,
     }
     settings |= _date_settings(path, raw, mapping["date"], date_format)
     settings |= _number_settings(path, raw, mapping["amount"], decimal)
     return Proposal(settings, _say(sample, raw, settings), _currency(sample, mapping))
+
+
+def _text_settings(path: Path) -> dict[str, Any]:
+    """Encoding and delimiter of a text file, where they are not the usual ones."""
+    if Path(str(path).removesuffix(".gz")).suffix.lower() not in TEXT_FILES or path.stat().st_size == 0:
+        return {}
+    encoding = find_encoding(path)
+    delimiter = find_layout(path, encoding=encoding).delimiter
+    return ({"encoding": encoding} if encoding != "utf-8" else {}) | (
+        {"delimiter": delimiter} if delimiter != "," else {}
+    )
 
 
 def _mapping(path: Path, present: list[str], given: dict[str, str]) -> dict[str, str]:
@@ -116,6 +138,12 @@ def _mapping(path: Path, present: list[str], given: dict[str, str]) -> dict[str,
                 mapping[name] = hits[0]
                 break
     missing = [n for n in ("customer_id", "date", "amount") if n not in mapping]
+    months = [c for c in present if _MONTH.fullmatch(str(c).strip())]
+    if missing and len(months) > 2:
+        raise ClientError(
+            f"{path}: has a column for each month ({months[0]!r} to {months[-1]!r}), so it is a summary and no list of orders; "
+            "export the orders themselves, one line each with customer, date and amount"
+        )
     if missing:
         flags = " ".join(f"--column {n}=COLUMN" for n in missing)
         raise ClientError(
@@ -136,12 +164,12 @@ def _date_settings(path: Path, raw: Any, column: str, given: str | None) -> dict
     """The date format that reads every value, ISO before others; two that do are a question."""
     if given is not None:
         return {"date_format": given}
-    if not raw[column].type().is_string():
+    if raw[column].type().is_temporal():
         return {}
-    tried = [None, *_DATE_FORMATS]
+    tried = [None, *NUMBERED_DAYS, *_DATE_FORMATS]
     values = {f"f{k}": as_date(raw[column], f, "UTC").count() for k, f in enumerate(tried)}
     counts = connection().execute(raw.aggregate(all=raw[column].nullif("").count(), **values)).iloc[0]
-    whole = [f for k, f in enumerate(tried) if counts[f"f{k}"] >= 0.98 * counts["all"] > 0]
+    whole = [f for k, f in enumerate(tried) if counts[f"f{k}"] >= 0.9 * counts["all"] > 0]
     best = [f for f in whole if counts[f"f{tried.index(f)}"] == max(counts[f"f{tried.index(w)}"] for w in whole)]
     if not best:
         example = _example(raw, column)

@@ -6,7 +6,7 @@ In: a ``Base`` and scenarios, and where there is one a ``Link``. Out: SCENARIOS,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -437,21 +437,30 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
         ``scenario, needed``: 0.4 means that two fifths of the effect are enough; missing where even ten times the effect does not pay.
         Giveaways and costs stay as they are.
     """
-    from scipy.optimize import brentq
 
     @cache
     def net(scale: float) -> float:
         return float(_run(base, scenario, link, seed=seed, scale=scale).net.mean())
 
-    ends = (0.0, 1.0) if net(1.0) >= 0 else (1.0, 10.0)  # mostly the assumed effect pays, and the root is near
+    needed = math.nan
     if net(0.0) >= 0:
-        needed, text = math.nan, f"{scenario.name} costs nothing that would have to come back."
-    elif net(ends[1]) < 0:
-        needed, text = math.nan, f"{scenario.name} would not pay with ten times the assumed effect."
+        text = f"{scenario.name} costs nothing that would have to come back."
+    elif math.isnan(needed := _where_it_turns(net)):
+        text = f"{scenario.name} would not pay with ten times the assumed effect."
     else:
-        needed = float(brentq(net, *ends, xtol=5e-3))
         text = f"{scenario.name} pays from {needed:.0%} of the assumed effect on."
     return Finding(pd.DataFrame({"scenario": [scenario.name], "needed": [needed]}), text)
+
+
+def _where_it_turns(net: Callable[[float], float]) -> float:
+    """The scale up to 10 from which ``net`` is above 0, missing without one: nearly a straight line, so secants are soon there."""
+    from scipy.optimize import brentq, root_scalar
+
+    if net(1.0) > net(0.0):
+        found = root_scalar(net, x0=0.0, x1=1.0, method="secant", xtol=5e-3, maxiter=6)
+        if found.converged and 0 < found.root <= 10:
+            return float(found.root)
+    return float(brentq(net, 0.0, 10.0, xtol=1e-3)) if net(10.0) >= 0 else math.nan
 
 
 def tornado(

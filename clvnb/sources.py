@@ -7,7 +7,7 @@ what could not be read is null, with the text as it stood and its line beside it
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,13 +19,29 @@ import pandas as pd
 from .client import Client, Connection, Source
 from .engine import as_ibis, connection
 from .tables import ClientError, TableError, closest
-from .textfiles import TEXT_FILES, read_text_files
+from .textfiles import TEXT_FILES, header_row, read_text_files, unique_names
 
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["CURRENCY", "SIGNS", "as_date", "as_number", "as_text", "Opened", "open_source", "read_table", "typed"]
+__all__ = [
+    "CURRENCY",
+    "NUMBERED_DAYS",
+    "REPEATED_NAMES",
+    "TOTALS",
+    "SIGNS",
+    "as_date",
+    "as_number",
+    "as_text",
+    "Opened",
+    "open_source",
+    "read_table",
+    "typed",
+]
 
+NUMBERED_DAYS = ("excel", "epoch", "epoch milliseconds")  # date formats that are no pattern
+REPEATED_NAMES, TOTALS = "repeated line of column names", "line of totals"
+_TOTAL = r"^\s*(grand\s+|sub|zwischen|gesamt)?(totals?|sum|summe|gesamt|insgesamt|suma|somme|totale)\s*:?\s*$"
 _NUMBERS = ("amount", "margin", "cost")
 CURRENCY = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
 SIGNS = {  # a sign beside an amount, and the currencies it may stand for
@@ -95,8 +111,9 @@ def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> 
         if suffix == ".parquet":
             return Opened(connection().read_parquet(paths), where)
         if suffix in {".xlsx", ".xlsm"}:
-            frames = [pd.read_excel(p, dtype=str) for p in paths]
-            return Opened(as_ibis(pd.concat(frames, ignore_index=True).dropna(how="all")), where)
+            sheets = [_sheet(p) for p in paths]
+            frame = pd.concat([frame for frame, _ in sheets], ignore_index=True)
+            return Opened(as_ibis(frame.dropna(how="all")), where, sheets[0][1])
         if suffix not in TEXT_FILES:
             raise TableError(
                 f"{paths[0]}: files ending in {suffix or 'nothing'} are not read; use csv, tsv, txt, parquet or xlsx"
@@ -111,21 +128,22 @@ def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> 
         ) from error
 
 
+def _sheet(path: str) -> tuple[pd.DataFrame, int]:
+    """The first sheet of a workbook as text, from the row with the names on; and the line of the row below it."""
+    cells = pd.read_excel(path, dtype=str, header=None, keep_default_na=False, na_values=[""])
+    if cells.empty:
+        raise TableError(f"{path}: the first sheet is empty; put the orders there, with a line of names above them")
+    filled = cells.fillna("").to_numpy().tolist()
+    at = header_row(filled, cells.shape[1])
+    frame = cells.iloc[at + 1 :].set_axis(list(unique_names(filled[at])), axis=1)
+    return frame.reset_index(drop=True), at + 2
+
+
 def typed(source: Opened, settings: Source, timezone: str, required: Sequence[str]) -> ibis.Table:
     """Pick, rename and type the mapped columns; remember the text of dates and amounts, and the line."""
     import ibis
 
-    raw, where = source.table, source.where
-    present = list(raw.columns)
-    mapping = dict(settings.columns) or {c: c for c in present}
-    for name in required:
-        mapping.setdefault(name, name)
-    for name, column in mapping.items():
-        if column not in present:
-            raise TableError(
-                f"{where}: has no column {column!r} for {name}{closest(column, present)}; "
-                f"it has: {', '.join(map(repr, present))}. Set `columns: {{{name}: …}}` in client.yaml."
-            )
+    raw, mapping = source.table, _mapping(source, settings, required)
     new: dict[str, Any] = {}
     for name, column in mapping.items():
         value = raw[column]
@@ -138,10 +156,36 @@ def typed(source: Opened, settings: Source, timezone: str, required: Sequence[st
     for name in ("date", "amount"):
         if name in mapping:
             new[f"{name}_text"] = raw[mapping[name]].cast("string")
+    if {"customer_id", "date", "amount"} <= set(mapping):
+        new["line_kind"] = _line_kind(raw, mapping, new["date"])
     if "amount" in mapping and raw[mapping["amount"]].type().is_string():
         new["amount_sign"] = raw[mapping["amount"]].re_extract(f"({CURRENCY})", 1).nullif("")
     new["line"] = ibis.row_number() + source.first_line
     return raw.select(**new)
+
+
+def _mapping(source: Opened, settings: Source, required: Sequence[str]) -> dict[str, str]:
+    """clvnb's names to the source's, all of which are there."""
+    present = list(source.table.columns)
+    mapping = dict(settings.columns) or {c: c for c in present}
+    for name in required:
+        mapping.setdefault(name, name)
+    for name, column in mapping.items():
+        if column not in present:
+            raise TableError(
+                f"{source.where}: has no column {column!r} for {name}{closest(column, present)}; "
+                f"it has: {', '.join(map(repr, present))}. Set `columns: {{{name}: …}}` in client.yaml."
+            )
+    return mapping
+
+
+def _line_kind(raw: ibis.Table, mapping: Mapping[str, str], day: Any) -> Any:
+    """Say which lines are no orders: the names of the columns once more, where exports were put together, and sums below."""
+    import ibis
+
+    named = ibis.and_(*[raw[c].cast("string").strip() == c for c in (mapping["date"], mapping["amount"])])
+    summed = raw[mapping["customer_id"]].cast("string").lower().re_search(_TOTAL) & day.isnull()
+    return ibis.cases((named, REPEATED_NAMES), (summed, TOTALS), else_=None)
 
 
 def as_text(value: Any) -> Any:
@@ -158,6 +202,8 @@ def as_date(value: Any, date_format: str | None, timezone: str) -> Any:
     kind = value.type()
     if kind.is_date():
         return value
+    if date_format in NUMBERED_DAYS:
+        return _as_numbered_day(value, NUMBERED_DAYS.index(date_format), timezone)
     if kind.is_timestamp():
         if kind.timezone is not None:
             value = _functions()["timezone"](timezone, value.cast("timestamp('UTC')"))
@@ -172,6 +218,19 @@ def as_date(value: Any, date_format: str | None, timezone: str) -> Any:
     moment = text.replace(" UTC", "Z").re_replace(r"\s+([+-]\d\d):?(\d\d)?$", r"\1:\2").re_replace(":$", "")
     instant = _functions()["timezone"](timezone, moment.try_cast("timestamp('UTC')"))
     return has_offset.ifelse(instant, plain.ifelse(text.try_cast("timestamp"), None).cast("timestamp")).date()
+
+
+def _as_numbered_day(value: Any, which: int, timezone: str) -> Any:
+    """Read days that are counted: by a spreadsheet from 30 December 1899, or in seconds or milliseconds from 1970."""
+    import ibis
+
+    number = value.cast("string").strip().try_cast("float64")
+    low, high = ((20_000.0, 80_000.0), (3e8, 4e9), (3e11, 4e12))[which]  # 1954 to 2119, and from 1979 on: apart in size
+    whole = number.between(low, high).ifelse(number, None).floor().cast("int64")
+    if which == 0:
+        return (ibis.date(1899, 12, 30) + whole.as_interval("D")).cast("date")
+    instant = (whole // (1 if which == 1 else 1000)).as_timestamp("s").cast("timestamp('UTC')")
+    return _functions()["timezone"](timezone, instant).date()
 
 
 def as_number(value: Any, decimal: str, thousands: str) -> Any:

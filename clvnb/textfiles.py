@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import ibis
 
-__all__ = ["TEXT_FILES", "Layout", "find_layout", "read_text_files"]
+__all__ = ["TEXT_FILES", "Layout", "find_encoding", "find_layout", "header_row", "read_text_files", "unique_names"]
 
 TEXT_FILES = {".csv", ".tsv", ".txt"}
 
@@ -53,6 +53,46 @@ class Layout:
     encoding: str
     skip: int
     columns: tuple[str, ...]
+
+
+def find_encoding(path: str | Path) -> str:
+    """Find out in which encoding a text file was written: by its mark, as UTF-8 when all of it is, else as older Windows programs do.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    str
+        ``utf-8``, ``utf-16``, ``utf-16-le``, ``utf-16-be`` or ``cp1252``.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> file = Path(mkdtemp()) / "orders.csv"
+    >>> _ = file.write_text("Käufer;Betrag\\nJosé;1,50\\n", encoding="cp1252")
+    >>> find_encoding(file)
+    'cp1252'
+    """
+    with _opened(Path(path)) as stream:
+        start = stream.read(_SAMPLE)
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        if start[1:200:2].count(0) > 60 and 0 not in start[0:200:2]:
+            return "utf-16-le"
+        if start[0:200:2].count(0) > 60 and 0 not in start[1:200:2]:
+            return "utf-16-be"
+        decoder, block = codecs.getincrementaldecoder("utf-8")(), start
+        try:
+            while block:
+                decoder.decode(block)
+                block = stream.read(_BLOCK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1252"
+    return "utf-8"
 
 
 def find_layout(path: str | Path, *, delimiter: str | None = None, encoding: str = "utf-8") -> Layout:
@@ -84,9 +124,24 @@ def find_layout(path: str | Path, *, delimiter: str | None = None, encoding: str
     mark = max(tried, key=lambda m: _fits(tried[m]))
     width = _width(tried[mark])
     rows = tried[mark]
-    header = next((k for k, (_, cells) in enumerate(rows) if sum(c.strip() != "" for c in cells) * 2 > width), 0)
-    skip, cells = rows[header] if rows else (0, [])
-    return Layout(mark, encoding, skip, _unique(cells))
+    skip, cells = rows[header_row([cells for _, cells in rows], width)] if rows else (0, [])
+    _well_quoted(Path(path), lines[skip:], skip, mark)
+    return Layout(mark, encoding, skip, unique_names(cells))
+
+
+def _well_quoted(path: Path, lines: list[str], skip: int, mark: str) -> None:
+    """Refuse names with a quote that does not end: the engine would take all rows for one name."""
+    try:
+        next(csv.reader(lines, delimiter=mark, strict=True), None)
+    except csv.Error:
+        raise TableError(
+            f"{path}: line {skip + 1}: the names of the columns hold a quotation mark that does not end; mend this line"
+        ) from None
+
+
+def header_row(rows: Sequence[Sequence[str]], width: int) -> int:
+    """The first row that fills most columns: what stands above it, such as a title, is no header."""
+    return next((k for k, cells in enumerate(rows) if sum(c.strip() != "" for c in cells) * 2 > width), 0)
 
 
 def _first_lines(path: Path, encoding: str) -> list[str]:
@@ -134,7 +189,7 @@ def _fits(rows: list[tuple[int, list[str]]]) -> tuple[float, int]:
     return (alike if width > 1 else 0.0, width)
 
 
-def _unique(cells: Sequence[str]) -> tuple[str, ...]:
+def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
     """Names for all columns, each one once, whatever its case: the engine takes Date and date for the same."""
     names: list[str] = []
     for k, cell in enumerate(cells):

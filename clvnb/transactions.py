@@ -17,7 +17,7 @@ import pandas as pd
 
 from .client import Client, Source
 from .engine import as_ibis, give_back, is_ibis, run, to_pandas
-from .sources import SIGNS, Opened, as_date, as_number, as_text, open_source, read_table, typed
+from .sources import REPEATED_NAMES, SIGNS, TOTALS, Opened, as_date, as_number, as_text, open_source, read_table, typed
 from .tables import LOG, Checked, Finding, TableError, as_day, check, closest
 from .words import Words
 
@@ -182,7 +182,7 @@ def check_transactions(
     facts = run(_account(ruled), log)
     account, kept_facts = _add_up(facts, max_loss)
     _one_currency(kept_facts, currency)
-    bare = [c for c in table.columns if c not in {"line", "date_text", "amount_text", "amount_sign"}]
+    bare = [c for c in table.columns if c not in {"line", "line_kind", "date_text", "amount_text", "amount_sign"}]
     kept = ruled.filter(ruled.rule == _KEPT).select(*bare)
     if kept_facts.negative and "order_id" in bare:
         kept = _refunds_on_their_orders(kept)
@@ -235,6 +235,7 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
     never_bought = ~usable.any().over(group_by="customer_id")
     branches = [
         (reduce(or_, excluded).fill_null(False), "excluded by client.yaml") if excluded else None,
+        (table.line_kind.notnull(), table.line_kind) if "line_kind" in table.columns else None,
         (table.customer_id.isnull(), "customer missing"),
         (table.date.isnull(), "date unreadable"),
         (table.amount.isnull() | table.amount.isnan() | table.amount.isinf(), "amount unreadable"),
@@ -297,8 +298,9 @@ def _add_up(facts: pd.DataFrame, max_loss: float) -> tuple[pd.DataFrame, Any]:
     counts = "; ".join(f"{r.rule}: {r.rows:,}" for r in rejected.itertuples())
     if kept.empty:
         raise TableError(f"no row of {int(facts['rows'].sum()):,} can be used ({counts})")
-    faults = int(rejected.loc[rejected["rule"] != _LATER, "rows"].sum())
-    looked_at = int(facts["rows"].sum()) - int(rejected.loc[rejected["rule"] == _LATER, "rows"].sum())
+    no_fault = rejected["rule"].isin([_LATER, REPEATED_NAMES, TOTALS])
+    faults = int(rejected.loc[~no_fault, "rows"].sum())
+    looked_at = int(facts["rows"].sum()) - int(rejected.loc[no_fault, "rows"].sum())
     if faults > max_loss * looked_at:
         raise TableError(
             f"{faults:,} of {looked_at:,} rows ({faults / looked_at:.0%}) would be lost, more than the allowed "

@@ -22,9 +22,10 @@ from typing import Any, NoReturn
 __all__ = ["main", "preload"]
 
 _LIBRARIES = [
-    "babel.dates", "babel.numbers", "clvnb.steps", "ibis.backends.duckdb", "ipykernel.ipkernel", "ipykernel.kernelapp",
+    "babel.dates", "babel.numbers", "clvnb.steps", "ibis.backends.duckdb", "ipykernel.debugger", "ipykernel.ipkernel",
+    "ipykernel.kernelapp",
     "matplotlib.backends.backend_agg", "matplotlib.pyplot", "PIL.Image",
-    "PIL.PngImagePlugin", "pyarrow.parquet", "scipy.optimize", "scipy.stats", "statsmodels.api",
+    "PIL.PngImagePlugin", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet", "scipy.optimize", "scipy.stats", "statsmodels.api",
 ]  # fmt: skip
 
 
