@@ -19,7 +19,7 @@ import pandas as pd
 from .client import Client, Connection, Source
 from .engine import as_ibis, connection
 from .tables import ClientError, TableError, closest
-from .textfiles import TEXT_FILES, header_row, read_text_files, unique_names
+from .textfiles import TEXT_FILES, header_row, read_json_lines, read_text_files, unique_names
 
 if TYPE_CHECKING:
     import ibis
@@ -114,9 +114,16 @@ def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> 
             sheets = [_sheet(p) for p in paths]
             frame = pd.concat([frame for frame, _ in sheets], ignore_index=True)
             return Opened(as_ibis(frame.dropna(how="all")), where, sheets[0][1])
+        if suffix in {".feather", ".arrow"}:
+            from pyarrow import concat_tables, feather
+
+            tables = [feather.read_table(p) for p in paths]
+            return Opened(ibis.memtable(concat_tables(tables, promote_options="default")), where)
+        if suffix in {".jsonl", ".ndjson"}:
+            return Opened(read_json_lines(paths), where, 1)
         if suffix not in TEXT_FILES:
             raise TableError(
-                f"{paths[0]}: files ending in {suffix or 'nothing'} are not read; use csv, tsv, txt, parquet or xlsx"
+                f"{paths[0]}: files ending in {suffix or 'nothing'} are not read; use csv, tsv, txt, xlsx, parquet, feather or jsonl"
             )
         table, layout = read_text_files(paths, delimiter=settings.delimiter, encoding=settings.encoding)
         return Opened(table, where, layout.skip + 2)

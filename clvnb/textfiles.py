@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import io
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
 
     import ibis
 
-__all__ = ["TEXT_FILES", "Layout", "find_encoding", "find_layout", "header_row", "read_text_files", "unique_names"]
+__all__ = [
+    "TEXT_FILES",
+    "Layout",
+    "find_encoding",
+    "find_layout",
+    "header_row",
+    "read_json_lines",
+    "read_text_files",
+    "unique_names",
+]
 
 TEXT_FILES = {".csv", ".tsv", ".txt"}
 
@@ -233,6 +243,27 @@ def read_text_files(
     return engine.table(name), layouts[0]
 
 
+def read_json_lines(paths: Sequence[str]) -> ibis.Table:
+    """Read files of one JSON object a line into one table of text; a value inside another object stays JSON.
+
+    Parameters
+    ----------
+    paths : sequence of str
+
+    Raises
+    ------
+    duckdb.Error
+        When a line is no JSON object.
+    """
+    engine, name = connection(), next_name()
+    files = ", ".join(_quoted(p) for p in paths)
+    engine.raw_sql(
+        f"CREATE TEMP TABLE {name} AS SELECT json_extract_string(COLUMNS(*), '$') FROM read_json([{files}], "
+        "format='newline_delimited', records=true, maximum_depth=1, sample_size=-1, union_by_name=true)"
+    )
+    return engine.table(name)
+
+
 def _scan(path: Path, layout: Layout) -> str:
     """The engine's own reader, told everything: finding it out by itself costs it longer than reading the file."""
     columns = ", ".join(f"{_quoted(c)}: 'VARCHAR'" for c in layout.columns)
@@ -248,15 +279,19 @@ def _quoted(text: str) -> str:
 
 
 def _in_utf8(path: Path, encoding: str, target: Path) -> Path:
-    """The path itself where the engine reads its encoding, or a copy that it can read."""
-    if codecs.lookup(encoding).name in {"utf-8", "utf-8-sig", "ascii"}:
+    """The path itself where the engine reads its encoding and its line ends, or a copy that it can read."""
+    known = codecs.lookup(encoding).name in {"utf-8", "utf-8-sig", "ascii"}
+    with _opened(path) as stream:
+        start = stream.read(_SAMPLE)
+    if known and start.count(b"\r\n") in {0, start.count(b"\n")}:
         return path
     with _opened(path) as stream, target.open("w", encoding="utf-8", newline="") as out:
         decoder = codecs.getincrementaldecoder(encoding)()
         try:
+            ends = io.IncrementalNewlineDecoder(decoder, translate=True)  # the engine wants lines to end in one way
             while block := stream.read(_BLOCK):
-                out.write(decoder.decode(block))
-            out.write(decoder.decode(b"", final=True))
+                out.write(ends.decode(block))
+            out.write(ends.decode(b"", final=True))
         except UnicodeDecodeError as error:
             raise TableError(f"{path}: is not text in {encoding} throughout: {error.reason}; see `encoding:`") from None
     return target

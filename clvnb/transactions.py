@@ -57,7 +57,7 @@ def read_transactions(
     Parameters
     ----------
     source : Client, path, glob, pandas.DataFrame or ibis.Table
-        A ``Client`` brings all other settings along. Files: csv, tsv, txt, parquet, xlsx.
+        A ``Client`` brings all other settings along. Files: csv, tsv, txt (or packed, .gz), xlsx, parquet, feather, jsonl.
     columns : mapping, optional
         clvnb's names to the source's, for example ``{"customer_id": "Customer No", "amount": "Total"}``.
         Needed names are customer_id, date and amount; order_id, margin, cost, channel, product and currency

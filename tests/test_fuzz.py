@@ -43,7 +43,7 @@ contents = st.one_of(
 
 
 @FUZZ
-@given(content=contents, suffix=st.sampled_from([".csv", ".txt", ".csv.gz", ".xlsx", ".parquet"]))
+@given(content=contents, suffix=st.sampled_from([".csv", ".txt", ".csv.gz", ".xlsx", ".parquet", ".feather", ".jsonl"]))
 @example(b"", ".csv")
 @example(b"\xff\xfe", ".csv")
 @example(b'customer,date,amount\n"', ".csv")

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import random
+import re
+import zipfile
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -72,7 +75,12 @@ def workbook(lines: list[list[object]]) -> bytes:
     lines = [[*line, *[None] * (len(HEADER) - len(line))] for line in lines]
     with pd.ExcelWriter(stream) as out:
         pd.DataFrame(lines).to_excel(out, index=False, header=False)
-    return stream.getvalue()
+    again = io.BytesIO()  # without the time at which it was made, so that the same cells are the same bytes
+    with zipfile.ZipFile(stream) as old, zipfile.ZipFile(again, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            part = re.sub(rb"\d{4}-\d\d-\d\dT[\d:]+Z", b"2024-01-01T00:00:00Z", old.read(name))
+            new.writestr(zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0)), part, zipfile.ZIP_DEFLATED)
+    return again.getvalue()
 
 
 def cells(money=lambda c: c / 100) -> list[list[object]]:
@@ -93,6 +101,8 @@ def cases() -> dict[str, tuple[bytes, dict[str, object]]]:
     frame = pd.DataFrame([(n, w, pd.Timestamp(d), c / 100) for n, w, d, c in ROWS], columns=HEADER)
     parquet = io.BytesIO()
     frame.to_parquet(parquet)
+    feather = io.BytesIO()
+    frame.to_feather(feather)
     counted = {"rows": len(long), "cents": sum(r[3] for r in long), "customers": len({r[1] for r in long})}
     made: dict[str, tuple[str | bytes, dict[str, object]]] = {
         "plain.csv": (text(), {}),
@@ -105,6 +115,8 @@ def cases() -> dict[str, tuple[bytes, dict[str, object]]]:
         "tab_in_csv.csv": (text(sep="\t"), {}),
         "bar.txt": (text(sep="|"), {}),
         "crlf.csv": (text(end="\r\n"), {}),
+        "mixed_ends.csv": (text(end="\r\n").replace("\r\n", "\n", 20), {}),
+        "lines_in_cells.csv": (text(header=[*HEADER, "Note"], end="\r\n").replace("\r\n", ',"a\nb"\r\n').replace('Note,"a\nb"', "Note"), {}),
         "no_last_newline.csv": (text().rstrip("\n"), {}),
         "quoted.csv": (text(quote=True), {}),
         "blank_lines.csv": ("\n\n" + text().replace("\n", "\n\n", 5) + "\n\n", {}),
@@ -161,6 +173,9 @@ def cases() -> dict[str, tuple[bytes, dict[str, object]]]:
         "text_in_sheet.xlsx": (workbook([HEADER, *cells(comma)]), {}),
         "no_sheet.xlsx": (b"these are no bytes of a workbook", {"refused": "cannot be read as a table"}),
         "table.parquet": (parquet.getvalue(), {}),
+        "table.feather": (feather.getvalue(), {}),
+        "lines.jsonl": ("".join(json.dumps({"Customer": w, "Date": iso(d), "Total": c / 100, "Order No": n}) + "\n" for n, w, d, c in ROWS), {}),
+        "broken_lines.jsonl": (json.dumps({"Customer": "C001"}) + "\n{\"Customer\": \n", {"refused": "Malformed JSON"}),
         "positive_only.csv": (text(rows=positive), {"rows": len(positive), "cents": sum(r[3] for r in positive), "customers": len({r[1] for r in positive})}),
     }  # fmt: skip
     done = {}
