@@ -99,4 +99,4 @@ def test_any_setting_is_taken_or_refused(tmp_path, place, value):
 def test_any_text_as_client_yaml(tmp_path, text):
     (tmp_path / "client.yaml").write_text(text, encoding="utf-8")
     with contextlib.suppress(cv.ClvnbError):
-        cv.Client.load(tmp_path)
+        assert cv.Client.load(tmp_path).name
