@@ -1,6 +1,6 @@
 """Damage one clean log of orders in every way that exports do: ``python tests/messy/make.py`` writes the files beside itself.
 
-``truth.yaml`` says for each file what it holds once read, or what the refusal must say. The clean log has 48 orders of 12
+``truth.yaml`` says for each file what it holds once read, or what the refusal must say. The clean log has 48 orders of 11
 customers in 2024, some of them refunds.
 """
 
