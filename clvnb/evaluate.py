@@ -161,9 +161,7 @@ def _stretches(log: Any, start: date, length: int, count: int) -> list[pd.DataFr
     bought = purchase_days(log)
     bought = bought.mutate(stretch=(bought.date.delta(start, unit="day").cast("int64") - 1) // length)
     bought = bought.filter(bought.date > start, bought.stretch < count)
-    sums = bought.group_by("customer_id", "stretch").aggregate(
-        purchases=bought.bought.cast("int64").sum(), revenue=bought.net.sum()
-    )
+    sums = bought.group_by("customer_id", "stretch").aggregate(purchases=bought.bought.sum(), revenue=bought.net.sum())
     found = run(sums, log).set_index("customer_id")
     return [found[found["stretch"] == k] for k in range(count)]
 

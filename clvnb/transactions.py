@@ -520,7 +520,7 @@ def contributions(log: Any, *, margin: float = 1.0, cost_to_serve: float = 0.0) 
     if not table.date.type().is_date():
         table = table.mutate(date=as_date(table.date, None, "UTC"))
     days = _by_day(table, margin, [])
-    left = days.earned - cost_to_serve * days.bought.cast("int64")
+    left = days.earned - cost_to_serve * days.bought.ifelse(1, 0)
     out = to_pandas(days.select("customer_id", "date", contribution=left, bought=days.bought))
     out["date"] = pd.to_datetime(out["date"])
     return out.sort_values(["customer_id", "date"], ignore_index=True)

@@ -251,6 +251,7 @@ def _money(base: Any, spend: Spend, economics: Economics) -> Any:
     if isinstance(spend, GammaGamma):
         p, q, v = spend._theta()
         x = base["frequency"]
+        x = x.cast("float64") if is_ibis(base) else x  # or Spark would count in decimals of six places
         own = base["monetary_value"]
         own = own.fill_null(0.0) if is_ibis(base) else own.fillna(0.0)
         weight = p * x / (p * x + q - 1)

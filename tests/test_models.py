@@ -91,17 +91,44 @@ def test_gradient_is_the_slope_of_the_likelihood(function):
 
 
 def test_gradient_of_the_spend_model():
-    x, z = Levels.of([1, 1, 2, 5, 40]), np.array([5.0, 80.0, 20.0, 33.0, 21.0])
+    x, z = Levels.of([1, 1, 2, 5, 40]), np.log([5.0, 80.0, 20.0, 33.0, 21.0])
+    spends = gamma_gamma.Spends(x, z, np.array([0.0, 0.3, 0.0, 0.1, 0.2]), np.ones(5))
     theta = np.array([4.0, 3.0, 20.0])
-    _, gradient = gamma_gamma.log_likelihood(*theta, x, z)
+    _, gradient = gamma_gamma.log_likelihood(*theta, spends)
     for k in range(3):
         up, down = theta.copy(), theta.copy()
         up[k] *= 1 + 1e-6
         down[k] *= 1 - 1e-6
-        slope = (gamma_gamma.log_likelihood(*up, x, z)[0] - gamma_gamma.log_likelihood(*down, x, z)[0]) / (
+        slope = (gamma_gamma.log_likelihood(*up, spends)[0] - gamma_gamma.log_likelihood(*down, spends)[0]) / (
             up[k] - down[k]
         )
         np.testing.assert_allclose(gradient[k], slope, rtol=2e-6, atol=1e-8)
+
+
+def test_many_customers_are_put_together_without_loss(monkeypatch):
+    """Cells of spend against every customer: the same log-likelihood to 1e-8, and far fewer rows."""
+    rng = np.random.default_rng(5)
+    x = 1 + rng.negative_binomial(0.5, 0.1, 150_000)
+    z = rng.gamma(6.0 * x) / x / rng.gamma(3.7, size=len(x)) * 15.0
+    every = gamma_gamma.Spends(Levels.of(x), np.log(z), np.zeros(len(x)), np.ones(len(x)))
+    cells = gamma_gamma.Spends.of(x.astype(float), z)
+    summary = pd.DataFrame({"customer_id": np.arange(len(x)).astype(str), "frequency": x, "recency": 1, "T": 2,
+                            "monetary_value": z})  # fmt: skip
+    pushed = gamma_gamma.Spends.of_table(as_ibis(summary))
+    for some in (cells, pushed):
+        assert some.customers == len(x)
+        assert len(some.n) < len(x) / 3
+        for theta in ((6.0, 3.7, 15.0), (0.5, 1.2, 300.0), (40.0, 9.0, 2.0)):
+            one, other = (float(s.n @ gamma_gamma.log_likelihood(*theta, s)[0]) for s in (every, some))
+            assert other == pytest.approx(one, rel=1e-8)
+    exact = cv.GammaGamma()
+    monkeypatch.setattr(gamma_gamma, "MANY", len(x))
+    exact.fit(summary)
+    monkeypatch.setattr(gamma_gamma, "MANY", 1000)
+    near = cv.GammaGamma().fit(summary)
+    assert near.log_likelihood_ == pytest.approx(exact.log_likelihood_, rel=1e-9)
+    np.testing.assert_allclose(near.params_, exact.params_, rtol=1e-5)
+    np.testing.assert_allclose(near.standard_errors_, exact.standard_errors_, rtol=1e-4)
 
 
 def test_gamma_gamma_meets_note_025(sample_summary, golden):

@@ -220,7 +220,7 @@ def _descend(slope: Callable[[Vector], tuple[float, Vector]], start: Vector, n: 
     for _ in range(6):
         free = point.movable
         inner = point.hessian[np.ix_(free, free)]
-        if point.slope < 1e-10 or not _definite(inner):
+        if point.slope < 1e-13 or not _definite(inner):
             break
         step = np.zeros_like(at)
         step[free] = np.linalg.solve(inner, point.gradient[free])
