@@ -11,6 +11,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -71,6 +72,15 @@ def _locale(value: str) -> str:
     return value
 
 
+def _no_password(value: str) -> str:
+    said = re.search(r"//[^/@:]*:([^/@]*)@", value)
+    if said and said[1] and not re.fullmatch(r"\$\{\w+\}", said[1]):
+        raise ValueError(
+            "a password does not belong in a file: write ${DB_PASSWORD} in its place, and `export DB_PASSWORD=…`"
+        )
+    return value
+
+
 def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
@@ -82,14 +92,20 @@ Duration = Annotated[str, BeforeValidator(_duration)]
 class Connection(_Strict):
     """A table that a database holds: an Ibis URL and a table name; secrets come from the environment.
 
-    ``${NAME}`` in the URL is replaced by that environment variable when the table is opened.
+    ``${NAME}`` in the URL is replaced by that environment variable when the table is opened; a password may stand nowhere else.
     """
 
-    connection: str
+    connection: Annotated[str, AfterValidator(_no_password)]
     table: str
 
+    @property
+    def shown(self) -> str:
+        """The place without who asks, for errors."""
+        return re.sub(r"//[^/@]*@", "//", self.connection)
+
     def url(self) -> str:
-        """Return the URL with its ``${NAME}`` parts filled from the environment."""
+        """Return the URL with its ``${NAME}`` parts filled from the environment; a password may hold any sign."""
+        user_ends = self.connection.rfind("@")
 
         def fill(match: re.Match[str]) -> str:
             value = os.environ.get(match[1])
@@ -98,7 +114,7 @@ class Connection(_Strict):
                     f"the connection needs the environment variable {match[1]}, which is not set: "
                     f"run `export {match[1]}=…` before clvnb"
                 )
-            return value
+            return quote(value, safe="") if match.start() < user_ends else value
 
         return re.sub(r"\$\{(\w+)\}", fill, self.connection)
 
@@ -317,7 +333,10 @@ def _explain(file: Path, error: ValidationError | TypeError) -> str:
     if isinstance(error, TypeError):
         return f"{file}: every key must be text: {error}"
     lines = []
-    for fault in error.errors():
+    faults = error.errors()
+    if any("Connection" in f["loc"] for f in faults):  # meant as a database: not being a path is no fault
+        faults = [f for f in faults if not (f["type"] == "string_type" and isinstance(f["input"], dict))]
+    for fault in faults:
         parts = [str(p) for p in fault["loc"] if p not in {"str", "Connection"}]
         key, value = ".".join(parts), fault["input"]
         reason = fault["msg"].removeprefix("Value error, ")
@@ -328,7 +347,8 @@ def _explain(file: Path, error: ValidationError | TypeError) -> str:
         elif fault["type"] == "missing":
             lines.append(f"  {key}: is missing, and needed")
         else:
-            lines.append(f"  {key}: {value!r}: {reason}")
+            shown = re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:…@", value) if isinstance(value, str) else value
+            lines.append(f"  {key}: {shown!r}: {reason}")
     return f"{file}:\n" + "\n".join(dict.fromkeys(lines))
 
 

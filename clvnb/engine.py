@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from .tables import TableError
+
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["as_ibis", "connection", "give_back", "hold", "is_ibis", "next_name", "run", "to_pandas"]
+__all__ = ["as_ibis", "connection", "dialect", "give_back", "hold", "is_ibis", "next_name", "run", "to_pandas"]
 
 
 @cache
@@ -74,8 +76,25 @@ def _arrow(frame: pd.DataFrame) -> Any:
 
 def run(expression: ibis.Table, like: Any) -> pd.DataFrame:
     """Run ``expression`` where ``like`` lives: its own backend, or the embedded engine for a pandas frame."""
-    frame = expression.to_pandas() if is_ibis(like) else connection().execute(expression)
+    frame = _ask(expression) if is_ibis(like) else connection().execute(expression)
     return _plain_dates(frame, expression)
+
+
+def _ask(expression: ibis.Table) -> pd.DataFrame:
+    """Run an expression in its own engine; what a database refuses is said as one sentence."""
+    engine = dialect(expression)
+    if engine == "duckdb":
+        return expression.to_pandas()
+    try:
+        return expression.to_pandas()
+    except Exception as error:  # each driver has errors of its own
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise TableError(f"{engine} did not answer: {first}") from error
+
+
+def dialect(expression: Any) -> str:
+    """Name the engine that an expression runs in: ``duckdb``, ``postgres``, ``pyspark``…; the embedded one by default."""
+    return str(expression._find_backend(use_default=True).name)
 
 
 def give_back(expression: ibis.Table, like: Any) -> Any:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .client import Client, Connection, Source
-from .engine import as_ibis, connection
+from .databases import open_database, wall_clock, wall_clock_of_spark
+from .engine import as_ibis, connection, dialect
 from .tables import ClientError, TableError, closest
 from .textfiles import TEXT_FILES, header_row, read_json_lines, read_text_files, unique_names
 
@@ -42,7 +43,8 @@ __all__ = [
 NUMBERED_DAYS = ("excel", "epoch", "epoch milliseconds")  # date formats that are no pattern
 REPEATED_NAMES, TOTALS = "repeated line of column names", "line of totals"
 _TOTAL = r"^\s*(grand\s+|sub|zwischen|gesamt)?(totals?|sum|summe|gesamt|insgesamt|suma|somme|totale)\s*:?\s*$"
-_NUMBERS = ("amount", "margin", "cost")
+_DAYS = ("date", "start", "end", "invited_at")
+_NUMBERS = ("amount", "margin", "cost", "price", "score", "scale_min", "scale_max", "expected", "planned")
 CURRENCY = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
 SIGNS = {  # a sign beside an amount, and the currencies it may stand for
     "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "BRL", "CLP", "COP", "ARS", "TWD"),
@@ -72,20 +74,17 @@ def read_table(client: Client, settings: Source, required: Sequence[str]) -> ibi
 
 @dataclass(frozen=True)
 class Opened:
-    """A source as it came: the table, its name for errors, and the line on which its first row stands."""
+    """A source as it came: the table, its name for errors, and the line on which its first row stands; a database has no lines."""
 
     table: ibis.Table
     where: str
-    first_line: int = 2  # the names of the columns stand on the first
+    first_line: int | None = 2  # the names of the columns stand on the first
 
 
 def open_source(settings: Source, folder: Path) -> Opened:
     """Open a source as an Ibis table; text files as text, so that nothing is guessed about their values."""
     if isinstance(settings.source, Connection):
-        import ibis
-
-        backend = ibis.connect(settings.source.url())
-        return Opened(backend.table(settings.source.table), settings.source.table)
+        return Opened(open_database(settings.source), settings.source.table, None)
     paths = sorted(glob.glob(str(folder / settings.source)))
     if not paths:
         place = (folder / settings.source).parent
@@ -137,7 +136,9 @@ def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> 
 
 def _sheet(path: str) -> tuple[pd.DataFrame, int]:
     """The first sheet of a workbook as text, from the row with the names on; and the line of the row below it."""
-    cells = pd.read_excel(path, dtype=str, header=None, keep_default_na=False, na_values=[""])
+    cells = pd.read_excel(
+        path, dtype=str, header=None, keep_default_na=False, na_values=[""], engine="calamine"
+    )
     if cells.empty:
         raise TableError(f"{path}: the first sheet is empty; put the orders there, with a line of names above them")
     filled = cells.fillna("").to_numpy().tolist()
@@ -151,24 +152,39 @@ def typed(source: Opened, settings: Source, timezone: str, required: Sequence[st
     import ibis
 
     raw, mapping = source.table, _mapping(source, settings, required)
+    _typed_by_its_engine(source, mapping)
     new: dict[str, Any] = {}
     for name, column in mapping.items():
         value = raw[column]
-        if name == "date" or name in {"start", "end", "invited_at"}:
+        if name in _DAYS:
             new[name] = as_date(value, settings.date_format, timezone)
-        elif name in _NUMBERS or name in {"price", "score", "scale_min", "scale_max", "expected", "planned"}:
+        elif name in _NUMBERS:
             new[name] = as_number(value, settings.decimal, settings.thousands)
         else:
             new[name] = as_text(value)
     for name in ("date", "amount"):
         if name in mapping:
             new[f"{name}_text"] = raw[mapping[name]].cast("string")
-    if {"customer_id", "date", "amount"} <= set(mapping):
+    if {"customer_id", "date", "amount"} <= set(mapping) and raw[mapping["date"]].type().is_string():
         new["line_kind"] = _line_kind(raw, mapping, new["date"])
     if "amount" in mapping and raw[mapping["amount"]].type().is_string():
         new["amount_sign"] = raw[mapping["amount"]].re_extract(f"({CURRENCY})", 1).nullif("")
-    new["line"] = ibis.row_number() + source.first_line
+    no_line = source.first_line is None
+    new["line"] = ibis.null("int64") if no_line else ibis.row_number() + source.first_line
     return raw.select(**new)
+
+
+def _typed_by_its_engine(source: Opened, mapping: Mapping[str, str]) -> None:
+    """Refuse a database's text where a day or a number is needed: reading people's writing is for files."""
+    if dialect(source.table) == "duckdb":
+        return
+    for name, column in mapping.items():
+        if (name in _DAYS or name in _NUMBERS) and source.table[column].type().is_string():
+            kind, made = ("date", "to_date") if name in _DAYS else ("numeric", "to_number")
+            raise TableError(
+                f"{source.where}: the column {column!r} for {name} is text in the database; make a view in which it is "
+                f"of type {kind} (by {made}(…)), and name that view under `table:`"
+            )
 
 
 def _mapping(source: Opened, settings: Source, required: Sequence[str]) -> dict[str, str]:
@@ -212,18 +228,20 @@ def as_date(value: Any, date_format: str | None, timezone: str) -> Any:
     if date_format in NUMBERED_DAYS:
         return _as_numbered_day(value, NUMBERED_DAYS.index(date_format), timezone)
     if kind.is_timestamp():
-        if kind.timezone is not None:
-            value = _functions()["timezone"](timezone, value.cast("timestamp('UTC')"))
+        if dialect(value) == "pyspark":
+            value = wall_clock_of_spark(timezone, value)
+        elif kind.timezone is not None:
+            value = wall_clock(timezone, value.cast("timestamp('UTC')"))
         return value.date()
     text = value.cast("string").strip()
     if date_format is not None:
-        day = _functions()["try_strptime"](text, date_format).date()
+        day = _try_strptime()(text, date_format).date()
         return (day.year() >= 1900).ifelse(day, None).cast("date")  # %Y would read "24" as the year 24
     # An offset (Z, +01:00) names an instant, which is moved to the client's clock; without one it is that clock.
     has_offset = text.re_search(r":\d\d(\.\d+)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)$")
     plain = text.re_search(r"^\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d(:\d\d(\.\d+)?)?)?$")
     moment = text.replace(" UTC", "Z").re_replace(r"\s+([+-]\d\d):?(\d\d)?$", r"\1:\2").re_replace(":$", "")
-    instant = _functions()["timezone"](timezone, moment.try_cast("timestamp('UTC')"))
+    instant = wall_clock(timezone, moment.try_cast("timestamp('UTC')"))
     return has_offset.ifelse(instant, plain.ifelse(text.try_cast("timestamp"), None).cast("timestamp")).date()
 
 
@@ -237,7 +255,7 @@ def _as_numbered_day(value: Any, which: int, timezone: str) -> Any:
     if which == 0:
         return (ibis.date(1899, 12, 30) + whole.as_interval("D")).cast("date")
     instant = (whole // (1 if which == 1 else 1000)).as_timestamp("s").cast("timestamp('UTC')")
-    return _functions()["timezone"](timezone, instant).date()
+    return wall_clock(timezone, instant).date()
 
 
 def as_number(value: Any, decimal: str, thousands: str) -> Any:
@@ -264,16 +282,12 @@ def as_number(value: Any, decimal: str, thousands: str) -> Any:
 
 
 @cache
-def _functions() -> dict[str, Any]:
-    """Functions of the engine that Ibis has no word for."""
+def _try_strptime() -> Any:
+    """A function of the embedded engine that Ibis has no word for."""
     import ibis
 
     @ibis.udf.scalar.builtin(signature=(("string", "string"), "timestamp"))
     def try_strptime(text: str, pattern: str) -> datetime:  # type: ignore[empty-body]
         """Parse, or null."""
 
-    @ibis.udf.scalar.builtin(signature=(("string", "timestamp('UTC')"), "timestamp"))
-    def timezone(zone: str, moment: datetime) -> datetime:  # type: ignore[empty-body]
-        """Read the wall clock of a zone."""
-
-    return {"try_strptime": try_strptime, "timezone": timezone}
+    return try_strptime

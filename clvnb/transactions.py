@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .client import Client, Source
-from .engine import as_ibis, give_back, is_ibis, run, to_pandas
+from .engine import as_ibis, dialect, give_back, is_ibis, run, to_pandas
 from .sources import REPEATED_NAMES, SIGNS, TOTALS, Opened, as_date, as_number, as_text, open_source, read_table, typed
 from .tables import LOG, Checked, Finding, TableError, as_day, check, closest
 from .words import Words
@@ -113,7 +113,11 @@ def read_transactions(
         decimal=decimal,  # type: ignore[arg-type]
         thousands=thousands,  # type: ignore[arg-type]
     )
-    log = typed(Opened(as_ibis(source), "the table"), settings, timezone, LOG.required)
+    table = as_ibis(source)
+    first_line = (
+        2 if dialect(table) == "duckdb" else None
+    )  # to number the rows of a cluster would bring them all together
+    log = typed(Opened(table, "the table", first_line), settings, timezone, LOG.required)
     return log if is_ibis(source) else run(log.order_by("line"), source)
 
 
@@ -189,7 +193,13 @@ def check_transactions(
     rejected = ruled.filter(ruled.rule != _KEPT)
     words = words or Words("XXX")
     findings = [
-        _say_account(account, run(rejected.order_by("line").limit(500), log) if len(account) > 2 else None, words)
+        _say_account(
+            account,
+            run(rejected.order_by("line", "date_text", "customer_id", "amount_text").limit(500), log)
+            if len(account) > 2
+            else None,
+            words,
+        )
     ]
     findings += _say_kept(table, ruled, kept_facts, refunds, words, log)
     return Checked(give_back(kept, log), give_back(rejected, log), tuple(findings))
@@ -207,7 +217,7 @@ def _with_text(table: ibis.Table) -> ibis.Table:
     if not table.amount.type().is_float64():
         new["amount"] = as_number(table.amount, ".", "")
     if "line" not in table.columns:
-        new["line"] = ibis.row_number() + 1
+        new["line"] = ibis.row_number() + 1 if dialect(table) == "duckdb" else ibis.null("int64")
     for name in ("date", "amount"):
         if f"{name}_text" not in table.columns:
             new[f"{name}_text"] = table[name].cast("string")
@@ -329,7 +339,7 @@ def _say_account(account: pd.DataFrame, examples: pd.DataFrame | None, words: Wo
         if examples is not None and row.rule != _LATER:
             these = examples[examples["rule"] == row.rule].head(1)
             text += "".join(
-                f" (such as line {int(e.line)}: customer {_short(e.customer_id)}, date {_short(e.date_text)}, "
+                f" (such as {'' if pd.isna(e.line) else f'line {int(e.line)}: '}customer {_short(e.customer_id)}, date {_short(e.date_text)}, "
                 f"amount {_short(e.amount_text)})"
                 for e in these.itertuples()
             )
@@ -536,11 +546,12 @@ def _by_day(table: ibis.Table, margin: float | None, carried: list[str], *, per:
     days = table.group_by([*per, "customer_id", "date"]).aggregate(
         net=table.amount.sum(),
         earned=earned.sum(),
-        orders=(table.amount >= 0).sum(),
-        refunds=(table.amount < 0).sum(),
+        least=table.amount.min(),
+        most=table.amount.max(),
         **{c: table[c].min() for c in carried},
     )
-    return days.mutate(bought=(days.orders > 0) & ((days.net > 0) | (days.refunds == 0)))
+    # At least one order, and not wholly taken back.
+    return days.mutate(bought=(days.most >= 0) & ((days.net > 0) | (days.least >= 0)))
 
 
 def _by_customer(days: ibis.Table, carried: list[str], *, per: Sequence[str] = ()) -> ibis.Table:
@@ -549,17 +560,18 @@ def _by_customer(days: ibis.Table, carried: list[str], *, per: Sequence[str] = (
     # Purchases and other days apart, so that the row before a purchase is the purchase before it.
     before = days.date.lag().over(ibis.window(group_by=[*per, "customer_id", "bought"], order_by=days.date))
     days = days.mutate(gap=days.date.delta(before, unit="day"))
+    first = days.bought & days.gap.isnull()
     customers = days.group_by([*per, "customer_id"]).aggregate(
-        purchases=days.bought.sum().cast("int64"),
+        purchases=days.count(where=days.bought),
         first_date=days.date.min(where=days.bought),
         last_date=days.date.max(where=days.bought),
         latest=days.date.max(),
         revenue=days.net.sum(),
         earned=days.earned.sum(),
         bought_for=days.net.sum(where=days.bought),
-        first_for=days.net.argmin(days.date, where=days.bought),
+        first_for=days.net.sum(where=first),
         log_gaps=days.gap.ln().sum(where=days.bought),
-        **{c: days[c].argmin(days.date, where=days.bought) for c in carried},
+        **{c: days[c].min(where=first) for c in carried},
     )
     return customers.filter(customers.purchases > 0)
 

@@ -182,15 +182,20 @@ def clv_table(
     check(summary, SUMMARY)
     _on_days(purchases)
     rows = collapse(summary, also=purchases.covariates_)
-    numbers = _per_triple(rows, purchases, spend, economics, level, seed)
-    names = list(numbers)
-    wide = spread(summary, rows[purchases.keys].assign(**numbers), names, purchases.keys)
+    blocks = [rows.iloc[k : k + _AT_ONCE] for k in range(0, len(rows), _AT_ONCE)]
+    numbers = pd.concat([pd.DataFrame(_per_triple(b, purchases, spend, economics, level, seed)) for b in blocks])
+    names = list(numbers.columns)
+    answers = pd.concat([rows[purchases.keys], numbers.set_axis(rows.index)], axis=1)
+    wide = spread(summary, answers, names, purchases.keys)
     base = summary.join(wide, "customer_id") if is_ibis(summary) else pd.concat([summary, wide], axis=1)
     out = _money(base, spend, economics)
     keep = ["customer_id", "p_alive", "expected_purchases", "expected_purchases_low", "expected_purchases_high",
             "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
     keep += [c for c in ("historic_value", "total_value", "channel") if c in out.columns]
     return out.select(*keep) if is_ibis(out) else out[keep]
+
+
+_AT_ONCE = 50_000  # distinct histories whose futures are drawn together: 200 draws of each are 80 MB
 
 
 def _on_days(purchases: TransactionModel) -> None:
