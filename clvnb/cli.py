@@ -80,7 +80,9 @@ def _common(
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="The client's folder; made if it is not there.")],
-    transactions: Annotated[Path, typer.Option(help="The file of orders: csv, tsv, txt, parquet or xlsx.")],
+    transactions: Annotated[
+        Path, typer.Option(help="The file of orders: csv, tsv, txt, xlsx, ods, parquet, feather, jsonl; packed or not.")
+    ],
     name: Annotated[str | None, typer.Option(help="The client's name; the folder's name by default.")] = None,
     currency: Annotated[
         str | None, typer.Option(help="Three letters, such as EUR; the file's where it says one.")
@@ -92,11 +94,13 @@ def init(
     date_format: Annotated[str | None, typer.Option(help="As in strptime, such as %d.%m.%Y.")] = None,
     decimal: Annotated[str | None, typer.Option(help="The decimal sign, . or ,")] = None,
     column: Annotated[list[str] | None, typer.Option(help="What a column means: customer_id=COLUMN.")] = None,
+    survey: Annotated[Path | None, typer.Option(help="A file of survey answers, of the same kinds.")] = None,
 ) -> None:
     """Look at a file of orders, write client.yaml, and say what was understood."""
     from .client import Client
-    from .proposal import client_yaml, propose_client
+    from .proposal import client_yaml, propose_client, propose_survey
     from .report.files import replace_file
+    from .surveys import check_survey, read_survey
 
     target = folder / "client.yaml"
     if target.exists():
@@ -110,8 +114,10 @@ def init(
     proposal = propose_client(
         transactions, folder, columns={k: v for k, _, v in pairs}, date_format=date_format, decimal=decimal
     )
+    answers = None if survey is None else propose_survey(survey, folder)
     text = client_yaml(
         proposal,
+        survey=answers,
         name=name or folder.resolve().name,
         currency=currency or proposal.currency or "EUR",
         timezone=timezone,
@@ -122,6 +128,7 @@ def init(
     try:
         client = Client.load(folder)
         checked, _ = _checked(client)
+        asked = None if answers is None else check_survey(read_survey(client))
     except ClvnbError:
         target.unlink()
         if fresh:
@@ -129,6 +136,9 @@ def init(
         raise
     _print_finding(proposal.understood)
     say.print(escape(str(checked)))
+    if answers is not None:
+        _print_finding(answers.understood)
+        say.print(escape(str(asked)))
     say.print(f"\nWrote [bold]{escape(str(target))}[/]. Next: clvnb report {escape(shlex.quote(str(folder)))}")
     if currency is None and proposal.currency is None:
         say.print(f"The file does not say its currency: {client.currency} is assumed; set `currency:` in client.yaml.")

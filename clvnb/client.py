@@ -141,6 +141,12 @@ class Source(_Strict):
         ``net``: negative amounts reduce what the customer is worth. ``drop``: they are set aside.
     exclude : mapping of column to values
         Rows to set aside, such as test orders: ``{status: [test, voided]}``.
+    dates_in : str, optional
+        The time zone of times that do not say theirs, such as UTC; the client's own when left out.
+    hash_ids : bool
+        Replace ``customer_id`` by a code of 16 signs, made from the lower-case text, so that e-mail addresses go no further.
+    questions : mapping of column to metric
+        For surveys with a column per question: ``{"How likely are you to recommend us?": nps}``.
     """
 
     source: str | Connection
@@ -153,6 +159,9 @@ class Source(_Strict):
     refunds: Literal["net", "drop"] = "net"
     exclude: dict[str, list[Annotated[str, BeforeValidator(_text)]]] = {}
     max_loss: Rate = 0.35
+    dates_in: Annotated[str, AfterValidator(_timezone)] | None = None
+    hash_ids: bool = False
+    questions: dict[str, str] = {}
 
 
 class Economics(_Strict):
@@ -242,6 +251,8 @@ class Client(_Strict):
     economics : Economics
     plan : Plan
         What step 3 may spend, and the client's own figures for its levers.
+    rates : mapping or Source, optional
+        What one unit of another currency is worth in the client's: ``{USD: 0.92}``, or a table of ``date, currency, rate``.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -256,6 +267,7 @@ class Client(_Strict):
     surveys: Source | None = None
     service: Source | None = None
     initiatives: Source | None = None
+    rates: dict[str, Annotated[float, Field(gt=0)]] | Source | None = None
     economics: Economics = Economics()
     plan: Plan = Plan()
     brand: Brand = Brand()
@@ -337,7 +349,7 @@ def _explain(file: Path, error: ValidationError | TypeError) -> str:
     if any("Connection" in f["loc"] for f in faults):  # meant as a database: not being a path is no fault
         faults = [f for f in faults if not (f["type"] == "string_type" and isinstance(f["input"], dict))]
     for fault in faults:
-        parts = [str(p) for p in fault["loc"] if p not in {"str", "Connection"}]
+        parts = [str(p) for p in fault["loc"] if p not in {"str", "Connection", "Source"} and "[" not in str(p)]
         key, value = ".".join(parts), fault["input"]
         reason = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":

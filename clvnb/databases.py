@@ -18,7 +18,7 @@ from .tables import TableError, closest
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["open_database", "wall_clock", "wall_clock_of_spark"]
+__all__ = ["as_wall_clock", "open_database", "wall_clock", "wall_clock_of_spark"]
 
 _EXTRAS = {"postgres": "postgres", "postgresql": "postgres", "pyspark": "spark"}  # scheme to extra of clvnb
 
@@ -83,6 +83,11 @@ def wall_clock(zone: str, instant: Any) -> Any:
     return _clocks()["timezone"](zone, instant)
 
 
+def as_wall_clock(moment: Any, written_in: str, zone: str) -> Any:
+    """Turn what a clock showed in one time zone to what it showed in another."""
+    return wall_clock(zone, _clocks()["instant"](written_in, moment))
+
+
 def wall_clock_of_spark(zone: str, moment: Any) -> Any:
     """The same for Spark, where Ibis has one type for instants and for what a clock showed; Spark itself tells which."""
     clock = _clocks()
@@ -98,6 +103,10 @@ def _clocks() -> dict[str, Any]:
     def timezone(zone: str, moment: datetime) -> datetime:  # type: ignore[empty-body]
         """DuckDB's and PostgreSQL's."""
 
+    @ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), "timestamp('UTC')"))
+    def instant(zone: str, moment: datetime) -> datetime:  # type: ignore[empty-body]
+        """The other way round, in the same words."""
+
     @ibis.udf.scalar.builtin(signature=(("timestamp",), "string"))
     def typeof(moment: datetime) -> str:  # type: ignore[empty-body]
         """Spark's: timestamp or timestamp_ntz."""
@@ -106,4 +115,4 @@ def _clocks() -> dict[str, Any]:
     def from_utc_timestamp(moment: datetime, zone: str) -> datetime:  # type: ignore[empty-body]
         """Spark's."""
 
-    return {"timezone": timezone, "typeof": typeof, "from_utc_timestamp": from_utc_timestamp}
+    return {"timezone": timezone, "instant": instant, "typeof": typeof, "from_utc_timestamp": from_utc_timestamp}

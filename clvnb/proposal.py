@@ -16,11 +16,13 @@ import yaml
 
 from .client import Source
 from .engine import connection, to_pandas
+from .exports import Export, known_orders, known_survey, metric_of
+from .packed import unpacked
 from .sources import CURRENCY, NUMBERED_DAYS, SIGNS, as_date, as_number, open_source
 from .tables import ClientError, Finding, TableError, closest
 from .textfiles import TEXT_FILES, find_encoding, find_layout
 
-__all__ = ["Proposal", "propose_client"]
+__all__ = ["Proposal", "are_addresses", "propose_client", "propose_survey"]
 
 # Words by which people name columns, most telling first; matched on letters only.
 _NAMES = {
@@ -31,6 +33,17 @@ _NAMES = {
     "order_id": "orderid orderno ordernumber invoiceno invoice bestellnr transactionid order",
     "channel": "channel source medium kanal utmsource acquisitionchannel",
     "currency": "currency waehrung curr",
+    "refunded": "amountrefunded refundedamount",
+    "product": "product item sku lineitemname produkt artikel",
+}
+_NOT_GUESSED = {"refunded", "product"}  # said by the user, or by an export that is known
+_SURVEY_NAMES = {
+    "date": "answeredat responsedate submittedat completedat enddate date datum timestamp createdat answered",
+    "customer_id": _NAMES["customer_id"],
+    "metric": "metric question kpi measure type frage",
+    "score": "score rating answer value points punkte",
+    "comment": "comment comments feedback verbatim kommentar",
+    "wave": "wave round survey welle",
 }
 _DATE_FORMATS = [
     "%Y%m%d", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%Y %H:%M",
@@ -58,11 +71,14 @@ class Proposal:
         ``meaning, column, example, read_as``, one row per column used.
     currency : str or None
         What the file says its amounts are in.
+    known : Export or None
+        The program whose export this is, where its columns tell.
     """
 
     settings: dict[str, Any]
     understood: Finding
     currency: str | None = None
+    known: Export | None = None
 
 
 def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, str] | None = None,
@@ -96,8 +112,10 @@ def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, s
     sample = to_pandas(raw.limit(20_000))
     if sample.empty:
         raise TableError(f"{path}: has a header line but no rows")
-    mapping = _mapping(path, list(sample.columns), columns or {})
-    empty = [c for c in mapping.values() if sample[c].isna().all()]
+    known = known_orders(sample.columns)
+    mapping = _mapping(path, list(sample.columns), columns or {}, known)
+    empty = [mapping[n] for n in ("customer_id", "date", "amount") if sample[mapping[n]].isna().all()]
+    mapping = {n: c for n, c in mapping.items() if not sample[c].isna().all()} if not empty else mapping
     if empty:
         raise TableError(f"{path}: the column {empty[0]!r} is empty; name another one with --column MEANING=COLUMN")
     settings: dict[str, Any] = {
@@ -107,11 +125,101 @@ def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, s
     }
     settings |= _date_settings(path, raw, mapping["date"], date_format)
     settings |= _number_settings(path, raw, mapping["amount"], decimal)
-    return Proposal(settings, _say(sample, raw, settings), _currency(sample, mapping))
+    settings |= known.extras(sample.columns) if known else {}
+    if are_addresses(sample[mapping["customer_id"]]):
+        settings["hash_ids"] = True
+    else:
+        settings.pop("hash_ids", None)
+    return Proposal(settings, _say(sample, raw, settings, known), _currency(sample, mapping), known)
+
+
+def are_addresses(ids: pd.Series) -> bool:
+    """Whether customers are told apart by e-mail addresses.
+
+    Examples
+    --------
+    >>> are_addresses(pd.Series(["anna@example.org", None, "ben@example.org"]))
+    True
+    """
+    filled = ids.dropna().astype(str)
+    return len(filled) > 0 and filled.str.fullmatch(r"\s*[^@\s]+@[^@\s]+\.[^@\s]+\s*").mean() > 0.5
+
+
+def propose_survey(file: str | Path, folder: str | Path) -> Proposal:
+    """Look at a file of survey answers and propose how to read it.
+
+    Answers may stand one a line, with a column that names the question's metric, or one form a line, with a column per question;
+    which of those measure satisfaction is told from their words.
+
+    Parameters
+    ----------
+    file : path
+    folder : path
+        The client's folder, to which the path in the proposal is relative.
+
+    Returns
+    -------
+    Proposal
+        Of the ``surveys:`` part of ``client.yaml``.
+
+    Raises
+    ------
+    ClientError, TableError
+        When the file is not a table, or no day, score or known question can be told.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise ClientError(f"{path}: no such file of survey answers")
+    text = _text_settings(path)
+    raw = open_source(Source(source=str(path.resolve()), **text), Path("/")).table
+    sample = to_pandas(raw.limit(20_000))
+    present = [str(c) for c in sample.columns]
+    known = known_survey(present)
+    mapping = known.mapping(present) if known else {}
+    for name, words in _SURVEY_NAMES.items():
+        hits = [c for w in words.split() for c in present if _letters(c) == w and c not in mapping.values()]
+        if name not in mapping and hits:
+            mapping[name] = hits[0]
+    taken = set(mapping.values())
+    questions = {c: m for c in present if (m := metric_of(c)) and c not in taken - {mapping.get("score")}}
+    if {"metric", "score"} <= set(mapping):
+        questions = {}
+    else:
+        mapping = {n: c for n, c in mapping.items() if n not in {"metric", "score"}}
+    if "date" not in mapping or not (questions or "score" in mapping):
+        lacking = (
+            "the day of an answer" if "date" not in mapping else "a question on satisfaction, recommending or effort"
+        )
+        raise ClientError(
+            f"{path}: cannot tell {lacking}; it has: {', '.join(map(repr, present))}. Write `surveys:` into client.yaml by hand: "
+            '`columns:` for customer_id and date, `questions: {"COLUMN": nps, csat or ces}`'
+        )
+    if "customer_id" in mapping and sample[mapping["customer_id"]].isna().all():
+        del mapping["customer_id"]
+    settings: dict[str, Any] = {
+        "source": os.path.relpath(path.resolve(), Path(folder).resolve()),
+        **text,
+        "columns": mapping,
+    }
+    settings |= _date_settings(path, raw, mapping["date"], None, least=0.5)
+    settings |= known.extras(present) if known else {}
+    if "customer_id" in mapping and are_addresses(sample[mapping["customer_id"]]):
+        settings["hash_ids"] = True
+    settings |= {"questions": questions} if questions else {}
+    asked = [(metric, column, str(sample[column].dropna().iloc[-1]) if sample[column].notna().any() else "")
+             for column, metric in questions.items()]  # fmt: skip
+    rows = [(n, c, str(sample[c].dropna().iloc[-1]) if sample[c].notna().any() else "") for n, c in mapping.items()]
+    table = pd.DataFrame(rows + asked, columns=["meaning", "column", "example"])
+    said = f"An export of {known.program}. " if known else ""
+    nobody = "" if "customer_id" in mapping else " No column says who answered, so answers cannot be tied to purchases."
+    return Proposal(
+        settings, Finding(table, f"{said}{len(sample):,} answers or forms were looked at.{nobody}"), None, known
+    )
 
 
 def _text_settings(path: Path) -> dict[str, Any]:
     """Encoding and delimiter of a text file, where they are not the usual ones."""
+    path = Path(unpacked([str(path)])[0]) if path.stat().st_size else path
     if Path(str(path).removesuffix(".gz")).suffix.lower() not in TEXT_FILES or path.stat().st_size == 0:
         return {}
     encoding = find_encoding(path)
@@ -121,16 +229,16 @@ def _text_settings(path: Path) -> dict[str, Any]:
     )
 
 
-def _mapping(path: Path, present: list[str], given: dict[str, str]) -> dict[str, str]:
+def _mapping(path: Path, present: list[str], given: dict[str, str], known: Export | None) -> dict[str, str]:
     unknown = [name for name in given if name not in _NAMES]
     if unknown:
         raise ClientError(
             f"--column {unknown[0]}={given[unknown[0]]}: {unknown[0]!r} is no meaning that clvnb knows"
             f"{closest(unknown[0], _NAMES)}; write one of {', '.join(_NAMES)}"
         )
-    mapping = dict(given)
+    mapping = (known.mapping(present) if known else {}) | given
     for name, words in _NAMES.items():
-        if name in mapping:
+        if name in mapping or name in _NOT_GUESSED:
             continue
         for word in words.split():
             hits = [c for c in present if _letters(c) == word and c not in mapping.values()]
@@ -160,8 +268,8 @@ def _letters(column: str) -> str:
     return re.sub(r"[^a-z]", "", str(column).lower())
 
 
-def _date_settings(path: Path, raw: Any, column: str, given: str | None) -> dict[str, str]:
-    """The date format that reads every value, ISO before others; two that do are a question."""
+def _date_settings(path: Path, raw: Any, column: str, given: str | None, least: float = 0.9) -> dict[str, str]:
+    """The date format that reads nearly every value, ISO before others; two that do are a question."""
     if given is not None:
         return {"date_format": given}
     if raw[column].type().is_temporal():
@@ -169,7 +277,7 @@ def _date_settings(path: Path, raw: Any, column: str, given: str | None) -> dict
     tried = [None, *NUMBERED_DAYS, *_DATE_FORMATS]
     values = {f"f{k}": as_date(raw[column], f, "UTC").count() for k, f in enumerate(tried)}
     counts = connection().execute(raw.aggregate(all=raw[column].nullif("").count(), **values)).iloc[0]
-    whole = [f for k, f in enumerate(tried) if counts[f"f{k}"] >= 0.9 * counts["all"] > 0]
+    whole = [f for k, f in enumerate(tried) if counts[f"f{k}"] >= least * counts["all"] > 0]
     best = [f for f in whole if counts[f"f{tried.index(f)}"] == max(counts[f"f{tried.index(w)}"] for w in whole)]
     if not best:
         example = _example(raw, column)
@@ -230,13 +338,15 @@ def _currency(sample: pd.DataFrame, mapping: dict[str, str]) -> str | None:
     return SIGNS.get(signs[0], (signs[0],))[0]
 
 
-def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any]) -> Finding:
+def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any], known: Export | None) -> Finding:
     rows = []
     first = raw.limit(1)
     for name, column in settings["columns"].items():
         example = sample[column].dropna().iloc[0] if sample[column].notna().any() else ""
         read_as = str(example)
-        if name == "date":
+        if name == "customer_id" and settings.get("hash_ids"):
+            read_as = "a code of 16 signs"
+        elif name == "date":
             read_as = str(connection().execute(as_date(first[column], settings.get("date_format"), "UTC")).iloc[0])
         elif name == "amount":
             number = as_number(first[column], settings.get("decimal", "."), settings.get("thousands", ""))
@@ -244,14 +354,26 @@ def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any]) -> Finding:
         rows.append((name, column, str(example), read_as))
     table = pd.DataFrame(rows, columns=["meaning", "column", "example", "read_as"])
     spare = [c for c in sample.columns if c not in settings["columns"].values()]
-    text = f"{len(rows)} of {len(sample.columns)} columns are used."
+    text = f"An export of {known.program}. {known.note} " if known else ""
+    if settings.get("hash_ids") and not known:
+        text += "Customers are e-mail addresses; each is replaced by a code, so that reports carry no contact data. "
+    text += f"{len(rows)} of {len(sample.columns)} columns are used."
     return Finding(table, text + (f" Not used: {', '.join(map(str, spare))}." if spare else ""))
 
 
-def client_yaml(proposal: Proposal, *, name: str, currency: str, timezone: str, margin: float | None) -> str:
+def client_yaml(
+    proposal: Proposal,
+    *,
+    name: str,
+    currency: str,
+    timezone: str,
+    margin: float | None,
+    survey: Proposal | None = None,
+) -> str:
     """Return the text of ``client.yaml``, with the choices that only the client can make marked."""
     head = {"name": name, "kind": "shop", "currency": currency, "timezone": timezone}
-    body = yaml.safe_dump(head | {"transactions": proposal.settings}, sort_keys=False, allow_unicode=True, width=100)
+    parts = {"transactions": proposal.settings} | ({"surveys": survey.settings} if survey else {})
+    body = yaml.safe_dump(head | parts, sort_keys=False, allow_unicode=True, width=100)
     rate = f"  margin: {margin}\n" if margin is not None else (
         "  # margin: 0.40   share of revenue that is left after the cost of goods; without it values are revenue\n"
     )  # fmt: skip

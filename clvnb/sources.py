@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .client import Client, Connection, Source
-from .databases import open_database, wall_clock, wall_clock_of_spark
+from .databases import as_wall_clock, open_database, wall_clock, wall_clock_of_spark
 from .engine import as_ibis, connection, dialect
+from .packed import unpacked
 from .tables import ClientError, TableError, closest
 from .textfiles import TEXT_FILES, header_row, read_json_lines, read_text_files, unique_names
 
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CURRENCY",
+    "FURTHER_LINES",
     "NUMBERED_DAYS",
+    "PAID_BACK",
     "REPEATED_NAMES",
     "TOTALS",
     "SIGNS",
+    "WORKBOOKS",
     "as_date",
     "as_number",
     "as_text",
@@ -42,9 +46,23 @@ __all__ = [
 
 NUMBERED_DAYS = ("excel", "epoch", "epoch milliseconds")  # date formats that are no pattern
 REPEATED_NAMES, TOTALS = "repeated line of column names", "line of totals"
+FURTHER_LINES, PAID_BACK = "further line of an order", "order paid back in full"
 _TOTAL = r"^\s*(grand\s+|sub|zwischen|gesamt)?(totals?|sum|summe|gesamt|insgesamt|suma|somme|totale)\s*:?\s*$"
+WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
 _DAYS = ("date", "start", "end", "invited_at")
-_NUMBERS = ("amount", "margin", "cost", "price", "score", "scale_min", "scale_max", "expected", "planned")
+_NUMBERS = (
+    "amount",
+    "refunded",
+    "margin",
+    "cost",
+    "rate",
+    "price",
+    "score",
+    "scale_min",
+    "scale_max",
+    "expected",
+    "planned",
+)
 CURRENCY = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
 SIGNS = {  # a sign beside an amount, and the currencies it may stand for
     "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "BRL", "CLP", "COP", "ARS", "TWD"),
@@ -96,6 +114,7 @@ def open_source(settings: Source, folder: Path) -> Opened:
     for path in paths:
         if Path(path).stat().st_size == 0:
             raise TableError(f"{path}: the file is empty; export it again, with its header line")
+    paths = unpacked(paths)
     suffixes = {Path(p.removesuffix(".gz")).suffix.lower() for p in paths}
     if len(suffixes) > 1:
         raise TableError(f"{settings.source}: matches files of several kinds ({', '.join(sorted(suffixes))}); name one")
@@ -109,7 +128,7 @@ def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> 
     try:
         if suffix == ".parquet":
             return Opened(connection().read_parquet(paths), where)
-        if suffix in {".xlsx", ".xlsm"}:
+        if suffix in WORKBOOKS:
             sheets = [_sheet(p) for p in paths]
             frame = pd.concat([frame for frame, _ in sheets], ignore_index=True)
             return Opened(as_ibis(frame.dropna(how="all")), where, sheets[0][1])
@@ -122,7 +141,7 @@ def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> 
             return Opened(read_json_lines(paths), where, 1)
         if suffix not in TEXT_FILES:
             raise TableError(
-                f"{paths[0]}: files ending in {suffix or 'nothing'} are not read; use csv, tsv, txt, xlsx, parquet, feather or jsonl"
+                f"{paths[0]}: files ending in {suffix or 'nothing'} are not read; use csv, tsv, txt, xlsx, ods, parquet, feather or jsonl"
             )
         table, layout = read_text_files(paths, delimiter=settings.delimiter, encoding=settings.encoding)
         return Opened(table, where, layout.skip + 2)
@@ -136,15 +155,25 @@ def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> 
 
 def _sheet(path: str) -> tuple[pd.DataFrame, int]:
     """The first sheet of a workbook as text, from the row with the names on; and the line of the row below it."""
-    cells = pd.read_excel(
-        path, dtype=str, header=None, keep_default_na=False, na_values=[""], engine="calamine"
-    )
+    cells = _cells(path)
     if cells.empty:
         raise TableError(f"{path}: the first sheet is empty; put the orders there, with a line of names above them")
     filled = cells.fillna("").to_numpy().tolist()
     at = header_row(filled, cells.shape[1])
     frame = cells.iloc[at + 1 :].set_axis(list(unique_names(filled[at])), axis=1)
     return frame.reset_index(drop=True), at + 2
+
+
+def _cells(path: str) -> pd.DataFrame:
+    try:
+        return pd.read_excel(path, dtype=str, header=None, keep_default_na=False, na_values=[""], engine="calamine")
+    except BaseException as error:  # a damaged workbook may make the reader panic, which Python counts as no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+            raise
+        raise TableError(
+            f"{path}: cannot be read as a workbook: {str(error).splitlines()[0] if str(error) else type(error).__name__}. "
+            "Open it and save it again, or save the sheet as CSV in UTF-8."
+        ) from None
 
 
 def typed(source: Opened, settings: Source, timezone: str, required: Sequence[str]) -> ibis.Table:
@@ -157,16 +186,22 @@ def typed(source: Opened, settings: Source, timezone: str, required: Sequence[st
     for name, column in mapping.items():
         value = raw[column]
         if name in _DAYS:
-            new[name] = as_date(value, settings.date_format, timezone)
+            new[name] = as_date(value, settings.date_format, timezone, settings.dates_in)
         elif name in _NUMBERS:
             new[name] = as_number(value, settings.decimal, settings.thousands)
         else:
             new[name] = as_text(value)
+    if settings.hash_ids and "customer_id" in new:
+        new["customer_id"] = new["customer_id"].lower().hexdigest("sha256").left(16)
     for name in ("date", "amount"):
         if name in mapping:
             new[f"{name}_text"] = raw[mapping[name]].cast("string")
-    if {"customer_id", "date", "amount"} <= set(mapping) and raw[mapping["date"]].type().is_string():
-        new["line_kind"] = _line_kind(raw, mapping, new["date"])
+    if {"customer_id", "date", "amount"} <= set(mapping):
+        new |= _paid_back(new)
+        if raw[mapping["date"]].type().is_string():
+            new["line_kind"] = ibis.coalesce(
+                _line_kind(raw, mapping, new["date"]), new.get("line_kind", ibis.null("string"))
+            )
     if "amount" in mapping and raw[mapping["amount"]].type().is_string():
         new["amount_sign"] = raw[mapping["amount"]].re_extract(f"({CURRENCY})", 1).nullif("")
     no_line = source.first_line is None
@@ -208,7 +243,27 @@ def _line_kind(raw: ibis.Table, mapping: Mapping[str, str], day: Any) -> Any:
 
     named = ibis.and_(*[raw[c].cast("string").strip() == c for c in (mapping["date"], mapping["amount"])])
     summed = raw[mapping["customer_id"]].cast("string").lower().re_search(_TOTAL) & day.isnull()
-    return ibis.cases((named, REPEATED_NAMES), (summed, TOTALS), else_=None)
+    kinds = [(named, REPEATED_NAMES), (summed, TOTALS)]
+    if "order_id" in mapping:
+        # Shops write an order's money on its first line alone, and a line for each further product.
+        money = (
+            raw[mapping["amount"]].nullif("") if raw[mapping["amount"]].type().is_string() else raw[mapping["amount"]]
+        )
+        order = raw[mapping["order_id"]]
+        kinds.append((money.isnull() & order.notnull() & money.notnull().any().over(group_by=order), FURTHER_LINES))
+    return ibis.cases(*kinds, else_=None)
+
+
+def _paid_back(new: Mapping[str, Any]) -> dict[str, Any]:
+    """Take off what a column says was paid back; an order paid back in full is none."""
+    import ibis
+
+    if "refunded" not in new:
+        return {}
+    back = new["refunded"].abs().fill_null(0.0)
+    whole = (new["amount"] > 0) & (back >= new["amount"])
+    left = (new["amount"] > 0).ifelse(ibis.greatest(new["amount"] - back, 0.0), new["amount"])
+    return {"amount": left, "line_kind": ibis.cases((whole, PAID_BACK), else_=None).cast("string")}
 
 
 def as_text(value: Any) -> Any:
@@ -220,8 +275,11 @@ def as_text(value: Any) -> Any:
     return value.cast("string").strip().nullif("")
 
 
-def as_date(value: Any, date_format: str | None, timezone: str) -> Any:
-    """Read a day on the client's clock; what is no date becomes null."""
+def as_date(value: Any, date_format: str | None, timezone: str, dates_in: str | None = None) -> Any:
+    """Read a day on the client's clock; what is no date becomes null.
+
+    ``dates_in`` is the zone of times that do not say theirs. A day without a time is a day, and is not moved.
+    """
     kind = value.type()
     if kind.is_date():
         return value
@@ -229,20 +287,29 @@ def as_date(value: Any, date_format: str | None, timezone: str) -> Any:
         return _as_numbered_day(value, NUMBERED_DAYS.index(date_format), timezone)
     if kind.is_timestamp():
         if dialect(value) == "pyspark":
+            if dates_in:
+                raise TableError("`dates_in:` is not for Spark: keep instants there (TIMESTAMP), which say their zone")
             value = wall_clock_of_spark(timezone, value)
         elif kind.timezone is not None:
             value = wall_clock(timezone, value.cast("timestamp('UTC')"))
+        elif dates_in:
+            value = as_wall_clock(value, dates_in, timezone)
         return value.date()
     text = value.cast("string").strip()
     if date_format is not None:
-        day = _try_strptime()(text, date_format).date()
+        moment = _try_strptime()(text, date_format)
+        timed = any(mark in date_format for mark in ("%H", "%I"))
+        day = (as_wall_clock(moment, dates_in, timezone) if dates_in and timed else moment).date()
         return (day.year() >= 1900).ifelse(day, None).cast("date")  # %Y would read "24" as the year 24
     # An offset (Z, +01:00) names an instant, which is moved to the client's clock; without one it is that clock.
     has_offset = text.re_search(r":\d\d(\.\d+)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)$")
     plain = text.re_search(r"^\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d(:\d\d(\.\d+)?)?)?$")
     moment = text.replace(" UTC", "Z").re_replace(r"\s+([+-]\d\d):?(\d\d)?$", r"\1:\2").re_replace(":$", "")
     instant = wall_clock(timezone, moment.try_cast("timestamp('UTC')"))
-    return has_offset.ifelse(instant, plain.ifelse(text.try_cast("timestamp"), None).cast("timestamp")).date()
+    written = plain.ifelse(text.try_cast("timestamp"), None).cast("timestamp")
+    if dates_in:
+        written = text.contains(":").ifelse(as_wall_clock(written, dates_in, timezone), written)
+    return has_offset.ifelse(instant, written).date()
 
 
 def _as_numbered_day(value: Any, which: int, timezone: str) -> Any:

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .client import Client
+from .client import Client, Source
 from .engine import to_pandas
 from .sources import read_table
 from .tables import SURVEY, Checked, Finding, TableError, as_day, check, closest
 from .transactions import read_transactions
 from .words import Words
 
-__all__ = ["SCALES", "check_survey", "read_survey", "series_of"]
+__all__ = ["SCALES", "check_survey", "points", "read_survey", "series_of"]
 
 # The scale of a question where the answers do not name it, and what the question asks.
 SCALES: dict[str, tuple[float, float]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7), "stars": (1, 5)}
@@ -27,17 +27,17 @@ _OTHER_NAMES = {
     "satisfaction": "csat", "customer satisfaction": "csat", "net promoter score": "nps", "recommend": "nps",
     "effort": "ces", "customer effort score": "ces", "star": "stars", "rating": "stars",
 }  # fmt: skip
-_CARRIED = (
-    "customer_id",
-    "wave",
-    "scale_min",
-    "scale_max",
-    "comment",
-    "channel",
-    "attribute",
-    "expected",
-    "invited_at",
-)
+# Words of answers, worst first; a scale of seven is known by its "somewhat".
+_WORDS = (
+    (("strongly disagree",), ("disagree",), ("somewhat disagree",), ("neither agree nor disagree", "neutral"),
+     ("somewhat agree",), ("agree",), ("strongly agree",)),
+    (("strongly disagree",), ("disagree",), ("neither agree nor disagree", "neutral"), ("agree",), ("strongly agree",)),
+    (("very dissatisfied", "very unsatisfied", "sehr unzufrieden"), ("dissatisfied", "somewhat dissatisfied", "unsatisfied", "unzufrieden"),
+     ("neither satisfied nor dissatisfied", "neutral", "teils, teils"), ("satisfied", "somewhat satisfied", "zufrieden"),
+     ("very satisfied", "sehr zufrieden")),
+    (("very difficult",), ("difficult", "somewhat difficult"), ("neither easy nor difficult", "neutral"),
+     ("easy", "somewhat easy"), ("very easy",)),
+)  # fmt: skip
 
 
 def read_survey(
@@ -76,7 +76,12 @@ def read_survey(
     if isinstance(source, Client):
         if source.surveys is None:
             raise TableError(f"{source.name} has no survey yet (`surveys:` in client.yaml): nobody was asked")
-        raw = to_pandas(read_table(source, source.surveys, SURVEY.required))
+        settings_ = source.surveys
+        raw = (
+            _forms(source, settings_)
+            if settings_.questions
+            else to_pandas(read_table(source, settings_, SURVEY.required))
+        )
     else:
         frame = source if not isinstance(source, str) else None
         names = dict(columns or ({str(c): str(c) for c in frame.columns} if frame is not None else {}))
@@ -103,6 +108,59 @@ def _from_anywhere(source: Any, columns: dict[str, str], settings: dict[str, Any
 def _file(source: Any, settings: dict[str, Any]) -> pd.DataFrame:
     text = {k: settings.pop(k) for k in ("delimiter", "encoding") if k in settings}
     return pd.read_csv(source, dtype=str, sep=text.get("delimiter", ","), encoding=text.get("encoding", "utf-8"))
+
+
+def _forms(client: Client, settings: Source) -> pd.DataFrame:
+    """Answers that stand one form a line: a row per question that measures something."""
+    marks = {f"question_{k}": question for k, question in enumerate(settings.questions)}
+    own = settings.model_copy(update={"columns": {**settings.columns, **marks}})
+    forms = to_pandas(read_table(client, own, ("date",)))
+    parts = []
+    for mark, question in marks.items():
+        answers = forms[mark].astype("string").str.strip()
+        score, low, high = points(answers)
+        asked = answers[forms["date"].notna()].dropna()  # a second line of names has no day
+        if score[asked.index].notna().sum() < 0.5 * len(asked):
+            example = asked[score[asked.index].isna()].iloc[-1]
+            raise TableError(
+                f"{settings.source}: the answers to {question!r}, such as {example!r}, are neither numbers nor words of a known "
+                "scale; export them as numbers, or take the question out of `questions:`"
+            )
+        part = forms.drop(columns=list(marks)).assign(metric=settings.questions[question], score=score)
+        if high is not None:
+            part = part.assign(scale_min=low, scale_max=high)
+        parts.append(part[answers.notna()])
+    return pd.concat(parts, ignore_index=True)
+
+
+def points(answers: pd.Series) -> tuple[pd.Series, float | None, float | None]:
+    """Turn the words of an answer into points: ``9 - very likely`` is 9, ``Very satisfied`` the top of its scale.
+
+    Returns
+    -------
+    score : pandas.Series
+        Missing where an answer is neither a number nor a word of a scale.
+    low, high : float or None
+        The ends of the scale, where words told them.
+
+    Examples
+    --------
+    >>> points(pd.Series(["Agree", "Strongly disagree", "Strongly agree"]))[0].tolist()
+    [4.0, 1.0, 5.0]
+    """
+    text = answers.astype("string").str.strip().str.lower().str.replace(r"[.!]$", "", regex=True)
+    found = text.str.extract(r"^(\d+(?:[.,]\d+)?)(?!\d)", expand=False).str.replace(",", ".")
+    number = pd.to_numeric(found, errors="coerce").astype("Float64").astype(float)
+    half = 0.5 * text.notna().sum()
+    if number.notna().sum() >= half:
+        return number, None, None
+    for scale in _WORDS:
+        place = {word: float(k + 1) for k, step in enumerate(scale) for word in step}
+        score = text.map(place).astype(float)
+        telling = [w for w in place if w.startswith("somewhat")] if len(scale) == 7 else list(place)
+        if score.notna().sum() >= half and set(text.dropna()) & set(telling):
+            return score, 1.0, float(len(scale))
+    return number, None, None
 
 
 def _complete(raw: pd.DataFrame) -> pd.DataFrame:

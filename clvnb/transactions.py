@@ -17,7 +17,21 @@ import pandas as pd
 
 from .client import Client, Source
 from .engine import as_ibis, dialect, give_back, is_ibis, run, to_pandas
-from .sources import REPEATED_NAMES, SIGNS, TOTALS, Opened, as_date, as_number, as_text, open_source, read_table, typed
+from .rates import in_one_currency, stated_currency
+from .sources import (
+    FURTHER_LINES,
+    PAID_BACK,
+    REPEATED_NAMES,
+    SIGNS,
+    TOTALS,
+    Opened,
+    as_date,
+    as_number,
+    as_text,
+    open_source,
+    read_table,
+    typed,
+)
 from .tables import LOG, Checked, Finding, TableError, as_day, check, closest
 from .words import Words
 
@@ -35,7 +49,9 @@ __all__ = [
 ]
 
 _KEPT = "kept"
-_LATER = "after the as-of date"
+_OF_READING = {"line", "line_kind", "date_text", "amount_text", "amount_sign", "refunded", "no_rate"}
+_LATER, _EXCLUDED = "after the as-of date", "excluded by client.yaml"
+_NO_FAULTS = [_LATER, _EXCLUDED, REPEATED_NAMES, TOTALS, FURTHER_LINES, PAID_BACK]  # set aside as they should be
 
 
 # ---------------------------------------------------------------------------------------------- reading
@@ -57,7 +73,7 @@ def read_transactions(
     Parameters
     ----------
     source : Client, path, glob, pandas.DataFrame or ibis.Table
-        A ``Client`` brings all other settings along. Files: csv, tsv, txt (or packed, .gz), xlsx, parquet, feather, jsonl.
+        A ``Client`` brings all other settings along. Files: csv, tsv, txt, xlsx, xls, ods, parquet, feather, jsonl; packed (.gz, .zip) or not.
     columns : mapping, optional
         clvnb's names to the source's, for example ``{"customer_id": "Customer No", "amount": "Total"}``.
         Needed names are customer_id, date and amount; order_id, margin, cost, channel, product and currency
@@ -132,6 +148,7 @@ def check_transactions(
     exclude: Mapping[str, Sequence[str]] | None = None,
     max_loss: float = 0.35,
     currency: str | None = None,
+    rates: Mapping[str, float] | pd.DataFrame | None = None,
     words: Words | None = None,
 ) -> Checked:
     """Sort every row of a LOG into kept or rejected, with the rule, so that rows and money add up.
@@ -150,6 +167,8 @@ def check_transactions(
         The largest share of rows that faults may cost before the run stops.
     currency : str, optional
         What the amounts must be in, where the log says it: by a column ``currency`` or a sign beside the amount.
+    rates : mapping or pandas.DataFrame, optional
+        What one unit of another currency is worth in ``currency``: ``{"USD": 0.92}``, or a frame ``date, currency, rate``.
     words : Words, optional
         How amounts are said in the findings.
 
@@ -182,11 +201,15 @@ def check_transactions(
     if day is not None and day > date.today():
         raise TableError(f"as_of {day} lies in the future: a report can only look back; use a day up to {date.today()}")
     table = _with_text(as_ibis(log))
+    if rates is not None:
+        if currency is None:
+            raise ValueError("rates turn amounts into `currency`, which is not given")
+        table = in_one_currency(table, currency, rates)
     ruled = table.mutate(rule=_rules(table, day, refunds, dict(exclude or {})))
     facts = run(_account(ruled), log)
     account, kept_facts = _add_up(facts, max_loss)
     _one_currency(kept_facts, currency)
-    bare = [c for c in table.columns if c not in {"line", "line_kind", "date_text", "amount_text", "amount_sign"}]
+    bare = [c for c in table.columns if c not in _OF_READING]
     kept = ruled.filter(ruled.rule == _KEPT).select(*bare)
     if kept_facts.negative and "order_id" in bare:
         kept = _refunds_on_their_orders(kept)
@@ -202,6 +225,8 @@ def check_transactions(
         )
     ]
     findings += _say_kept(table, ruled, kept_facts, refunds, words, log)
+    if rates is not None:
+        findings.append(_say_rates(ruled, currency, words, log))
     return Checked(give_back(kept, log), give_back(rejected, log), tuple(findings))
 
 
@@ -244,10 +269,11 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
     usable = table.customer_id.notnull() & table.date.notnull() & (table.amount >= 0)
     never_bought = ~usable.any().over(group_by="customer_id")
     branches = [
-        (reduce(or_, excluded).fill_null(False), "excluded by client.yaml") if excluded else None,
+        (reduce(or_, excluded).fill_null(False), _EXCLUDED) if excluded else None,
         (table.line_kind.notnull(), table.line_kind) if "line_kind" in table.columns else None,
         (table.customer_id.isnull(), "customer missing"),
         (table.date.isnull(), "date unreadable"),
+        (table.no_rate, "no exchange rate for its currency and day") if "no_rate" in table.columns else None,
         (table.amount.isnull() | table.amount.isnan() | table.amount.isinf(), "amount unreadable"),
         (repeated, "repeated row of the same order"),
         (table.date > date.today(), "dated in the future"),
@@ -259,7 +285,10 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
 
 
 def _account(ruled: ibis.Table) -> ibis.Table:
-    ruled = ruled.mutate(stated=_stated(ruled))
+    import ibis
+
+    one_already = "no_rate" in ruled.columns  # turned into the client's by rates
+    ruled = ruled.mutate(stated=ibis.null("string") if one_already else stated_currency(ruled))
     return ruled.group_by("rule").aggregate(
         rows=ruled.count(),
         money=ruled.amount.sum(),
@@ -275,20 +304,13 @@ def _account(ruled: ibis.Table) -> ibis.Table:
     )
 
 
-def _stated(ruled: ibis.Table) -> Any:
-    """The currency that a row says itself: its column's, or the sign beside the amount."""
-    import ibis
-
-    said = [ruled[c].nullif("") for c in ("currency", "amount_sign") if c in ruled.columns]
-    return ibis.coalesce(*said) if said else ibis.null("string")
-
-
 def _one_currency(kept: Any, currency: str | None) -> None:
     """Refuse amounts in several currencies, or in another one than the client's."""
     if int(kept.currencies) > 1:
         raise TableError(
             f"the log holds {int(kept.currencies)} currencies, such as {kept.one_currency} and {kept.other_currency}, "
-            "which must not be added up; convert them, or leave all but one out with `exclude: {currency: [...]}`"
+            "which must not be added up; say what they are worth by `rates:` in client.yaml, such as `rates: {USD: 0.92}`, "
+            "or leave all but one out with `exclude: {currency: [...]}`"
         )
     if int(kept.currencies) == 1 and currency is not None:
         stated = str(kept.one_currency)
@@ -308,7 +330,7 @@ def _add_up(facts: pd.DataFrame, max_loss: float) -> tuple[pd.DataFrame, Any]:
     counts = "; ".join(f"{r.rule}: {r.rows:,}" for r in rejected.itertuples())
     if kept.empty:
         raise TableError(f"no row of {int(facts['rows'].sum()):,} can be used ({counts})")
-    no_fault = rejected["rule"].isin([_LATER, REPEATED_NAMES, TOTALS])
+    no_fault = rejected["rule"].isin(_NO_FAULTS)
     faults = int(rejected.loc[~no_fault, "rows"].sum())
     looked_at = int(facts["rows"].sum()) - int(rejected.loc[no_fault, "rows"].sum())
     if faults > max_loss * looked_at:
@@ -347,6 +369,18 @@ def _say_account(account: pd.DataFrame, examples: pd.DataFrame | None, words: Wo
     return Finding(account, text)
 
 
+def _say_rates(ruled: ibis.Table, currency: str | None, words: Words, like: Any) -> Finding:
+    """Say which amounts were in other currencies."""
+    used = ruled.filter(ruled.rule == _KEPT)
+    sums = used.group_by("currency").aggregate(lines=used.count(), money=used.amount.sum())
+    table = run(sums.order_by(sums.lines.desc(), "currency"), like)
+    others = table[table["currency"] != currency]
+    told = [
+        f"{words.counted(r.lines, 'line')} in {r.currency}, worth {_say(words, r.money)}" for r in others.itertuples()
+    ]
+    return Finding(table, f"Turned into {currency} at the rates given: {'; '.join(told) or 'nothing was needed'}.")
+
+
 def _say(words: Words, value: float) -> str:
     return words.count(value, digits=2) if words.currency == "XXX" else words.money(value)
 
@@ -373,7 +407,7 @@ def _say_kept(table: ibis.Table, ruled: ibis.Table, kept: Any, refunds: str, wor
         said.append(
             Finding(
                 table_,
-                f"{words.counted(kept.negative, 'refund')} take back {_say(words, -kept.negative_money)}; each "
+                f"{words.counted(kept.negative, 'refund')} {'takes' if kept.negative == 1 else 'take'} back {_say(words, -kept.negative_money)}; each "
                 "counts against its order where the order number tells which, otherwise on its own day.",
             )
         )

@@ -22,8 +22,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[!.]*.ipynb"))
 # A module imports only from lower floors, or from its own.
 FLOORS = [
     {"tables", "formulas", "power", "looks"},
-    {"words", "engine", "textfiles"},
-    {"client", "databases", "sources", "transactions", "contracts", "models"},
+    {"words", "engine", "packed", "textfiles"},
+    {"client", "databases", "rates", "sources", "transactions", "contracts", "models"},
     {"proposal", "value", "subscriptions", "evaluate", "cohorts", "segments", "surveys", "touchpoints"},
     {"trust", "ladder", "satisfaction", "designs"},
     {"basepoint", "link", "levers", "weighting", "verdicts", "bridge"},

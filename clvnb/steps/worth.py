@@ -23,6 +23,7 @@ from ..models import GammaGamma
 from ..models.base import Model, TransactionModel
 from ..models.gamma_gamma import fit_spend
 from ..models.renewals import RenewalModel
+from ..rates import read_rates
 from ..segments import name_segments, rfm_cuts, rfm_scores, value_tiers
 from ..sources import read_table
 from ..subscriptions import subscription_new_customer, subscription_table
@@ -120,6 +121,7 @@ def check_orders(client: Client, as_of: date | str | None = None) -> Checked:
         exclude=source.exclude,
         max_loss=source.max_loss,
         currency=client.currency,
+        rates=read_rates(client),
         words=client.words,
     )
 
