@@ -103,8 +103,9 @@ def give_back(expression: ibis.Table, like: Any) -> Any:
 
 
 def hold(expression: ibis.Table) -> ibis.Table:
-    """Compute an expression of the embedded engine once and keep it there; other backends keep their own."""
-    if expression.get_backend() is not connection():
+    """Compute an expression of the embedded engine, or on frames, once and keep it there; other backends keep their own."""
+    homes, _ = expression._find_backends()
+    if homes and homes != [connection()]:
         return expression
     return connection().create_table(next_name(), expression, temp=True)
 

@@ -80,7 +80,7 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path) -> 
 def _is_data(name: str) -> bool:
     """Whether a member is a file of its own, and none that a system puts beside it."""
     parts = name.replace("\\", "/").split("/")
-    return not any(p.startswith((".", "__MACOSX")) for p in parts)
+    return not any(p == "__MACOSX" or (p.startswith(".") and p not in {".", ".."}) for p in parts)
 
 
 @cache

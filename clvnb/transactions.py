@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .client import Client, Source
-from .engine import as_ibis, dialect, give_back, is_ibis, run, to_pandas
+from .engine import as_ibis, dialect, give_back, hold, is_ibis, run, to_pandas
 from .rates import in_one_currency, stated_currency
 from .sources import (
     FURTHER_LINES,
@@ -32,6 +32,7 @@ from .sources import (
     read_table,
     typed,
 )
+from .suspicions import suspicions
 from .tables import LOG, Checked, Finding, TableError, as_day, check, closest
 from .words import Words
 
@@ -213,6 +214,7 @@ def check_transactions(
     kept = ruled.filter(ruled.rule == _KEPT).select(*bare)
     if kept_facts.negative and "order_id" in bare:
         kept = _refunds_on_their_orders(kept)
+    kept = hold(kept)
     rejected = ruled.filter(ruled.rule != _KEPT)
     words = words or Words("XXX")
     findings = [
@@ -227,7 +229,9 @@ def check_transactions(
     findings += _say_kept(table, ruled, kept_facts, refunds, words, log)
     if rates is not None:
         findings.append(_say_rates(ruled, currency, words, log))
-    return Checked(give_back(kept, log), give_back(rejected, log), tuple(findings))
+    odd = suspicions(kept, as_of=day, words=words)
+    findings += [odd] if odd else []
+    return Checked(kept if is_ibis(log) else run(kept, kept), give_back(rejected, log), tuple(findings))
 
 
 def _with_text(table: ibis.Table) -> ibis.Table:

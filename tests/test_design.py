@@ -23,7 +23,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[!.]*.ipynb"))
 FLOORS = [
     {"tables", "formulas", "power", "looks"},
     {"words", "engine", "packed", "textfiles"},
-    {"client", "databases", "rates", "sources", "transactions", "contracts", "models"},
+    {"client", "databases", "rates", "sources", "suspicions", "transactions", "contracts", "models"},
     {"proposal", "value", "subscriptions", "evaluate", "cohorts", "segments", "surveys", "touchpoints"},
     {"trust", "ladder", "satisfaction", "designs"},
     {"basepoint", "link", "levers", "weighting", "verdicts", "bridge"},

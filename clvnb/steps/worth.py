@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..client import Client, Economics
 from ..contracts import check_contracts, read_contracts, summarize_contracts
-from ..engine import hold, to_pandas
+from ..engine import to_pandas
 from ..evaluate import Holdout, choose_model, choose_renewal_model
 from ..levers import Newcomers
 from ..models import GammaGamma
@@ -146,7 +146,6 @@ def assess_worth(client: Client, *, as_of: date | str | None = None) -> Worth:
     """
     day = as_day(as_of) or client.as_of
     checked = check_orders(client, day)
-    checked = Checked(hold(checked.kept), checked.rejected, checked.findings)
     day = day or pd.Timestamp(checked.findings[1].table["last"].iloc[0]).date()
     assess = _assess_subscription if client.kind == "subscription" else _assess_shop
     return assess(client, day, checked)

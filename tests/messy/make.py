@@ -83,6 +83,37 @@ def workbook(lines: list[list[object]]) -> bytes:
     return again.getvalue()
 
 
+def zipped(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, content in files.items():
+            out.writestr(zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+    return stream.getvalue()
+
+
+def open_document(lines: list[list[object]]) -> bytes:
+    """A sheet as LibreOffice keeps it: numbers and days as such, everything else text."""
+
+    def cell(value: object) -> str:
+        if isinstance(value, pd.Timestamp):
+            return f'<table:table-cell office:value-type="date" office:date-value="{value:%Y-%m-%d}"/>'
+        if isinstance(value, float):
+            return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+        return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+
+    names = "".join(f' xmlns:{k}="urn:oasis:names:tc:opendocument:xmlns:{k}:1.0"' for k in ("office", "table", "text"))
+    rows = "".join(f"<table:table-row>{''.join(map(cell, line))}</table:table-row>" for line in lines)
+    body = f'<table:table table:name="Orders">{rows}</table:table>'
+    content = f'<?xml version="1.0"?><office:document-content{names}><office:body><office:spreadsheet>{body}</office:spreadsheet></office:body></office:document-content>'
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    space = 'xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"'
+    entries = f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/>'
+    manifest = f'<?xml version="1.0"?><manifest:manifest {space}>{entries}</manifest:manifest>'
+    return zipped(
+        {"mimetype": kind.encode(), "META-INF/manifest.xml": manifest.encode(), "content.xml": content.encode()}
+    )
+
+
 def cells(money=lambda c: c / 100) -> list[list[object]]:
     return [[n, w, pd.Timestamp(d), money(c)] for n, w, d, c in ROWS]
 
@@ -171,7 +202,18 @@ def cases() -> dict[str, tuple[bytes, dict[str, object]]]:
         "sheet_title.xlsx": (workbook([["Orders 2024"], [], HEADER, *cells()]), {}),
         "sheet_total.xlsx": (workbook([HEADER, *cells(), [None, "Total", None, TRUTH["cents"] / 100]]), {"rejected": 1}),
         "text_in_sheet.xlsx": (workbook([HEADER, *cells(comma)]), {}),
-        "no_sheet.xlsx": (b"these are no bytes of a workbook", {"refused": "cannot be read as a table"}),
+        "no_sheet.xlsx": (b"these are no bytes of a workbook", {"refused": "cannot be read as a workbook"}),
+        "sheet.ods": (open_document([HEADER, *cells()]), {}),
+        "sheet_title.ods": (open_document([["Orders 2024"], HEADER, *cells()]), {}),
+        "cut_off.ods": (open_document([HEADER, *cells()])[:-400], {"refused": "cannot be read as a workbook"}),
+        "packed.zip": (zipped({"orders.csv": text(**german).encode(), "__MACOSX/._orders.csv": b"\0\5"}), {}),
+        "two_in_one.zip": (zipped({"2024/a.csv": "".join(body[:30]).encode(), "2024/b.csv": "".join(body[:1] + body[30:]).encode()}), {}),
+        "way_out.zip": (zipped({"../../orders.csv": text().encode()}), {}),
+        "mixed.zip": (zipped({"orders.csv": text().encode(), "readme.parquet": b"PAR1"}), {"refused": "several kinds"}),
+        "no_file.zip": (zipped({"empty/": b""}), {"refused": "holds no file"}),
+        "bomb.zip": (zipped({"orders.csv": b"0" * 60_000_000}), {"refused": "times its size"}),
+        "cut_off.zip": (zipped({"orders.csv": text().encode()})[:-40], {"refused": "cannot be unpacked"}),
+        "addresses.csv": (text(rows=[(n, f"{w}@Example.org" if int(n[1:]) % 2 else f"{w.lower()}@example.org", d, c) for n, w, d, c in ROWS]), {}),
         "table.parquet": (parquet.getvalue(), {}),
         "table.feather": (feather.getvalue(), {}),
         "lines.jsonl": ("".join(json.dumps({"Customer": w, "Date": iso(d), "Total": c / 100, "Order No": n}) + "\n" for n, w, d, c in ROWS), {}),

@@ -1,0 +1,241 @@
+"""Exports of shops and surveys, known by their columns; currencies; what is odd about a log that can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+import clvnb as cv
+from clvnb.cli import app
+from clvnb.engine import as_ibis, to_pandas
+from clvnb.exports import ORDERS, SURVEYS
+from clvnb.proposal import client_yaml, propose_client, propose_survey
+from clvnb.steps import check_orders
+from clvnb.surveys import points
+from clvnb.suspicions import suspicions
+
+EXPORTS = Path(__file__).parent / "exports"
+
+# What each file holds: lines used, their money, customers, and the first day in Berlin.
+HELD = {
+    "shopify": (4, 40 + (60 - 20) + 30 + 25.5, 2, "2024-02-01"),
+    "woocommerce": (3, 30 + (50 - 10) + 20, 2, "2024-01-05"),
+    "stripe": (3, 19 + 19 + (29 - 9), 2, "2024-02-01"),
+    "square": (5, 12 + 15 + 28 - 14 + 36, 2, "2024-01-05"),
+    "lightspeed": (3, 27 + 28 + 36, 2, "2024-01-05"),
+}
+
+
+def read(name: str, folder: Path, survey: str | None = None) -> cv.Client:
+    folder.mkdir(exist_ok=True)
+    proposal = propose_client(EXPORTS / f"{name}.csv", folder)
+    answers = propose_survey(EXPORTS / f"{survey}.csv", folder) if survey else None
+    text = client_yaml(
+        proposal, name=name, currency=proposal.currency or "EUR", timezone="Europe/Berlin", margin=None, survey=answers
+    )
+    (folder / "client.yaml").write_text(text, encoding="utf-8")
+    return cv.Client.load(folder)
+
+
+def test_every_known_shop_has_an_example():
+    assert {e.program.lower() for e in ORDERS} == set(HELD)
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_known_shop_is_read_as_it_means(name, tmp_path):
+    client = read(name, tmp_path)
+    checked = check_orders(client)
+    kept, (rows, money, customers, first) = to_pandas(checked.kept), HELD[name]
+    assert len(kept) == rows
+    assert kept["amount"].sum() == pytest.approx(money)
+    assert kept["customer_id"].nunique() == customers
+    assert kept["date"].min() == pd.Timestamp(first)
+    account = checked.account.set_index("rule")
+    assert account.loc["read", "rows"] == account.drop("read")["rows"].sum()
+
+
+def test_no_address_leaves_the_reader(tmp_path):
+    """Every table made from an export by e-mail address holds codes; the same person has one code, however it was typed."""
+    checked = check_orders(read("shopify", tmp_path))
+    for part in (checked.kept, checked.rejected):
+        assert not to_pandas(part).astype(str).apply(lambda c: c.str.contains("@")).any().any()
+    assert to_pandas(checked.kept)["customer_id"].str.fullmatch("[0-9a-f]{16}").all()
+    import hashlib
+
+    assert hashlib.sha256(b"anna@example.org").hexdigest()[:16] in set(to_pandas(checked.kept)["customer_id"])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("surveymonkey", {"nps": [10, 7, 0, 9], "csat": [5, 3, 1, 4]}),
+        ("typeform", {"ces": [6, 7, 2], "csat": [5, 4]}),
+        ("google_forms", {"nps": [9, 3, 10], "ces": [5, 2, 4]}),
+        ("delighted", {"nps": [9, 4]}),
+    ],
+)
+def test_a_known_survey_is_read_as_it_means(name, expected, tmp_path):
+    client = read("shopify", tmp_path, survey=name)
+    kept = cv.check_survey(cv.read_survey(client)).kept
+    for metric, scores in expected.items():
+        assert kept.loc[kept["metric"] == metric, "score"].tolist() == scores
+    assert set(kept["metric"]) == set(expected)
+    assert kept["date"].dt.year.eq(2024).all()
+    if name == "google_forms":  # five words of agreement are a scale of five, not the usual seven of effort
+        assert kept.loc[kept["metric"] == "ces", "scale_max"].eq(5).all()
+        shop = to_pandas(check_orders(client).kept)
+        assert set(kept["customer_id"]) & set(shop["customer_id"])  # the same codes on both sides
+
+
+def test_every_known_survey_has_an_example():
+    names = {e.program.lower().replace(" ", "_") for e in SURVEYS}
+    assert names == {p.stem for p in EXPORTS.glob("*.csv")} - set(HELD)
+
+
+def test_init_writes_the_survey_too(tmp_path):
+    call = ["init", str(tmp_path / "tea"), "--transactions", str(EXPORTS / "shopify.csv"),
+            "--survey", str(EXPORTS / "surveymonkey.csv")]  # fmt: skip
+    done = CliRunner().invoke(app, call)
+    assert done.exit_code == 0, done.output
+    assert "An export of Shopify" in done.output
+    assert "An export of SurveyMonkey" in done.output
+    body = yaml.safe_load((tmp_path / "tea/client.yaml").read_text(encoding="utf-8"))
+    assert set(body["surveys"]["questions"].values()) == {"nps", "csat"}
+
+
+def test_answers_that_are_no_scale_are_named(tmp_path):
+    (tmp_path / "a.csv").write_text("Timestamp,How satisfied are you?\n2024-01-05 10:00,green\n2024-01-06 10:00,blue\n")
+    client = read("shopify", tmp_path)
+    client = client.model_copy(update={"surveys": cv.Client.model_validate(
+        {"name": "x", "currency": "EUR", "transactions": {"source": "x"},
+         "surveys": {"source": "a.csv", "columns": {"date": "Timestamp"}, "questions": {"How satisfied are you?": "csat"}}}
+    ).surveys})  # fmt: skip
+    with pytest.raises(cv.TableError, match="such as 'blue'"):
+        cv.read_survey(client)
+
+
+def test_words_of_answers():
+    seven = pd.Series(["Strongly agree", "Somewhat agree", "Neutral", "Disagree", None])
+    score, low, high = points(seven)
+    assert (low, high) == (1, 7)
+    assert score.tolist()[:4] == [7, 5, 4, 2]
+    assert points(pd.Series(["10 - sure", "3", "7,5"]))[0].tolist() == [10, 3, 7.5]
+
+
+# ------------------------------------------------------------------------------------------- currencies
+
+MIXED = pd.DataFrame(
+    {
+        "customer_id": list("aabbcd"),
+        "date": ["2024-01-05", "2024-02-05", "2024-01-10", "2024-05-10", "2024-03-01", "2024-01-20"],
+        "amount": [10.0, 20.0, 30.0, 40.0, 50.0, 60.0],
+        "currency": ["EUR", "USD", "usd", "USD", None, "GBP"],
+    }
+)
+RATES = pd.DataFrame(
+    {"date": ["2024-01-01", "2024-02-01", "2024-01-15"], "currency": ["USD", "USD", "GBP"], "rate": [0.9, 0.95, 1.2]}
+)
+
+
+def settled(rates, **more):
+    checked = cv.check_transactions(cv.read_transactions(MIXED), currency="EUR", rates=rates, max_loss=0.9, **more)
+    return checked, checked.kept.sort_values(["customer_id", "date"])["amount"].tolist()
+
+
+def test_rates_turn_amounts_into_the_clients_currency():
+    assert settled({"USD": 0.5, "GBP": 2.0})[1] == pytest.approx([10, 10, 15, 20, 50, 120])
+
+
+def test_a_rate_holds_until_the_next_one_and_for_a_month():
+    checked, amounts = settled(RATES)
+    assert amounts == pytest.approx([10, 20 * 0.95, 30 * 0.9, 50, 60 * 1.2])
+    account = checked.account.set_index("rule")["rows"]
+    assert account["no exchange rate for its currency and day"] == 1  # of 10 May: the last rate was of February
+    assert account["read"] == account.drop("read").sum()
+    assert "3 lines in" not in str(checked)
+    assert "2 lines in USD, worth 46.00" in str(checked)
+
+
+def test_margins_and_costs_are_turned_too():
+    log = cv.read_transactions(MIXED.assign(cost=MIXED["amount"] / 2))
+    kept = cv.check_transactions(log, currency="EUR", rates={"USD": 0.5, "GBP": 2.0}, max_loss=0.9).kept
+    np.testing.assert_allclose(kept["cost"], kept["amount"] / 2)
+
+
+def test_several_currencies_without_rates_are_refused_with_the_way_out():
+    with pytest.raises(cv.TableError, match=r"rates: \{USD: 0.92\}"):
+        cv.check_transactions(cv.read_transactions(MIXED), currency="EUR")
+
+
+def test_rates_in_client_yaml(make_client):
+    lines = MIXED.fillna("").to_csv(index=False)
+    folder = make_client(lines, rates={"source": "rates.csv"})
+    RATES.to_csv(folder / "rates.csv", index=False)
+    assert to_pandas(check_orders(cv.Client.load(folder)).kept)["amount"].sum() == pytest.approx(10 + 19 + 27 + 50 + 72)
+    RATES.assign(rate=["0.9", "-1", "x"]).to_csv(folder / "rates.csv", index=False)
+    with pytest.raises(cv.TableError, match=r"rates.csv: line 3: a rate needs"):
+        check_orders(cv.Client.load(folder))
+    fixed = cv.Client.load(make_client(lines, name="fixed", rates={"USD": 0.5, "GBP": 2.0}))
+    assert to_pandas(check_orders(fixed).kept)["amount"].sum() == pytest.approx(225)
+    with pytest.raises(cv.ClientError, match="rates"):
+        cv.Client.load(make_client(lines, name="wrong", rates={"USD": 0}))
+
+
+# ------------------------------------------------------------------------------------------- suspicions
+
+
+@pytest.fixture
+def usual() -> pd.DataFrame:
+    """Forty weeks of a shop where nothing is odd."""
+    rng = np.random.default_rng(3)
+    days = pd.date_range("2024-01-01", periods=280)
+    day = rng.choice(days, 3000)
+    return pd.DataFrame({"customer_id": [f"C{k:04d}" for k in rng.integers(0, 800, 3000)], "date": np.sort(day),
+                         "amount": rng.gamma(4.0, 10.0, 3000).round(2)})  # fmt: skip
+
+
+def odd(log: pd.DataFrame, **more: object) -> list[str]:
+    found = suspicions(as_ibis(log), **more)
+    return [] if found is None else found.table["check"].tolist()
+
+
+def test_nothing_is_odd_about_a_usual_shop(usual):
+    assert odd(usual) == []
+    assert odd(usual, as_of=pd.Timestamp("2024-10-10").date()) == []
+
+
+def test_what_is_odd_is_found_alone(usual):
+    month = usual["date"]
+    gap = usual[(month < "2024-04-01") | (month > "2024-04-20")]
+    assert odd(gap) == ["gap"]
+    assert odd(usual, as_of=pd.Timestamp("2025-03-01").date()) == ["stale"]
+    cents = usual.assign(amount=usual["amount"].where(month < "2024-06-01", usual["amount"] * 100))
+    assert odd(cents) == ["cents"]
+    thin = pd.concat([usual[month < "2024-05-20"], usual[month >= "2024-05-20"].iloc[::4]])
+    assert odd(thin) == ["jump"]
+    big = pd.concat(
+        [usual, pd.DataFrame({"customer_id": ["W1"] * 40, "date": usual["date"].iloc[::75], "amount": 1500.0})]
+    )
+    assert odd(big) == ["wholesale"]
+    changed = usual.assign(
+        customer_id=usual["customer_id"].where(month < "2024-06-01", "2024-" + usual["customer_id"].str[1:])
+    )
+    assert odd(changed) == ["ids"]
+    tested = usual.assign(customer_id=usual["customer_id"].replace("C0007", "test-7"))
+    assert odd(tested) == ["test accounts"]
+    assert "test-7" in suspicions(as_ibis(tested)).text
+    mailed = usual.assign(customer_id=usual["customer_id"] + "@example.org")
+    assert odd(mailed) == ["contact data"]
+
+
+def test_suspicions_stand_among_the_findings(usual):
+    assert "To look at before" not in str(cv.check_transactions(usual))
+    gap = usual[(usual["date"] < "2024-04-01") | (usual["date"] > "2024-04-20")]
+    checked = cv.check_transactions(gap)
+    assert "There is no order from 1 April 2024 to 20 April 2024, 20 days in a row." in str(checked)
+    assert len(checked.kept) == len(gap)  # nothing is set aside for being odd
