@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zipfile
+from pathlib import Path
 
 import yaml
 from hypothesis import HealthCheck, example, given, settings
@@ -17,6 +19,8 @@ from clvnb.engine import to_pandas
 from clvnb.proposal import client_yaml, propose_client
 from clvnb.steps.worth import check_orders
 
+MESSY = Path(__file__).parent / "messy"
+SUFFIXES = [".csv", ".txt", ".csv.gz", ".xlsx", ".ods", ".parquet", ".feather", ".jsonl"]
 CASES = int(os.environ.get("CLVNB_FUZZ", "40"))
 FUZZ = settings(
     max_examples=CASES,
@@ -43,14 +47,41 @@ contents = st.one_of(
 
 
 @FUZZ
-@given(content=contents, suffix=st.sampled_from([".csv", ".txt", ".csv.gz", ".xlsx", ".parquet", ".feather", ".jsonl"]))
-@example(b"", ".csv")
-@example(b"\xff\xfe", ".csv")
-@example(b'customer,date,amount\n"', ".csv")
-@example(b"customer,date,amount\nc1,2024-01-31,5\n", ".csv")
-def test_any_file_is_read_or_refused(tmp_path, content, suffix):
-    file = tmp_path / f"orders{suffix}"
-    file.write_bytes(content)
+@given(content=contents, suffix=st.sampled_from(SUFFIXES), packed=st.booleans())
+@example(b"", ".csv", False)
+@example(b"\xff\xfe", ".csv", False)
+@example(b'customer,date,amount\n"', ".csv", False)
+@example(b"customer,date,amount\nc1,2024-01-31,5\n", ".csv", True)
+def test_any_file_is_read_or_refused(tmp_path, content, suffix, packed):
+    file = tmp_path / (f"orders{suffix}.zip" if packed else f"orders{suffix}")
+    if packed:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(f"orders{suffix}", content)
+    else:
+        file.write_bytes(content)
+    read_or_refused(file, tmp_path)
+
+
+CONTAINERS = ["sheet.xlsx", "sheet.ods", "table.parquet", "table.feather", "packed.zip", "packed.csv.gz", "lines.jsonl"]
+
+
+@FUZZ
+@given(
+    name=st.sampled_from(CONTAINERS),
+    cut=st.floats(0, 1),
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),
+)
+def test_a_damaged_file_is_read_or_refused(tmp_path, name, cut, flips):
+    """Real files of each kind, with bytes changed and the end cut off."""
+    content = bytearray((MESSY / name).read_bytes())
+    for place, value in flips:
+        content[int(place * len(content))] = value
+    file = tmp_path / name
+    file.write_bytes(content[: max(int(cut * len(content)), 1)] if cut < 0.5 else content)
+    read_or_refused(file, tmp_path)
+
+
+def read_or_refused(file: Path, tmp_path: Path) -> None:
     try:
         proposal = propose_client(file, tmp_path)
         (tmp_path / "client.yaml").write_text(
@@ -67,9 +98,10 @@ def test_any_file_is_read_or_refused(tmp_path, content, suffix):
 VALID = {
     "name": "Shop",
     "currency": "EUR",
-    "transactions": {"source": "orders.csv", "columns": {"customer_id": "customer"}, "decimal": ".", "max_loss": 0.5},
+    "transactions": {"source": "orders.csv", "columns": {"customer_id": "customer"}, "decimal": ".", "max_loss": 0.5,
+                     "hash_ids": True, "dates_in": "UTC", "exclude": {"customer_id": ["x"]}},
     "economics": {"margin": 0.4, "horizon": "3 years", "discount_rate": 0.1},
-}
+}  # fmt: skip
 anything = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(PIECES)),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=6), inner, max_size=3)),
@@ -78,7 +110,7 @@ anything = st.recursive(
 PLACES = (
     [(k,) for k in VALID]
     + [(k, n) for k, v in VALID.items() if isinstance(v, dict) for n in v]
-    + [("more",), ("economics", "more")]
+    + [("more",), ("economics", "more"), ("rates",), ("timezone",), ("surveys",)]
 )
 
 
