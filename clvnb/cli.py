@@ -81,8 +81,16 @@ def _common(
 def init(
     folder: Annotated[Path, typer.Argument(help="The client's folder; made if it is not there.")],
     transactions: Annotated[
-        Path, typer.Option(help="The file of orders: csv, tsv, txt, xlsx, ods, parquet, feather, jsonl; packed or not.")
-    ],
+        Path | None,
+        typer.Option(help="The file of orders: csv, tsv, txt, xlsx, ods, parquet, feather, jsonl; packed or not."),
+    ] = None,
+    connection: Annotated[
+        str | None,
+        typer.Option(help="Or a database: postgres://user:${PASSWORD}@host/name, the password by its variable."),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="The table of orders in the database, such as sales.orders.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The client's name; the folder's name by default.")] = None,
     currency: Annotated[
         str | None, typer.Option(help="Three letters, such as EUR; the file's where it says one.")
@@ -105,15 +113,10 @@ def init(
     target = folder / "client.yaml"
     if target.exists():
         raise ReportError(f"{target} is there already; edit it, or remove it first")
-    pairs = [c.partition("=") for c in column or []]
-    bad = [c for c, (_, sign, _) in zip(column or [], pairs, strict=True) if not sign]
-    if bad:
-        raise typer.BadParameter(f"--column is written as MEANING=COLUMN, got {bad[0]!r}")
     if decimal not in {None, ".", ","}:
         raise typer.BadParameter(f"--decimal is . or , and not {decimal!r}")
-    proposal = propose_client(
-        transactions, folder, columns={k: v for k, _, v in pairs}, date_format=date_format, decimal=decimal
-    )
+    source = _source(transactions, connection, table)
+    proposal = propose_client(source, folder, columns=_meanings(column or []), date_format=date_format, decimal=decimal)
     answers = None if survey is None else propose_survey(survey, folder)
     text = client_yaml(
         proposal,
@@ -334,6 +337,26 @@ def lay_out_guide(folder: Path) -> list[str]:
 
 
 # ------------------------------------------------------------------------------------------- helpers
+
+
+def _source(file: Path | None, connection: str | None, table: str | None) -> Any:
+    """Where the orders lie: a file, or a table of a database."""
+    from .client import Connection
+
+    if file is not None and connection is None and table is None:
+        return file
+    if file is None and connection is not None and table is not None:
+        return Connection.checked(connection, table)
+    raise typer.BadParameter("name either --transactions FILE, or --connection URL and --table NAME")
+
+
+def _meanings(given: list[str]) -> dict[str, str]:
+    """What columns mean, as it was said by ``--column MEANING=COLUMN``."""
+    pairs = [c.partition("=") for c in given]
+    bad = [c for c, (_, sign, _) in zip(given, pairs, strict=True) if not sign]
+    if bad:
+        raise typer.BadParameter(f"--column is written as MEANING=COLUMN, got {bad[0]!r}")
+    return {k: v for k, _, v in pairs}
 
 
 def _clients(given: list[Path] | None) -> list[Path]:

@@ -98,6 +98,14 @@ class Connection(_Strict):
     connection: Annotated[str, AfterValidator(_no_password)]
     table: str
 
+    @classmethod
+    def checked(cls, connection: str, table: str) -> Connection:
+        """Make one from what a user said; a password in it is refused."""
+        try:
+            return cls(connection=connection, table=table)
+        except ValidationError as error:
+            raise ClientError(f"--connection: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+
     @property
     def shown(self) -> str:
         """The place without who asks, for errors."""

@@ -14,11 +14,20 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from .client import Source
+from .client import Connection, Source
 from .engine import connection, to_pandas
 from .exports import Export, known_orders, known_survey, metric_of
 from .packed import unpacked
-from .sources import CURRENCY, NUMBERED_DAYS, SIGNS, as_date, as_number, open_source
+from .sources import (
+    CURRENCY,
+    NUMBERED_DAYS,
+    SIGNS,
+    Opened,
+    as_date,
+    as_number,
+    open_source,
+    typed_by_its_engine,
+)
 from .tables import ClientError, Finding, TableError, closest
 from .textfiles import TEXT_FILES, find_encoding, find_layout
 
@@ -81,13 +90,13 @@ class Proposal:
     known: Export | None = None
 
 
-def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, str] | None = None,
+def propose_client(file: str | Path | Connection, folder: str | Path, *, columns: dict[str, str] | None = None,
                    date_format: str | None = None, decimal: str | None = None) -> Proposal:  # fmt: skip
-    """Look at a file of orders and propose how to read it.
+    """Look at a file or a database's table of orders and propose how to read it.
 
     Parameters
     ----------
-    file : path
+    file : path or Connection
     folder : path
         The client's folder, to which the path in the proposal is relative.
     columns : mapping, optional
@@ -102,27 +111,24 @@ def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, s
     ClientError, TableError
         When the file is not a table, a needed column cannot be told, or dates could be read in two ways.
     """
-    path = Path(file)
-    if path.is_dir():
-        raise ClientError(f"{path}: is a folder; name the file of orders in it")
-    if not path.is_file():
-        raise ClientError(f"{path}: no such file")
-    text = _text_settings(path)
-    raw = open_source(Source(source=str(path.resolve()), **text), Path("/")).table
+    if isinstance(file, Connection):
+        path, text = Path(file.table), {}
+        place: str | dict[str, Any] = file.model_dump()
+        raw = open_source(Source(source=file), Path("/")).table
+    else:
+        path = _a_file(Path(file))
+        place, text = os.path.relpath(path.resolve(), Path(folder).resolve()), _text_settings(path)
+        raw = open_source(Source(source=str(path.resolve()), **text), Path("/")).table
     sample = to_pandas(raw.limit(20_000))
     if sample.empty:
-        raise TableError(f"{path}: has a header line but no rows")
+        raise TableError(f"{path}: has names of columns but no rows")
     known = known_orders(sample.columns)
     mapping = _mapping(path, list(sample.columns), columns or {}, known)
     empty = [mapping[n] for n in ("customer_id", "date", "amount") if sample[mapping[n]].isna().all()]
-    mapping = {n: c for n, c in mapping.items() if not sample[c].isna().all()} if not empty else mapping
     if empty:
         raise TableError(f"{path}: the column {empty[0]!r} is empty; name another one with --column MEANING=COLUMN")
-    settings: dict[str, Any] = {
-        "source": os.path.relpath(path.resolve(), Path(folder).resolve()),
-        **text,
-        "columns": mapping,
-    }
+    settings: dict[str, Any] = {"source": place, **text, "columns": mapping}
+    typed_by_its_engine(Opened(raw, str(path), None), mapping)
     settings |= _date_settings(path, raw, mapping["date"], date_format)
     settings |= _number_settings(path, raw, mapping["amount"], decimal)
     settings |= known.extras(sample.columns) if known else {}
@@ -131,6 +137,14 @@ def propose_client(file: str | Path, folder: str | Path, *, columns: dict[str, s
     else:
         settings.pop("hash_ids", None)
     return Proposal(settings, _say(sample, raw, settings, known), _currency(sample, mapping), known)
+
+
+def _a_file(path: Path) -> Path:
+    if path.is_dir():
+        raise ClientError(f"{path}: is a folder; name the file of orders in it")
+    if not path.is_file():
+        raise ClientError(f"{path}: no such file")
+    return path
 
 
 def are_addresses(ids: pd.Series) -> bool:
@@ -347,10 +361,11 @@ def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any], known: Export
         if name == "customer_id" and settings.get("hash_ids"):
             read_as = "a code of 16 signs"
         elif name == "date":
-            read_as = str(connection().execute(as_date(first[column], settings.get("date_format"), "UTC")).iloc[0])
+            day = as_date(first[column], settings.get("date_format"), "UTC", settings.get("dates_in"))
+            read_as = f"{to_pandas(first.select(day=day))['day'].iloc[0]:%Y-%m-%d}"
         elif name == "amount":
             number = as_number(first[column], settings.get("decimal", "."), settings.get("thousands", ""))
-            read_as = str(connection().execute(number).iloc[0])
+            read_as = str(to_pandas(first.select(number=number))["number"].iloc[0])
         rows.append((name, column, str(example), read_as))
     table = pd.DataFrame(rows, columns=["meaning", "column", "example", "read_as"])
     spare = [c for c in sample.columns if c not in settings["columns"].values()]

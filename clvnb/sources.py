@@ -42,6 +42,7 @@ __all__ = [
     "open_source",
     "read_table",
     "typed",
+    "typed_by_its_engine",
 ]
 
 NUMBERED_DAYS = ("excel", "epoch", "epoch milliseconds")  # date formats that are no pattern
@@ -181,7 +182,7 @@ def typed(source: Opened, settings: Source, timezone: str, required: Sequence[st
     import ibis
 
     raw, mapping = source.table, _mapping(source, settings, required)
-    _typed_by_its_engine(source, mapping)
+    typed_by_its_engine(source, mapping)
     new: dict[str, Any] = {}
     for name, column in mapping.items():
         value = raw[column]
@@ -209,7 +210,7 @@ def typed(source: Opened, settings: Source, timezone: str, required: Sequence[st
     return raw.select(**new)
 
 
-def _typed_by_its_engine(source: Opened, mapping: Mapping[str, str]) -> None:
+def typed_by_its_engine(source: Opened, mapping: Mapping[str, str]) -> None:
     """Refuse a database's text where a day or a number is needed: reading people's writing is for files."""
     if dialect(source.table) == "duckdb":
         return

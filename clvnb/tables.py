@@ -340,8 +340,12 @@ class Checked:
         return f"Checked\n{self}"
 
     def _repr_html_(self) -> str:
-        lines = "".join(f"<li>{html.escape(f.text)}</li>" for f in self.findings)
-        return f"<ul>{lines}</ul>{table_html(self.account)}"
+        odd = [f for f in self.findings if list(f.table.columns) == ["check", "found", "do"]]
+        lines = "".join(f"<li>{html.escape(f.text)}</li>" for f in self.findings if f not in odd)
+        look = "".join(
+            f"<p><strong>To look at before the numbers are trusted</strong></p>{table_html(f.table)}" for f in odd
+        )
+        return f"<ul>{lines}</ul>{table_html(self.account)}{look}"
 
 
 def table_html(frame: pd.DataFrame, formats: Mapping[str, str] | None = None, numbers: Iterable[str] = ()) -> str:

@@ -182,6 +182,29 @@ def test_what_a_database_refuses_is_said_without_the_password(in_postgres, monke
     assert "export SHOP_PASSWORD" in said()
 
 
+def test_init_looks_at_a_table(in_postgres, server, tmp_path):
+    from typer.testing import CliRunner
+
+    from clvnb.cli import app
+
+    place = PLACE % server.port
+    call = ["init", str(tmp_path / "shop"), "--connection", place, "--table", "sales.shop", "--currency", "EUR"]
+    done = CliRunner().invoke(app, call)
+    assert done.exit_code == 0, done.output
+    assert "r/e@d:er" not in done.output
+    written = yaml.safe_load((tmp_path / "shop/client.yaml").read_text(encoding="utf-8"))
+    assert written["transactions"]["source"] == {"connection": place, "table": "sales.shop"}
+    assert written["transactions"]["columns"]["order_id"] == "order_id"
+    assert check_orders(Client.load(tmp_path / "shop")).account["rows"].iloc[0] == 19_783
+    both = CliRunner().invoke(app, ["init", str(tmp_path / "a"), "--connection", place])
+    assert both.exit_code == 2
+    secret = CliRunner().invoke(
+        app, ["init", str(tmp_path / "b"), "--connection", "postgres://a:hunter2@h/d", "--table", "t"]
+    )
+    assert isinstance(secret.exception, cv.ClvnbError)
+    assert "hunter2" not in str(secret.exception)
+
+
 def test_a_reader_leaves_nothing_behind(in_postgres, server):
     count = "select count(*) from pg_class where relkind in ('r', 'v', 'm')"
     with server.connect() as con:
