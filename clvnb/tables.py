@@ -340,11 +340,10 @@ class Checked:
         return f"Checked\n{self}"
 
     def _repr_html_(self) -> str:
-        odd = [f for f in self.findings if list(f.table.columns) == ["check", "found", "do"]]
-        lines = "".join(f"<li>{html.escape(f.text)}</li>" for f in self.findings if f not in odd)
-        look = "".join(
-            f"<p><strong>To look at before the numbers are trusted</strong></p>{table_html(f.table)}" for f in odd
-        )
+        told = [(f, list(f.table.columns) == ["check", "found", "do"]) for f in self.findings]
+        lines = "".join(f"<li>{html.escape(f.text)}</li>" for f, odd in told if not odd)
+        tables = "".join(table_html(f.table) for f, odd in told if odd)
+        look = f"<p><strong>To look at before the numbers are trusted</strong></p>{tables}" if tables else ""
         return f"<ul>{lines}</ul>{table_html(self.account)}{look}"
 
 

@@ -238,4 +238,6 @@ def test_suspicions_stand_among_the_findings(usual):
     gap = usual[(usual["date"] < "2024-04-01") | (usual["date"] > "2024-04-20")]
     checked = cv.check_transactions(gap)
     assert "There is no order from 1 April 2024 to 20 April 2024, 20 days in a row." in str(checked)
+    assert ">check</th>" in checked._repr_html_()
+    assert checked._repr_html_().count("20 days in a row") == 1
     assert len(checked.kept) == len(gap)  # nothing is set aside for being odd
