@@ -31,7 +31,7 @@ def count(folder: Path, size: int) -> dict[str, float]:
     orders = con.execute(f"SELECT sum(purchases)::BIGINT, count(*) FROM '{file}'").fetchone()
     row = {"orders": size * 1e6, "customers": orders[1]}
     for name, query in ASKED.items():
-        table = con.sql(query.replace("{f}", str(file))).to_arrow_table()
+        table = duckdb.connect().sql(query.replace("{f}", str(file))).to_arrow_table()
         row |= {name: table.num_rows, f"{name}, MB": round(table.nbytes / 1e6, 1)}
     return row
 

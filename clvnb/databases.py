@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from .client import Connection
+from .engine import dialect
 from .tables import TableError, closest
 
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["as_wall_clock", "open_database", "wall_clock", "wall_clock_of_spark"]
+__all__ = ["as_wall_clock", "code_of", "open_database", "wall_clock", "wall_clock_of_spark"]
 
 _EXTRAS = {"postgres": "postgres", "postgresql": "postgres", "pyspark": "spark"}  # scheme to extra of clvnb
 
@@ -92,6 +93,35 @@ def wall_clock_of_spark(zone: str, moment: Any) -> Any:
     """The same for Spark, where Ibis has one type for instants and for what a clock showed; Spark itself tells which."""
     clock = _clocks()
     return (clock["typeof"](moment) == "timestamp").ifelse(clock["from_utc_timestamp"](moment, zone), moment)
+
+
+def code_of(text: Any) -> Any:
+    """Replace a text by the first 16 signs of the SHA-256 of its lower-case form: the same in every engine."""
+    small = text.lower()
+    if dialect(text) == "postgres":
+        words = _codes()
+        return words["encode"](words["sha256"](words["convert_to"](small, "UTF8")), "hex").left(16)
+    return small.hexdigest("sha256").left(16)
+
+
+@cache
+def _codes() -> dict[str, Any]:
+    """PostgreSQL's words for what Ibis has no word for there."""
+    import ibis
+
+    @ibis.udf.scalar.builtin(signature=(("string", "string"), "binary"))
+    def convert_to(text: str, encoding: str) -> bytes:  # type: ignore[empty-body]
+        """Text to bytes."""
+
+    @ibis.udf.scalar.builtin(signature=(("binary",), "binary"))
+    def sha256(data: bytes) -> bytes:  # type: ignore[empty-body]
+        """Bytes to their digest."""
+
+    @ibis.udf.scalar.builtin(signature=(("binary", "string"), "string"))
+    def encode(data: bytes, form: str) -> str:  # type: ignore[empty-body]
+        """Bytes to text."""
+
+    return {"convert_to": convert_to, "sha256": sha256, "encode": encode}
 
 
 @cache

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .client import Client, Connection, Source
-from .databases import as_wall_clock, open_database, wall_clock, wall_clock_of_spark
+from .databases import as_wall_clock, code_of, open_database, wall_clock, wall_clock_of_spark
 from .engine import as_ibis, connection, dialect
 from .packed import unpacked
 from .tables import ClientError, TableError, closest
@@ -193,7 +193,7 @@ def typed(source: Opened, settings: Source, timezone: str, required: Sequence[st
         else:
             new[name] = as_text(value)
     if settings.hash_ids and "customer_id" in new:
-        new["customer_id"] = new["customer_id"].lower().hexdigest("sha256").left(16)
+        new["customer_id"] = code_of(new["customer_id"])
     for name in ("date", "amount"):
         if name in mapping:
             new[f"{name}_text"] = raw[mapping[name]].cast("string")

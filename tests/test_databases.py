@@ -205,6 +205,16 @@ def test_init_looks_at_a_table(in_postgres, server, tmp_path):
     assert "hunter2" not in str(secret.exception)
 
 
+def test_an_address_has_the_same_code_in_every_engine(in_postgres, server):
+    import hashlib
+
+    source = {"connection": PLACE % server.port, "table": "sales.shop"}
+    client = in_postgres("sales.shop", transactions={"source": source, "hash_ids": True})
+    kept = to_pandas(check_orders(client).kept)
+    ids = to_pandas(check_orders(in_postgres("sales.shop", like="shop")).kept)["customer_id"]
+    assert set(kept["customer_id"]) >= {hashlib.sha256(i.lower().encode()).hexdigest()[:16] for i in ids}
+
+
 def test_a_reader_leaves_nothing_behind(in_postgres, server):
     count = "select count(*) from pg_class where relkind in ('r', 'v', 'm')"
     with server.connect() as con:
