@@ -6,6 +6,8 @@ In: a pandas frame or an Ibis table. Out: an Ibis table to compute on, and the w
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -76,18 +78,26 @@ def _arrow(frame: pd.DataFrame) -> Any:
 
 def run(expression: ibis.Table, like: Any) -> pd.DataFrame:
     """Run ``expression`` where ``like`` lives: its own backend, or the embedded engine for a pandas frame."""
-    frame = _ask(expression) if is_ibis(like) else connection().execute(expression)
+    with _said_plainly("duckdb" if not is_ibis(like) else dialect(expression)):
+        frame = expression.to_pandas() if is_ibis(like) else connection().execute(expression)
     return _plain_dates(frame, expression)
 
 
-def _ask(expression: ibis.Table) -> pd.DataFrame:
-    """Run an expression in its own engine; what a database refuses is said as one sentence."""
-    engine = dialect(expression)
-    if engine == "duckdb":
-        return expression.to_pandas()
+@contextmanager
+def _said_plainly(engine: str) -> Iterator[None]:
+    """Say in one sentence what an engine refuses: a file found damaged halfway, a database that is gone, no memory left."""
     try:
-        return expression.to_pandas()
-    except Exception as error:  # each driver has errors of its own
+        yield
+    except Exception as error:
+        kinds = type(error).__mro__
+        if engine == "duckdb" and not any(k.__module__.startswith(("_duckdb", "duckdb", "pyarrow")) for k in kinds):
+            raise
+        if type(error).__name__ in {
+            "BinderException",
+            "ParserException",
+            "CatalogException",
+        }:  # a fault of clvnb itself
+            raise
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise TableError(f"{engine} did not answer: {first}") from error
 
@@ -107,7 +117,8 @@ def hold(expression: ibis.Table) -> ibis.Table:
     homes, _ = expression._find_backends()
     if homes and homes != [connection()]:
         return expression
-    return connection().create_table(next_name(), expression, temp=True)
+    with _said_plainly("duckdb"):
+        return connection().create_table(next_name(), expression, temp=True)
 
 
 def next_name() -> str:

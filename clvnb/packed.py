@@ -64,7 +64,9 @@ def _members(path: str, changed: int, size: int) -> list[str]:
             return [
                 _extract(archive, m, place / str(k)) for k, m in enumerate(sorted(wanted, key=lambda m: m.filename))
             ]
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+    except TableError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:  # as damage has it
         raise TableError(f"{path}: cannot be unpacked: {error}; pack it again, or name the plain file") from None
 
 

@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -302,5 +303,5 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             yield stream
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise TableError(f"{path}: cannot be unpacked: {error}; pack it again, or name the plain file") from None

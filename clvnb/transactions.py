@@ -50,6 +50,7 @@ __all__ = [
 ]
 
 _KEPT = "kept"
+_LARGEST = 1e13  # in any currency
 _OF_READING = {"line", "line_kind", "date_text", "amount_text", "amount_sign", "refunded", "no_rate"}
 _LATER, _EXCLUDED = "after the as-of date", "excluded by client.yaml"
 _NO_FAULTS = [_LATER, _EXCLUDED, REPEATED_NAMES, TOTALS, FURTHER_LINES, PAID_BACK]  # set aside as they should be
@@ -279,6 +280,7 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
         (table.date.isnull(), "date unreadable"),
         (table.no_rate, "no exchange rate for its currency and day") if "no_rate" in table.columns else None,
         (table.amount.isnull() | table.amount.isnan() | table.amount.isinf(), "amount unreadable"),
+        (table.amount.abs() > _LARGEST, "amount beyond any order"),
         (repeated, "repeated row of the same order"),
         (table.date > date.today(), "dated in the future"),
         (table.date > as_of, _LATER) if as_of is not None else None,

@@ -56,6 +56,8 @@ class Words:
 
         if value is None or not math.isfinite(value):
             return "unknown"
+        if abs(value) >= 1e15:  # no business's money; such a number comes from a damaged file
+            return f"{value:.3g} {self.currency}"
         if abs(value) >= 1e7 and digits is None:
             return str(format_compact_currency(value, self.currency, locale=self.locale, fraction_digits=1))
         if digits is None:
@@ -80,6 +82,8 @@ class Words:
 
         if value is None or not math.isfinite(value):
             return "unknown"
+        if abs(value) >= 1e15:
+            return f"{value:.3g}"
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
         return str(format_decimal(round(float(value), digits) + 0.0, format=pattern, locale=self.locale))
 
