@@ -72,9 +72,12 @@ def _locale(value: str) -> str:
     return value
 
 
+_SECRET = re.compile(r"(//[^@:/]*:)(.*)(?=@)|((?:password|passwd|pwd)\s*=\s*)([^&;\s]+)", re.IGNORECASE)
+
+
 def _no_password(value: str) -> str:
-    said = re.search(r"//[^/@:]*:([^/@]*)@", value)
-    if said and said[1] and not re.fullmatch(r"\$\{\w+\}", said[1]):
+    said = [m[2] or m[4] or "" for m in _SECRET.finditer(value)]
+    if any(secret and not re.fullmatch(r"\$\{\w+\}", secret) for secret in said):
         raise ValueError(
             "a password does not belong in a file: write ${DB_PASSWORD} in its place, and `export DB_PASSWORD=…`"
         )
@@ -109,7 +112,7 @@ class Connection(_Strict):
     @property
     def shown(self) -> str:
         """The place without who asks, for errors."""
-        return re.sub(r"//[^/@]*@", "//", self.connection)
+        return re.sub(r"//.*@", "//", _SECRET.sub(r"\1\3…", self.connection))
 
     def url(self) -> str:
         """Return the URL with its ``${NAME}`` parts filled from the environment; a password may hold any sign."""
@@ -149,12 +152,14 @@ class Source(_Strict):
         ``net``: negative amounts reduce what the customer is worth. ``drop``: they are set aside.
     exclude : mapping of column to values
         Rows to set aside, such as test orders: ``{status: [test, voided]}``.
+    amount_of : "line" or "order"
+        ``order``: each line of an order repeats the money of the whole order, which counts once.
     dates_in : str, optional
         The time zone of times that do not say theirs, such as UTC; the client's own when left out.
     hash_ids : bool
         Replace ``customer_id`` by a code of 16 signs, made from the lower-case text, so that e-mail addresses go no further.
     questions : mapping of column to metric
-        For surveys with a column per question: ``{"How likely are you to recommend us?": nps}``.
+        For surveys with a column per question: ``{"How likely are you to recommend us?": nps}``; ``csat 0-10`` says the scale.
     """
 
     source: str | Connection
@@ -167,6 +172,7 @@ class Source(_Strict):
     refunds: Literal["net", "drop"] = "net"
     exclude: dict[str, list[Annotated[str, BeforeValidator(_text)]]] = {}
     max_loss: Rate = 0.35
+    amount_of: Literal["line", "order"] = "line"
     dates_in: Annotated[str, AfterValidator(_timezone)] | None = None
     hash_ids: bool = False
     questions: dict[str, str] = {}
@@ -367,7 +373,7 @@ def _explain(file: Path, error: ValidationError | TypeError) -> str:
         elif fault["type"] == "missing":
             lines.append(f"  {key}: is missing, and needed")
         else:
-            shown = re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:…@", value) if isinstance(value, str) else value
+            shown = _SECRET.sub(r"\1\3…", value) if isinstance(value, str) else value
             lines.append(f"  {key}: {shown!r}: {reason}")
     return f"{file}:\n" + "\n".join(dict.fromkeys(lines))
 

@@ -74,7 +74,8 @@ def _tables_of(backend: Any, where: dict[str, Any]) -> list[str]:
 def _first_line(error: Exception, url: str) -> str:
     """What the driver said, without the password it may repeat."""
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
-    for secret in re.findall(r"//[^/@:]*:([^/@]+)@", url):
+    for secret in re.findall(r"//[^/@:]*:(.+)@|password=([^&;\s]+)", url):
+        secret = "".join(secret)
         said = said.replace(secret, "…").replace(unquote(secret), "…")
     return said
 

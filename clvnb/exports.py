@@ -63,7 +63,7 @@ ORDERS = (
         {"order_id": "Name", "customer_id": "Email", "date": "Created at", "amount": "Subtotal",
          "refunded": "Refunded Amount", "currency": "Currency", "channel": "Source",
          "status": "Financial Status"},
-        {"exclude": {"status": ["voided", "pending", "expired"]}, "hash_ids": True},
+        {"exclude": {"status": ["voided", "refunded", "pending", "expired"]}, "hash_ids": True},
         "The amount is the subtotal: goods after discounts, without shipping, less what was paid back. " + _NO_ACCOUNT,
     ),
     Export(
@@ -71,8 +71,8 @@ ORDERS = (
         frozenset({"Order Number", "Order Status", "Order Total Amount", "Email (Billing)"}),
         {"order_id": "Order Number", "customer_id": "Email (Billing)", "date": "Order Date",
          "amount": "Order Total Amount", "refunded": "Order Refund Amount", "currency": "Order Currency|Currency", "status": "Order Status"},
-        {"exclude": {"status": ["Cancelled", "Failed", "Pending payment", "Draft", "Trash"]}, "hash_ids": True,
-         "max_loss": 0.9},
+        {"exclude": {"status": ["Cancelled", "Refunded", "Failed", "Pending payment", "Draft", "Trash"]}, "hash_ids": True,
+         "amount_of": "order"},
         "Each product of an order repeats the order's total; it is counted once. " + _NO_ACCOUNT,
     ),
     Export(

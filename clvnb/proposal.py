@@ -124,6 +124,12 @@ def propose_client(file: str | Path | Connection, folder: str | Path, *, columns
         raise TableError(f"{path}: has names of columns but no rows")
     known = known_orders(sample.columns)
     mapping = _mapping(path, list(sample.columns), columns or {}, known)
+    nested = [c for c in mapping.values() if sample[c].dropna().astype(str).str.match(r"\s*[{\[]").any()]
+    if nested:
+        raise TableError(
+            f"{path}: the column {nested[0]!r} holds objects, such as {sample[nested[0]].dropna().iloc[0]!s:.60}; export it flat, "
+            "with a column for the id alone, or name another column with --column MEANING=COLUMN"
+        )
     empty = [mapping[n] for n in ("customer_id", "date", "amount") if sample[mapping[n]].isna().all()]
     if empty:
         raise TableError(f"{path}: the column {empty[0]!r} is empty; name another one with --column MEANING=COLUMN")
@@ -290,7 +296,8 @@ def _date_settings(path: Path, raw: Any, column: str, given: str | None, least: 
         return {}
     tried = [None, *NUMBERED_DAYS, *_DATE_FORMATS]
     values = {f"f{k}": as_date(raw[column], f, "UTC").count() for k, f in enumerate(tried)}
-    counts = connection().execute(raw.aggregate(all=raw[column].nullif("").count(), **values)).iloc[0]
+    written = raw[column].cast("string").nullif("")
+    counts = to_pandas(raw.aggregate(all=written.count(), **values)).iloc[0]
     whole = [f for k, f in enumerate(tried) if counts[f"f{k}"] >= least * counts["all"] > 0]
     best = [f for f in whole if counts[f"f{tried.index(f)}"] == max(counts[f"f{tried.index(w)}"] for w in whole)]
     if not best:
@@ -309,8 +316,8 @@ def _date_settings(path: Path, raw: Any, column: str, given: str | None, least: 
 
 
 def _example(raw: Any, column: str) -> str:
-    filled = raw.select(value=raw[column].nullif(""))
-    return str(connection().execute(filled.filter(filled.value.notnull()).limit(1))["value"].iloc[0])
+    filled = raw.select(value=raw[column].cast("string").nullif(""))
+    return str(to_pandas(filled.filter(filled.value.notnull()).limit(1))["value"].iloc[0])
 
 
 def _number_settings(path: Path, raw: Any, column: str, given: str | None) -> dict[str, str]:
@@ -354,18 +361,18 @@ def _currency(sample: pd.DataFrame, mapping: dict[str, str]) -> str | None:
 
 def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any], known: Export | None) -> Finding:
     rows = []
-    first = raw.limit(1)
     for name, column in settings["columns"].items():
         example = sample[column].dropna().iloc[0] if sample[column].notna().any() else ""
         read_as = str(example)
         if name == "customer_id" and settings.get("hash_ids"):
             read_as = "a code of 16 signs"
         elif name == "date":
-            day = as_date(first[column], settings.get("date_format"), "UTC", settings.get("dates_in"))
-            read_as = f"{to_pandas(first.select(day=day))['day'].iloc[0]:%Y-%m-%d}"
+            day = as_date(raw[column], settings.get("date_format"), "UTC", settings.get("dates_in"))
+            example, read_as = _first_read(raw.select(written=raw[column].cast("string"), read=day))
+            read_as = read_as[:10]
         elif name == "amount":
-            number = as_number(first[column], settings.get("decimal", "."), settings.get("thousands", ""))
-            read_as = str(to_pandas(first.select(number=number))["number"].iloc[0])
+            number = as_number(raw[column], settings.get("decimal", "."), settings.get("thousands", ""))
+            example, read_as = _first_read(raw.select(written=raw[column].cast("string"), read=number))
         rows.append((name, column, str(example), read_as))
     table = pd.DataFrame(rows, columns=["meaning", "column", "example", "read_as"])
     spare = [c for c in sample.columns if c not in settings["columns"].values()]
@@ -374,6 +381,12 @@ def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any], known: Export
         text += "Customers are e-mail addresses; each is replaced by a code, so that reports carry no contact data. "
     text += f"{len(rows)} of {len(sample.columns)} columns are used."
     return Finding(table, text + (f" Not used: {', '.join(map(str, spare))}." if spare else ""))
+
+
+def _first_read(pairs: Any) -> tuple[str, str]:
+    """The first value that could be read, as it was written and as it was read."""
+    found = to_pandas(pairs.filter(pairs.read.notnull()).limit(1))
+    return ("", "") if found.empty else (str(found["written"].iloc[0]), str(found["read"].iloc[0]))
 
 
 def client_yaml(

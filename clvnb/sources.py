@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CURRENCY",
+    "FILE",
     "FURTHER_LINES",
     "NUMBERED_DAYS",
     "PAID_BACK",
@@ -50,6 +51,8 @@ REPEATED_NAMES, TOTALS = "repeated line of column names", "line of totals"
 FURTHER_LINES, PAID_BACK = "further line of an order", "order paid back in full"
 _TOTAL = r"^\s*(grand\s+|sub|zwischen|gesamt)?(totals?|sum|summe|gesamt|insgesamt|suma|somme|totale)\s*:?\s*$"
 WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
+FILE = "clvnb_file"  # which of several files a row came from
+_NOBODY = ("null", "none", "nan", "n/a", "#n/a")  # how programs write that there is no customer
 _DAYS = ("date", "start", "end", "invited_at")
 _NUMBERS = (
     "amount",
@@ -128,30 +131,43 @@ def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> 
 
     try:
         if suffix == ".parquet":
-            return Opened(connection().read_parquet(paths), where)
+            tables = [connection().read_parquet(p) for p in paths]
+            for table in tables:
+                table.limit(0).to_pandas()  # names that the file and the engine write differently are found here
+            return Opened(
+                ibis.union(*[_marked(t, k) for k, t in enumerate(tables)]) if tables[1:] else tables[0], where
+            )
         if suffix in WORKBOOKS:
             sheets = [_sheet(p) for p in paths]
-            frame = pd.concat([frame for frame, _ in sheets], ignore_index=True)
-            return Opened(as_ibis(frame.dropna(how="all")), where, sheets[0][1])
+            frames = [frame.dropna(how="all") for frame, _ in sheets]
+            frames = [frame.assign(**{FILE: k}) for k, frame in enumerate(frames)] if frames[1:] else frames
+            frame = pd.concat(frames, ignore_index=True)
+            return Opened(as_ibis(frame), where, sheets[0][1])
         if suffix in {".feather", ".arrow"}:
-            from pyarrow import concat_tables, feather
+            from pyarrow import array, concat_tables, feather
 
-            tables = [feather.read_table(p) for p in paths]
-            return Opened(ibis.memtable(concat_tables(tables, promote_options="default")), where)
+            parts = [feather.read_table(p) for p in paths]
+            if parts[1:]:
+                parts = [p.append_column(FILE, array([k] * len(p), "int64")) for k, p in enumerate(parts)]
+            return Opened(ibis.memtable(concat_tables(parts, promote_options="default")), where)
         if suffix in {".jsonl", ".ndjson"}:
             return Opened(read_json_lines(paths), where, 1)
         if suffix not in TEXT_FILES:
             raise TableError(
                 f"{paths[0]}: files ending in {suffix or 'nothing'} are not read; use csv, tsv, txt, xlsx, ods, parquet, feather or jsonl"
             )
-        table, layout = read_text_files(paths, delimiter=settings.delimiter, encoding=settings.encoding)
+        table, layout = read_text_files(paths, delimiter=settings.delimiter, encoding=settings.encoding, mark=FILE)
         return Opened(table, where, layout.skip + 2)
-    except (duckdb.Error, ibis.common.exceptions.IbisError, ValueError, OSError) as error:
+    except (duckdb.Error, ibis.common.exceptions.IbisError, ValueError, OSError, MemoryError) as error:
         first = str(error).strip().splitlines()[0]
         raise TableError(
             f"{paths[0]}: cannot be read as a table: {first} "
             "Check `delimiter:` and `encoding:` in client.yaml, or save it as CSV in UTF-8."
         ) from error
+
+
+def _marked(table: ibis.Table, number: int) -> ibis.Table:
+    return table.mutate(**{FILE: number}).cast({FILE: "int64"})
 
 
 def _sheet(path: str) -> tuple[pd.DataFrame, int]:
@@ -167,7 +183,7 @@ def _sheet(path: str) -> tuple[pd.DataFrame, int]:
 
 def _cells(path: str) -> pd.DataFrame:
     try:
-        return pd.read_excel(path, dtype=str, header=None, keep_default_na=False, na_values=[""], engine="calamine")
+        cells = pd.read_excel(path, dtype=object, header=None, keep_default_na=False, na_values=[""], engine="calamine")
     except BaseException as error:  # a damaged workbook may make the reader panic, which Python counts as no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
             raise
@@ -175,6 +191,16 @@ def _cells(path: str) -> pd.DataFrame:
             f"{path}: cannot be read as a workbook: {str(error).splitlines()[0] if str(error) else type(error).__name__}. "
             "Open it and save it again, or save the sheet as CSV in UTF-8."
         ) from None
+    return cells.apply(_as_written)
+
+
+def _as_written(column: pd.Series) -> pd.Series:
+    """A column's cells as text; its numbers with a decimal comma where people typed others that way into the same column."""
+    number = column.map(lambda v: isinstance(v, float) and v == v)
+    text = column[~number].dropna().astype(str)
+    comma = bool(number.any()) and text.str.fullmatch(r"\s*-?[\d.]*,\d{1,2}\s*[^\d\s]*\s*").any()
+    out = column.where(column.isna(), column.map(str))
+    return out.where(~number, out.str.replace(".", ",", regex=False)) if comma else out
 
 
 def typed(source: Opened, settings: Source, timezone: str, required: Sequence[str]) -> ibis.Table:
@@ -183,31 +209,55 @@ def typed(source: Opened, settings: Source, timezone: str, required: Sequence[st
 
     raw, mapping = source.table, _mapping(source, settings, required)
     typed_by_its_engine(source, mapping)
-    new: dict[str, Any] = {}
-    for name, column in mapping.items():
-        value = raw[column]
-        if name in _DAYS:
-            new[name] = as_date(value, settings.date_format, timezone, settings.dates_in)
-        elif name in _NUMBERS:
-            new[name] = as_number(value, settings.decimal, settings.thousands)
-        else:
-            new[name] = as_text(value)
-    if settings.hash_ids and "customer_id" in new:
-        new["customer_id"] = code_of(new["customer_id"])
-    for name in ("date", "amount"):
+    new = {name: _read(name, raw[column], settings, timezone) for name, column in mapping.items()}
+    for name in ("date", "amount", "score"):
         if name in mapping:
             new[f"{name}_text"] = raw[mapping[name]].cast("string")
     if {"customer_id", "date", "amount"} <= set(mapping):
-        new |= _paid_back(new)
-        if raw[mapping["date"]].type().is_string():
-            new["line_kind"] = ibis.coalesce(
-                _line_kind(raw, mapping, new["date"]), new.get("line_kind", ibis.null("string"))
-            )
+        new |= _paid_back(new, raw[mapping["refunded"]] if "refunded" in mapping else None)
+        kinds = [
+            new.pop("line_kind", None),
+            _line_kind(raw, mapping, new["date"]),
+            _repeats_its_order(raw, mapping, settings),
+        ]
+        if any(k is not None for k in kinds):
+            new["line_kind"] = ibis.coalesce(*[k for k in kinds if k is not None])
     if "amount" in mapping and raw[mapping["amount"]].type().is_string():
-        new["amount_sign"] = raw[mapping["amount"]].re_extract(f"({CURRENCY})", 1).nullif("")
+        money = raw[mapping["amount"]]  # a code says more than a sign: $ 10 CAD
+        code, sign = money.re_extract(r"\b([A-Z]{3})\b", 1), money.re_extract(f"({CURRENCY})", 1)
+        new["amount_sign"] = ibis.coalesce(code.nullif(""), sign.nullif(""))
+    spare = [c for c in raw.columns if c not in {*mapping.values(), FILE}]
+    if spare and source.first_line is not None:  # what tells two lines apart may stand in a column that is not used
+        new["unused"] = ibis.literal("|").join([raw[c].cast("string").fill_null("-") for c in spare]).hash()
+    if FILE in raw.columns:
+        new["file"] = raw[FILE]
     no_line = source.first_line is None
     new["line"] = ibis.null("int64") if no_line else ibis.row_number() + source.first_line
     return raw.select(**new)
+
+
+def _read(name: str, value: Any, settings: Source, timezone: str) -> Any:
+    """One column by its meaning: a day, a number, a customer or a text."""
+    if name in _DAYS:
+        return as_date(value, settings.date_format, timezone, settings.dates_in)
+    if name in _NUMBERS:
+        return as_number(value, settings.decimal, settings.thousands)
+    text = as_text(value)
+    if name != "customer_id":
+        return text
+    known = text.lower().isin(_NOBODY).ifelse(None, text).cast("string")
+    return code_of(known) if settings.hash_ids else known
+
+
+def _repeats_its_order(raw: ibis.Table, mapping: Mapping[str, str], settings: Source) -> Any:
+    """Lines after the first of an order whose money stands on each of them."""
+    import ibis
+
+    if settings.amount_of != "order" or "order_id" not in mapping:
+        return None
+    order = raw[mapping["order_id"]]
+    again = ibis.row_number().over(group_by=order, order_by=raw[mapping["date"]]) > 0
+    return ibis.cases((again & order.notnull(), FURTHER_LINES), else_=None)
 
 
 def typed_by_its_engine(source: Opened, mapping: Mapping[str, str]) -> None:
@@ -225,7 +275,7 @@ def typed_by_its_engine(source: Opened, mapping: Mapping[str, str]) -> None:
 
 def _mapping(source: Opened, settings: Source, required: Sequence[str]) -> dict[str, str]:
     """clvnb's names to the source's, all of which are there."""
-    present = list(source.table.columns)
+    present = [c for c in source.table.columns if c != FILE]
     mapping = dict(settings.columns) or {c: c for c in present}
     for name in required:
         mapping.setdefault(name, name)
@@ -238,10 +288,12 @@ def _mapping(source: Opened, settings: Source, required: Sequence[str]) -> dict[
     return mapping
 
 
-def _line_kind(raw: ibis.Table, mapping: Mapping[str, str], day: Any) -> Any:
+def _line_kind(raw: ibis.Table, mapping: Mapping[str, str], day: Any) -> Any | None:
     """Say which lines are no orders: the names of the columns once more, where exports were put together, and sums below."""
     import ibis
 
+    if not raw[mapping["date"]].type().is_string():
+        return None
     named = ibis.and_(*[raw[c].cast("string").strip() == c for c in (mapping["date"], mapping["amount"])])
     summed = raw[mapping["customer_id"]].cast("string").lower().re_search(_TOTAL) & day.isnull()
     kinds = [(named, REPEATED_NAMES), (summed, TOTALS)]
@@ -255,23 +307,27 @@ def _line_kind(raw: ibis.Table, mapping: Mapping[str, str], day: Any) -> Any:
     return ibis.cases(*kinds, else_=None)
 
 
-def _paid_back(new: Mapping[str, Any]) -> dict[str, Any]:
-    """Take off what a column says was paid back; an order paid back in full is none."""
+def _paid_back(new: Mapping[str, Any], written: Any) -> dict[str, Any]:
+    """Take off what a column says was paid back; an order paid back in full is none, and what cannot be read leaves no amount."""
     import ibis
 
-    if "refunded" not in new:
+    if written is None:
         return {}
+    unreadable = new["refunded"].isnull() & (written.cast("string").strip().nullif("").notnull())
     back = new["refunded"].abs().fill_null(0.0)
     whole = (new["amount"] > 0) & (back >= new["amount"])
     left = (new["amount"] > 0).ifelse(ibis.greatest(new["amount"] - back, 0.0), new["amount"])
-    return {"amount": left, "line_kind": ibis.cases((whole, PAID_BACK), else_=None).cast("string")}
+    return {
+        "amount": unreadable.ifelse(ibis.null("float64"), left),
+        "line_kind": ibis.cases((whole, PAID_BACK), else_=None).cast("string"),
+    }
 
 
 def as_text(value: Any) -> Any:
     """Read a text: without the blanks around it, nothing for an empty one."""
     kind = value.type()
     if kind.is_floating():  # ids that passed through a frame with gaps: 12345.0
-        whole = value.cast("int64")
+        whole = value.try_cast("int64")
         return (value == whole).ifelse(whole.cast("string"), value.cast("string"))
     return value.cast("string").strip().nullif("")
 
@@ -287,20 +343,16 @@ def as_date(value: Any, date_format: str | None, timezone: str, dates_in: str | 
     if date_format in NUMBERED_DAYS:
         return _as_numbered_day(value, NUMBERED_DAYS.index(date_format), timezone)
     if kind.is_timestamp():
-        if dialect(value) == "pyspark":
-            if dates_in:
-                raise TableError("`dates_in:` is not for Spark: keep instants there (TIMESTAMP), which say their zone")
-            value = wall_clock_of_spark(timezone, value)
-        elif kind.timezone is not None:
-            value = wall_clock(timezone, value.cast("timestamp('UTC')"))
-        elif dates_in:
-            value = as_wall_clock(value, dates_in, timezone)
-        return value.date()
+        return _clock_of(value, timezone, dates_in).date()
     text = value.cast("string").strip()
     if date_format is not None:
         moment = _try_strptime()(text, date_format)
         timed = any(mark in date_format for mark in ("%H", "%I"))
-        day = (as_wall_clock(moment, dates_in, timezone) if dates_in and timed else moment).date()
+        if "%z" in date_format:  # an instant, which the engine gives in UTC
+            moment = wall_clock(timezone, moment.cast("timestamp('UTC')"))
+        elif dates_in and timed:
+            moment = _moved(moment, dates_in, timezone)
+        day = moment.date()
         return (day.year() >= 1900).ifelse(day, None).cast("date")  # %Y would read "24" as the year 24
     # An offset (Z, +01:00) names an instant, which is moved to the client's clock; without one it is that clock.
     has_offset = text.re_search(r":\d\d(\.\d+)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)$")
@@ -309,8 +361,24 @@ def as_date(value: Any, date_format: str | None, timezone: str, dates_in: str | 
     instant = wall_clock(timezone, moment.try_cast("timestamp('UTC')"))
     written = plain.ifelse(text.try_cast("timestamp"), None).cast("timestamp")
     if dates_in:
-        written = text.contains(":").ifelse(as_wall_clock(written, dates_in, timezone), written)
+        written = _moved(written, dates_in, timezone)
     return has_offset.ifelse(instant, written).date()
+
+
+def _clock_of(value: Any, timezone: str, dates_in: str | None) -> Any:
+    """What the client's clock showed at a time that its engine knows as such."""
+    if dialect(value) == "pyspark":
+        if dates_in:
+            raise TableError("`dates_in:` is not for Spark: keep instants there (TIMESTAMP), which say their zone")
+        return wall_clock_of_spark(timezone, value)
+    if value.type().timezone is not None:
+        return wall_clock(timezone, value.cast("timestamp('UTC')"))
+    return _moved(value, dates_in, timezone) if dates_in else value
+
+
+def _moved(moment: Any, dates_in: str, timezone: str) -> Any:
+    """Move a time to the client's clock; midnight on the dot is how a day without a time is kept, and stays."""
+    return (moment == moment.truncate("D")).ifelse(moment, as_wall_clock(moment, dates_in, timezone))
 
 
 def _as_numbered_day(value: Any, which: int, timezone: str) -> Any:
@@ -329,7 +397,7 @@ def _as_numbered_day(value: Any, which: int, timezone: str) -> Any:
 def as_number(value: Any, decimal: str, thousands: str) -> Any:
     """Read a number written by people: ``(1.234,50 €)`` is -1234.5; what is not a number becomes null."""
     if not value.type().is_string():
-        return value.cast("float64")
+        return value.cast("float64").nullif(float("nan"))
     currency = CURRENCY
     text = value.strip().re_replace(rf"^(-?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")
     negative = text.re_search(r"^\(.*\)$|-$")

@@ -5,6 +5,7 @@ In: a client's survey export, or a frame of answers. Out: SURVEY, one row per an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -32,9 +33,9 @@ _WORDS = (
     (("strongly disagree",), ("disagree",), ("somewhat disagree",), ("neither agree nor disagree", "neutral"),
      ("somewhat agree",), ("agree",), ("strongly agree",)),
     (("strongly disagree",), ("disagree",), ("neither agree nor disagree", "neutral"), ("agree",), ("strongly agree",)),
-    (("very dissatisfied", "very unsatisfied", "sehr unzufrieden"), ("dissatisfied", "somewhat dissatisfied", "unsatisfied", "unzufrieden"),
+    (("very dissatisfied", "extremely dissatisfied", "very unsatisfied", "sehr unzufrieden"), ("dissatisfied", "somewhat dissatisfied", "unsatisfied", "unzufrieden"),
      ("neither satisfied nor dissatisfied", "neutral", "teils, teils"), ("satisfied", "somewhat satisfied", "zufrieden"),
-     ("very satisfied", "sehr zufrieden")),
+     ("very satisfied", "extremely satisfied", "sehr zufrieden")),
     (("very difficult",), ("difficult", "somewhat difficult"), ("neither easy nor difficult", "neutral"),
      ("easy", "somewhat easy"), ("very easy",)),
 )  # fmt: skip
@@ -115,7 +116,7 @@ def _forms(client: Client, settings: Source) -> pd.DataFrame:
     marks = {f"question_{k}": question for k, question in enumerate(settings.questions)}
     own = settings.model_copy(update={"columns": {**settings.columns, **marks}})
     forms = to_pandas(read_table(client, own, ("date",)))
-    parts = []
+    parts, asked_before = [], set()
     for mark, question in marks.items():
         answers = forms[mark].astype("string").str.strip()
         score, low, high = points(answers)
@@ -126,7 +127,13 @@ def _forms(client: Client, settings: Source) -> pd.DataFrame:
                 f"{settings.source}: the answers to {question!r}, such as {example!r}, are neither numbers nor words of a known "
                 "scale; export them as numbers, or take the question out of `questions:`"
             )
-        part = forms.drop(columns=list(marks)).assign(metric=settings.questions[question], score=score)
+        metric, _, ends = settings.questions[question].partition(" ")
+        if scale := re.fullmatch(r"(\d+)-(\d+)", ends.strip()):
+            low, high = float(scale[1]), float(scale[2])
+        part = forms.drop(columns=list(marks)).assign(metric=metric, score=score)
+        if metric in asked_before:  # a further question of the kind is about a part of the whole
+            part["attribute"] = question
+        asked_before.add(metric)
         if high is not None:
             part = part.assign(scale_min=low, scale_max=high)
         parts.append(part[answers.notna()])
@@ -149,7 +156,7 @@ def points(answers: pd.Series) -> tuple[pd.Series, float | None, float | None]:
     [4.0, 1.0, 5.0]
     """
     text = answers.astype("string").str.strip().str.lower().str.replace(r"[.!]$", "", regex=True)
-    found = text.str.extract(r"^(\d+(?:[.,]\d+)?)(?!\d)", expand=False).str.replace(",", ".")
+    found = text.str.extract(r"^[^\d]{0,40}?(\d+(?:[.,]\d+)?)[^\d]{0,40}$", expand=False).str.replace(",", ".")
     number = pd.to_numeric(found, errors="coerce").astype("Float64").astype(float)
     half = 0.5 * text.notna().sum()
     if number.notna().sum() >= half:
@@ -166,10 +173,13 @@ def points(answers: pd.Series) -> tuple[pd.Series, float | None, float | None]:
 def _complete(raw: pd.DataFrame) -> pd.DataFrame:
     """Give every answer its wave, its metric's name and its scale."""
     check(raw, SURVEY)
-    survey = raw.drop(columns=[c for c in raw.columns if c == "date_text" or c.startswith("amount")])
+    survey = raw.drop(
+        columns=[c for c in raw.columns if c in {"date_text", "unused", "file"} or c.startswith("amount")]
+    )
     survey["date"] = pd.to_datetime(survey["date"])
     metric = survey["metric"].astype("string").str.strip().str.lower()
     survey["metric"] = metric.replace(_OTHER_NAMES).astype(object)
+    survey = _read_words(survey)
     month = survey["date"].dt.strftime("%Y-%m")
     survey["wave"] = survey["wave"].astype(object).where(survey["wave"].notna(), month) if "wave" in survey else month
     for end, place in (("scale_min", 0), ("scale_max", 1)):
@@ -177,6 +187,23 @@ def _complete(raw: pd.DataFrame) -> pd.DataFrame:
         survey[end] = survey[end].astype(float).fillna(usual) if end in survey else usual
     for name in ("customer_id", "comment", "attribute"):
         survey[name] = survey[name].astype(object) if name in survey else None
+    return survey
+
+
+def _read_words(survey: pd.DataFrame) -> pd.DataFrame:
+    """Turn answers that are words, or words with a number, into points, each question by itself."""
+    if "score_text" not in survey:
+        return survey
+    written = survey.pop("score_text").astype("string").str.strip().replace("", pd.NA)
+    worded = survey["score"].isna() & written.notna()
+    for metric in survey.loc[worded, "metric"].dropna().unique():
+        rows = worded & (survey["metric"] == metric)
+        score, low, high = points(written[rows])
+        survey.loc[rows, "score"] = score
+        for name, end in (("scale_min", low), ("scale_max", high)):
+            if end is not None:
+                survey[name] = survey[name].astype(float) if name in survey else np.nan
+                survey.loc[rows & survey[name].isna(), name] = end
     return survey
 
 
@@ -229,6 +256,7 @@ def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words
         (~survey["score"].between(survey["scale_min"], survey["scale_max"]), "off the scale"),
         (again, "answered twice in a wave: the last one counts"),
     ]
+    _on_its_scale(survey)
     rule = np.select([m.fillna(False).to_numpy(bool) for m, _ in rules], [name for _, name in rules], "kept")
     counts = pd.Series(rule).value_counts()
     order = ["read", *[name for _, name in rules if name in counts], *(["kept"] if "kept" in counts else [])]
@@ -242,6 +270,21 @@ def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words
         text += f" Set aside, {name}: {words.count(counts[name])}."
     rejected = survey[rule != "kept"].assign(rule=rule[rule != "kept"])
     return Checked(kept, rejected, (Finding(account, text), *_suspicions(kept, words)))
+
+
+def _on_its_scale(survey: pd.DataFrame) -> None:
+    """Stop where most answers to a question lie off the scale that it is said to have."""
+    given = survey[survey["metric"].isin(list(SCALES)) & survey["score"].notna()]
+    off = ~given["score"].between(given["scale_min"], given["scale_max"])
+    for metric, share in off.groupby(given["metric"]).mean().items():
+        if share > 0.35:
+            scores = given.loc[given["metric"] == metric, "score"]
+            low, high = (given.loc[given["metric"] == metric, c].iloc[0] for c in ("scale_min", "scale_max"))
+            raise TableError(
+                f"{share:.0%} of the answers to {metric} are not between {low:g} and {high:g}; they go from {scores.min():g} to "
+                f"{scores.max():g}. Name columns with the ends of the scale under `columns:`, scale_min and scale_max, "
+                f"or write `questions: {{…: {metric} 0-10}}` where each question has a column"
+            )
 
 
 def _suspicions(kept: pd.DataFrame, words: Words) -> list[Finding]:

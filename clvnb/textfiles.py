@@ -213,7 +213,7 @@ def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_text_files(
-    paths: Sequence[str], *, delimiter: str | None = None, encoding: str = "utf-8"
+    paths: Sequence[str], *, delimiter: str | None = None, encoding: str = "utf-8", mark: str | None = None
 ) -> tuple[ibis.Table, Layout]:
     """Read text files into one table of text; files whose columns differ are joined by the names of the columns.
 
@@ -222,6 +222,8 @@ def read_text_files(
     paths : sequence of str
     delimiter, encoding : str
         As in ``find_layout``.
+    mark : str, optional
+        A further column for the number of the file, where there are several.
 
     Returns
     -------
@@ -238,8 +240,9 @@ def read_text_files(
     layouts = [find_layout(path, delimiter=delimiter, encoding=encoding) for path in paths]
     with tempfile.TemporaryDirectory(prefix="clvnb-") as scratch:
         for k, (path, layout) in enumerate(zip(paths, layouts, strict=True)):
-            plain = _in_utf8(Path(path), layout.encoding, Path(scratch) / f"{k}.csv")
-            parts.append(_scan(plain, layout))
+            plain = _in_utf8(Path(path), layout, Path(scratch) / f"{k}.csv")
+            number = f", {k}::BIGINT AS {mark}" if mark and len(paths) > 1 else ""
+            parts.append(_scan(plain, layout, number))
         engine.raw_sql(f"CREATE TEMP TABLE {name} AS {' UNION ALL BY NAME '.join(parts)}")
     return engine.table(name), layouts[0]
 
@@ -265,12 +268,12 @@ def read_json_lines(paths: Sequence[str]) -> ibis.Table:
     return engine.table(name)
 
 
-def _scan(path: Path, layout: Layout) -> str:
+def _scan(path: Path, layout: Layout, further: str) -> str:
     """The engine's own reader, told everything: finding it out by itself costs it longer than reading the file."""
     columns = ", ".join(f"{_quoted(c)}: 'VARCHAR'" for c in layout.columns)
     packed = ", compression='gzip'" if path.suffix == ".gz" else ""
     return (
-        f"SELECT * FROM read_csv({_quoted(str(path))}, auto_detect=false, header=true, skip={layout.skip}, "
+        f"SELECT *{further} FROM read_csv({_quoted(str(path))}, auto_detect=false, header=true, "
         f"delim={_quoted(layout.delimiter)}, quote='\"', escape='\"', columns={{{columns}}}{packed})"
     )
 
@@ -279,19 +282,23 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _in_utf8(path: Path, encoding: str, target: Path) -> Path:
-    """The path itself where the engine reads its encoding and its line ends, or a copy that it can read."""
+def _in_utf8(path: Path, layout: Layout, target: Path) -> Path:
+    """The path itself where the engine can read it, or a copy in its encoding and line ends that begins with the names."""
+    encoding, above = layout.encoding, layout.skip
     known = codecs.lookup(encoding).name in {"utf-8", "utf-8-sig", "ascii"}
     with _opened(path) as stream:
         start = stream.read(_SAMPLE)
-    if known and start.count(b"\r\n") in {0, start.count(b"\n")}:
+    if known and not above and start.count(b"\r\n") in {0, start.count(b"\n")}:
         return path
     with _opened(path) as stream, target.open("w", encoding="utf-8", newline="") as out:
         decoder = codecs.getincrementaldecoder(encoding)()
         try:
             ends = io.IncrementalNewlineDecoder(decoder, translate=True)  # the engine wants lines to end in one way
             while block := stream.read(_BLOCK):
-                out.write(ends.decode(block))
+                text = ends.decode(block)
+                while above and "\n" in text:  # lines of a title, which the engine would count in its own way
+                    text, above = text[text.index("\n") + 1 :], above - 1
+                out.write("" if above else text)
             out.write(ends.decode(b"", final=True))
         except UnicodeDecodeError as error:
             raise TableError(f"{path}: is not text in {encoding} throughout: {error.reason}; see `encoding:`") from None

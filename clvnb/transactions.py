@@ -51,9 +51,18 @@ __all__ = [
 
 _KEPT = "kept"
 _LARGEST = 1e13  # in any currency
-_OF_READING = {"line", "line_kind", "date_text", "amount_text", "amount_sign", "refunded", "no_rate"}
+_OF_READING = {"line", "line_kind", "date_text", "amount_text", "amount_sign", "refunded", "no_rate", "unused", "file"}
 _LATER, _EXCLUDED = "after the as-of date", "excluded by client.yaml"
-_NO_FAULTS = [_LATER, _EXCLUDED, REPEATED_NAMES, TOTALS, FURTHER_LINES, PAID_BACK]  # set aside as they should be
+_REPLACED = "order that a later file holds again"
+_NO_FAULTS = [
+    _LATER,
+    _REPLACED,
+    _EXCLUDED,
+    REPEATED_NAMES,
+    TOTALS,
+    FURTHER_LINES,
+    PAID_BACK,
+]  # set aside as they should be
 
 
 # ---------------------------------------------------------------------------------------------- reading
@@ -228,6 +237,10 @@ def check_transactions(
         )
     ]
     findings += _say_kept(table, ruled, kept_facts, refunds, words, log)
+    if exclude and _EXCLUDED not in set(account["rule"]):
+        said = "; ".join(f"{column}: {', '.join(values)}" for column, values in exclude.items())
+        text = f"`exclude:` names {said}, and no row is like that: capitals and blanks count."
+        findings.append(Finding(pd.DataFrame({"exclude": [said]}), text))
     if rates is not None:
         findings.append(_say_rates(ruled, currency, words, log))
     odd = suspicions(kept, as_of=day, words=words)
@@ -265,9 +278,10 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
                 "list it under `columns:` as well"
             )
     excluded = [table[c].cast("string").isin(list(values)) for c, values in exclude.items()]
-    content = [c for c in table.columns if c != "line"]
+    content = [c for c in table.columns if c not in {"line", "file"}]
+    newest_first = [*([ibis.desc("file")] if "file" in table.columns else []), "line"]
     repeated = (
-        (ibis.row_number().over(group_by=content, order_by=["line"]) > 0) & table.order_id.notnull()
+        (ibis.row_number().over(group_by=content, order_by=newest_first) > 0) & table.order_id.notnull()
         if "order_id" in table.columns
         else ibis.literal(False)
     )
@@ -281,6 +295,7 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
         (table.no_rate, "no exchange rate for its currency and day") if "no_rate" in table.columns else None,
         (table.amount.isnull() | table.amount.isnan() | table.amount.isinf(), "amount unreadable"),
         (table.amount.abs() > _LARGEST, "amount beyond any order"),
+        (_again_later(table), _REPLACED),
         (repeated, "repeated row of the same order"),
         (table.date > date.today(), "dated in the future"),
         (table.date > as_of, _LATER) if as_of is not None else None,
@@ -288,6 +303,16 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
         (never_bought, "refund without a purchase"),
     ]
     return ibis.cases(*[b for b in branches if b is not None], else_=_KEPT)
+
+
+def _again_later(table: ibis.Table) -> Any:
+    """Lines of an order that stands in a later file as well, as it was then: paid back in part, or cancelled."""
+    import ibis
+
+    if not {"order_id", "file"} <= set(table.columns):
+        return ibis.literal(False)
+    latest = table.file.max(where=table.amount >= 0).over(group_by=["customer_id", "order_id"])
+    return table.order_id.notnull() & (table.file < latest)
 
 
 def _account(ruled: ibis.Table) -> ibis.Table:
@@ -425,7 +450,7 @@ def _say_kept(table: ibis.Table, ruled: ibis.Table, kept: Any, refunds: str, wor
             )
         )
     if "order_id" not in table.columns:
-        content = [c for c in table.columns if c != "line"]
+        content = [c for c in table.columns if c not in {"line", "file"}]
         used = ruled.filter(ruled.rule == _KEPT)
         again = used.group_by(content).aggregate(copies=used.count())
         rows = run(again.filter(again.copies > 1).aggregate(extra=(again.copies - 1).sum()), like)

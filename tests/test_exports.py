@@ -241,3 +241,159 @@ def test_suspicions_stand_among_the_findings(usual):
     assert ">check</th>" in checked._repr_html_()
     assert checked._repr_html_().count("20 days in a row") == 1
     assert len(checked.kept) == len(gap)  # nothing is set aside for being odd
+
+
+# ------------------------------------------------------------------------------ what exports hide
+
+
+def checked_of(tmp_path, files: dict[str, str], settings: dict | None = None, **more: object) -> cv.Checked:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    source = {"source": "o.csv" if len(files) == 1 else "orders-*.csv", "max_loss": 0.9} | (settings or {})
+    body = {"name": "X", "currency": "EUR", "transactions": source} | more
+    (tmp_path / "client.yaml").write_text(yaml.safe_dump(body), encoding="utf-8")
+    return check_orders(cv.Client.load(tmp_path))
+
+
+def test_a_later_file_says_what_became_of_an_order(tmp_path):
+    head = "order_id,customer_id,date,amount,status\n"
+    files = {
+        "orders-1.csv": head + "1,a,2024-01-05,100,paid\n2,b,2024-01-06,50,paid\n3,c,2024-01-07,30,paid\n",
+        "orders-2.csv": head
+        + "1,a,2024-01-05,60,partly refunded\n3,c,2024-02-01,-30,refund\n3,c,2024-02-01,-30,refund\n",
+    }
+    columns = {n: n for n in ("order_id", "customer_id", "date", "amount", "status")}
+    checked = checked_of(tmp_path, files, {"columns": columns})
+    kept = to_pandas(checked.kept)
+    assert kept["amount"].sum() == pytest.approx(60 + 50 + 30 - 30)
+    account = checked.account.set_index("rule")["rows"]
+    assert account["order that a later file holds again"] == 1
+    assert account["repeated row of the same order"] == 1
+
+
+def test_lines_that_differ_in_a_column_not_used_are_two(tmp_path):
+    text = "order_id,customer_id,date,amount,sku\n1,a,2024-01-05,10,T1\n1,a,2024-01-05,10,T2\n1,a,2024-01-05,10,T2\n"
+    columns = {n: n for n in ("order_id", "customer_id", "date", "amount")}
+    assert to_pandas(checked_of(tmp_path, {"o.csv": text}, {"columns": columns}).kept)["amount"].tolist() == [10, 10]
+    whole = checked_of(tmp_path, {"o.csv": text}, {"columns": columns, "amount_of": "order"})
+    assert to_pandas(whole.kept)["amount"].tolist() == [10]
+
+
+def test_what_cannot_be_read_of_a_refund_leaves_no_amount(tmp_path):
+    text = "customer_id,date,amount,back\na,2024-01-05,10,4\nb,2024-01-05,10,EUR -4 refunded\nc,2024-01-05,10,\n"
+    columns = {"customer_id": "customer_id", "date": "date", "amount": "amount", "refunded": "back"}
+    checked = checked_of(tmp_path, {"o.csv": text}, {"columns": columns})
+    assert sorted(to_pandas(checked.kept)["amount"]) == [6, 10]
+    assert checked.account.set_index("rule").loc["amount unreadable", "rows"] == 1
+
+
+def test_nobody_is_no_customer_and_no_number_no_amount(tmp_path):
+    text = "customer_id,date,amount\nNULL,2024-01-05,10\na,2024-01-05,5\nNone,2024-01-06,1\n"
+    checked = checked_of(tmp_path, {"o.csv": text})
+    assert checked.account.set_index("rule").loc["customer missing", "rows"] == 2
+    frame = pd.DataFrame(
+        {"customer_id": ["a", "b"], "date": pd.to_datetime(["2024-01-05"] * 2), "amount": [1.0, np.nan]}
+    )
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(
+        pa.Table.from_pandas(frame).set_column(2, "amount", pa.array([1.0, float("nan")])), tmp_path / "o.parquet"
+    )
+    checked = cv.check_transactions(cv.read_transactions(tmp_path / "o.parquet"), max_loss=0.9)
+    assert checked.account.set_index("rule").loc["amount unreadable", "rows"] == 1
+
+
+def test_a_code_says_more_than_a_sign(tmp_path):
+    text = "customer_id,date,amount\na,2024-01-05,$10.00 CAD\nb,2024-01-05,$12.00 USD\n"
+    with pytest.raises(cv.TableError, match="2 currencies, such as CAD and USD"):
+        checked_of(tmp_path, {"o.csv": text}, currency="USD")
+
+
+def test_a_title_of_two_lines_in_one_cell_costs_no_row(tmp_path):
+    rows = "".join(f"c{k},2024-01-{k + 1:02d},5.00\n" for k in range(20))
+    checked = checked_of(tmp_path, {"o.csv": '"Orders\nof May",,\ncustomer_id,date,amount\n' + rows})
+    assert checked.account["rows"].iloc[0] == 20
+    assert to_pandas(checked.kept)["customer_id"].nunique() == 20
+
+
+def test_times_with_an_offset_and_days_without_a_time(tmp_path):
+    text = "customer_id,date,amount\na,05/01/2024 23:30 -0500,5\n"
+    checked = checked_of(tmp_path, {"o.csv": text}, {"date_format": "%d/%m/%Y %H:%M %z"}, timezone="America/New_York")
+    assert to_pandas(checked.kept)["date"].tolist() == [pd.Timestamp("2024-01-05")]
+    days = pd.DataFrame({"customer_id": ["a", "b"], "amount": [1.0, 2.0],
+                         "date": pd.to_datetime(["2024-01-05 00:00", "2024-01-05 02:00"])})  # fmt: skip
+    days.to_parquet(tmp_path / "d.parquet")
+    checked = checked_of(tmp_path, {}, {"source": "d.parquet", "dates_in": "UTC"},
+                         timezone="America/New_York")  # fmt: skip
+    kept = to_pandas(checked.kept).set_index("customer_id")["date"]
+    assert kept.to_dict() == {"a": pd.Timestamp("2024-01-05"), "b": pd.Timestamp("2024-01-04")}
+
+
+def test_a_sheet_that_mixes_numbers_and_commas(tmp_path):
+    sheet = pd.DataFrame({"customer_id": ["a", "b", "c"], "date": ["2024-01-05"] * 3, "amount": ["12,50", 127.885, 3]})
+    sheet.to_excel(tmp_path / "o.xlsx", index=False)
+    checked = checked_of(tmp_path, {}, {"source": "o.xlsx", "decimal": ",", "thousands": "."})
+    assert sorted(to_pandas(checked.kept)["amount"]) == [3, 12.5, 127.885]
+
+
+def test_objects_are_no_ids(tmp_path):
+    line = '{"customer": {"id": 1, "email": "a@example.org"}, "date": "2024-01-05", "total": 5}\n'
+    (tmp_path / "o.jsonl").write_text(line)
+    with pytest.raises(cv.TableError, match="holds objects"):
+        propose_client(tmp_path / "o.jsonl", tmp_path)
+
+
+def test_rules_that_fit_no_row_are_said(tmp_path):
+    text = "customer_id,date,amount,status\na,2024-01-05,5,Test\n"
+    columns = {n: n for n in ("customer_id", "date", "amount", "status")}
+    checked = checked_of(tmp_path, {"o.csv": text}, {"columns": columns, "exclude": {"status": ["test"]}})
+    assert "no row is like that" in str(checked)
+
+
+def test_answers_with_words_on_their_ends_and_on_other_scales():
+    raw = pd.DataFrame(
+        {"date": ["2024-01-05"] * 4, "metric": ["nps"] * 4, "score": ["Extremely likely - 10", "9", "0 = never", "5"]}
+    )
+    assert cv.read_survey(raw)["score"].tolist() == [10, 9, 0, 5]
+    worded = raw.assign(metric="csat", score=["Very satisfied", "Satisfied", "Neutral", "Extremely dissatisfied"])
+    read = cv.read_survey(worded)
+    assert read["score"].tolist() == [5, 4, 3, 1]
+    ten = raw.assign(metric="csat", score=["10", "9", "8", "2"])
+    with pytest.raises(cv.TableError, match=r"csat 0-10"):
+        cv.check_survey(cv.read_survey(ten))
+
+
+def test_two_questions_of_a_kind_in_a_form(tmp_path):
+    form = "Timestamp,who,How satisfied are you?,How satisfied are you with delivery?\n2024-01-05 10:00,a,9,2\n"
+    (tmp_path / "a.csv").write_text(form)
+    surveys = {"source": "a.csv", "columns": {"date": "Timestamp", "customer_id": "who"},
+               "questions": {"How satisfied are you?": "csat 0-10", "How satisfied are you with delivery?": "csat"}}  # fmt: skip
+    body = {"name": "X", "currency": "EUR", "transactions": {"source": "o.csv"}, "surveys": surveys}
+    (tmp_path / "client.yaml").write_text(yaml.safe_dump(body, sort_keys=False))
+    kept = cv.check_survey(cv.read_survey(cv.Client.load(tmp_path))).kept
+    assert kept["score"].tolist() == [9, 2]
+    assert kept["scale_max"].tolist() == [10, 5]
+    assert kept["attribute"].isna().tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://u:s3cr/et@h/d",
+        "postgres://u:s3c@ret@h/d",
+        "postgres://h/d?user=u&password=s3cret",
+        "host=h password=s3cret",
+    ],
+)
+def test_no_password_is_taken_or_shown(url, make_client):
+    folder = make_client(transactions={"source": {"connection": url, "table": "t"}})
+    with pytest.raises(cv.ClientError, match="does not belong in a file") as error:
+        cv.Client.load(folder)
+    assert not any(part in str(error.value) for part in ("s3c", "et@h", "ret@"))
+
+
+def test_days_as_whole_numbers_in_a_typed_file(tmp_path):
+    frame = pd.DataFrame({"customer": ["a", "b"], "date": [20240105, 20240206], "total": [1.5, 2.5]})
+    frame.to_parquet(tmp_path / "o.parquet")
+    assert propose_client(tmp_path / "o.parquet", tmp_path).settings["date_format"] == "%Y%m%d"
