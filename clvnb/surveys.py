@@ -256,7 +256,6 @@ def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words
         (~survey["score"].between(survey["scale_min"], survey["scale_max"]), "off the scale"),
         (again, "answered twice in a wave: the last one counts"),
     ]
-    _on_its_scale(survey)
     rule = np.select([m.fillna(False).to_numpy(bool) for m, _ in rules], [name for _, name in rules], "kept")
     counts = pd.Series(rule).value_counts()
     order = ["read", *[name for _, name in rules if name in counts], *(["kept"] if "kept" in counts else [])]
@@ -264,6 +263,7 @@ def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words
     if "kept" not in counts:
         said = "; ".join(f"{n}: {counts[n]:,}" for n in order[1:]) or "the table is empty"
         raise TableError(f"no survey answer of {len(survey):,} can be used ({said}); metrics are {', '.join(SCALES)}")
+    _on_its_scale(survey)
     kept = survey[rule == "kept"].reset_index(drop=True)
     text = f"{words.counted(len(survey), 'answer')} read; {words.count(counts['kept'])} used."
     for name in order[1:-1]:

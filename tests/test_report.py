@@ -196,7 +196,7 @@ def test_hostile_data_are_rendered_harmless(tmp_path):
         assert "<script" not in text.lower()
         assert "&lt;script&gt;" in text or "cards" in str(page)
         assert page.resolve().is_relative_to((tmp_path / "reports").resolve())
-    for sheet in pd.read_excel(outcome.folder / "clvnb.xlsx", sheet_name=None, dtype=str).values():
+    for sheet in pd.read_excel(outcome.folder / "clvnb.xlsx", sheet_name=None, dtype=str, engine="openpyxl").values():
         for column in sheet:
             assert not sheet[column].dropna().str.startswith(("=", "+", "@", "\t")).any(), column
     for table in outcome.folder.rglob("*.csv"):
@@ -233,7 +233,9 @@ def test_tables_are_whole_and_neutral(tmp_path):
         path = write_table(table, tmp_path / f"t{suffix}")
         assert path.is_file()
     assert (tmp_path / "t.csv").read_text().splitlines()[1:] == ["'=1+1,1.5", "007,-2.0"]
-    assert pd.read_excel(tmp_path / "t.xlsx", dtype={"customer_id": str})["customer_id"].tolist() == [
+    assert pd.read_excel(tmp_path / "t.xlsx", dtype={"customer_id": str}, engine="openpyxl")[
+        "customer_id"
+    ].tolist() == [
         "'=1+1",
         "007",
     ]
