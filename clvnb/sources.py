@@ -115,10 +115,11 @@ def open_source(settings: Source, folder: Path) -> Opened:
             f"{folder / settings.source}: no such file{closest(Path(settings.source).name, near)}; "
             f"the folder has: {', '.join(sorted(near)[:10]) or 'no files'}"
         )
-    for path in paths:
-        if Path(path).stat().st_size == 0:
-            raise TableError(f"{path}: the file is empty; export it again, with its header line")
-    paths = unpacked(paths)
+    empty = [path for path in paths if Path(path).stat().st_size == 0]
+    paths = paths if empty else unpacked(paths)
+    empty = empty or [path for path in paths if Path(path).stat().st_size == 0]
+    if empty:
+        raise TableError(f"{empty[0]}: the file is empty; export it again, with its header line")
     suffixes = {Path(p.removesuffix(".gz")).suffix.lower() for p in paths}
     if len(suffixes) > 1:
         raise TableError(f"{settings.source}: matches files of several kinds ({', '.join(sorted(suffixes))}); name one")

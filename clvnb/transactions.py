@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -277,7 +277,7 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
                 f"`exclude:` names the column {column!r}, which the log lacks{closest(column, table.columns)}; "
                 "list it under `columns:` as well"
             )
-    excluded = [table[c].cast("string").isin(list(values)) for c, values in exclude.items()]
+    excluded = [table[c].cast("string").isin(list(values)).fill_null(False) for c, values in exclude.items()]
     content = [c for c in table.columns if c not in {"line", "file"}]
     newest_first = [*([ibis.desc("file")] if "file" in table.columns else []), "line"]
     repeated = (
@@ -286,9 +286,10 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
         else ibis.literal(False)
     )
     usable = table.customer_id.notnull() & table.date.notnull() & (table.amount >= 0)
+    usable = reduce(and_, [usable, *[~one for one in excluded]])
     never_bought = ~usable.any().over(group_by="customer_id")
     branches = [
-        (reduce(or_, excluded).fill_null(False), _EXCLUDED) if excluded else None,
+        (reduce(or_, excluded), _EXCLUDED) if excluded else None,
         (table.line_kind.notnull(), table.line_kind) if "line_kind" in table.columns else None,
         (table.customer_id.isnull(), "customer missing"),
         (table.date.isnull(), "date unreadable"),

@@ -397,3 +397,11 @@ def test_days_as_whole_numbers_in_a_typed_file(tmp_path):
     frame = pd.DataFrame({"customer": ["a", "b"], "date": [20240105, 20240206], "total": [1.5, 2.5]})
     frame.to_parquet(tmp_path / "o.parquet")
     assert propose_client(tmp_path / "o.parquet", tmp_path).settings["date_format"] == "%Y%m%d"
+
+
+def test_a_refund_of_an_order_that_is_set_aside_is_no_refund(tmp_path):
+    text = "order_id,customer_id,date,amount,status\n1,a,2024-01-05,100,test\n1,a,2024-01-06,-100,ok\n2,b,2024-01-05,5,ok\n"
+    columns = {n: n for n in ("order_id", "customer_id", "date", "amount", "status")}
+    checked = checked_of(tmp_path, {"o.csv": text}, {"columns": columns, "exclude": {"status": ["test"]}})
+    assert to_pandas(checked.kept)["amount"].tolist() == [5]
+    assert checked.account.set_index("rule").loc["refund without a purchase", "rows"] == 1

@@ -210,6 +210,7 @@ def cases() -> dict[str, tuple[bytes, dict[str, object]]]:
         "two_in_one.zip": (zipped({"2024/a.csv": "".join(body[:30]).encode(), "2024/b.csv": "".join(body[:1] + body[30:]).encode()}), {}),
         "way_out.zip": (zipped({"../../orders.csv": text().encode()}), {}),
         "mixed.zip": (zipped({"orders.csv": text().encode(), "readme.parquet": b"PAR1"}), {"refused": "several kinds"}),
+        "empty_inside.zip": (zipped({"orders.csv": b""}), {"refused": "the file is empty"}),
         "no_file.zip": (zipped({"empty/": b""}), {"refused": "holds no file"}),
         "bomb.zip": (zipped({"orders.csv": b"0" * 60_000_000}), {"refused": "times its size"}),
         "cut_off.zip": (zipped({"orders.csv": text().encode()})[:-40], {"refused": "cannot be unpacked"}),
