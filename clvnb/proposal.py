@@ -162,7 +162,7 @@ def are_addresses(ids: pd.Series) -> bool:
     True
     """
     filled = ids.dropna().astype(str)
-    return len(filled) > 0 and filled.str.fullmatch(r"\s*[^@\s]+@[^@\s]+\.[^@\s]+\s*").mean() > 0.5
+    return len(filled) > 0 and bool(filled.str.fullmatch(r"\s*[^@\s]+@[^@\s]+\.[^@\s]+\s*").mean() > 0.5)
 
 
 def propose_survey(file: str | Path, folder: str | Path) -> Proposal:
