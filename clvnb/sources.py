@@ -148,6 +148,8 @@ def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> 
             from pyarrow import array, concat_tables, feather
 
             parts = [feather.read_table(p) for p in paths]
+            for part in parts:
+                part.validate(full=True)  # damaged text would be found when somebody first looks at it
             if parts[1:]:
                 parts = [p.append_column(FILE, array([k] * len(p), "int64")) for k, p in enumerate(parts)]
             return Opened(ibis.memtable(concat_tables(parts, promote_options="default")), where)
