@@ -259,7 +259,8 @@ def _repeats_its_order(raw: ibis.Table, mapping: Mapping[str, str], settings: So
     if settings.amount_of != "order" or "order_id" not in mapping:
         return None
     order = raw[mapping["order_id"]]
-    again = ibis.row_number().over(group_by=order, order_by=raw[mapping["date"]]) > 0
+    per = [order, *([raw[FILE]] if FILE in raw.columns else [])]  # which file counts is decided later
+    again = ibis.row_number().over(group_by=per, order_by=raw[mapping["date"]]) > 0
     return ibis.cases((again & order.notnull(), FURTHER_LINES), else_=None)
 
 

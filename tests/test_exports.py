@@ -405,3 +405,15 @@ def test_a_refund_of_an_order_that_is_set_aside_is_no_refund(tmp_path):
     checked = checked_of(tmp_path, {"o.csv": text}, {"columns": columns, "exclude": {"status": ["test"]}})
     assert to_pandas(checked.kept)["amount"].tolist() == [5]
     assert checked.account.set_index("rule").loc["refund without a purchase", "rows"] == 1
+
+
+def test_orders_that_repeat_their_total_count_once_in_two_files_too(tmp_path):
+    head = "order_id,customer_id,date,amount,sku\n"
+    files = {
+        "orders-1.csv": head + "1,a,2024-01-05,100,T1\n1,a,2024-01-05,100,T2\n2,b,2024-01-06,50,T1\n",
+        "orders-2.csv": head + "1,a,2024-01-05,80,T1\n1,a,2024-01-05,80,T2\n",
+    }
+    columns = {n: n for n in ("order_id", "customer_id", "date", "amount")}
+    checked = checked_of(tmp_path, files, {"columns": columns, "amount_of": "order"})
+    assert sorted(to_pandas(checked.kept)["amount"]) == [50, 80]
+    assert checked.account["rows"].iloc[0] == checked.account["rows"].iloc[1:].sum() == 5
