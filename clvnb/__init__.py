@@ -129,7 +129,9 @@ _HOMES = {
         "whale_curve",
     ],
     "steps": [
+        "Cards",
         "CustomerCard",
+        "begin_client",
         "customer_card",
         "measure_satisfaction",
         "plan_improvement",
@@ -156,6 +158,7 @@ _HOMES = {
     "verdicts": [
         "Outcome",
         "Verdict",
+        "choose_design",
         "equivalence",
         "false_discoveries",
         "judge",
@@ -165,7 +168,18 @@ _HOMES = {
         "verdict_table",
     ],
     "weighting": ["early_and_late", "post_stratify", "rake", "response_bias", "stratified_score"],
-    "widgets": ["explore_allocation", "explore_clv", "explore_sample_size", "explore_scenario"],
+    "widgets": [
+        "explore_allocation",
+        "explore_clients",
+        "explore_clv",
+        "explore_cohorts",
+        "explore_customers",
+        "explore_data",
+        "explore_design",
+        "explore_sample_size",
+        "explore_scenario",
+        "explore_segments",
+    ],
     "value": [
         "clv_card",
         "clv_new_customer",

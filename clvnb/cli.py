@@ -105,48 +105,28 @@ def init(
     survey: Annotated[Path | None, typer.Option(help="A file of survey answers, of the same kinds.")] = None,
 ) -> None:
     """Look at a file of orders, write client.yaml, and say what was understood."""
-    from .client import Client
-    from .proposal import client_yaml, propose_client, propose_survey
-    from .report.files import replace_file
-    from .surveys import check_survey, read_survey
+    from .steps import begin_client
 
-    target = folder / "client.yaml"
-    if target.exists():
-        raise ReportError(f"{target} is there already; edit it, or remove it first")
     if decimal not in {None, ".", ","}:
         raise typer.BadParameter(f"--decimal is . or , and not {decimal!r}")
-    source = _source(transactions, connection, table)
-    proposal = propose_client(source, folder, columns=_meanings(column or []), date_format=date_format, decimal=decimal)
-    answers = None if survey is None else propose_survey(survey, folder)
-    text = client_yaml(
-        proposal,
-        survey=answers,
-        name=name or folder.resolve().name,
-        currency=currency or proposal.currency or "EUR",
+    begun = begin_client(
+        folder,
+        _source(transactions, connection, table),
+        survey=survey,
+        name=name,
+        currency=currency,
         timezone=timezone,
         margin=margin,
+        columns=_meanings(column or []),
+        date_format=date_format,
+        decimal=decimal,
     )
-    fresh = not folder.exists()
-    replace_file(target, lambda p: p.write_text(text, encoding="utf-8"))
-    try:
-        client = Client.load(folder)
-        checked, _ = _checked(client)
-        asked = None if answers is None else check_survey(read_survey(client))
-    except ClvnbError:
-        target.unlink()
-        if fresh:
-            folder.rmdir()
-        raise
-    _print_finding(proposal.understood)
-    say.print(escape(str(checked)))
-    if answers is not None:
-        _print_finding(answers.understood)
-        say.print(escape(str(asked)))
-    say.print(f"\nWrote [bold]{escape(str(target))}[/]. Next: clvnb report {escape(shlex.quote(str(folder)))}")
-    if currency is None and proposal.currency is None:
-        say.print(f"The file does not say its currency: {client.currency} is assumed; set `currency:` in client.yaml.")
-    if client.economics.margin is None:
-        say.print("No margin is known yet, so values are revenue: set `margin:` in client.yaml.")
+    for understood, checked in begun.files:
+        _print_finding(understood)
+        say.print(escape(str(checked)))
+    say.print(f"\nWrote [bold]{escape(str(begun.file))}[/]. Next: clvnb report {escape(shlex.quote(str(folder)))}")
+    for doubt in begun.doubts:
+        say.print(escape(doubt))
 
 
 @app.command()

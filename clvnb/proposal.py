@@ -31,7 +31,7 @@ from .sources import (
 from .tables import ClientError, Finding, TableError, closest
 from .textfiles import TEXT_FILES, find_encoding, find_layout
 
-__all__ = ["Proposal", "are_addresses", "propose_client", "propose_survey"]
+__all__ = ["Proposal", "are_addresses", "columns_of", "propose_client", "propose_survey"]
 
 # Words by which people name columns, most telling first; matched on letters only.
 _NAMES = {
@@ -163,6 +163,19 @@ def are_addresses(ids: pd.Series) -> bool:
     """
     filled = ids.dropna().astype(str)
     return len(filled) > 0 and bool(filled.str.fullmatch(r"\s*[^@\s]+@[^@\s]+\.[^@\s]+\s*").mean() > 0.5)
+
+
+def columns_of(file: str | Path) -> list[str]:
+    """Return the names of a file's columns.
+
+    Raises
+    ------
+    ClvnbError
+        When the file cannot be opened as a table.
+    """
+    path = _a_file(Path(file))
+    raw = open_source(Source(source=str(path.resolve()), **_text_settings(path)), Path("/")).table
+    return [str(c) for c in raw.columns]
 
 
 def propose_survey(file: str | Path, folder: str | Path) -> Proposal:

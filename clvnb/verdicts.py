@@ -29,6 +29,7 @@ from .words import Words, capital
 __all__ = [
     "Outcome",
     "Verdict",
+    "choose_design",
     "equivalence",
     "false_discoveries",
     "judge",
@@ -468,6 +469,53 @@ def not_measurable(outcome: Outcome, why: str, *, level: float = LEVEL, design: 
     nan = math.nan
     return Verdict(outcome.name, design, nan, nan, nan, nan, nan, level, 0, "not_measurable",
                    f"{capital(outcome.name)}: not measurable: {why.rstrip('.')}.", outcome)  # fmt: skip
+
+
+def choose_design(assigned: str, *, before: bool, known: bool = False, series: bool = False) -> pd.DataFrame:
+    """Return the designs by which an effect can be known, the strongest first, for how something is done.
+
+    Parameters
+    ----------
+    assigned : "chance", "chosen" or "everybody"
+        Who gets it: chance decides and leaves some alone; somebody chooses; everybody, at once.
+    before : bool
+        The same customers are known from before its start, in two periods at least for design B.
+    known : bool
+        What else tells those who get it from the others is known.
+    series : bool
+        There are eight periods or more before the start, and will be as many after it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``design, how, may_say, cannot``: the letter, what it is, what may be said of the cause, and what it cannot show. No row where
+        nothing can be known.
+
+    Raises
+    ------
+    ValueError
+
+    Examples
+    --------
+    >>> list(choose_design("chosen", before=True)["design"])
+    ['B', 'C']
+    """
+    possible = {
+        "chance": ["A+", "A"] if before else ["A"],
+        "chosen": (["B"] if before else []) + (["C"] if before or known else []),
+        "everybody": (["D"] if series else []) + (["E"] if before else []) + ["F"],
+    }
+    if assigned not in possible:
+        raise ValueError(f"assigned must be one of {', '.join(possible)}, got {assigned!r}")
+    letters = possible[assigned]
+    if not letters:
+        raise ValueError(
+            "nobody drew who gets it, and nothing is known that could make the others comparable: leave a random part alone, or note what "
+            "is known of the customers before the start"
+        )
+    return pd.DataFrame(
+        [(d, DESIGNS[d], _CLAIM[d], _CANNOT[d]) for d in letters], columns=["design", "how", "may_say", "cannot"]
+    )
 
 
 def equivalence(change: float, error: float, margin: float) -> float:

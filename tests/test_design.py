@@ -22,7 +22,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[!.]*.ipynb"))
 # A module imports only from lower floors, or from its own.
 FLOORS = [
     {"tables", "formulas", "power", "looks"},
-    {"words", "engine", "exports", "packed", "textfiles"},
+    {"atomic", "words", "engine", "exports", "packed", "textfiles"},
     {"client", "databases", "rates", "sources", "suspicions", "transactions", "contracts", "models"},
     {"proposal", "value", "subscriptions", "evaluate", "cohorts", "segments", "surveys", "touchpoints"},
     {"trust", "ladder", "satisfaction", "designs"},

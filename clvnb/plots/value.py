@@ -267,12 +267,12 @@ def plot_segments(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
 
 @styled
 def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
-    """Draw a line per cohort: money per customer, added up as they age; older cohorts darker.
+    """Draw a line per cohort: money per customer, added up as they age, or the share who bought; older cohorts darker.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Cohorts in rows, ages in columns, missing where unseen.
+        Cohorts in rows, ages in columns, missing where unseen; ``attrs["period"]``, and ``attrs["what"]`` is ``share`` for shares.
     ax : Axes, optional
     words : Words, optional
     """
@@ -289,13 +289,17 @@ def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
         ax.plot(seen.index, seen.to_numpy(float), color=colour, lw=1.6, marker="o", ms=2.5)
         ax.annotate(f"{cohort:%Y-%m}", (seen.index[-1], seen.iloc[-1]), xytext=(4, 0), textcoords="offset points",
                     va="center", fontsize=7.5, color=colour)  # fmt: skip
-    money_axis(ax.yaxis, words)
     ax.set_xlabel(f"{period}s since the {period} of the first purchase")
+    oldest = table.iloc[0].dropna()
+    last, age = oldest.iloc[-1], int(oldest.index[-1])
+    if table.attrs.get("what") == "share":
+        share_axis(ax.yaxis, words)
+        ax.set_ylabel(f"share who bought in the {period}")
+        ax.set_title("How many come again as they age, by when they came")
+        told = f"Share who bought, a line for each of {len(table)} cohorts; of the oldest {words.share(last)} bought"
+        return tell(ax, f"{told} after {age} {period}s.")
+    money_axis(ax.yaxis, words)
     ax.set_ylabel("revenue per customer, added up")
     ax.set_title("What customers bring as they age, by when they came")
-    oldest = table.iloc[0].dropna()
-    return tell(
-        ax,
-        f"Revenue per customer added up, a line for each of {len(table)} cohorts; the oldest reaches "
-        f"{words.money(oldest.iloc[-1])} after {int(oldest.index[-1])} {period}s.",
-    )
+    told = f"Revenue per customer added up, a line for each of {len(table)} cohorts; the oldest reaches {words.money(last)}"
+    return tell(ax, f"{told} after {age} {period}s.")

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..atomic import replace_file
 from ..client import Client
 from ..samples import guide_folder
 from ..steps.card import check_customer
 from ..steps.readings import most_at_risk
 from ..tables import ReportError, UsageError
 from .execute import run_notebook
-from .files import replace_file
 from .kernel import end_kernels
 from .page import card_page
 

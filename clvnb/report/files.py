@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -17,37 +15,20 @@ from typing import Any
 
 import pandas as pd
 
+from ..atomic import replace_file
 from ..client import Client
 from ..steps import ImproveStep, SatisfactionStep, TrackStep, ValueStep
 from ..tables import ReportError
 
 Step = ValueStep | SatisfactionStep | ImproveStep | TrackStep
 
-__all__ = ["replace_file", "save_step", "step_sheets", "write_json", "write_table", "write_workbook"]
+__all__ = ["save_step", "step_sheets", "write_json", "write_table", "write_workbook"]
 
 _PARQUET_ONLY = {"next_orders", "forecast", "segment_gains", "plan_cautious"}  # long or technical: not for the workbook
 # What a spreadsheet would run as a formula.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no place in a workbook
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NEW_YEAR = datetime(2000, 1, 1)
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a file beside ``path``, then move it there in one step."""
-    beside = path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".clvnb-", suffix=path.suffix)
-        os.close(handle)
-        beside = Path(name)
-        write(beside)
-        beside.chmod(0o644)
-        os.replace(beside, path)
-    except OSError as error:
-        raise ReportError(f"{path}: could not be written: {error.strerror or error}") from error
-    finally:
-        if beside != path:
-            beside.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

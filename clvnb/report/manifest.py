@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..atomic import replace_file
 from ..tables import ReportError
-from .files import replace_file, write_json
+from .files import write_json
 from .page import index_page
 
 __all__ = ["Manifest"]

@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..atomic import replace_file
 from ..basepoint import find_baseline
 from ..client import Client, Connection
 from ..samples import guide_folder
 from ..tables import ClvnbError, ReportError, UsageError, as_day
 from .execute import Limits, MachineError, run_notebook
-from .files import replace_file, step_sheets, write_json, write_workbook
+from .files import step_sheets, write_json, write_workbook
 from .kernel import end_kernels
 from .manifest import Manifest
 from .minute import value_then

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -23,12 +23,13 @@ from ..models.base import TransactionModel
 from ..tables import ClientError, Finding, as_day, closest
 from ..touchpoints import scrub
 from ..transactions import contributions
-from .improve import customers_opted_out, customers_with_open_cases, plan_improvement
+from .improve import ImproveStep, customers_opted_out, customers_with_open_cases, plan_improvement
+from .readings import most_at_risk, overdue_orders
 from .satisfaction import read_answers
-from .value import value_customers
+from .value import ValueStep, value_customers
 from .worth import check_orders
 
-__all__ = ["CustomerCard", "customer_card"]
+__all__ = ["Cards", "CustomerCard", "customer_card"]
 
 _DAYS = 7  # between two points of the curve
 
@@ -172,25 +173,124 @@ def customer_card(
     ClientError
         When there is no such customer.
     """
-    tables = _tables(client, as_of, Path(output)) if str(output) else _steps(client, as_of)
-    customers, day = tables["customers"], tables["as_of"]
-    check_customer(client, str(customer), customers)
-    row = customers[customers["customer_id"] == str(customer)].iloc[0].to_dict()
-    orders = _orders(client, str(customer), day)
-    nexts = tables["next_orders"]
-    due = nexts[nexts["customer_id"] == str(customer)] if len(nexts) else nexts
-    return CustomerCard(
-        client=client,
-        customer=str(customer),
-        as_of=day,
-        row=row,
-        orders=orders,
-        alive=_alive(tables["parameters"], orders, day),
-        due={} if due.empty else due.iloc[0][["next_low", "next_median", "next_high", "overdue"]].to_dict(),
-        peers=_peers(str(customer), row, customers),
-        answers=_answers(client, str(customer), day),
-        action=_action(client, str(customer), row, tables),
-    )
+    cards = Cards.of_report(client, output, as_of=as_of) if str(output) else Cards.of_client(client, as_of=as_of)
+    return cards.card(customer)
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Everything that cards of a client are made from, read once.
+
+    Attributes
+    ----------
+    client : Client
+    as_of : date
+    customers, next_orders, parameters, playbook, target_list : pandas.DataFrame
+        As steps 1 and 3 leave them.
+    log : LOG
+        The checked orders.
+    survey : SURVEY or None
+        The checked answers.
+    """
+
+    client: Client
+    as_of: date
+    customers: pd.DataFrame
+    next_orders: pd.DataFrame
+    parameters: pd.DataFrame
+    playbook: pd.DataFrame
+    target_list: pd.DataFrame
+    log: Any
+    survey: pd.DataFrame | None
+
+    @classmethod
+    def of_client(cls, client: Client, *, as_of: date | str | None = None) -> Self:
+        """Run steps 1 and 3 and keep what cards need."""
+        step = value_customers(client, as_of=as_of)
+        return cls.of_steps(step, plan_improvement(client, as_of=step.as_of))
+
+    @classmethod
+    def of_steps(cls, step: ValueStep, plan: ImproveStep) -> Self:
+        """Keep what cards need of steps that were run already."""
+        return cls(
+            client=step.client, as_of=step.as_of, customers=step.customers, next_orders=step.next_orders,
+            parameters=step.parameters, playbook=plan.guide, target_list=plan.targets.table, log=step.checked.kept,
+            survey=_survey(step.client, step.as_of),
+        )  # fmt: skip
+
+    @classmethod
+    def of_report(cls, client: Client, folder: str | Path, *, as_of: date | str | None = None) -> Self:
+        """Read what a report left in its ``tables``.
+
+        Raises
+        ------
+        ClientError
+            When the folder holds no tables of a report.
+        """
+        folder = Path(folder)
+        if not (folder / "customers.parquet").is_file():
+            raise ClientError(
+                f"{folder} holds no tables of a report; make one with `clvnb report {client.folder.name}`"
+            )
+        names = ("customers", "next_orders", "parameters", "playbook", "target_list")
+        found = {n: pd.read_parquet(f) if (f := folder / f"{n}.parquet").is_file() else pd.DataFrame() for n in names}
+        made = json.loads((folder.parent / "results.json").read_text(encoding="utf-8"))["as_of"]
+        day = as_day(as_of) or date.fromisoformat(made)
+        return cls(client=client, as_of=day, log=check_orders(client, day).kept, survey=_survey(client, day), **found)
+
+    def find(self, text: str = "", among: str = "all") -> pd.DataFrame:
+        """Return the customers whose id holds a text, the most valuable first.
+
+        Parameters
+        ----------
+        text : str
+        among : "all", "at risk" or "overdue"
+            Those of the best who have probably stopped; those whose next purchase is late and may still come.
+
+        Examples
+        --------
+        >>> from clvnb import load_sample
+        >>> len(Cards.of_client(load_sample("subscription")).find("1", among="overdue"))
+        0
+        """
+        table = self.customers
+        if among == "at risk":
+            table = most_at_risk(table, self.client.kind)
+        elif among == "overdue":
+            late = overdue_orders(self.next_orders)
+            table = table[table["customer_id"].isin(set(late["customer_id"]) if len(late) else set())]
+        elif among != "all":
+            raise ValueError(f"among must be 'all', 'at risk' or 'overdue', got {among!r}")
+        worth = "total_value" if table["total_value"].notna().any() else "historic_value"
+        found = table[table["customer_id"].str.contains(text, regex=False, case=False)] if text else table
+        return found.sort_values([worth, "customer_id"], ascending=[False, True], ignore_index=True)
+
+    def card(self, customer: str) -> CustomerCard:
+        """Make the card of one customer.
+
+        Raises
+        ------
+        ClientError
+            When there is no such customer.
+        """
+        customer = str(customer)
+        check_customer(self.client, customer, self.customers)
+        row = self.customers[self.customers["customer_id"] == customer].iloc[0].to_dict()
+        orders = _orders(self.client, self.log, customer)
+        nexts = self.next_orders
+        due = nexts[nexts["customer_id"] == customer] if len(nexts) else nexts
+        return CustomerCard(
+            client=self.client,
+            customer=customer,
+            as_of=self.as_of,
+            row=row,
+            orders=orders,
+            alive=_alive(self.parameters, orders, self.as_of),
+            due={} if due.empty else due.iloc[0][["next_low", "next_median", "next_high", "overdue"]].to_dict(),
+            peers=_peers(customer, row, self.customers),
+            answers=_answers(self.survey, customer),
+            action=_action(self, customer, row),
+        )
 
 
 def check_customer(client: Client, customer: str, customers: pd.DataFrame) -> None:
@@ -200,30 +300,13 @@ def check_customer(client: Client, customer: str, customers: pd.DataFrame) -> No
         raise ClientError(f"{client.name} has no customer {customer[:80]!r}{near}")
 
 
-def _tables(client: Client, as_of: date | str | None, folder: Path) -> dict[str, Any]:
-    """What a report left."""
-    names = ("customers", "next_orders", "parameters", "playbook", "target_list")
-    if not (folder / "customers.parquet").is_file():
-        raise ClientError(f"{folder} holds no tables of a report; make one with `clvnb report {client.folder.name}`")
-    found: dict[str, Any] = {
-        n: pd.read_parquet(f) if (f := folder / f"{n}.parquet").is_file() else pd.DataFrame() for n in names
-    }
-    made = json.loads((folder.parent / "results.json").read_text(encoding="utf-8"))["as_of"]
-    return found | {"as_of": as_day(as_of) or date.fromisoformat(made)}
+def _survey(client: Client, day: date) -> pd.DataFrame | None:
+    checked, _ = read_answers(client, day)
+    return None if checked is None or "customer_id" not in checked.kept else checked.kept
 
 
-def _steps(client: Client, as_of: date | str | None) -> dict[str, Any]:
-    """The same from the steps themselves."""
-    step = value_customers(client, as_of=as_of)
-    plan = plan_improvement(client, as_of=step.as_of)
-    return {
-        "customers": step.customers, "next_orders": step.next_orders, "parameters": step.parameters, "playbook": plan.guide,
-        "target_list": plan.targets.table, "as_of": step.as_of,
-    }  # fmt: skip
-
-
-def _orders(client: Client, customer: str, day: date) -> pd.DataFrame:
-    log = as_ibis(check_orders(client, day).kept)
+def _orders(client: Client, log: Any, customer: str) -> pd.DataFrame:
+    log = as_ibis(log)
     economics = client.economics
     own = contributions(
         log.filter(log.customer_id == customer),
@@ -280,22 +363,21 @@ def _peers(customer: str, row: Mapping[str, Any], customers: pd.DataFrame) -> pd
     return pd.DataFrame(lines, columns=["who", "low", "middle", "high"])
 
 
-def _answers(client: Client, customer: str, day: date) -> pd.DataFrame:
+def _answers(survey: pd.DataFrame | None, customer: str) -> pd.DataFrame:
     """The customer's own answers, without what is personal in the comments."""
-    columns = ["date", "question", "score", "comment"]
-    checked, _ = read_answers(client, day)
-    if checked is None or "customer_id" not in checked.kept:
-        return pd.DataFrame(columns=columns)
-    own = checked.kept[checked.kept["customer_id"] == customer].sort_values("date", ascending=False, kind="stable")
+    if survey is None:
+        return pd.DataFrame(columns=["date", "question", "score", "comment"])
+    own = survey[survey["customer_id"] == customer].sort_values("date", ascending=False, kind="stable")
     about = own["attribute"].fillna("").map(lambda t: f": {t}" if t else "") if "attribute" in own else ""
     question = own["metric"].str.upper() + about
     comment = own["comment"].fillna("").map(lambda t: scrub(str(t))) if "comment" in own else ""
     return pd.DataFrame({"date": own["date"], "question": question, "score": own["score"], "comment": comment})
 
 
-def _action(client: Client, customer: str, row: Mapping[str, Any], tables: Mapping[str, Any]) -> Finding:
+def _action(cards: Cards, customer: str, row: Mapping[str, Any]) -> Finding:
     """What to do: what the plan says of this customer first, then what suits the segment."""
-    words, guide, targets = client.words, tables["playbook"], tables["target_list"]
+    client, guide, targets = cards.client, cards.playbook, cards.target_list
+    words = client.words
     suits = guide[guide["segment"] == row["segment"]] if len(guide) else guide
     advice = ""
     if len(suits):

@@ -147,7 +147,7 @@ def overdue(step: ValueStep) -> Finding:
     table, words = step.next_orders, step.client.words
     if table.empty:
         return Finding(pd.DataFrame(), "No model says when a next purchase is due here.")
-    late = table[table["overdue"] & (table["p_alive"] >= 0.2) & (table["purchases"] > 1)]
+    late = overdue_orders(table)
     shown = late.nlargest(10, ["clv", "historic_value"]).sort_values(["clv", "customer_id"], ascending=[False, True])
     shown = shown[["customer_id", "days_since_last", "due_high", "p_alive", "clv", "next_low", "next_high"]]
     text = (
@@ -156,6 +156,12 @@ def overdue(step: ValueStep) -> Finding:
         "to come hangs on them."
     )
     return Finding(shown.reset_index(drop=True), text)
+
+
+def overdue_orders(next_orders: pd.DataFrame) -> pd.DataFrame:
+    """Of those who had come back before: who is later than usual and may still come."""
+    table = next_orders
+    return table if table.empty else table[table["overdue"] & (table["p_alive"] >= 0.2) & (table["purchases"] > 1)]
 
 
 def say_segments(step: ValueStep) -> str:

@@ -1,0 +1,151 @@
+"""Panels of step 3: what a lever leaves and on what that hangs, and where a budget goes.
+
+In: what ``plan_improvement`` found. Out: panels whose answers are ``evaluate_scenarios``, ``tornado`` and ``allocate``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+
+from ..allocation import allocate
+from ..levers import Base, Scenario
+from ..link import Link, prior_link
+from ..plots import plot_plan, plot_scenarios, plot_tornado
+from ..scenarios import evaluate_scenarios, tornado
+from ..tables import Finding
+from ..words import Words
+from .panel import Panel, State, choice, note, slider, tick
+
+__all__ = ["explore_allocation", "explore_scenario"]
+
+
+class Scenarios(ipywidgets.VBox):
+    """A lever to choose, and the panel of the one that is chosen.
+
+    Attributes
+    ----------
+    lever : ipywidgets.Dropdown
+    panel : Panel
+        Of the chosen lever.
+    """
+
+    def __init__(self, base: Base, scenarios: Sequence[Scenario], link: Link, words: Words) -> None:
+        self._given = base, link, words
+        self._scenarios = {s.name: s for s in scenarios}
+        self._made: dict[str, Panel] = {}
+        self.lever = choice("lever", list(self._scenarios), next(iter(self._scenarios)))
+        super().__init__()
+        self.lever.observe(self._turn, names="value")
+        self._turn()
+
+    def _turn(self, _: Any = None) -> None:
+        name = self.lever.value
+        if name not in self._made:
+            self._made[name] = _panel(self._scenarios[name], *self._given)
+        self.panel = self._made[name]
+        self.children = [self.lever, self.panel]
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return bundle | {"text/plain": self.panel._repr_mimebundle_()["text/plain"]}
+
+
+def explore_scenario(
+    base: Base | None,
+    scenarios: Sequence[Scenario],
+    *,
+    link: Link | None = None,
+    words: Words | None = None,
+) -> ipywidgets.Widget:
+    """Show one lever at a time with its effects, reach, time and cost on sliders: what it leaves, and on what that hangs.
+
+    Parameters
+    ----------
+    base : Base or None
+        For example ``plan.base``; without one a sentence says so.
+    scenarios : sequence of Scenario
+        For example ``plan.library``; the first lever of the chosen one is moved.
+    link : Link, optional
+        For example ``plan.link``; the prior band of other businesses when left out.
+    words : Words, optional
+
+    Returns
+    -------
+    ipywidgets.Widget
+        With ``lever``, the choice, and ``panel``, the chosen lever's.
+    """
+    if base is None or not scenarios:
+        return note("There is no plan to turn: step 1 could predict no values.")
+    return Scenarios(base, scenarios, link or prior_link(), words or Words("XXX"))
+
+
+def _panel(scenario: Scenario, base: Base, link: Link, words: Words) -> Panel:
+    lever = scenario.levers[0]
+    controls: dict[str, Any] = {}
+    for name, (low, mode, high) in lever.effects.items():
+        room = max(high - low, 0.01)
+        controls[name] = slider(name.replace("_", " "), mode, low - room, high + room, room / 50)
+    top = max(lever.yearly_cost * 3, float((base.table["basket"] * 0.1).mean()))
+    once = max(lever.fixed_cost * 3, base.total * 0.05, 10.0)
+    controls["reach"] = slider("reach", lever.reach, 0.0, 1.0, 0.01, share=True)
+    controls["lasts"] = slider("years it lasts", min(lever.lasts, base.years), 0.1, base.years, 0.1)
+    controls["yearly_cost"] = slider("cost a year per customer", lever.yearly_cost, 0.0, top, top / 200)
+    controls["fixed_cost"] = slider("fixed cost", lever.fixed_cost, 0.0, once, once / 200)
+
+    def moved(values: dict[str, float]) -> Scenario:
+        effects = {}
+        for name, (low, mode, high) in lever.effects.items():  # the whole range moves with its most likely value
+            by = values[name] - mode
+            effects[name] = (low + by, values[name], high + by)
+        rest: dict[str, Any] = {k: v for k, v in values.items() if k not in effects}
+        return replace(scenario, levers=(replace(lever, effects=effects, **rest), *scenario.levers[1:]))
+
+    def answer(**values: float) -> Finding:
+        found = evaluate_scenarios(base, [moved(values)], link=link, words=words)
+        hinges = tornado(base, moved(values), link=link, words=words)
+        found.table.attrs["hinges"] = hinges.table
+        return Finding(found.table, f"{found.text} {hinges.text}")
+
+    state = State(answer, **{k: c.value for k, c in controls.items()})
+    return Panel(
+        f"What would {scenario.name} leave?",
+        state,
+        controls,
+        draw=[
+            lambda found: plot_scenarios(found.table, words=words),
+            lambda found: plot_tornado(found.table.attrs["hinges"], words=words),
+        ],
+    )
+
+
+def explore_allocation(options: pd.DataFrame, budget: float, *, words: Words | None = None) -> ipywidgets.Widget:
+    """Show where a budget goes as it grows and shrinks, by the mean or cautiously.
+
+    Parameters
+    ----------
+    options : pandas.DataFrame
+        From ``segment_gains``, for example ``plan.options``.
+    budget : float
+        Where the slider starts; it goes from nothing to four times as much.
+    words : Words, optional
+
+    Returns
+    -------
+    Panel
+    """
+    if options.empty:
+        return note("There is nothing to divide a budget over: no lever is expected to pay.")
+    words = words or Words("XXX")
+    top = max(4 * budget, 1.0)
+    controls = {
+        "budget": slider("budget", float(budget), 0.0, top, top / 200),
+        "most": slider("most for one segment", 1.0, 0.05, 1.0, 0.05, share=True),
+        "cautious": tick("count on four cases of five"),
+    }
+    state = State(lambda **s: allocate(options, **s, words=words), **{k: c.value for k, c in controls.items()})
+    return Panel("Where does a budget go?", state, controls, draw=[lambda found: plot_plan(found.table, words=words)])
