@@ -41,8 +41,10 @@ def canonical(node: Any) -> str:
         cell.execution_count = count
         cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
         for out in cell.outputs:
-            if _PANEL in out.get("data", {}):  # its state lives in the kernel, under a new name each time
-                out["data"] = {"text/plain": "A panel of sliders: run this cell to move them."}
+            if _PANEL in out.get(
+                "data", {}
+            ):  # its state lives in the kernel, under a new name each time; its words stay
+                del out["data"][_PANEL]
             if "execution_count" in out:
                 out["execution_count"] = count
     return nbformat.writes(node) + "\n"

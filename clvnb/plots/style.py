@@ -50,6 +50,7 @@ _STYLE: dict[Any, Any] = {
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # where it stands anyway; matplotlib would search for it at every draw
     "axes.titlesize": 11.5,
     "axes.titleweight": "bold",
     "axes.grid": True,

@@ -238,6 +238,16 @@ class Cards:
         day = as_day(as_of) or date.fromisoformat(made)
         return cls(client=client, as_of=day, log=check_orders(client, day).kept, survey=_survey(client, day), **found)
 
+    @cached_property
+    def opted_out(self) -> set[str]:
+        """Who asked not to be contacted."""
+        return customers_opted_out(self.client)
+
+    @cached_property
+    def open_cases(self) -> set[str]:
+        """Whose service case is not closed yet."""
+        return customers_with_open_cases(self.client)
+
     def find(self, text: str = "", among: str = "all") -> pd.DataFrame:
         """Return the customers whose id holds a text, the most valuable first.
 
@@ -383,9 +393,9 @@ def _action(cards: Cards, customer: str, row: Mapping[str, Any]) -> Finding:
     if len(suits):
         s = suits.iloc[0]
         advice = f"What suits {row['segment']!r}: {s['do']}; tone: {s['tone']}; channel: {s['channel']}; avoid: {s['avoid']}."
-    if customer in customers_opted_out(client):
+    if customer in cards.opted_out:
         return Finding(suits, "Leave alone: this customer asked not to be contacted.")
-    if customer in customers_with_open_cases(client):
+    if customer in cards.open_cases:
         return Finding(suits, f"Settle the open service case first; nothing else before it. {advice}".strip())
     planned = targets[targets["customer_id"] == customer] if len(targets) else targets
     if len(planned) and planned["group"].iloc[0] != "treated":

@@ -97,7 +97,7 @@ class Panel(ipywidgets.VBox):
     said, busy : ipywidgets.HTML
         The answer in words; whether it is still being made.
     pictures : tuple of ipywidgets.HTML
-        One for each function of ``draw``, as ``<img>`` with its alt text.
+        One for each function of ``draw``, as ``<img>`` with its alt text; a function returns axes, or axes and a sentence.
     """
 
     def __init__(
@@ -145,7 +145,9 @@ class Panel(ipywidgets.VBox):
             return
         self.said.value = _status(found.text)
         for place, draw in zip(self.pictures, self._draw, strict=True):
-            place.value = _image(draw(found))
+            drawn = draw(found)
+            ax, sentence = drawn if isinstance(drawn, tuple) else (drawn, "")
+            place.value = _image(ax) + (f"<p>{html.escape(sentence)}</p>" if sentence else "")
         if self._table is not None:
             self.shown.value = self._table(found)
 

@@ -106,10 +106,11 @@ def _panel(scenario: Scenario, base: Base, link: Link, words: Words) -> Panel:
         return replace(scenario, levers=(replace(lever, effects=effects, **rest), *scenario.levers[1:]))
 
     def answer(**values: float) -> Finding:
-        found = evaluate_scenarios(base, [moved(values)], link=link, words=words)
-        hinges = tornado(base, moved(values), link=link, words=words)
-        found.table.attrs["hinges"] = hinges.table
-        return Finding(found.table, f"{found.text} {hinges.text}")
+        return evaluate_scenarios(base, [moved(values)], link=link, words=words)
+
+    def hinges(_: Finding) -> tuple[Any, str]:  # reckoned after the answer is shown, since it takes longer
+        found = tornado(base, moved(state.settings), link=link, words=words)
+        return plot_tornado(found.table, words=words), found.text
 
     state = State(answer, **{k: c.value for k, c in controls.items()})
     return Panel(
@@ -118,7 +119,7 @@ def _panel(scenario: Scenario, base: Base, link: Link, words: Words) -> Panel:
         controls,
         draw=[
             lambda found: plot_scenarios(found.table, words=words),
-            lambda found: plot_tornado(found.table.attrs["hinges"], words=words),
+            hinges,
         ],
     )
 
