@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from . import __version__
 from .power import detectable_change, margin_of_error_size
 from .satisfaction import Metric, effective, metric_of, score
 from .surveys import series_of
-from .tables import Estimate, TableError, as_day
+from .tables import Estimate, TableError, Told, as_day
 
 __all__ = ["FEWEST", "LOOKS", "Baseline", "baseline", "find_baseline", "planning_size"]
 
@@ -29,8 +29,8 @@ FEWEST = 10  # answers below which there is no base point of satisfaction
 LOOKS = (182, 365)  # days after which a verdict may be asked for; the last one closes the cycle
 
 
-@dataclass(frozen=True)
-class Baseline:
+@dataclass(frozen=True, repr=False)
+class Baseline(Told):
     """What was true before: satisfaction and value, and how each was measured.
 
     Attributes
@@ -180,9 +180,10 @@ class Baseline:
             )
         return found
 
-    def __repr__(self) -> str:
-        score = f"{self.metric} {self.estimate}" if self.score else "no satisfaction"
-        return f"Baseline({self.client}, {self.as_of}, {score}, {self.hash[:12]})"
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        score = f"{self.metric.upper()} {self.estimate}" if self.score else "no satisfaction was measured"
+        text = f"Base point of {self.client} on {self.as_of}: {score}. Cycle {self.cycle}, seal {self.hash[:12]}."
+        return text, [pd.DataFrame({"what": list(self.card), "how": [str(v) for v in self.card.values()]})]
 
 
 def _digest(fields: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ In: a checked LOG and candidate models. Out: ``Holdout``, ``Backtest`` and ``Cho
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -30,7 +30,7 @@ from .models import (
 from .models.base import FOR_A_SUM, TransactionModel, draws_each
 from .models.gamma_gamma import fit_spend
 from .models.renewals import RenewalModel
-from .tables import FitError, TableError, as_day, table_html
+from .tables import FitError, TableError, Told, as_day, table_html
 from .transactions import purchase_days, summaries_on, summarize
 
 __all__ = [
@@ -51,8 +51,8 @@ ENOUGH_CUSTOMERS = 4000
 BASELINES = ("own rate so far", "same as last period", "everybody alike")
 
 
-@dataclass(frozen=True)
-class Holdout:
+@dataclass(frozen=True, repr=False)
+class Holdout(Told):
     """How predictions made at an earlier date compare with what came.
 
     Attributes
@@ -75,16 +75,16 @@ class Holdout:
     days: int
     customers: int
 
-    def __str__(self) -> str:
-        return self.text
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return self.text, [self.table.drop(columns=["baseline"])]
 
     def _repr_html_(self) -> str:
         shown = self.table.drop(columns=["baseline"])
         return f"<p>{html.escape(self.text)}</p>{table_html(shown, {'bias': '{:+.0%}', 'coverage': '{:.0%}'})}"
 
 
-@dataclass(frozen=True)
-class Choice:
+@dataclass(frozen=True, repr=False)
+class Choice(Told):
     """The chosen purchase model, fitted on all data, and why.
 
     Attributes
@@ -101,6 +101,9 @@ class Choice:
     holdout: Holdout
     text: str
     table: pd.DataFrame
+
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return self.text, [self.table]
 
 
 def holdout(
@@ -387,8 +390,8 @@ def _say_choice(
 # --------------------------------------------------------------------------------------------- backtest
 
 
-@dataclass(frozen=True)
-class Backtest:
+@dataclass(frozen=True, repr=False)
+class Backtest(Told):
     """Predictions made again and again from earlier days, and what came of them.
 
     Attributes
@@ -408,8 +411,8 @@ class Backtest:
     deciles: pd.DataFrame
     text: str
 
-    def __str__(self) -> str:
-        return self.text
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return self.text, [self.table.drop(columns=["baseline"])]
 
 
 def backtest(

@@ -5,9 +5,8 @@ In: answers joined with what the same customers did afterwards. Out: ``Link``, w
 
 from __future__ import annotations
 
-import html
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .formulas import tail, wilson
-from .tables import Estimate, TableError, table_html
+from .tables import Estimate, TableError, Told
 
 __all__ = ["EVIDENCE", "Link", "evidence", "link_satisfaction", "prior_link", "renewal_outcomes", "repeat_outcomes"]
 
@@ -63,8 +62,8 @@ def evidence() -> pd.DataFrame:
     return pd.DataFrame(EVIDENCE, columns=["source", "reading"])
 
 
-@dataclass(frozen=True)
-class Link:
+@dataclass(frozen=True, repr=False)
+class Link(Told):
     """What one more point of satisfaction goes with.
 
     Attributes
@@ -109,14 +108,8 @@ class Link:
     e_value: float
     text: str
 
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return f"Link({self.status}, {self.label}): {self.text}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.text)}</p>{table_html(self.classes)}"
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return self.text, [self.classes]
 
     def table(self) -> pd.DataFrame:
         """Return the figures as a table ``what, value, low, high``."""

@@ -35,6 +35,7 @@ __all__ = [
     "ReportError",
     "Table",
     "TableError",
+    "Told",
     "as_day",
     "check",
     "closest",
@@ -279,8 +280,26 @@ class Estimate:
         return clean | {"level": self.level, "n": int(self.n), "method": self.method}
 
 
-@dataclass(frozen=True)
-class Finding:
+class Told:
+    """What shows itself by a sentence and tables, as text and in a notebook; a class says which in ``_told``."""
+
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self._told()[0]
+
+    def __repr__(self) -> str:
+        text, tables = self._told()
+        return "\n\n".join([text, *(t.to_string(index=False) for t in tables if not t.empty)])
+
+    def _repr_html_(self) -> str:
+        text, tables = self._told()
+        return f"<p>{html.escape(text)}</p>" + "".join(table_html(t) for t in tables)
+
+
+@dataclass(frozen=True, repr=False)
+class Finding(Told):
     """A table with the sentences that say what it shows.
 
     Attributes
@@ -300,14 +319,8 @@ class Finding:
     table: pd.DataFrame
     text: str
 
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return self.text if self.table.empty else f"{self.text}\n\n{self.table.to_string(index=False)}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.text)}</p>{table_html(self.table)}"
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return self.text, [self.table]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ In: a SUMMARY, fitted models, a ``Holdout``, a LOG. Out: ``Trust``, a table of c
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,14 +19,14 @@ from .evaluate import BASELINES, Holdout
 from .models import GammaGamma
 from .models.base import TransactionModel
 from .models.renewals import RenewalModel
-from .tables import table_html
+from .tables import Told, table_html
 from .transactions import purchase_days
 
 __all__ = ["Trust", "data_trust", "grade", "make_trust", "subscription_trust", "trust_gate"]
 
 
-@dataclass(frozen=True)
-class Trust:
+@dataclass(frozen=True, repr=False)
+class Trust(Told):
     """The light at the top of a report.
 
     Attributes
@@ -41,8 +41,8 @@ class Trust:
     table: pd.DataFrame
     text: str
 
-    def __str__(self) -> str:
-        return self.text
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return self.text, [self.table]
 
     def _repr_html_(self) -> str:
         shown = self.table.assign(way_out=self.table["way_out"].where(self.table["light"] != "green", ""))

@@ -23,7 +23,7 @@ from .designs import (
 )
 from .formulas import tail
 from .looks import ONCE, Look
-from .tables import VERDICTS, Estimate, Finding, TableError
+from .tables import VERDICTS, Estimate, Finding, TableError, Told
 from .words import Words, capital
 
 __all__ = [
@@ -131,8 +131,8 @@ class Outcome:
         }.get(self.unit, "")
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, repr=False)
+class Verdict(Told):
     """What may be said of a change.
 
     Attributes
@@ -188,11 +188,8 @@ class Verdict:
         """``check, found, holds``: what could make the change look other than it is."""
         return pd.DataFrame([(t.check, t.found, t.ok) for t in self.threats], columns=["check", "found", "holds"])
 
-    def __str__(self) -> str:
-        return self.sentence
-
-    def __repr__(self) -> str:
-        return f"Verdict({self.metric}: {self.verdict}, design {self.design or 'none'})\n{self.sentence}"
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return self.sentence, [self.checks]
 
 
 def remeasure(

@@ -173,7 +173,7 @@ def test_published_fit_of_the_apparel_shop(apparel):
     """CLVTools' vignette: r 1.4489768, alpha 48.636, s .56126, beta 46.884; LL -5848.09783 at the optimum."""
     model = cv.ParetoNBD().fit(apparel)
     assert in_weeks(model, apparel) == pytest.approx(-5848.09783, abs=1e-4)
-    weeks = model.summary(unit="week").set_index("parameter")["estimate"]
+    weeks = model.estimates(unit="week").set_index("parameter")["estimate"]
     assert weeks.to_dict() == pytest.approx({"r": 1.4489, "alpha": 48.635, "s": 0.5613, "beta": 46.882}, rel=1e-3)
 
 
@@ -189,7 +189,7 @@ def test_published_covariates_of_the_apparel_shop(apparel):
         ("alpha", "channel"): 0.6241,
     }
     assert effect.to_dict() == pytest.approx(published, abs=0.01)
-    weeks = model.summary(unit="week").set_index("parameter")["estimate"]
+    weeks = model.estimates(unit="week").set_index("parameter")["estimate"]
     assert weeks["r"] == pytest.approx(1.8378, rel=5e-3)
     assert weeks["alpha"] == pytest.approx(92.9123, rel=5e-3)
     assert weeks["s"] == pytest.approx(0.5920, rel=1e-2)

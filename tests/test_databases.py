@@ -50,7 +50,7 @@ def assert_same(found, expected) -> None:
 def assert_golden(summary, golden) -> None:
     for name, model in (("bgnbd", cv.BGNBD), ("paretonbd", cv.ParetoNBD)):
         fitted = model().fit(summary)
-        found = fitted.summary(unit="week").set_index("parameter")["estimate"]
+        found = fitted.estimates(unit="week").set_index("parameter")["estimate"]
         for parameter, value in golden[name]["params"].items():
             assert found[parameter] == pytest.approx(value, rel=1e-5)
 

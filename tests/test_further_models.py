@@ -123,7 +123,7 @@ def test_ggompertz_on_cdnow_becomes_pareto(sample_summary, further, golden):
     in_weeks = model.log_likelihood_ + sample_summary["frequency"].sum() * np.log(7)
     assert in_weeks == pytest.approx(further["ggompertz"]["log_likelihood"], abs=2e-4)
     assert "b" in model.at_bound_
-    shown = model.summary(unit="week").set_index("parameter")["estimate"]
+    shown = model.estimates(unit="week").set_index("parameter")["estimate"]
     for name, value in golden["paretonbd"]["params"].items():
         assert shown[name] == pytest.approx(value, rel=2e-3)
 

@@ -31,7 +31,7 @@ def in_weeks(model, summary) -> float:
 
 def test_fit_meets_published_estimates(fitted, sample_summary):
     _, model, gold = fitted
-    shown = model.summary(unit="week").set_index("parameter")
+    shown = model.estimates(unit="week").set_index("parameter")
     for name, value in gold["params"].items():
         assert shown.loc[name, "estimate"] == pytest.approx(value, rel=1e-5)
     assert in_weeks(model, sample_summary) == pytest.approx(gold["log_likelihood"], abs=5e-5)
@@ -39,7 +39,7 @@ def test_fit_meets_published_estimates(fitted, sample_summary):
 
 def test_standard_errors_meet_published_ones(fitted):
     _, model, gold = fitted
-    shown = model.summary(unit="week").set_index("parameter")["standard_error"]
+    shown = model.estimates(unit="week").set_index("parameter")["standard_error"]
     for name, value in gold["standard_errors"].items():
         assert shown[name] == pytest.approx(value, rel=1e-3)
 

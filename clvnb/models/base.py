@@ -5,19 +5,23 @@ In: a SUMMARY, pandas or Ibis. Out: estimates per customer in the kind that came
 
 from __future__ import annotations
 
+import html
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
 from ..engine import is_ibis, run
 from ..formulas import annual_to_daily, days, tail
-from ..tables import SUMMARY, Estimate, FitError, TableError, check, closest
+from ..tables import SUMMARY, Estimate, FitError, TableError, check, closest, table_html
 from .covariates import Design
 from .fitting import Fit, Triples, Vector, maximize
 from .posterior import Posterior
+
+if TYPE_CHECKING:
+    from statsmodels.iolib.summary2 import Summary
 
 __all__ = [
     "FOR_A_SUM",
@@ -141,7 +145,7 @@ class Model(ABC):
         """Parameters that ran to a bound: the data cannot tell how small or large they are."""
         return self._fitted().at_bound
 
-    def summary(self, *, unit: str = "1 day", level: float = 0.95) -> pd.DataFrame:
+    def estimates(self, *, unit: str = "1 day", level: float = 0.95) -> pd.DataFrame:
         """Return the table of parameters.
 
         Parameters
@@ -170,6 +174,55 @@ class Model(ABC):
                 "high": estimate * np.exp(z * log_se),
             }
         )
+
+    def summary(self, *, unit: str = "1 day", level: float = 0.95) -> Summary:
+        """Return what was fitted and how well, to be printed or shown, as in statsmodels.
+
+        Parameters
+        ----------
+        unit, level
+            As of ``estimates``, which gives the same numbers as a table.
+
+        Returns
+        -------
+        statsmodels.iolib.summary2.Summary
+            ``as_text()``, ``as_html()`` and ``as_latex()`` write it out.
+
+        Examples
+        --------
+        >>> from clvnb import MBGNBD, load_sample, summarize, check_transactions, read_transactions
+        >>> log = check_transactions(read_transactions(load_sample("cdnow"))).kept
+        >>> print(MBGNBD().fit(summarize(log)).summary(unit="week"))
+                              MBG/NBD
+        ====================================================
+        Customers:      23570     AIC:    517918.7
+        Log-likelihood: -258955.4 BIC:    517951.0
+        Time in:        weeks     Method: maximum likelihood
+        ---------------------------------------------------------
+                      coef       std err      [0.025       0.975]
+        ---------------------------------------------------------
+        r            0.6894       0.0292      0.6346       0.7490
+        alpha        9.8894       0.3309      9.2616      10.5597
+        a            0.4916       0.0149      0.4632       0.5218
+        b            0.8585       0.0497      0.7665       0.9616
+        ====================================================
+        <BLANKLINE>
+        """
+        from statsmodels.iolib.summary2 import Summary
+
+        scale = (1 - level) / 2
+        names = {"low": f"[{scale:g}", "high": f"{1 - scale:g}]", "estimate": "coef", "standard_error": "std err"}
+        table = self.estimates(unit=unit, level=level).set_index("parameter").rename(columns=names)
+        table.index.name = None
+        shown = Summary()
+        shown.add_title(self.name)
+        facts = {"Customers:": f"{self.n_}", "Log-likelihood:": f"{self.log_likelihood_:.1f}", "Time in:": f"{unit.removeprefix('1 ')}s",
+                 "AIC:": f"{self.aic_:.1f}", "BIC:": f"{self.bic_:.1f}", "Method:": "maximum likelihood"}  # fmt: skip
+        shown.add_dict(facts)
+        shown.add_df(table, float_format="%.4f")
+        if self.at_bound_:
+            shown.add_text(f"The data cannot determine {', '.join(self.at_bound_)}: at a bound.")
+        return shown
 
     def draws(self, size: int, *, seed: int = 0) -> Vector:
         """Draw parameters as uncertain as the data leave them.
@@ -202,6 +255,11 @@ class Model(ABC):
             return f"{type(self).__name__}()"
         inside = ", ".join(f"{k}={v:.4g}" for k, v in self.params_.items())
         return f"{type(self).__name__}({inside})"
+
+    def _repr_html_(self) -> str:
+        if self.fit_ is None:
+            return f"<p><code>{html.escape(repr(self))}</code></p>"
+        return f"<p><strong>{html.escape(self.name)}</strong>, time in days</p>{table_html(self.estimates())}"
 
 
 class CollapsedModel(Model):
@@ -311,6 +369,15 @@ class CollapsedModel(Model):
         rows = self.design_.pick(self.patterns_, of)
         share = rows["n"].to_numpy(float) / rows["n"].sum()
         return [(z, float(share[at].sum())) for z, at in self.design_.groups(rows)]
+
+    def summary(self, *, unit: str = "1 day", level: float = 0.95) -> Summary:
+        """Return what was fitted and how well, the effects of covariates below; see ``Model.summary``."""
+        shown = super().summary(unit=unit, level=level)
+        if self.covariates_:
+            effects = self.effects_.drop(columns=["parameter", "covariate"]).map("{:.4f}".format)
+            effects.index = [f"{r.parameter}: {html.escape(str(r.covariate))}" for r in self.effects_.itertuples()]
+            shown.add_df(effects)
+        return shown
 
     @property
     def effects_(self) -> pd.DataFrame:

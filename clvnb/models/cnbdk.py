@@ -133,9 +133,9 @@ class _CNBDk(DropoutModel):
         self.wanted = wanted
         return self
 
-    def summary(self, *, unit: str = "1 day", level: float = 0.95) -> pd.DataFrame:
-        """Return the table of parameters, with ``k`` below them; see ``Model.summary``."""
-        table = super().summary(unit=unit, level=level)
+    def estimates(self, *, unit: str = "1 day", level: float = 0.95) -> pd.DataFrame:
+        """Return the table of parameters, with ``k`` below them; see ``Model.estimates``."""
+        table = super().estimates(unit=unit, level=level)
         table.loc[len(table), ["parameter", "estimate"]] = ["k", float(self.k)]
         return table
 

@@ -6,7 +6,7 @@ In: a client, a customer, and what the steps left for the client. Out: a ``Custo
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -20,7 +20,7 @@ from .. import models
 from ..client import Client
 from ..engine import as_ibis
 from ..models.base import TransactionModel
-from ..tables import ClientError, Finding, as_day, closest
+from ..tables import ClientError, Finding, Told, as_day, closest
 from ..touchpoints import scrub
 from ..transactions import contributions
 from .improve import ImproveStep, customers_opted_out, customers_with_open_cases, plan_improvement
@@ -34,8 +34,8 @@ __all__ = ["Cards", "CustomerCard", "customer_card"]
 _DAYS = 7  # between two points of the curve
 
 
-@dataclass(frozen=True)
-class CustomerCard:
+@dataclass(frozen=True, repr=False)
+class CustomerCard(Told):
     """One customer of a client, as of a day.
 
     Attributes
@@ -146,8 +146,8 @@ class CustomerCard:
             f"{many}; the newest of {words.day(newest['date'])}: {newest['question']} {words.count(newest['score'])}.",
         )
 
-    def __repr__(self) -> str:
-        return f"CustomerCard({self.client.name}, {self.customer}, {self.as_of})"
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return f"{self.headline.text} {self.action.text}", [self.peers]
 
 
 def customer_card(

@@ -5,6 +5,7 @@ In: ``Client``, with what step 1 handed over. Out: ``ImproveStep``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -33,7 +34,7 @@ from ..scenarios import (
 )
 from ..sources import read_table
 from ..surveys import series_of
-from ..tables import ClientError, Finding, TableError
+from ..tables import ClientError, Finding, TableError, Told
 from ..transactions import purchase_days
 from .initiatives import list_initiatives, measured_effects
 from .satisfaction import WINDOW, read_answers
@@ -44,8 +45,8 @@ __all__ = ["ImproveStep", "plan_improvement"]
 HOLDOUT = 0.1
 
 
-@dataclass(frozen=True)
-class ImproveStep:
+@dataclass(frozen=True, repr=False)
+class ImproveStep(Told):
     """What step 3 found out about a client.
 
     Attributes
@@ -117,12 +118,6 @@ class ImproveStep:
             self.scenarios.table,
             f"{basis}. Values are reckoned over {self.client.economics.horizon}. {self.scenarios.text}{free} {self.plan.text}",
         )
-
-    @property
-    def leading(self) -> Scenario | None:
-        """The scenario that would bring most."""
-        best = self.scenarios.table["scenario"].iloc[0] if len(self.scenarios.table) else ""
-        return next((s for s in self.library if s.name == best), None)
 
     @property
     def linked(self) -> Finding:
@@ -260,8 +255,8 @@ class ImproveStep:
             "target_list": self.targets.table,
         }
 
-    def __repr__(self) -> str:
-        return f"ImproveStep({self.client.name}, {self.as_of}): {self.headline.text}"
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return f"{self.client.name}, {self.client.words.day(self.as_of)}: {self.headline.text}", []
 
 
 def _signed(value: float, name: str) -> str:

@@ -5,6 +5,7 @@ In: ``Client``, with what step 1 handed over. Out: ``SatisfactionStep``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -29,7 +30,7 @@ from ..satisfaction import (
 )
 from ..sources import read_table
 from ..surveys import SCALES, check_survey, read_survey
-from ..tables import Checked, Estimate, Finding, TableError
+from ..tables import Checked, Estimate, Finding, TableError, Told
 from ..touchpoints import comment_themes, drivers, expectation_gap, service_figures
 from ..weighting import early_and_late, post_stratify, response_bias
 from .worth import LEVEL, Handover, hand_over
@@ -45,8 +46,8 @@ _SAYS = {
 WINDOW = 182  # days after an answer in which is looked at what its customer did
 
 
-@dataclass(frozen=True)
-class SatisfactionStep:
+@dataclass(frozen=True, repr=False)
+class SatisfactionStep(Told):
     """What step 2 found out about a client.
 
     Attributes
@@ -308,8 +309,8 @@ class SatisfactionStep:
             "survey_data": self.checked.account if self.checked else pd.DataFrame(),
         }
 
-    def __repr__(self) -> str:
-        return f"SatisfactionStep({self.client.name}, {self.as_of}): {self.headline.text}"
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return f"{self.client.name}, {self.client.words.day(self.as_of)}: {self.headline.text}", []
 
 
 def measure_satisfaction(

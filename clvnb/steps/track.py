@@ -6,6 +6,7 @@ In: ``Client``, with what step 1 handed over and an earlier report's base point.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ from ..levers import customer_base
 from ..looks import Look, look_on
 from ..models.gamma_gamma import fit_spend
 from ..satisfaction import Metric, metric_of
-from ..tables import Estimate, Finding, FitError, TableError
+from ..tables import Estimate, Finding, FitError, TableError, Told
 from ..transactions import summarize
 from ..value import Card, clv_new_customer
 from ..verdicts import Outcome, Verdict, judge, not_measurable, verdict_table
@@ -51,8 +52,8 @@ _WORD = {"improved": "improved", "worsened": "worsened", "no_material_change": "
          "not_measurable": "not measurable"}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TrackStep:
+@dataclass(frozen=True, repr=False)
+class TrackStep(Told):
     """What step 4 found out about a client.
 
     Attributes
@@ -290,8 +291,8 @@ class TrackStep:
             "initiatives": self.accounts.table,
         }
 
-    def __repr__(self) -> str:
-        return f"TrackStep({self.client.name}, {self.as_of}): {self.headline.text}"
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return f"{self.client.name}, {self.client.words.day(self.as_of)}: {self.headline.text}", []
 
 
 def _finite(value: float) -> float | None:

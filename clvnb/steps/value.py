@@ -5,7 +5,7 @@ In: ``Client``. Out: ``ValueStep``; its tables and sentences are what the notebo
 
 from __future__ import annotations
 
-import html
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,7 +25,7 @@ from ..models.continuous import ContinuousModel
 from ..models.renewals import RenewalModel
 from ..segments import segment_profile
 from ..subscriptions import subscription_table
-from ..tables import Checked, Estimate, Finding, FitError, TableError
+from ..tables import Checked, Estimate, Finding, FitError, TableError, Told
 from ..transactions import purchase_days
 from ..trust import Trust
 from ..value import Card, clv_totals, losses, new_customer_values, recommend_basis
@@ -35,8 +35,8 @@ from .worth import LEVEL, Worth, assess_worth, cost_of_winning, cut_points, surv
 __all__ = ["ValueStep", "value_customers"]
 
 
-@dataclass(frozen=True)
-class ValueStep:
+@dataclass(frozen=True, repr=False)
+class ValueStep(Told):
     """What step 1 found out about a client.
 
     Attributes
@@ -167,7 +167,7 @@ class ValueStep:
     @property
     def parameters(self) -> pd.DataFrame:
         """The fitted parameters of every model: ``model, parameter, estimate, standard_error, low, high``."""
-        parts = [m.summary().assign(model=name) for name, m in self.models.items() if m.fit_ is not None]
+        parts = [m.estimates().assign(model=name) for name, m in self.models.items() if m.fit_ is not None]
         if not parts:
             return pd.DataFrame(columns=["model", "parameter", "estimate", "standard_error", "low", "high"])
         return pd.concat(parts)[["model", "parameter", "estimate", "standard_error", "low", "high"]]
@@ -197,11 +197,8 @@ class ValueStep:
             "text": self.headline.text,
         }
 
-    def __repr__(self) -> str:
-        return f"ValueStep({self.client.name}, {self.as_of}): {self.headline.text}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.headline.text)}</p>"
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return f"{self.client.name}, {self.client.words.day(self.as_of)}: {self.headline.text}", []
 
 
 def value_customers(client: Client, *, as_of: date | str | None = None) -> ValueStep:
