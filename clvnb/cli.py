@@ -1,4 +1,4 @@
-"""The command line: ``clvnb init | check | value | report | card | lab``.
+"""The command line: ``clvnb init | check | value | report | card | lab | app | doctor``.
 
 In: folders and files by name. Out: what the user asked for, and an exit status that scripts can trust.
 """
@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -284,17 +285,66 @@ def lab(
         say.print(escape(line))
     if not start:
         return
-    arguments = [
+    os.execv(
         sys.executable,
-        "-m",
-        "jupyterlab",
-        f"--port={port}",
-        "--ip=127.0.0.1",
-        "--ServerApp.root_dir=.",
-    ]
+        [*_server("jupyterlab", port, browser), "--ServerApp.root_dir=.", "notebooks/0_start_here.ipynb"],
+    )
+
+
+@app.command("app")
+def share(
+    client: Annotated[Path, typer.Argument(help="The client's folder.")],
+    out: Annotated[Path, typer.Option(help="The folder of reports; its tables are used where there are any.")] = Path(
+        "reports"
+    ),
+    port: Annotated[int, typer.Option(help="Where voila listens, on this machine only.")] = 8866,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+) -> None:
+    """Serve the scenario explorer and the customer finder of a client as a page without code; needs clvnb[app]."""
+    import importlib.util
+    import tempfile
+
+    from .report.share import POLICY, app_environment, write_app
+
+    if importlib.util.find_spec("voila") is None:
+        raise UsageError('`clvnb app` needs voila: pip install "clvnb[app]"')
+    _until_terminated()
+    place = Path(tempfile.mkdtemp(prefix="clvnb-app-"))
+    page = write_app(client, out, place)
+    say.print(f"http://localhost:{port}, on this machine only; Ctrl-C ends it.")
+    settings = {"headers": {"Content-Security-Policy": POLICY}}
+    arguments = [f"--Voila.root_dir={place}", f"--Voila.tornado_settings={settings!r}", "--template=clvnb", str(page)]
+    process = subprocess.Popen([*_server("voila", port, browser), *arguments], env=app_environment(place))
+    try:
+        raise typer.Exit(process.wait())
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@app.command()
+def doctor(
+    out: Annotated[Path, typer.Option(help="The folder of reports.")] = Path("reports"),
+) -> None:
+    """Say what works on this machine, and what to install where something does not."""
+    from .doctor import examine
+
+    found = examine(out)
+    _print_table(found.table)
+    say.print(escape(found.text))
+    needed = found.table.attrs["needed"]
+    raise typer.Exit(int(any(needed[r.what] and r.works == "no" for r in found.table.itertuples())))
+
+
+def _server(program: str, port: int, browser: bool) -> list[str]:
+    """How a Jupyter server of this machine alone is started."""
+    arguments = [sys.executable, "-m", program, f"--port={port}"]
+    arguments += ["--Voila.ip=127.0.0.1"] if program == "voila" else ["--ip=127.0.0.1"]
     arguments += [] if browser else ["--no-browser"]
-    arguments += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    os.execv(sys.executable, [*arguments, "notebooks/1_value.ipynb"])
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return [*arguments, "--allow-root"] if root and program == "jupyterlab" else arguments
 
 
 def lay_out_guide(folder: Path) -> list[str]:

@@ -339,6 +339,12 @@ def _say_scenarios(table: pd.DataFrame, words: Words, level: float) -> str:
         return "No scenario was given."
     best = table.iloc[0]
     sure = list(table[table["net_low"] > 0]["scenario"])
+    if len(table) == 1:
+        net = f"bring {words.money(best['net'])}" if best["net"] > 0 else f"lose {words.money(-best['net'])}"
+        return (
+            f"As assumed here, {best['scenario']} would {net} after a cost of {words.money(best['cost'])} ({words.share(level)} range "
+            f"{words.money(best['net_low'])} to {words.money(best['net_high'])}); it pays in {words.share(best['p_pays_off'])} of the cases."
+        )
     if best["net"] <= 0:
         return f"As assumed here nothing pays; the least bad, {best['scenario']}, loses {words.money(-best['net'])}."
     text = (

@@ -24,13 +24,14 @@ FLOORS = [
     {"tables", "formulas", "power", "looks"},
     {"atomic", "words", "engine", "exports", "packed", "textfiles"},
     {"client", "databases", "rates", "sources", "suspicions", "transactions", "contracts", "models"},
-    {"proposal", "value", "subscriptions", "evaluate", "cohorts", "segments", "surveys", "touchpoints"},
+    {"compat", "proposal", "value", "subscriptions", "evaluate", "cohorts", "segments", "surveys", "touchpoints"},
     {"trust", "ladder", "satisfaction", "designs"},
     {"basepoint", "link", "levers", "weighting", "verdicts", "bridge"},
     {"scenarios", "allocation"},
     {"steps"},
     {"samples", "plots"},
     {"report", "widgets"},
+    {"doctor"},
     {"cli"},
 ]
 FLOOR_OF = {name: k for k, floor in enumerate(FLOORS) for name in floor}

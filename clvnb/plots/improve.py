@@ -94,8 +94,10 @@ def plot_scenarios(table: pd.DataFrame, *, ax: Axes | None = None, words: Words 
     ax.set_yticks(y, [str(s)[:34] for s in rows["scenario"]])
     money_axis(ax.xaxis, words)
     ax.set_xlabel("gain less cost, with its 90% range")
-    ax.set_title("What each lever leaves, on the assumptions below")
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.06), ncols=2, fontsize=9)
+    one = len(rows) == 1
+    ax.set_title("What it would leave" if one else "What each lever leaves, on the assumptions below")
+    if not one:
+        ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.06), ncols=2, fontsize=9)
     ax.grid(visible=False, axis="y")
     said = "; ".join(
         f"{r.scenario}: {words.money(r.net)} ({words.money(r.net_low)} to {words.money(r.net_high)})"

@@ -38,8 +38,9 @@ def preload() -> None:
     from ..plots.style import snug
     from ..words import Words
 
-    for name in clvnb.__all__:  # the public names are loaded when first touched
-        getattr(clvnb, name)
+    for name in clvnb.__all__:  # the public names are loaded when first touched; no report holds a panel
+        if not name.startswith("explore_"):
+            getattr(clvnb, name)
     for library in _LIBRARIES:
         importlib.import_module(library)
     import pandas as pd

@@ -173,8 +173,7 @@ def customer_card(
     ClientError
         When there is no such customer.
     """
-    cards = Cards.of_report(client, output, as_of=as_of) if str(output) else Cards.of_client(client, as_of=as_of)
-    return cards.card(customer)
+    return Cards.of_client(client, as_of=as_of, output=output).card(customer)
 
 
 @dataclass(frozen=True)
@@ -204,8 +203,10 @@ class Cards:
     survey: pd.DataFrame | None
 
     @classmethod
-    def of_client(cls, client: Client, *, as_of: date | str | None = None) -> Self:
-        """Run steps 1 and 3 and keep what cards need."""
+    def of_client(cls, client: Client, *, as_of: date | str | None = None, output: str | Path = "") -> Self:
+        """Read what a report left in ``output``; where none is named, run steps 1 and 3 and keep what cards need."""
+        if str(output):
+            return cls.of_report(client, output, as_of=as_of)
         step = value_customers(client, as_of=as_of)
         return cls.of_steps(step, plan_improvement(client, as_of=step.as_of))
 
