@@ -285,10 +285,10 @@ def lab(
         say.print(escape(line))
     if not start:
         return
-    os.execv(
-        sys.executable,
-        [*_server("jupyterlab", port, browser), "--ServerApp.root_dir=.", "notebooks/0_start_here.ipynb"],
-    )
+    quiet = ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+             "--LabApp.extension_manager=readonly"]  # fmt: skip
+    arguments = [*_server("jupyterlab", port, browser), *quiet, "--ServerApp.root_dir=."]
+    os.execv(sys.executable, [*arguments, "notebooks/0_start_here.ipynb"])
 
 
 @app.command("app")
