@@ -52,6 +52,7 @@ _HOMES = {
         "payback",
         "per_period",
         "ratio_of_sums",
+        "refuse_lifetime_margin",
         "retention_spend",
         "segment_mix",
     ],
@@ -101,8 +102,8 @@ _HOMES = {
     ],
     "looks": ["Look", "always_valid", "look_on", "obrien_fleming"],
     "power": ["detectable_change", "margin_of_error_size", "sample_size"],
-    "report": ["customer_cards", "report_clients", "save_step"],
-    "samples": ["load_sample", "simulate_shop", "simulate_subscription"],
+    "report": ["customer_cards", "report_clients", "save_step", "write_table"],
+    "samples": ["load_sample", "simulate_clients", "simulate_shop", "simulate_subscription"],
     "satisfaction": [
         "ces",
         "compare_scores",

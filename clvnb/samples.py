@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from .client import Client
+from .steps.begin import begin_client
 from .tables import ClientError
 
-__all__ = ["Simulated", "guide_folder", "load_sample", "simulate_shop", "simulate_subscription"]
+__all__ = ["Simulated", "guide_folder", "load_sample", "simulate_clients", "simulate_shop", "simulate_subscription"]
 
 _FIRST = "Anna Ben Clara David Elif Finn Greta Hannes Ida Jonas Karla Lukas Mia Noah Olga Paul Rosa Samir Tess Viktor"
 _LAST = (
@@ -485,6 +486,52 @@ def _member_assignment(people: pd.DataFrame, truth: dict[str, Any]) -> pd.DataFr
             "lever": "welcome and onboarding",
         }
     )
+
+
+def simulate_clients(
+    folder: str | Path, number: int, *, customers: int = 300, broken: int = 0, seed: int = 100
+) -> list[Path]:
+    """Write the folders of many small shops, to try out what is done with hundreds of clients.
+
+    Parameters
+    ----------
+    folder : path
+        What is in it under the same names is written again.
+    number : int
+        How many clients.
+    customers : int
+        Of each.
+    broken : int
+        So many of them, the last ones, have an export without rows.
+    seed : int
+
+    Returns
+    -------
+    list of Path
+        The clients' folders.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     made = simulate_clients(place, 2, customers=60, broken=1)
+    ...     [(p.name, sorted(f.name for f in p.iterdir())) for p in made]
+    [('client-001', ['client.yaml', 'orders.csv']), ('client-002', ['client.yaml', 'orders.csv'])]
+    """
+    if not 0 <= broken <= number:
+        raise ValueError(f"broken must lie between 0 and the {number} clients, got {broken}")
+    made = []
+    for k in range(number):
+        place = Path(folder) / f"client-{k + 1:03d}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "client.yaml").unlink(missing_ok=True)
+        orders = simulate_shop(seed=seed + k, customers=customers).tables["orders"]
+        orders.to_csv(place / "orders.csv", sep=";", index=False)
+        begin_client(place, place / "orders.csv", name=f"Tea shop {k + 1}", margin=0.45)
+        if k >= number - broken:
+            orders.head(0).to_csv(place / "orders.csv", sep=";", index=False)
+        made.append(place)
+    return made
 
 
 def write(folder: str | Path) -> None:

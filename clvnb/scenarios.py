@@ -17,7 +17,7 @@ import pandas as pd
 from .levers import CAUSED, OF_CUSTOMERS, OF_NEWCOMERS, Base, Lever, Newcomers, Scenario
 from .link import Link
 from .tables import Estimate, Finding, TableError
-from .words import Words
+from .words import Words, capital
 
 __all__ = ["break_even", "evaluate_scenarios", "evpi", "goal_seek", "plan_range", "segment_gains", "tornado"]
 
@@ -450,11 +450,11 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
 
     needed = math.nan
     if net(0.0) >= 0:
-        text = f"{scenario.name} costs nothing that would have to come back."
+        text = f"{capital(scenario.name)} costs nothing that would have to come back."
     elif math.isnan(needed := _where_it_turns(net)):
-        text = f"{scenario.name} would not pay with ten times the assumed effect."
+        text = f"{capital(scenario.name)} would not pay with ten times the assumed effect."
     else:
-        text = f"{scenario.name} pays from {needed:.0%} of the assumed effect on."
+        text = f"{capital(scenario.name)} pays from {needed:.0%} of the assumed effect on."
     return Finding(pd.DataFrame({"scenario": [scenario.name], "needed": [needed]}), text)
 
 

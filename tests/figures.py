@@ -34,11 +34,21 @@ def figures_differ(stored: list[bytes], fresh: list[bytes]) -> str:
     return ""
 
 
+def not_in_order(cells: list[Any]) -> str:
+    """Say which code cell was not run, or not in its place; an empty text when all were, from the first to the last."""
+    counts = [c.get("execution_count") for c in cells if c["cell_type"] == "code"]
+    for k, count in enumerate(counts, start=1):
+        if count != k:
+            was = "was never run" if count is None else f"was run as number {count}"
+            return f"code cell {k} {was}: restart the kernel, run all cells, and store the notebook (`make notebooks`)"
+    return ""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Teach nbval's cells to compare figures, where nbval is at work."""
     if not config.getoption("--nbval", default=False):
         return
-    from nbval.plugin import IPyNbCell
+    from nbval.plugin import IPyNbCell, IPyNbFile
 
     if getattr(IPyNbCell, "compares_figures", False):
         return
@@ -51,5 +61,16 @@ def pytest_configure(config: pytest.Config) -> None:
             return False
         return bool(plain(self, test, ref, skip_compare))
 
+    gather = IPyNbFile.collect
+
+    def collect(self: Any) -> Any:
+        import nbformat
+
+        said = not_in_order(nbformat.read(str(self.path), as_version=4).cells)
+        if said:  # nbval compares nothing for such a cell
+            raise self.CollectError(f"{self.path.name}: {said}")
+        return gather(self)
+
     IPyNbCell.compare_outputs = compare_outputs
+    IPyNbFile.collect = collect
     IPyNbCell.compares_figures = True

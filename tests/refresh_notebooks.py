@@ -34,7 +34,9 @@ def canonical(node: Any) -> str:
     count = 0
     for k, cell in enumerate(node.cells):
         cell["id"] = f"cell-{k:02d}"
-        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        tags = cell.metadata.get("tags", [])
+        folded = {"jupyter": {"source_hidden": True, "outputs_hidden": True}} if "answer" in tags else {}
+        cell.metadata = {**folded, "tags": tags} if tags else {}
         if cell.cell_type != "code":
             continue
         count += 1

@@ -101,6 +101,10 @@ def test_models_do_not_load_scipy_stats():
 # ------------------------------------------------------------------------------------------ notebooks
 
 
+TUTORIALS = [p for p in NOTEBOOKS if p.parent.name == "tutorials"]
+TAGS = {"parameters", "remove-cell", "interactive", "answer", "raises-exception"}
+
+
 @pytest.fixture(params=NOTEBOOKS, ids=lambda p: p.name)
 def notebook(request) -> tuple[Path, dict]:
     return request.param, json.loads(request.param.read_text(encoding="utf-8"))
@@ -136,9 +140,40 @@ def test_no_result_is_typed_into_prose(notebook):
 def test_notebooks_were_run_in_order(notebook):
     path, node = notebook
     assert [c["execution_count"] for c in code_cells(node)] == list(range(1, len(code_cells(node)) + 1)), path.name
-    kinds = {o["output_type"] for c in code_cells(node) for o in c["outputs"]}
-    assert "error" not in kinds
+    failed = [c for c in code_cells(node) if any(o["output_type"] == "error" for o in c["outputs"])]
+    lessons = [c for c in code_cells(node) if "raises-exception" in c["metadata"].get("tags", [])]
+    assert failed == lessons, path.name
     assert not any(o.get("name") == "stderr" for c in code_cells(node) for o in c["outputs"])
+
+
+def test_nothing_is_left_out_of_the_comparison(notebook):
+    path, node = notebook
+    for cell in node["cells"]:
+        assert set(cell["metadata"].get("tags", [])) <= TAGS, path.name
+        assert "NBVAL_" not in "".join(cell["source"]), path.name
+
+
+def test_tutorials_are_chapters_with_exercises():
+    """Each begins with what is learned and on which data, and ends with exercises whose answers were run and are folded."""
+    assert len(TUTORIALS) == 9
+    for path in TUTORIALS:
+        node = json.loads(path.read_text(encoding="utf-8"))
+        prose = ["".join(c["source"]) for c in node["cells"] if c["cell_type"] == "markdown"]
+        assert prose[0].startswith("# "), path.name
+        assert "**What you will learn.**" in prose[0], path.name
+        asked = next(p for p in prose if p.startswith("## Exercises"))
+        answers = [c for c in code_cells(node) if "answer" in c["metadata"].get("tags", [])]
+        assert 1 <= len(answers) <= len(re.findall(r"(?m)^\d\.", asked)), path.name
+        assert all(c["metadata"]["jupyter"]["source_hidden"] for c in answers), path.name
+        assert all(c["outputs"] for c in answers), path.name
+
+
+def test_links_between_notebooks_lead_somewhere(notebook):
+    path, node = notebook
+    for cell in node["cells"]:
+        if cell["cell_type"] == "markdown":
+            for target in re.findall(r"\]\(([^)#]+)", "".join(cell["source"])):
+                assert "://" in target or (path.parent / target).is_file(), (path.name, target)
 
 
 def test_notebooks_are_small_and_canonical(notebook):

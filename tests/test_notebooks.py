@@ -1,4 +1,4 @@
-"""That nbval, as it is set up here, notices what it must: a changed number, a changed figure, a cell not run."""
+"""That nbval, as it is set up here, notices what it must: a changed number or figure, a cell not run, or run out of order."""
 
 from __future__ import annotations
 
@@ -66,6 +66,28 @@ def test_a_changed_number_fails(stored, tmp_path):
     done = nbval(changed(stored, tmp_path, change))
     assert done.returncode == 1
     assert "43" in done.stdout
+
+
+def test_a_cell_that_was_not_run_fails(stored, tmp_path):
+    """Stripped of outputs and count, its code could say anything: nbval would compare nothing."""
+
+    def change(node):
+        node.cells[0].source = node.cells[0].source.replace("42", "43")
+        node.cells[0].outputs, node.cells[0].execution_count = [], None
+
+    done = nbval(changed(stored, tmp_path, change))
+    assert done.returncode != 0
+    assert "code cell 1 was never run" in done.stdout
+
+
+def test_reordered_cells_fail(stored, tmp_path):
+    def change(node):
+        node.cells.append(nbformat.v4.new_code_cell("'later'", execution_count=3))
+        node.cells[1], node.cells[2] = node.cells[2], node.cells[1]
+
+    done = nbval(changed(stored, tmp_path, change))
+    assert done.returncode != 0
+    assert "code cell 2 was run as number 3" in done.stdout
 
 
 def test_a_changed_figure_fails(stored, tmp_path):

@@ -283,6 +283,13 @@ def test_a_dropped_file_becomes_a_client(tmp_path):
     assert sorted(p.name for p in client.folder.iterdir()) == ["client.yaml", "my-orders.csv"]
 
 
+def test_a_file_may_be_named_at_once(tmp_path):
+    (tmp_path / "orders.csv").write_text(small_orders(customers=30), encoding="utf-8")
+    panel = cv.explore_data(tmp_path / "data", file=tmp_path / "orders.csv")
+    assert panel.state.error == ""
+    assert ("amount", "amount") in panel.controls["is_amount"].options
+
+
 def test_a_doubt_is_settled_in_the_panel(tmp_path):
     rows = "who,when,sum\n" + "".join(f"c{k % 9},{k % 9 + 1:02d}/{k % 7 + 1:02d}/2024,{k}.5\n" for k in range(80))
     panel = cv.explore_data(tmp_path)

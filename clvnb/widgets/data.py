@@ -128,9 +128,8 @@ class _Mapper:
         if columns == self.columns:
             return
         self.columns = columns
-        with self.state.hold_trait_notifications():
-            for k in _MEANINGS:
-                self.controls[f"is_{k}"].options = [_AS_FOUND, *((c[:60], c) for c in columns)]
+        for k in _MEANINGS:
+            self.controls[f"is_{k}"].options = [_AS_FOUND, *((c[:60], c) for c in columns)]
 
     def _dropped(self) -> None:
         """Keep what the browser sent in a folder that goes with the panel."""
