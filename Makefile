@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup report test test-slow lab notebooks check lock clean
+.PHONY: help setup report test test-slow lab notebooks docs check lock clean
 help:
 	@echo "make report     reports/index.html, one report per example client"
 	@echo "make test       every test"
 	@echo "make lab        JupyterLab on the guide"
 	@echo "make check      ruff and mypy"
 	@echo "make notebooks  run the notebooks and store their outputs"
+	@echo "make docs       the documentation in site/, built offline"
 	@echo "make test-slow  the simulations that take minutes"
 
 setup: $(VENV)/.ready
@@ -44,6 +45,9 @@ lab: setup
 notebooks: setup
 	$(BIN)/python tests/refresh_notebooks.py
 
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
@@ -52,4 +56,4 @@ lock:  # new pins, for every Python that is supported; no address of a registry 
 	  --no-emit-index-url --upgrade pyproject.toml -o constraints.txt
 
 clean:
-	rm -rf $(VENV) reports dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) reports scratch site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

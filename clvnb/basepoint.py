@@ -201,6 +201,11 @@ def find_baseline(place: str | Path, as_of: date | str) -> tuple[Baseline, Path]
         A ``baseline.json``, or the folder of a client's reports, of which the newest earlier one counts; empty: there is none.
     as_of : date
 
+    Returns
+    -------
+    (Baseline, Path) or None
+        None where there is no earlier one.
+
     Raises
     ------
     TableError

@@ -251,6 +251,8 @@ def realised_against_predicted(
         The prediction of all together, with its interval.
     groups : int
         Of equal size, from those of whom least was expected to those of whom most was.
+    words : Words, optional
+        For the sentence.
 
     Returns
     -------
@@ -296,6 +298,17 @@ def realised_against_predicted(
 
 def fingerprint(customers: pd.DataFrame, columns: Sequence[str] = ("customer_id", "clv", "historic_value")) -> str:
     """Return a hash of what was said of each customer, by which an edited table is known.
+
+    Parameters
+    ----------
+    customers : CLV
+    columns : sequence of str
+        What is hashed; the order of rows does not matter.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 signs.
 
     Examples
     --------

@@ -277,6 +277,11 @@ def mean_time(tenure: Any, ended: Any, periods: int) -> tuple[float, float]:
     periods : int
         How far to look; not further than was seen.
 
+    Returns
+    -------
+    (float, float)
+        Periods per customer, and the standard error.
+
     Raises
     ------
     ValueError
@@ -407,6 +412,11 @@ def clv_survival(
         Payments; not more than were ever seen, plus one.
     level, draws, seed
         Of the bootstrap over customers.
+
+    Returns
+    -------
+    Estimate
+        Money per customer, with a bootstrap interval over customers.
 
     Raises
     ------

@@ -25,6 +25,16 @@ _MONTHS = {"month": 1, "monthly": 1, "quarter": 3, "quarterly": 3, "year": 12, "
 def read_contracts(client: Client) -> pd.DataFrame:
     """Read a subscription client's contracts: one row per contract, ``end`` missing while it runs.
 
+    Parameters
+    ----------
+    client : Client
+        With ``contracts:`` in its client.yaml.
+
+    Returns
+    -------
+    CONTRACTS
+        As read, before any check.
+
     Raises
     ------
     TableError

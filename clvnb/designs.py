@@ -253,6 +253,11 @@ def sample_ratio(counts: tuple[int, int], planned: float) -> float:
     planned : float
         The treated's share in the plan.
 
+    Returns
+    -------
+    float
+        The p of the split: where it is very small, something went wrong with who got what.
+
     Examples
     --------
     >>> round(sample_ratio((45489, 44700), 0.5), 4)  # a mobile game's test of 90,189 players
@@ -739,6 +744,11 @@ def regression_to_the_mean(before: Any, chosen: Any, reliability: float) -> floa
     chosen : sequence of bool
     reliability : float
         Correlation of the value with itself at another time, nothing having happened.
+
+    Returns
+    -------
+    float
+        In the unit of ``before``: the expected change of the chosen without any cause.
 
     Examples
     --------

@@ -126,6 +126,11 @@ def holdout(
     as_of : date, optional
         The last day of the log.
 
+    Returns
+    -------
+    Holdout
+        ``table`` with one row per model and naive guess, and ``text``.
+
     Raises
     ------
     TableError
@@ -436,6 +441,11 @@ def backtest(
     horizon : str or number of days
     as_of : date, optional
         The last day of the log.
+
+    Returns
+    -------
+    Backtest
+        ``table`` by origin and model, ``deciles`` of customers, ``text``.
 
     Raises
     ------

@@ -172,6 +172,11 @@ def annualise(value: float, period: str, *, exact: bool = False) -> float:
     exact : bool
         A year of 52 weeks has 364 days. With ``exact`` it has 365.25, and so 52.18 weeks.
 
+    Returns
+    -------
+    float
+        The same money a year.
+
     Examples
     --------
     >>> round(annualise(24.30, "week"), 2)
@@ -191,6 +196,11 @@ def clv_basic(lifespan_years: float, annual_contribution: float) -> float:
         Not below 0.
     annual_contribution : float
         Money a year; may be negative.
+
+    Returns
+    -------
+    float
+        Money per customer, undiscounted.
 
     Examples
     --------
@@ -245,6 +255,11 @@ def clv_simple(
     window : str or number of days
         Anything but a year is scaled to one.
 
+    Returns
+    -------
+    Simple
+        ``purchase_value, purchase_frequency, customer_value`` and the value on revenue and on margin, money per customer.
+
     Examples
     --------
     >>> simple = clv_simple(120_000, 2_400, 800, 3, margin=0.4)
@@ -294,6 +309,11 @@ def clv_retention(
     growth : float
         Of the margin, per period, before the first payment that is not certain.
 
+    Returns
+    -------
+    float
+        Money per customer, in the unit of ``margin``, discounted to today.
+
     Raises
     ------
     ValueError
@@ -341,6 +361,18 @@ def _geometric(ratio: float, periods: float) -> float:
 def per_period(annual_rate: float, periods_a_year: float) -> float:
     """Turn an effective yearly rate into one per period, (1 + d)^(1/f) - 1, and never d / f.
 
+    Parameters
+    ----------
+    annual_rate : float
+        Effective, as a fraction.
+    periods_a_year : float
+        12 for months, 52 for weeks.
+
+    Returns
+    -------
+    float
+        A fraction per period.
+
     Examples
     --------
     >>> round(per_period(0.10, 12), 7)
@@ -354,6 +386,19 @@ def refuse_lifetime_margin(margin: float, annual_margin: float, lifespan_years: 
 
     The best-known case is the Starbucks example that many guides copy: $5,382.94 of margin over twenty years, put into
     0.75 / (1.1 - 0.75), is printed as $11,535. A year's margin gives $577 (next payment) or $846 (first payment now).
+
+    Parameters
+    ----------
+    margin : float
+        As it would be given to the retention formula.
+    annual_margin : float
+        Of one year.
+    lifespan_years : float
+
+    Returns
+    -------
+    None
+        When the two do not contradict each other.
 
     Raises
     ------
@@ -383,6 +428,11 @@ def cac(components: Mapping[str, float], new_customers: float) -> float:
     new_customers : float
         Missing is returned when nobody was won.
 
+    Returns
+    -------
+    float
+        Money per customer won.
+
     Examples
     --------
     >>> cac({"sales time": 800, "bonuses": 100, "samples": 100, "advertising": 1000}, 50)
@@ -396,6 +446,18 @@ def cac(components: Mapping[str, float], new_customers: float) -> float:
 
 def max_cac(clv: float, *, target_share: float = 1.0) -> float:
     """Return the most that winning a customer may cost: a share of the value at acquisition, and never below 0.
+
+    Parameters
+    ----------
+    clv : float
+        Money per new customer.
+    target_share : float
+        Of it, what may be spent.
+
+    Returns
+    -------
+    float
+        Money per customer won.
 
     Examples
     --------
@@ -421,6 +483,11 @@ def payback(
         Per period.
     longest : int
         Periods after which "never" is said.
+
+    Returns
+    -------
+    float
+        A number of payments.
 
     Examples
     --------
@@ -449,6 +516,11 @@ def optimal_acquisition_spend(clv: float, ceiling: float, k: float) -> float:
         The share that would accept at any price.
     k : float
         How fast spend moves prospects: -ln(1 - a/ceiling)/A from one observed point (A, a).
+
+    Returns
+    -------
+    float
+        Money per prospect.
 
     References
     ----------
@@ -534,6 +606,11 @@ def ltv_cac(clv: Estimate, cac: float) -> Acquisition:
     cac : float
         Above 0.
 
+    Returns
+    -------
+    Acquisition
+        ``ratio`` with its interval, and the chance that it exceeds 1.
+
     Examples
     --------
     >>> case = ltv_cac(Estimate(600.0, 400.0, 800.0, 0.9, 100, "example"), 120.0)
@@ -567,6 +644,11 @@ def customer_equity(
         A year; each year's newcomers are counted in its middle.
     years : int
         How many years of newcomers.
+
+    Returns
+    -------
+    (float, float)
+        Money: of those who are customers today, and of those to be won.
 
     References
     ----------
@@ -639,6 +721,11 @@ def clv_migration(transition: Any, margins: Any, discount_rate: float, *, period
     periods : float
         Periods after the first one; infinite by default.
 
+    Returns
+    -------
+    array
+        Money per customer in each state, in the order of ``margins``.
+
     References
     ----------
     Pfeifer and Carraway (2000), Journal of Interactive Marketing 14(2), 43-55, equations (3) and (4).
@@ -661,6 +748,18 @@ def clv_migration(transition: Any, margins: Any, discount_rate: float, *, period
 
 def elasticity(retention: float, discount_rate: float, timing: str = "next_if_retained") -> float:
     """Return by how many per cent value rises when retention rises by one: (1+d)/(1+d-r), or r/(1+d-r).
+
+    Parameters
+    ----------
+    retention, discount_rate : float
+        Per period, as fractions.
+    timing : "next_if_retained" or "start_certain"
+        As in ``clv_retention``.
+
+    Returns
+    -------
+    float
+        Per cent of value per per cent of retention.
 
     Examples
     --------
@@ -736,6 +835,11 @@ def loyalty_break_even(
     breakage : float
         Share of rewards that is never claimed.
 
+    Returns
+    -------
+    float
+        Money per member over the time that the costs are for.
+
     Examples
     --------
     >>> loyalty_break_even(1000, 0.4, fixed=8000, reward=0.05, spend=250)
@@ -757,6 +861,11 @@ def mixed_rate(satisfied: float, rate_satisfied: float, rate_dissatisfied: float
         Chance that a purchase pleases.
     rate_satisfied, rate_dissatisfied : float
         Purchases a year after a purchase that pleased, and after one that did not.
+
+    Returns
+    -------
+    float
+        In the unit of the two rates.
 
     Examples
     --------

@@ -350,6 +350,11 @@ def learn(lever: Lever, measured: Mapping[str, tuple[float, float]]) -> Lever:
     -----
     Normal prior and normal measurement, each weighed by its precision; a PERT range reaches three standard deviations to both sides.
 
+    Returns
+    -------
+    Lever
+        The same lever with narrower, shifted effects; its ``source`` says so.
+
     Examples
     --------
     >>> assumed = Lever("replies", {"satisfaction": (0.0, 0.15, 0.3)})
@@ -382,6 +387,15 @@ def _possible(effects: Mapping[str, Any], base: Base) -> bool:
 
 def playbook(segments: Sequence[str]) -> pd.DataFrame:
     """Return what to do in each segment: ``segment, goal, do, tone, channel, avoid``.
+
+    Parameters
+    ----------
+    segments : sequence of str
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``segment, goal, do, tone, channel, avoid``, one row per segment given.
 
     Examples
     --------

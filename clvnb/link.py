@@ -54,6 +54,11 @@ EVIDENCE = [
 def evidence() -> pd.DataFrame:
     """Return the evidence card: what research does and does not support, ``source, reading``.
 
+    Returns
+    -------
+    pandas.DataFrame
+        ``source, reading``.
+
     Examples
     --------
     >>> evidence().shape
@@ -458,6 +463,11 @@ def prior_link(scale: tuple[float, float] = (1, 5), *, level: float = 0.9, why: 
     why : str
         What the data lacked, for the text.
     seed : int
+
+    Returns
+    -------
+    Link
+        Its ``status`` says that the data could not tell, its ``label`` is ``assumption``.
 
     Examples
     --------

@@ -75,6 +75,11 @@ def look_on(looks: Sequence[str], as_of: date | str) -> Look:
         The days fixed beforehand, ISO 8601, ascending.
     as_of : date
 
+    Returns
+    -------
+    Look
+        Which of the planned looks it is, or that it is none of them, and when the next is due.
+
     Examples
     --------
     >>> look_on(["2025-07-01", "2025-12-31"], "2025-07-03").said()
@@ -153,6 +158,11 @@ def always_valid(error: float, planned: float, level: float = 0.95) -> float:
     Notes
     -----
     The normal mixture of Robbins (1970), as Johari, Koomen, Pekelis and Walsh (2022), *Operations Research* 70(3): 1806-1821, use it.
+
+    Returns
+    -------
+    float
+        A multiple of the standard error, above that of a single look.
 
     Examples
     --------

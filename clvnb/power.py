@@ -105,6 +105,11 @@ def detectable_change(
         Of one answer: ``p (1 - p)`` for a share, ``p + d - (p - d)^2`` for NPS.
     level, power : float
 
+    Returns
+    -------
+    float
+        In the unit of the outcome; a share's is a fraction. Missing without customers.
+
     Examples
     --------
     >>> round(detectable_change(200, variance=0.62), 3)  # 22 NPS points
@@ -131,6 +136,11 @@ def margin_of_error_size(
         So many there are to ask at all: the correction for a finite population.
     fewer : float
         3 for adjusted NPS.
+
+    Returns
+    -------
+    int
+        Answers, rounded up.
 
     Examples
     --------

@@ -54,6 +54,14 @@ def guide_folder(part: str = "notebooks") -> Path:
 def load_sample(name: str) -> Client:
     """Return one of the example clients: ``cdnow`` (real), ``shop`` or ``subscription`` (simulated).
 
+    Parameters
+    ----------
+    name : "cdnow", "shop" or "subscription"
+
+    Returns
+    -------
+    Client
+
     Examples
     --------
     >>> load_sample("cdnow").name

@@ -94,6 +94,11 @@ def metric_of(name: str, scale: tuple[float, float] | None = None, *, good: floa
     good : float, optional
         The lowest score that counts as good; the top two boxes when left out, for CES the upper three of seven.
 
+    Returns
+    -------
+    Metric
+        Name, scale, what counts as good, and the unit of its number.
+
     Raises
     ------
     TableError
@@ -191,6 +196,11 @@ def ces(
         As in ``csat``.
     easy_is_high : bool
         False for the older wording, where a high score means much effort: scores are turned round.
+
+    Returns
+    -------
+    Estimate
+        A share between 0 and 1.
 
     Examples
     --------
@@ -295,6 +305,11 @@ def mean_score(scores: Any, metric: Metric, *, of_range: bool = False, level: fl
         As a percentage of the scale's range (POMP), by which means of the same question on different scales can be shown
         beside each other; different questions never can.
     level : float
+
+    Returns
+    -------
+    Estimate
+        In the units of the scale, or with ``of_range`` as a share of it.
 
     Examples
     --------

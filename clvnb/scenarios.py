@@ -381,6 +381,11 @@ def plan_range(
     link : Link, optional
     level : float
     seed : int
+
+    Returns
+    -------
+    (Estimate, float)
+        Money that the plan leaves, and the share of draws in which it is above 0.
     """
     named, net = {s.name: s for s in scenarios}, np.zeros(DRAWS)
     places = {str(name): k for k, name in enumerate(base.table["segment"])}
@@ -409,6 +414,16 @@ def segment_gains(
 ) -> pd.DataFrame:
     """Return what each scenario brings and costs in each segment, per customer reached: what budgets are divided by.
 
+    Parameters
+    ----------
+    base : Base
+    scenarios : sequence of Scenario
+    link : Link, optional
+        Needed by levers that act through satisfaction.
+    level : float
+        Of the ranges.
+    draws, seed : int
+
     Returns
     -------
     pandas.DataFrame
@@ -436,6 +451,15 @@ def segment_gains(
 
 def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed: int = 1) -> Finding:
     """Return which part of its assumed effect a scenario needs for its cost to come back.
+
+    Parameters
+    ----------
+    base : Base
+    scenario : Scenario
+    link : Link, optional
+        Needed by levers that act through satisfaction.
+    seed : int
+        Of the draws.
 
     Returns
     -------
@@ -473,6 +497,15 @@ def tornado(
     base: Base, scenario: Scenario, *, link: Link | None = None, seed: int = 1, words: Words | None = None
 ) -> Finding:
     """Say which assumption a scenario's result hangs on most: each from its low to its high end, the others as they are.
+
+    Parameters
+    ----------
+    base : Base
+    scenario : Scenario
+    link : Link, optional
+    seed : int
+    words : Words, optional
+        The client's, for money in the sentence.
 
     Returns
     -------
@@ -542,6 +575,8 @@ def goal_seek(base: Base, target: float, *, parameter: str = "retention", seed: 
         Value of all customers, in the client's currency.
     parameter : str
         ``retention`` or ``margin`` (points), ``frequency``, ``basket``, ``price`` or ``cost_to_serve`` (relative).
+    seed : int
+        Of the draws.
 
     Returns
     -------
@@ -590,6 +625,11 @@ def evpi(mean: float, sd: float) -> float:
     Notes
     -----
     s (phi(u) - u Phi(-u)) with u = |mean| / s; Raiffa and Schlaifer (1961).
+
+    Returns
+    -------
+    float
+        Money.
 
     Examples
     --------

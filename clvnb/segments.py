@@ -79,6 +79,17 @@ def rfm_cuts(summary: Any, *, bins: int = 5) -> dict[str, list[float]]:
     """Return the cut-points of ``rfm_scores``: the largest value of each score but the last (recency negated).
 
     Keep them with a baseline; the same customers scored later with these cuts can be compared.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    bins : int
+        Scores from 1 to this.
+
+    Returns
+    -------
+    dict
+        ``r, f, m`` to increasing cut-points, for ``rfm_scores`` of a later day.
     """
     table, scores = to_pandas(summary), rfm_scores(summary, bins=bins)
     cuts: dict[str, list[float]] = {}
@@ -170,6 +181,11 @@ def value_tiers(values: pd.Series, *, shares: tuple[float, float] = (0.8, 0.95))
         Money; customers at or below 0 are C.
     shares : pair of float
 
+    Returns
+    -------
+    pandas.Series
+        ``A``, ``B`` or ``C``, on the index of ``values``.
+
     Examples
     --------
     >>> value_tiers(pd.Series([70.0, 20.0, 8.0, 2.0, -5.0])).tolist()
@@ -187,6 +203,11 @@ def value_tiers(values: pd.Series, *, shares: tuple[float, float] = (0.8, 0.95))
 
 def whale_curve(values: Any) -> pd.DataFrame:
     """Return value added up from the best customer to the worst, as a share of the total: above 1 where some destroy it.
+
+    Parameters
+    ----------
+    values : array
+        Money per customer, negative ones too.
 
     Returns
     -------
@@ -220,6 +241,11 @@ def gini(values: Any, *, corrected: bool = False) -> float:
         None below 0: with losses the coefficient leaves its range, and the whale curve says more.
     corrected : bool
         Times n/(n-1), for few customers.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
 
     Examples
     --------

@@ -37,6 +37,10 @@ def subscription_table(
     models : mapping of plan to a fitted renewal model
     economics : Economics
         ``cost_to_serve`` is per billing period.
+    level : float
+        Of the interval.
+    seed : int
+        Of the draws.
 
     Returns
     -------

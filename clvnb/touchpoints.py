@@ -287,6 +287,15 @@ _THEMES = {
 def scrub(text: str) -> str:
     """Return the text without e-mail addresses, links, telephone and account numbers, and handles.
 
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        With a placeholder for each part that was taken out.
+
     Examples
     --------
     >>> scrub("Call me on +49 171 2345678 or ana@example.com, order 12")

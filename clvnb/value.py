@@ -118,6 +118,27 @@ def clv_card(
 ) -> Card:
     """Write the card of a value made with ``economics``.
 
+    Parameters
+    ----------
+    economics : Economics
+    model : str
+        What made the values.
+    currency : str
+        Three letters.
+    window : str
+        The days of the data.
+    n : int
+        Customers.
+    level : float
+        Of the intervals.
+    direction : "residual" or "historic"
+        From the as-of day on, or up to it.
+
+    Returns
+    -------
+    Card
+        Its lines are what two values must share to be compared.
+
     Examples
     --------
     >>> card = clv_card(Economics(margin=0.4), model="BG/NBD", currency="EUR", window="2024", n=10)
@@ -310,6 +331,10 @@ def clv_total(
     summary : SUMMARY
     purchases, spend, economics
         As in ``clv_table``.
+    level : float
+        Of the interval.
+    seed : int
+        Of the draws.
 
     Returns
     -------
@@ -336,6 +361,8 @@ def clv_totals(
     summary : SUMMARY
     by : str
         The column that names the group, for example ``channel``.
+    purchases, spend, economics, level, seed
+        As in ``clv_total``.
 
     Returns
     -------
@@ -437,6 +464,10 @@ def clv_new_customer(
         As in ``clv_table``; the horizon starts at the first purchase.
     of : mapping, optional
         For a purchase model with covariates, the newcomer's, such as ``{"channel": "ads"}``.
+    level : float
+        Of the interval.
+    seed : int
+        Of the draws.
 
     Returns
     -------

@@ -394,6 +394,11 @@ def judge(
     -----
     ``no_material_change`` asks for the whole interval to lie within the margin, which is two one-sided tests at half the usual
     error (Schuirmann 1987, *Journal of Pharmacokinetics and Biopharmaceutics* 15: 657-680).
+
+    Returns
+    -------
+    Verdict
+        ``improved, worsened, no_material_change, no_evidence`` or ``not_measurable``, with its sentence.
     """
     words = words or Words("XXX")
     z = look.critical(change.error, level, outcome.aim)
@@ -458,6 +463,19 @@ def _ruling(v: Verdict, look: Look, words: Words, what: str) -> str:
 def not_measurable(outcome: Outcome, why: str, *, level: float = LEVEL, design: str = "") -> Verdict:
     """Return the verdict that nothing can be said, with the reason.
 
+    Parameters
+    ----------
+    outcome : Outcome
+    why : str
+        The end of the sentence.
+    level : float
+    design : str
+        The letter of the design that was tried.
+
+    Returns
+    -------
+    Verdict
+
     Examples
     --------
     >>> not_measurable(Outcome("stayed"), "the holdout is empty").sentence
@@ -518,6 +536,18 @@ def choose_design(assigned: str, *, before: bool, known: bool = False, series: b
 def equivalence(change: float, error: float, margin: float) -> float:
     """Return the p of two one-sided tests that a change lies within a margin (TOST, Schuirmann 1987).
 
+    Parameters
+    ----------
+    change, error : float
+        The estimate and its standard error.
+    margin : float
+        What would not matter, in the same unit, above 0.
+
+    Returns
+    -------
+    float
+        The larger p of the two; below 0.05 the change lies within the margin at 90 %.
+
     Examples
     --------
     >>> round(equivalence(0.005, 0.01, 0.03), 4)
@@ -538,6 +568,8 @@ def false_discoveries(
     verdicts : sequence of Verdict
         Of segments, arms or metrics that were looked at beside the one that was planned.
     level : float
+    words : Words, optional
+        For the sentences.
 
     Returns
     -------
@@ -566,7 +598,16 @@ def false_discoveries(
 
 
 def verdict_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
-    """Return VERDICTS: ``metric, design, before, after, change, change_low, change_high, n, verdict, sentence``."""
+    """Return VERDICTS: ``metric, design, before, after, change, change_low, change_high, n, verdict, sentence``.
+
+    Parameters
+    ----------
+    verdicts : iterable of Verdict
+
+    Returns
+    -------
+    VERDICTS
+    """
     rows = [
         (v.metric, v.design, v.before, v.after, v.change, v.low, v.high, v.n, v.verdict, v.sentence) for v in verdicts
     ]

@@ -145,6 +145,11 @@ def stratified_score(
     -----
     Cochran (1977), *Sampling Techniques*, section 5.3: the sum of (N_h/N)^2 V_h/n_h (1 - n_h/N_h).
 
+    Returns
+    -------
+    Estimate
+        In the metric's unit: a share, or points of NPS.
+
     Examples
     --------
     >>> from clvnb import metric_of

@@ -85,6 +85,23 @@ def test_public_names_exist_and_are_documented():
         cv.clv_magic  # noqa: B018
 
 
+def test_every_public_function_says_what_it_takes_gives_and_is():
+    """Parameters that the signature has, and what comes back; an example, or a table's or picture's name, elsewhere."""
+    import inspect
+
+    for name in cv.__all__[1:]:
+        thing = getattr(cv, name)
+        if not inspect.isfunction(thing):
+            continue
+        doc = inspect.getdoc(thing) or ""
+        told = re.findall(r"(?m)^([\w, *]+?)(?: :.*)?$", doc.split("Parameters\n---", 1)[-1])
+        named = {n.strip(" *") for line in told for n in line.split(",")}
+        asked = [p for p in inspect.signature(thing).parameters]
+        assert not asked or "Parameters\n" in doc, name
+        assert set(asked) <= named, (name, set(asked) - named)
+        assert "Returns\n" in doc, name
+
+
 def test_import_is_light():
     """`import clvnb` loads none of the heavy libraries; they come with the first name that needs them."""
     code = "import sys, clvnb; print([m for m in ('pandas', 'ibis', 'scipy', 'matplotlib', 'papermill') if m in sys.modules])"

@@ -44,6 +44,11 @@ def plot_customer(
         ``next_low, next_high``, days from ``as_of``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
@@ -96,6 +101,11 @@ def plot_peers(peers: pd.DataFrame, *, ax: Axes | None = None, words: Words | No
         ``who, low, middle, high``, the customer first.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 2.3))

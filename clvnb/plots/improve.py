@@ -29,6 +29,11 @@ def plot_link(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | Non
         ``score, answers, stayed, low, high``, a link's ``classes``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.4))
@@ -71,6 +76,11 @@ def plot_scenarios(table: pd.DataFrame, *, ax: Axes | None = None, words: Words 
         With ``net, net_low, net_high``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     rows = table.iloc[::-1].reset_index(drop=True)
@@ -116,6 +126,11 @@ def plot_tornado(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
         From ``tornado``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     rows = table.head(8).iloc[::-1].reset_index(drop=True)
@@ -150,6 +165,11 @@ def plot_plan(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | Non
         From ``allocate``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     spent = table[table["reached"] > 1e-9] if len(table) else table
@@ -183,6 +203,11 @@ def plot_investment(table: pd.DataFrame, *, ax: Axes | None = None, words: Words
         From ``investment_map``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     if table.empty:

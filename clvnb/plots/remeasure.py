@@ -37,6 +37,11 @@ def plot_verdicts(verdicts: Sequence[Verdict], *, ax: Axes | None = None, words:
         Those that could not be measured are left out.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     known = [v for v in verdicts if np.isfinite(v.change) and np.isfinite(v.low)]
@@ -93,6 +98,11 @@ def plot_bridge(
         The columns of names and of amounts.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.4))
@@ -145,6 +155,11 @@ def plot_realised(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         From ``realised_against_predicted``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.4))
@@ -185,6 +200,11 @@ def plot_survival(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         ``group, period, survival, low, high`` of two groups.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.2))

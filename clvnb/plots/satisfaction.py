@@ -33,6 +33,11 @@ def plot_answers(
         As in ``Metric``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.2))
@@ -79,6 +84,11 @@ def plot_waves(
         ``initiative, start``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax)
@@ -133,6 +143,11 @@ def plot_response(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         From ``response_bias``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     rows = table[table["what"] != "segment"] if len(table) and table["what"].nunique() > 1 else table
@@ -170,6 +185,11 @@ def plot_groups(
     unit : "share" or "points"
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     rows = table.iloc[::-1].reset_index(drop=True)
@@ -209,6 +229,11 @@ def plot_drivers(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
         From ``drivers``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 4.2))
@@ -253,6 +278,11 @@ def plot_expectations(table: pd.DataFrame, *, ax: Axes | None = None, words: Wor
         From ``expectation_gap``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     rows = table.iloc[::-1].reset_index(drop=True)

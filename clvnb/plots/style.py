@@ -144,6 +144,11 @@ def show(ax: Axes, *, caption: str = "") -> None:
         From one of the ``plot_`` functions.
     caption : str
         Printed below the picture in a report.
+
+    Returns
+    -------
+    None
+        The picture is displayed.
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
@@ -177,7 +182,17 @@ def _png(figure: Any) -> bytes:
 
 
 def say(sentence: Any) -> None:
-    """Publish a sentence, such as a ``Finding``'s, as running text of a notebook or report; an empty line begins a paragraph."""
+    """Publish a sentence, such as a ``Finding``'s, as running text of a notebook or report; an empty line begins a paragraph.
+
+    Parameters
+    ----------
+    sentence : str or Finding
+
+    Returns
+    -------
+    None
+        The sentence is displayed.
+    """
     from IPython.display import display
 
     text = str(sentence)
@@ -254,6 +269,11 @@ def as_table(table: pd.DataFrame, *, words: Words | None = None) -> None:
     table : pandas.DataFrame
     words : Words, optional
         With them, the columns of a CLV table get their names in plain words and money its currency.
+
+    Returns
+    -------
+    None
+        The table is displayed.
     """
     from IPython.display import display
 

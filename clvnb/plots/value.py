@@ -37,6 +37,11 @@ def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         ``date, actual, expected`` (cumulative repeat purchases), or ``plan, renewals, at_risk, actual, expected``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
@@ -99,6 +104,11 @@ def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None
     table : CLV
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax)
@@ -133,6 +143,11 @@ def plot_concentration(table: pd.DataFrame, *, ax: Axes | None = None, words: Wo
         ``customers`` (share of customers, best first), ``share_of_value``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax)
@@ -163,6 +178,11 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         ``channel, historic_value, clv, clv_low, clv_high, cac``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 1.3 + 0.62 * max(len(table), 1)))
@@ -201,6 +221,11 @@ def plot_ladder(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | N
         ``rung, value, low, high``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 1.2 + 0.5 * max(len(table), 1)))
@@ -243,6 +268,11 @@ def plot_segments(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         From ``segment_profile``: ``segment, share_of_customers, share_of_value``.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 1.4 + 0.42 * len(table)))
@@ -275,6 +305,11 @@ def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
         Cohorts in rows, ages in columns, missing where unseen; ``attrs["period"]``, and ``attrs["what"]`` is ``share`` for shares.
     ax : Axes, optional
     words : Words, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
     """
     import matplotlib as mpl
 

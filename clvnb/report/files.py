@@ -47,6 +47,11 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     table : pandas.DataFrame
     path : str or Path
 
+    Returns
+    -------
+    Path
+        Where it was written.
+
     Raises
     ------
     ReportError
@@ -147,6 +152,11 @@ def save_step(step: Step, folder: str | Path) -> None:
         Gets a parquet file for each table, and ``results.json``, to which each step adds its own; of step 2 the base point
         (``baseline.json``), of step 3 the list of whom to contact (``target_list.csv``), of step 4 the base point that the next
         report is measured against.
+
+    Returns
+    -------
+    None
+        The folder then holds ``*.parquet`` and ``results.json``.
     """
     if not str(folder):
         return

@@ -157,6 +157,11 @@ def explore_sample_size(*, share: float = 0.7, customers: int = 1000, words: Wor
         How many there are to ask.
     words : Words, optional
 
+    Returns
+    -------
+    Panel
+        ``panel.state.found.table``: ``needed, for_the_score, brings, detectable``.
+
     Examples
     --------
     >>> panel = explore_sample_size(share=0.8)
@@ -224,6 +229,11 @@ def explore_design(*, customers: int = 2000, words: Words | None = None) -> Pane
     customers : int
         How many there are.
     words : Words, optional
+
+    Returns
+    -------
+    Panel
+        ``panel.state.found.table`` has the possible designs, the strongest first.
 
     Examples
     --------

@@ -157,7 +157,13 @@ class Panel(ipywidgets.VBox):
         if not isinstance(bundle, dict) or _VIEW not in bundle:
             return bundle
         told = self.state.error or (self.state.found.text if self.state.found is not None else "")
-        return bundle | {"text/plain": f"[panel: {self.title}] {told}".strip()}
+        return bundle | _stored(self.title, told)
+
+
+def _stored(title: str, told: str) -> dict[str, str]:
+    """What stands where a panel was."""
+    markup = f"<p><em>Panel: {html.escape(title)} Run this cell to use it.</em> {html.escape(told)}</p>"
+    return {"text/plain": f"[panel: {title}] {told}".strip(), "text/html": markup}
 
 
 def note(markup: str) -> Any:

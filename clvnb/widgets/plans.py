@@ -52,7 +52,7 @@ class Scenarios(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle | {"text/plain": self.panel._repr_mimebundle_()["text/plain"]}
+        return bundle | {k: v for k, v in self.panel._repr_mimebundle_().items() if k.startswith("text/")}
 
 
 def explore_scenario(
