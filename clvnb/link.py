@@ -442,7 +442,7 @@ def _say(link: Link, status: str, gone: str) -> str:
         weakest = _e_value(link.log_odds.low)
         text += (
             f" This is an association: a hidden trait that makes both a good score and staying {weakest:.2f} times as likely would make it "
-            f"uncertain, one of {link.e_value:.1f} times would explain it wholly. Only a randomised test shows a cause."
+            f"uncertain, one of {link.e_value:.2f} times would explain it wholly. Only a randomised test shows a cause."
         )
     return text
 

@@ -183,7 +183,7 @@ def _fit_checks(
         ]  # fmt: skip
     else:
         rows.append(
-            ("spend", "amber", "Spend could not be modelled; every purchase is valued alike.",
+            ("spend", "amber", "Spend is not modelled; every purchase is valued alike.",
              "Differences between customers in spend are not shown.")
         )  # fmt: skip
     return rows
@@ -257,8 +257,8 @@ def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -
     scores = check.table.set_index("model") if check is not None else pd.DataFrame()
     if check is None or purchases.name not in scores.index or np.isnan(scores.loc[purchases.name, "bias"]):
         return [
-            ("holdout", "amber", "The prediction could not be tested on held-out data.",
-             "The log is too short; test again when it is longer.")
+            ("holdout", "amber", "The prediction was not tested on held-out data.",
+             "Where the log is too short for a test, test again when it is longer.")
         ]  # fmt: skip
     bias, mae = float(scores.loc[purchases.name, "bias"]), float(scores.loc[purchases.name, "mae"])
     naive = scores.loc[list(BASELINES), "mae"].min()
