@@ -35,6 +35,7 @@ def connection() -> Any:
     if threads.isdigit() and int(threads) > 0:
         con.raw_sql(f"SET threads = {int(threads)}")
     con.raw_sql("SET TimeZone = 'UTC'")
+    con.raw_sql("SET enable_progress_bar = false")  # a notebook would store it, and differ each time
     # Nothing leaves the machine: the engine must not fetch extensions by itself.
     con.raw_sql("SET autoinstall_known_extensions = false")
     return con

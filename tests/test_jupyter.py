@@ -1,0 +1,200 @@
+"""Panels as people use them: a real JupyterLab and a real voila, driven in Chromium; what is shown is what the functions give."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import clvnb as cv
+from clvnb.widgets.calculators import answer_clv
+from clvnb.words import Words
+from helpers import small_orders
+from test_browser import CHROMIUM, FLAGS
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="Chromium is not installed: on Debian or Ubuntu, apt-get install chromium"
+    ),
+]
+PATIENCE = 120_000  # milliseconds; another test may be using the processor
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page that notes where it asks; nothing but this machine may be among it."""
+    opened = browser.new_page(viewport={"width": 1300, "height": 1600})
+    opened.set_default_timeout(PATIENCE)
+    asked: list[str] = []
+    opened.on("request", lambda r: asked.append(r.url))
+    yield opened
+    opened.close()
+    strangers = [u for u in asked if not re.match(r"(https?|wss?)://(localhost|127\.0\.0\.1)[:/]|data:|blob:", u)]
+    assert not strangers
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+@contextmanager
+def serving(arguments: list[str], cwd: Path, port: int, path: str) -> Iterator[None]:
+    """Run a server until it answers, and end it with everything it started."""
+    own = cwd / f".jupyter-{port}"  # no tabs of an earlier visit are opened again
+    env = {**os.environ, "JUPYTER_TOKEN": "t0k", "IPYTHONDIR": f"{own}/ipython", "JUPYTER_CONFIG_DIR": f"{own}/config",
+           "JUPYTER_DATA_DIR": f"{own}/data"}  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clvnb", *arguments, "--port", str(port), "--no-browser"],
+        cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        for _ in range(600):
+            if process.poll() is not None:
+                pytest.fail(f"{arguments} ended with {process.returncode}")
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+def run_all(page) -> None:
+    """Run every cell by the menu."""
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    page.click('.lm-MenuBar-itemLabel:text-is("Run")')
+    page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+
+
+def slide(page, label: str, presses: int) -> None:
+    """Move a slider by its keyboard handle."""
+    handle = page.locator(f'.widget-slider:has(label:text-is("{label}")) .noUi-handle')
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    for _ in range(abs(presses)):
+        page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("lab")
+    subprocess.run([sys.executable, "-m", "clvnb", "lab", "--no-start"], cwd=place, check=True, capture_output=True)
+    (place / "my orders.csv").write_text(small_orders(customers=80), encoding="utf-8")
+    return place
+
+
+def test_lab_opens_on_the_start_page_and_maps_a_file(workplace, page):
+    port = free_port()
+    with serving(["lab"], workplace, port, "/lab?token=t0k"):
+        page.goto(f"http://127.0.0.1:{port}/lab/tree/notebooks/0_start_here.ipynb?token=t0k")
+        run_all(page)
+        page.wait_for_selector("text=No report yet. Next: chapter 1")
+        page.locator('.widget-dropdown:has(label:text-is("client")) select').select_option("shop")
+        page.wait_for_selector("text=Lindenhof Tee: ")
+
+        with page.expect_file_chooser() as chooser:
+            page.locator(".widget-upload").first.click()
+        chooser.value.set_files(workplace / "my orders.csv")
+        page.wait_for_selector("text=order lines read")
+        name = page.locator('.widget-text:has(label:text-is("name of the client")) input')
+        name.fill("My Shop")
+        name.press("Enter")
+        margin = page.locator('.widget-text:has(label:text-is("margin of revenue")) input')
+        margin.fill("0.4")
+        margin.press("Enter")
+        page.wait_for_timeout(300)
+        page.locator('button:has-text("save as a client")').click()
+        page.wait_for_selector("td:has-text('My-Shop/client.yaml')")
+    client = cv.Client.load(workplace / "data" / "My-Shop")
+    assert (client.name, client.economics.margin) == ("My Shop", 0.4)
+
+
+def test_a_slider_in_lab_gives_what_the_function_gives(workplace, page):
+    """Number and picture follow the keyboard, in a tutorial that a learner opened."""
+    port = free_port()
+    with serving(["lab"], workplace, port, "/lab?token=t0k"):
+        page.goto(f"http://127.0.0.1:{port}/lab/tree/notebooks/tutorials/1_first_clv.ipynb?token=t0k")
+        run_all(page)
+        said = page.locator('p[role="status"]:has-text("A customer brings")')
+        said.wait_for()
+        picture = page.locator('img[alt^="Value of a new customer by method"]')
+        before = picture.get_attribute("src")
+        settings = {
+            "purchase": 50.0,
+            "frequency": 4.0,
+            "margin": 0.4,
+            "lifespan": 3.0,
+            "discount_rate": 0.1,
+            "raised": 0.75,
+        }
+        slide(page, "retention a year", 5)
+        expected = answer_clv(**settings, retention=0.75, words=Words("USD")).text
+        page.wait_for_selector(f'p[role="status"]:has-text("{expected[:60]}")')
+        page.wait_for_function("([el, old]) => el.getAttribute('src') !== old", arg=[picture.element_handle(), before])
+        assert said.inner_text() == expected
+        shown = base64.b64decode(picture.get_attribute("src").split("base64,")[1])
+        panel = cv.explore_clv(words=Words("USD"))
+        panel.state.retention = 0.75
+        assert f'base64,{base64.b64encode(shown).decode()}"' in panel.pictures[0].value
+
+
+def test_app_is_served_without_code_and_without_strangers(tmp_path, page):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    (folder / "orders.csv").write_text(small_orders(), encoding="utf-8")
+    client = cv.begin_client(folder, folder / "orders.csv", margin=0.4).client
+    outcome = cv.report_clients([folder], out=tmp_path / "reports")[0]
+    assert outcome.status == "done", outcome.error
+    port = free_port()
+    with serving(["app", str(folder)], tmp_path, port, "/voila/static/voila.js"):
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.wait_for_selector("text=What would a lever leave?")
+        page.wait_for_selector(".noUi-handle")
+        assert page.locator("text=import clvnb").count() == 0
+
+        plan = cv.plan_improvement(client)
+        lever = plan.library[0].name
+        panel = cv.explore_scenario(plan.base, plan.library, link=plan.link, words=client.words).panel
+        page.wait_for_selector(f'p[role="status"]:has-text("{panel.state.found.text[:40]}")')
+        slide(page, "years it lasts", -2)
+        panel.state.lasts = round(panel.state.lasts - 0.2, 10)
+        page.wait_for_selector(f'p[role="status"]:has-text("{panel.state.found.text[-60:]}")')
+        assert lever in panel.state.found.text
+
+        search = page.locator('.widget-text:has(label:text-is("search")) input')
+        search.fill("c0012")
+        search.press("Enter")
+        cards = cv.Cards.of_report(client, outcome.folder / "tables")
+        page.wait_for_selector(f'p[role="status"]:has-text("{cards.card("c0012").headline.text[:80]}")')
