@@ -300,7 +300,7 @@ def share(
     port: Annotated[int, typer.Option(help="Where voila listens, on this machine only.")] = 8866,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
 ) -> None:
-    """Serve the scenario explorer and the customer finder of a client as a page without code; needs clvnb[app]."""
+    """Serve the scenario explorer and the customer finder of a client as a page without code; needs voila."""
     import importlib.util
     import tempfile
 
@@ -308,6 +308,7 @@ def share(
 
     if importlib.util.find_spec("voila") is None:
         raise UsageError('`clvnb app` needs voila: pip install "clvnb[app]"')
+    _free(port)
     _until_terminated()
     place = Path(tempfile.mkdtemp(prefix="clvnb-app-"))
     page = write_app(client, out, place)
@@ -336,6 +337,18 @@ def doctor(
     say.print(escape(found.text))
     needed = found.table.attrs["needed"]
     raise typer.Exit(int(any(needed[r.what] and r.works == "no" for r in found.table.itertuples())))
+
+
+def _free(port: int) -> None:
+    """Refuse a port that somebody else is using: voila would take another one, and say so to nobody."""
+    import socket
+
+    with socket.socket() as ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            ours.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UsageError(f"port {port} is taken; name another one with --port") from error
 
 
 def _server(program: str, port: int, browser: bool) -> list[str]:

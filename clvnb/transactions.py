@@ -54,6 +54,11 @@ _LARGEST = 1e13  # in any currency
 _OF_READING = {"line", "line_kind", "date_text", "amount_text", "amount_sign", "refunded", "no_rate", "unused", "file"}
 _LATER, _EXCLUDED = "after the as-of date", "excluded by client.yaml"
 _REPLACED = "order that a later file holds again"
+_WAY_OUT = {  # where every row is lost by the same rule
+    "date unreadable": "; say how days are written: date_format, such as '%d.%m.%Y' or '%d/%m/%Y %H:%M'",
+    "amount unreadable": "; say how amounts are written: decimal=',' and thousands='.', or the other way round",
+    "customer missing": "; name the column that says who bought, under `columns:`",
+}
 _NO_FAULTS = [
     _LATER,
     _REPLACED,
@@ -361,7 +366,8 @@ def _add_up(facts: pd.DataFrame, max_loss: float) -> tuple[pd.DataFrame, Any]:
     kept = facts[facts["rule"] == _KEPT]
     counts = "; ".join(f"{r.rule}: {r.rows:,}" for r in rejected.itertuples())
     if kept.empty:
-        raise TableError(f"no row of {int(facts['rows'].sum()):,} can be used ({counts})")
+        way = _WAY_OUT.get(str(rejected["rule"].iloc[0]), "")
+        raise TableError(f"no row of {int(facts['rows'].sum()):,} can be used ({counts}){way}")
     no_fault = rejected["rule"].isin(_NO_FAULTS)
     faults = int(rejected.loc[~no_fault, "rows"].sum())
     looked_at = int(facts["rows"].sum()) - int(rejected.loc[no_fault, "rows"].sum())

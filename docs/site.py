@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def on_page_content(content: str, page: Any, **_: Any) -> str:
     if source.suffix != ".ipynb":
         return content
     cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
+    content = re.sub(r'(href="(?![a-z]+:)[^"#]+)\.ipynb', r"\1.html", content)
     for cell in cells:
         for out in cell.get("outputs", []):
             if "image/png" in out.get("data", {}):

@@ -66,6 +66,13 @@ def test_notebooks_are_pages_with_their_pictures(site):
         assert "No description has been provided" not in page, path.name
 
 
+def test_links_inside_the_site_lead_somewhere(site):
+    for page in site.rglob("*.html"):
+        for target in re.findall(r'<a [^>]*?href="([^"#?]+)', page.read_text(encoding="utf-8")):
+            if not re.match(r"[a-z]+:|//", target) and page.name != "404.html":
+                assert (page.parent / target).exists(), (page.name, target)
+
+
 def test_links_of_pages_beside_the_site_lead_somewhere():
     for page in (*ROOT.glob("*.md"), ROOT / "data/README.md", ROOT / "benchmarks/README.md"):
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):

@@ -68,6 +68,17 @@ def test_what_cannot_be_answered_is_said_and_the_next_answer_takes_its_place():
     assert panel.state.error == ""
 
 
+def test_a_setting_that_is_none_is_refused_and_leaves_the_panel_as_it_was():
+    panel = cv.explore_design()
+    said = panel.said.value
+    with pytest.raises(ValueError, match="assigned cannot be False; it is one of 'chance', 'chosen', 'everybody'"):
+        panel.state.assigned = False
+    with pytest.raises(AttributeError, match="did you mean 'holdout'"):
+        panel.state.holdot = 0.2
+    assert panel.state.assigned == "chance"
+    assert panel.said.value == said
+
+
 def test_a_fault_of_ours_is_shown_with_its_traceback_and_escaped():
     def answer(x):
         raise KeyError("<b>")

@@ -47,6 +47,8 @@ def explore_data(folder: str | Path = "data", *, file: str | Path = "") -> Panel
     Panel
         ``panel.upload`` takes a file, ``panel.save`` is the button; ``panel.state.found.table`` says what was understood.
     """
+    if Path(folder).is_file():
+        raise ReportError(f"{folder} is a file, and clients live in a folder: cv.explore_data(file={str(folder)!r})")
     return _Mapper(Path(folder), str(file)).panel
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import ipywidgets
 from traitlets import Any as AnyTrait
-from traitlets import Bool, HasTraits, Unicode, link
+from traitlets import Bool, HasTraits, TraitError, Unicode
 
-from ..tables import ClvnbError, Finding, table_html
+from ..tables import ClvnbError, Finding, closest, table_html
 
 __all__ = ["Panel", "State", "choice", "note", "number", "slider", "text", "tick"]
 
@@ -62,6 +62,14 @@ class State(HasTraits):
             setattr(self, name, value)
         self.observe(self.ask, names=list(settings))
         self.ask()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a setting; a name that is none is refused."""
+        if not name.startswith("_") and name != "names" and not self.has_trait(name):
+            raise AttributeError(
+                f"there is no setting {name!r}{closest(name, self.names)}; there are: {', '.join(self.names)}"
+            )
+        super().__setattr__(name, value)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -118,7 +126,7 @@ class Panel(ipywidgets.VBox):
         super().__init__([*parts, *self.pictures, self.shown, *more])
         for name, control in controls.items():
             if name in state.names:
-                link((state, name), (control, "value"))
+                _bind(state, name, control)
         state.observe(self._tell, names=["error"])
         state.observe(self._wait, names=["computing"])
         state.observe(self._show, names=["found"])
@@ -166,6 +174,22 @@ def _stored(title: str, told: str) -> dict[str, str]:
     return {"text/plain": f"[panel: {title}] {told}".strip(), "text/html": markup}
 
 
+def _bind(state: State, name: str, control: Any) -> None:
+    """Keep a setting and its control the same; what the control does not offer is refused, and the setting stays as it was."""
+
+    def show(change: Any) -> None:
+        try:
+            control.value = change.new
+        except TraitError as error:
+            setattr(state, name, change.old)
+            known = getattr(control, "_options_full", ())
+            offered = f"; it is one of {', '.join(repr(value) for _, value in known[:20])}" if known else ""
+            raise ValueError(f"{name} cannot be {change.new!r}{offered}") from error
+
+    state.observe(show, names=[name])
+    control.observe(lambda change: setattr(state, name, change.new), names="value")
+
+
 def note(markup: str) -> Any:
     """A line of HTML."""
     return ipywidgets.HTML(markup)
@@ -173,8 +197,9 @@ def note(markup: str) -> Any:
 
 def slider(label: str, value: float, low: float, high: float, step: float, *, share: bool = False) -> Any:
     """A labelled slider; asked when it is let go, and at each arrow key."""
+    shown = ".0%" if share else ",.0f" if step >= 1 else ".3f" if step < 0.01 else ".2f"
     return ipywidgets.FloatSlider(
-        value=min(max(value, low), high), min=low, max=high, step=step, description=label, readout_format=".0%" if share else ".4g",
+        value=min(max(value, low), high), min=low, max=high, step=step, description=label, readout_format=shown,
         continuous_update=False, style=_LABEL, layout=_WIDE,
     )  # fmt: skip
 
@@ -186,7 +211,7 @@ def choice(label: str, options: Sequence[Any], value: Any) -> Any:
 
 def tick(label: str, *, value: bool = False) -> Any:
     """Yes or no."""
-    return ipywidgets.Checkbox(value=value, description=label, indent=False)
+    return ipywidgets.Checkbox(value=value, description=label, indent=False, layout={"width": "98%"})
 
 
 def text(label: str, value: str = "", placeholder: str = "") -> Any:

@@ -38,7 +38,8 @@ class Scenarios(ipywidgets.VBox):
         self._given = base, link, words
         self._scenarios = {s.name: s for s in scenarios}
         self._made: dict[str, Panel] = {}
-        self.lever = choice("lever", list(self._scenarios), next(iter(self._scenarios)))
+        best = evaluate_scenarios(base, scenarios, link=link, words=words).table["scenario"]  # the best first
+        self.lever = choice("lever", list(best), best.iloc[0])
         super().__init__()
         self.lever.observe(self._turn, names="value")
         self._turn()
