@@ -158,3 +158,35 @@ def test_version_and_help(tmp_path):
     assert clvnb("--version", cwd=tmp_path).stdout.startswith("clvnb ")
     shown = clvnb("--help", cwd=tmp_path).stdout
     assert all(word in shown for word in ("init", "check", "value", "report", "lab"))
+
+
+def test_doctor_says_what_works(tmp_path):
+    done = clvnb("doctor", "--out", tmp_path / "reports", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All that is needed works." in done.stdout
+    for what in ("kernel", "forked kernels", "fonts", "panels", "disk", "panels for colleagues"):
+        assert what in done.stdout
+
+
+def test_doctor_names_what_is_broken_and_the_way_out():
+    script = (
+        "import matplotlib as mpl; mpl.rcParams['font.family'] = 'No Such Font'; "
+        "from clvnb.doctor import examine; found = examine(); row = found.table.set_index('what').loc['fonts']; "
+        "print(found.text); print(row['works'], row['do'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2].startswith("Not in order: fonts.")
+    assert "MPLCONFIGDIR" in done.stdout
+
+
+def test_app_refuses_a_port_that_is_taken(make_client):
+    import socket
+
+    folder = make_client()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = clvnb("app", folder, "--port", port, "--no-browser", cwd=folder.parent)
+    assert done.returncode == 2
+    assert f"port {port} is taken" in done.stderr
