@@ -42,6 +42,11 @@ def shapley(
     pandas.Series
         Factor to its part; they add up to ``value(after) - value(before)`` whatever the formula is.
 
+    Raises
+    ------
+    ValueError
+        When there are too many factors to try every combination.
+
     Notes
     -----
     Shapley (1953), "A value for n-person games".
@@ -259,6 +264,11 @@ def realised_against_predicted(
     Finding
         ``group, customers, predicted, realised, low, high``: means per customer, the interval of what was realised (90 %).
         ``table.attrs`` has ``predicted``, ``realised`` (sums), ``inside`` (whether the sum lies in its interval), ``bias``.
+
+    Raises
+    ------
+    TableError
+        When no customer has a prediction.
     """
     words = words or Words("XXX")
     if predicted.empty:

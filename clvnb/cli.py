@@ -314,7 +314,13 @@ def share(
     page = write_app(client, out, place)
     say.print(f"http://localhost:{port}, on this machine only; Ctrl-C ends it.")
     settings = {"headers": {"Content-Security-Policy": POLICY}}
-    arguments = [f"--Voila.root_dir={place}", f"--Voila.tornado_settings={settings!r}", "--template=clvnb", str(page)]
+    arguments = [
+        "--Voila.log_level=ERROR",
+        f"--Voila.root_dir={place}",
+        f"--Voila.tornado_settings={settings!r}",
+        "--template=clvnb",
+        str(page),
+    ]
     process = subprocess.Popen([*_server("voila", port, browser), *arguments], env=app_environment(place))
     try:
         raise typer.Exit(process.wait())

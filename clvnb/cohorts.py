@@ -53,6 +53,11 @@ def cohort_matrix(
     pandas.DataFrame
         Indexed by cohort (start of its period), columns 0, 1, 2, ...; ``size`` in ``attrs``.
 
+    Raises
+    ------
+    ValueError
+        For a ``what`` that is not known.
+
     Examples
     --------
     >>> log = pd.DataFrame({"customer_id": ["a", "a", "b", "c"], "amount": [5.0, 7.0, 9.0, 1.0],
@@ -247,6 +252,11 @@ def survival_table(tenure: Any, ended: Any) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``period, at_risk, ended, survival, standard_error`` from period 0.
+
+    Raises
+    ------
+    ValueError
+        When tenures are no whole periods, or there are none.
 
     References
     ----------

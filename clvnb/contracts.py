@@ -57,6 +57,11 @@ def check_contracts(contracts: pd.DataFrame, *, words: Words | None = None) -> C
     -------
     Checked
         ``money`` in the account is the sum of prices of one billing period.
+
+    Raises
+    ------
+    TableError
+        When a column is missing, a billing is not known, or no contract can be used.
     """
     check(contracts, CONTRACTS)
     words = words or Words("XXX")
@@ -111,6 +116,11 @@ def summarize_contracts(
         ``renewals``, renewals made so far; ``opportunities``, renewals that came due; ``active``; ``price`` of a
         billing period; ``period`` in months; ``days_to_next``, until the next renewal; ``first_date``; ``plan``,
         ``channel`` and the money to date. Sorted by customer.
+
+    Raises
+    ------
+    TableError
+        When no contract has started by then.
 
     Examples
     --------

@@ -498,6 +498,11 @@ def interrupted_series(values: Any, after: Any, *, season: float = 0.0) -> Chang
     Change
         The mean gap over the periods after.
 
+    Raises
+    ------
+    TableError
+        When there are too few periods on either side.
+
     Notes
     -----
     Segmented regression: Bernal, Cummins and Gasparrini (2017), *International Journal of Epidemiology* 46: 348-355. Neighbouring
@@ -574,6 +579,11 @@ def paired_change(before: Any, after: Any) -> Change:
     Change
         Of shares the interval adds half a customer to each way of changing (Agresti and Min 2005, *Statistics in Medicine* 24:
         729-740), and the method names McNemar's exact p.
+
+    Raises
+    ------
+    TableError
+        When fewer than ten customers were seen both times.
 
     Examples
     --------

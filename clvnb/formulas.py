@@ -177,6 +177,11 @@ def annualise(value: float, period: str, *, exact: bool = False) -> float:
     float
         The same money a year.
 
+    Raises
+    ------
+    ValueError
+        For a period that is not known.
+
     Examples
     --------
     >>> round(annualise(24.30, "week"), 2)
@@ -201,6 +206,11 @@ def clv_basic(lifespan_years: float, annual_contribution: float) -> float:
     -------
     float
         Money per customer, undiscounted.
+
+    Raises
+    ------
+    ValueError
+        When the lifespan is below 0.
 
     Examples
     --------
@@ -259,6 +269,11 @@ def clv_simple(
     -------
     Simple
         ``purchase_value, purchase_frequency, customer_value`` and the value on revenue and on margin, money per customer.
+
+    Raises
+    ------
+    ValueError
+        When orders, customers or the lifespan are below 0, or the margin is no share.
 
     Examples
     --------
@@ -433,6 +448,11 @@ def cac(components: Mapping[str, float], new_customers: float) -> float:
     float
         Money per customer won.
 
+    Raises
+    ------
+    ValueError
+        When a cost or ``new_customers`` is below 0; without any new customers the answer is missing.
+
     Examples
     --------
     >>> cac({"sales time": 800, "bonuses": 100, "samples": 100, "advertising": 1000}, 50)
@@ -458,6 +478,11 @@ def max_cac(clv: float, *, target_share: float = 1.0) -> float:
     -------
     float
         Money per customer won.
+
+    Raises
+    ------
+    ValueError
+        When the share lies outside 0 to 1.
 
     Examples
     --------
@@ -488,6 +513,11 @@ def payback(
     -------
     float
         A number of payments.
+
+    Raises
+    ------
+    ValueError
+        When retention is no share.
 
     Examples
     --------
@@ -522,6 +552,11 @@ def optimal_acquisition_spend(clv: float, ceiling: float, k: float) -> float:
     float
         Money per prospect.
 
+    Raises
+    ------
+    ValueError
+        When the ceiling is no share, or ``k`` is below 0.
+
     References
     ----------
     Blattberg and Deighton (1996), Harvard Business Review 74(4), "Manage marketing by the customer equity test".
@@ -555,6 +590,11 @@ def ratio_of_sums(numerator: Any, denominator: Any, *, level: float = 0.9) -> Es
     -------
     Estimate
         The standard error is linearised (Cochran 1977, section 2.11) with customers as the units.
+
+    Raises
+    ------
+    ValueError
+        When the two differ in length, or the denominators add up to 0.
 
     Examples
     --------
@@ -610,6 +650,11 @@ def ltv_cac(clv: Estimate, cac: float) -> Acquisition:
     -------
     Acquisition
         ``ratio`` with its interval, and the chance that it exceeds 1.
+
+    Raises
+    ------
+    ValueError
+        When ``cac`` is not above 0.
 
     Examples
     --------
@@ -726,6 +771,11 @@ def clv_migration(transition: Any, margins: Any, discount_rate: float, *, period
     array
         Money per customer in each state, in the order of ``margins``.
 
+    Raises
+    ------
+    ValueError
+        When the shapes do not fit, or a row of chances adds up to more than 1.
+
     References
     ----------
     Pfeifer and Carraway (2000), Journal of Interactive Marketing 14(2), 43-55, equations (3) and (4).
@@ -760,6 +810,11 @@ def elasticity(retention: float, discount_rate: float, timing: str = "next_if_re
     -------
     float
         Per cent of value per per cent of retention.
+
+    Raises
+    ------
+    ValueError
+        For a timing that is neither of the two, or rates that cannot be.
 
     Examples
     --------
@@ -840,6 +895,11 @@ def loyalty_break_even(
     float
         Money per member over the time that the costs are for.
 
+    Raises
+    ------
+    ValueError
+        When members or breakage are no shares.
+
     Examples
     --------
     >>> loyalty_break_even(1000, 0.4, fixed=8000, reward=0.05, spend=250)
@@ -867,6 +927,11 @@ def mixed_rate(satisfied: float, rate_satisfied: float, rate_dissatisfied: float
     float
         In the unit of the two rates.
 
+    Raises
+    ------
+    ValueError
+        When the share lies outside 0 to 1.
+
     Examples
     --------
     >>> mixed_rate(0.7, 6, 2), round(mixed_rate(0.8, 6, 2), 3)  # not 4.8 and 5.2
@@ -891,6 +956,11 @@ def segment_mix(transition: Any, counts: Any, *, periods: float = math.inf) -> A
     Returns
     -------
     numpy.ndarray
+
+    Raises
+    ------
+    ValueError
+        When the transition is not square, or its rows do not sum to 1.
 
     Examples
     --------

@@ -496,7 +496,7 @@ def _prior(status: str, why: str, facts: dict[str, Any], seed: int = 1) -> Link:
     z = tail(level)
     log_odds = Estimate(mean, mean - z * sd, mean + z * sd, level, facts["answers"], "assumption, not estimated")
     unknown = Estimate(np.nan, np.nan, np.nan, level, facts["answers"], "not estimated")
-    text = (f"{why} Where a plan needs a figure, an assumption stands in: one more point multiplies the odds of staying by "
+    text = (f"{why.rstrip('. ')}. Where a plan needs a figure, an assumption stands in: one more point multiplies the odds of staying by "
             f"{np.exp(mean):.2f}, {level:.0%} range {np.exp(log_odds.low):.2f} to {np.exp(log_odds.high):.2f}. That range includes "
             "no effect at all, and nothing of it comes from these customers.")  # fmt: skip
     rest = {k: v for k, v in facts.items() if k not in {"level", "gone"}}

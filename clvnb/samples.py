@@ -62,6 +62,11 @@ def load_sample(name: str) -> Client:
     -------
     Client
 
+    Raises
+    ------
+    ClientError
+        For a name that is none of them.
+
     Examples
     --------
     >>> load_sample("cdnow").name
@@ -517,6 +522,11 @@ def simulate_clients(
     -------
     list of Path
         The clients' folders.
+
+    Raises
+    ------
+    ValueError
+        When ``broken`` exceeds the number of clients.
 
     Examples
     --------

@@ -167,6 +167,11 @@ def csat(
     Estimate
         A share between 0 and 1; ``n`` answers.
 
+    Raises
+    ------
+    TableError, ValueError
+        When a score lies outside the scale; when ``level`` lies outside 0 to 1.
+
     Notes
     -----
     Wilson (1927), *JASA* 22: 209-212; unlike the textbook interval it holds for few answers and shares near 0 and 1.
@@ -201,6 +206,11 @@ def ces(
     -------
     Estimate
         A share between 0 and 1.
+
+    Raises
+    ------
+    TableError, ValueError
+        When a score lies outside the scale; when ``level`` lies outside 0 to 1.
 
     Examples
     --------
@@ -246,6 +256,11 @@ def nps(scores: Any, *, weights: Any = None, level: float = 0.9) -> Estimate:
     Estimate
         ``value`` is the plain score; the interval is around a score with three answers added (3/4, 3/2, 3/4), so
         that it does not shrink to nothing when everybody answers alike, and is cut at -100 and 100.
+
+    Raises
+    ------
+    TableError, ValueError
+        When a score lies outside 0 to 10; when ``level`` lies outside 0 to 1.
 
     Notes
     -----
@@ -358,6 +373,11 @@ def compare_scores(before: Any, after: Any, metric: Metric, *, level: float = 0.
     Estimate
         NPS: points, between adjusted scores (Rocks 2016). Shares: Newcombe's (1998) hybrid score interval, *Statistics in
         Medicine* 17: 873-890. ``n`` is of both together.
+
+    Raises
+    ------
+    ValueError
+        When ``level`` lies outside 0 to 1.
 
     Examples
     --------

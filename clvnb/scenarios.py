@@ -583,6 +583,11 @@ def goal_seek(base: Base, target: float, *, parameter: str = "retention", seed: 
     Finding
         ``parameter, change, value``; missing where no change up to doubling (or up to certainty) is enough.
 
+    Raises
+    ------
+    ValueError
+        For a parameter that is not one of these.
+
     Examples
     --------
     >>> rows = pd.DataFrame({"segment": ["all"], "customers": [100], "active": [1.0], "retention": [0.8], "frequency": [4.0],
@@ -621,6 +626,11 @@ def evpi(mean: float, sd: float) -> float:
     ----------
     mean, sd : float
         Of the net gain.
+
+    Raises
+    ------
+    ValueError
+        When ``sd`` is below 0.
 
     Notes
     -----

@@ -52,6 +52,11 @@ def rfm_scores(summary: Any, *, bins: int = 5, cuts: Mapping[str, list[float]] |
     pandas.DataFrame
         ``customer_id, r, f, m``, on the index of the summary.
 
+    Raises
+    ------
+    TableError
+        When the SUMMARY lacks a column.
+
     Examples
     --------
     >>> summary = pd.DataFrame({"customer_id": list("abcd"), "frequency": 0, "recency": 0, "T": 9,
@@ -128,6 +133,11 @@ def name_segments(scores: pd.DataFrame, *, grid: pd.DataFrame | None = None) -> 
     -------
     pandas.Series
         Named ``segment``, on the index of ``scores``.
+
+    Raises
+    ------
+    TableError
+        When a grid does not name each of the 25 cells once.
     """
     grid = _grid() if grid is None else grid
     cells = grid.set_index(["r", "fm"])["segment"]
@@ -214,6 +224,11 @@ def whale_curve(values: Any) -> pd.DataFrame:
     pandas.DataFrame
         ``customers`` (share of them), ``share_of_value``.
 
+    Raises
+    ------
+    ValueError
+        When the total is not above 0.
+
     References
     ----------
     Kaplan and Narayanan (2001), "Measuring and managing customer profitability", Journal of Cost Management 15(5).
@@ -246,6 +261,11 @@ def gini(values: Any, *, corrected: bool = False) -> float:
     -------
     float
         Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        When a value is below 0, or their total is not above 0; look at ``whale_curve`` then.
 
     Examples
     --------

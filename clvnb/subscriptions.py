@@ -47,6 +47,11 @@ def subscription_table(
     CLV, Estimate
         ``expected_purchases`` are renewal payments; ``expected_spend`` is the price.
 
+    Raises
+    ------
+    TableError
+        When a column is missing.
+
     References
     ----------
     Fader and Hardie (2010), "Customer-base valuation in a contractual setting", Marketing Science 29(1), 85-93.

@@ -54,6 +54,11 @@ def drivers(
         ``loses`` and ``gains`` are how much lower and higher the overall score is when the attribute is rated in the lowest or
         highest third of its scale rather than in the middle. Empty, with the reason, below 100 forms or ten per attribute.
 
+    Raises
+    ------
+    TableError
+        When there are too many attributes to set against each other.
+
     Notes
     -----
     Lindeman, Merenda and Gold (1980); Grömping (2006), *Journal of Statistical Software* 17(1); Martilla and James (1977),
@@ -213,6 +218,11 @@ def service_figures(cases: pd.DataFrame, *, target_hours: float = 24.0, words: W
     Finding
         ``channel, cases, unanswered, median_hours, p90_hours, in_time, median_hours_to_close, open``. Unanswered cases count as
         not in time; medians are over answered cases.
+
+    Raises
+    ------
+    TableError
+        When a column is missing.
     """
     words = words or Words("XXX")
     for name in ("opened_at", "first_response_at"):

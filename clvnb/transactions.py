@@ -513,6 +513,11 @@ def summarize(
         ``historic_value``, all money to date net of refunds; ``first_date``, ``last_date``; carried columns.
         A pandas frame is sorted by ``customer_id``.
 
+    Raises
+    ------
+    TableError, ValueError
+        When the LOG lacks a column; when the margin is no share.
+
     References
     ----------
     Fader, Hardie and Lee (2005), Marketing Science 24(2), section 3, for (x, t_x, T).
@@ -597,6 +602,11 @@ def contributions(log: Any, *, margin: float = 1.0, cost_to_serve: float = 0.0) 
     -------
     pandas.DataFrame
         Sorted by customer and day; ``historic_value`` of a summary is its sum by customer.
+
+    Raises
+    ------
+    TableError
+        When the LOG lacks a column.
     """
     table = as_ibis(check(log, LOG))
     if not table.date.type().is_date():
@@ -688,6 +698,11 @@ def split_log(log: Any, end: date | str) -> tuple[Any, Any]:
     -------
     calibration, holdout : LOG
         Of the same kind as ``log``; every row is in exactly one of them.
+
+    Raises
+    ------
+    ValueError
+        When no day is given.
 
     Examples
     --------

@@ -196,6 +196,11 @@ def clv_table(
         ``customer_id, p_alive, expected_purchases (+ _low, _high), expected_spend, clv (+ _low, _high)``, and where
         the summary has it ``historic_value`` and ``total_value`` = historic + clv. Values can be negative.
 
+    Raises
+    ------
+    TableError
+        When the SUMMARY lacks a column.
+
     References
     ----------
     Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), 415-430.
@@ -585,6 +590,11 @@ def tier_chances(
     pandas.DataFrame
         ``customer_id, tier`` (the likeliest), ``chance_A, chance_B, chance_C`` over draws of the parameters, and ``clear``,
         a chance of 80 % or more: the others stand too near a border to be treated by their tier.
+
+    Raises
+    ------
+    TableError
+        When the SUMMARY lacks a column.
     """
     check(summary, SUMMARY)
     _on_days(purchases)
@@ -672,7 +682,7 @@ def losses(customers: pd.DataFrame, summary: pd.DataFrame, economics: Economics)
         gone & ~back & (economics.margin_rate * both["historic_revenue"] < economics.cost_to_serve * both["purchases"])
     )
     ahead = ~gone & (both["clv"] < 0)
-    causes = {"took back as much as they bought": back, "serving cost more than the margin": serve,
+    causes = {"they took back as much as they bought": back, "serving cost more than the margin": serve,
               "sold below cost": gone & ~back & ~serve, "the next purchases are expected to lose money": ahead}  # fmt: skip
     table = pd.DataFrame(
         [(name, int(at.sum()), float(both.loc[at, "historic_value"].sum())) for name, at in causes.items() if at.any()],

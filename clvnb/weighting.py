@@ -141,6 +141,11 @@ def stratified_score(
         Whether the customers asked are a part of all there are, so that a cell that answered wholly has no uncertainty.
     level : float
 
+    Raises
+    ------
+    TableError
+        When a cell has customers and no answers.
+
     Notes
     -----
     Cochran (1977), *Sampling Techniques*, section 5.3: the sum of (N_h/N)^2 V_h/n_h (1 - n_h/N_h).

@@ -185,13 +185,13 @@ def test_app_is_served_without_code_and_without_strangers(tmp_path, page):
         assert page.locator("text=import clvnb").count() == 0
 
         plan = cv.plan_improvement(client)
-        lever = plan.library[0].name
-        panel = cv.explore_scenario(plan.base, plan.library, link=plan.link, words=client.words).panel
+        panels = cv.explore_scenario(plan.base, plan.library, link=plan.link, words=client.words)
+        panel = panels.panel
         page.wait_for_selector(f'p[role="status"]:has-text("{panel.state.found.text[:40]}")')
         slide(page, "years it lasts", -2)
         panel.state.lasts = round(panel.state.lasts - 0.2, 10)
         page.wait_for_selector(f'p[role="status"]:has-text("{panel.state.found.text[-60:]}")')
-        assert lever in panel.state.found.text
+        assert panels.lever.value in panel.state.found.text
 
         search = page.locator('.widget-text:has(label:text-is("search")) input')
         search.fill("c0012")

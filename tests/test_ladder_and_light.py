@@ -196,7 +196,7 @@ def test_basis_and_losses():
     customers = summary[["customer_id", "historic_value"]].assign(clv=[5.0, -1.0, 2.0, 0.0])
     table = cv.losses(customers, summary, economics).table.set_index("cause")
     assert table["customers"].to_dict() == {
-        "took back as much as they bought": 1, "serving cost more than the margin": 1,
+        "they took back as much as they bought": 1, "serving cost more than the margin": 1,
         "the next purchases are expected to lose money": 1,
     }  # fmt: skip
     assert table["value"].sum() == pytest.approx(-6.8 - 4.0 + 20.0)

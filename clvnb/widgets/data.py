@@ -46,6 +46,11 @@ def explore_data(folder: str | Path = "data", *, file: str | Path = "") -> Panel
     -------
     Panel
         ``panel.upload`` takes a file, ``panel.save`` is the button; ``panel.state.found.table`` says what was understood.
+
+    Raises
+    ------
+    ReportError
+        When ``folder`` is a file.
     """
     if Path(folder).is_file():
         raise ReportError(f"{folder} is a file, and clients live in a folder: cv.explore_data(file={str(folder)!r})")
