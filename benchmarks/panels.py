@@ -23,13 +23,13 @@ CELLS = [
     "import clvnb as cv\nshop = cv.load_sample('shop')\nvalue = cv.value_customers(shop)\nplan = cv.plan_improvement(shop)\nwords = shop.words",
     "cv.explore_clv(words=words)",
     "cv.explore_scenario(plan.base, plan.library, link=plan.link, words=words)",
-    "cv.explore_allocation(plan.options, plan.budget, words=words)",
+    "cv.explore_allocation(plan.options, plan.budget / 2, words=words)",
 ]
 # panel, slider, key, what the picture's description begins with
 MOVES = [
     ("calculator", "retention a year", "ArrowRight", "Value of a new customer"),
     ("lever, what it leaves", "years it lasts", "ArrowRight", "Net gain by lever"),
-    ("budget", "most for one segment", "ArrowLeft", "Spending by segment"),
+    ("budget", "budget", "ArrowLeft", "Spending by segment"),
 ]
 WAIT = """([sel]) => new Promise(done => { const get = () => document.querySelector(sel), old = get().src, t = performance.now();
   const look = () => { const i = get(); i && i.src !== old && i.complete ? done(performance.now() - t) : requestAnimationFrame(look) };

@@ -47,6 +47,8 @@ def canonical(node: Any) -> str:
                 "data", {}
             ):  # its state lives in the kernel, under a new name each time; its words stay
                 del out["data"][_PANEL]
+            if out["output_type"] == "error":  # the lesson is the message; where the file lies is this machine's
+                out["traceback"] = [f"{out['ename']}: {out['evalue']}"]
             if "execution_count" in out:
                 out["execution_count"] = count
     return nbformat.writes(node) + "\n"
