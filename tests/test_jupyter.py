@@ -44,8 +44,8 @@ def browser():
 
 @pytest.fixture
 def page(browser):
-    """A page that notes where it asks; nothing but this machine may be among it."""
-    opened = browser.new_page(viewport={"width": 1300, "height": 1600})
+    """A page as high as a notebook, which so stays drawn, that notes where it asks: nothing but this machine may be among it."""
+    opened = browser.new_page(viewport={"width": 1300, "height": 3200})
     opened.set_default_timeout(PATIENCE)
     asked: list[str] = []
     opened.on("request", lambda r: asked.append(r.url))
