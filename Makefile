@@ -34,7 +34,7 @@ report: setup
 	$(BIN)/clvnb report
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --nbval --nbval-current-env --nbval-cell-timeout=300 tests clvnb notebooks
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --nbval --nbval-current-env --nbval-cell-timeout=900 tests clvnb notebooks
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow tests

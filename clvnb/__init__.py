@@ -169,6 +169,7 @@ _HOMES = {
         "verdict_table",
     ],
     "weighting": ["early_and_late", "post_stratify", "rake", "response_bias", "stratified_score"],
+    "words": ["Words"],
     "widgets": [
         "explore_allocation",
         "explore_clients",

@@ -71,15 +71,28 @@ def allocate(
     if how != "share" and "fixed" in table and (table["fixed"] > 0).any():
         raise TableError(f"fixed costs are reckoned with how='share' alone, not {how!r}")
     reached, brings, price = solve(table, float(budget), most)
-    spend = reached if how == "concave" else reached * table["cost"].to_numpy(float)
-    if how == "share":
-        spend = spend + _fixed_share(table, reached)
+    spend = _spend(table, reached, how)
     out = options.reset_index(drop=True).assign(
         reached=table["customers"].where(reached > 0, 0.0) if how == "concave" else reached,
         spend=spend, brings=brings, net=brings - spend,
     )  # fmt: skip
     out.attrs = {"shadow_price": float(price)}
-    return Finding(out, _say_plan(out, budget, words))
+    spent, net = float(spend.sum()), float(out["net"].sum())
+    if spent >= budget - 1e-6 > 0:
+        return Finding(out, _say_plan(out, budget, words))
+    # what is left over may be too little for a lever with a fixed cost: a plan with money enough for all that pays tells
+    ample = spent + float((table["gain"].clip(lower=0) * table["customers"]).sum()) / most
+    reached, brings, _ = solve(table, ample, most)
+    spend = _spend(table, reached, how)
+    return Finding(out, _say_plan(out, budget, words, float(spend.sum()), float((brings - spend).sum()) - net))
+
+
+def _spend(table: pd.DataFrame, found: np.ndarray, how: str) -> np.ndarray:
+    """What a solution costs by option: a concave one is told in money, the others in customers."""
+    if how == "concave":
+        return found
+    each = found * table["cost"].to_numpy(float)
+    return each + _fixed_share(table, found) if how == "share" else each
 
 
 def _options(options: pd.DataFrame, cautious: bool) -> pd.DataFrame:
@@ -217,16 +230,24 @@ def _concave(table: pd.DataFrame, budget: float, most: float) -> tuple[np.ndarra
     return x, brings, high - 1
 
 
-def _say_plan(table: pd.DataFrame, budget: float, words: Words) -> str:
+def _say_plan(table: pd.DataFrame, budget: float, words: Words, enough: float = 0.0, more: float = 0.0) -> str:
+    """The plan in words; ``enough`` is the budget beyond which nothing pays, and ``more`` what it would leave on top."""
     spent, net, price = float(table["spend"].sum()), float(table["net"].sum()), table.attrs["shadow_price"]
     parts = table[table["reached"] > 1e-9].sort_values("spend", ascending=False)
+    beyond = f"a budget of {words.money(enough)} would leave {words.money(more)}" if more > 0.001 * net else ""
     if parts.empty:
+        if beyond:
+            return f"Nothing is spent: nothing that pays fits into {words.money(budget)}; {beyond}."
         return f"Nothing is spent: of {words.money(budget)} no part would come back."
     named = _named(parts, words)
     text = f"Of {words.money(budget)}, {words.money(spent)} is spent and leaves {words.money(net)} after cost: {named}."
-    if price > 1e-6:
-        return text + f" One more unit of budget would bring {words.money(price, digits=2)} net."
-    return text + (" More budget would bring nothing more." if spent < budget - 1e-6 else "")
+    if spent >= budget - 1e-6:
+        return text + (
+            f" One more unit of budget would bring {words.money(price, digits=2)} net." if price > 1e-6 else ""
+        )
+    if beyond:
+        return f"{text} Nothing else that pays fits into the rest; {beyond} more."
+    return f"{text} More budget would bring nothing more."
 
 
 def _named(parts: pd.DataFrame, words: Words) -> str:

@@ -152,10 +152,17 @@ def clv_cohort(
     pandas.DataFrame
         ``age, cohorts, customers, margin`` (per acquired customer at this age), ``value`` (added up, discounted).
 
+    Raises
+    ------
+    ValueError
+        When the period is none of the three.
+
     References
     ----------
     The partitioned estimator of Lin, Feuer, Etzioni and Wax (1997), Biometrics 53, 419-434.
     """
+    if period not in _PERIODS_A_YEAR:
+        raise ValueError(f"period must be one of {', '.join(_PERIODS_A_YEAR)}, got {period!r}")
     v = 1 / (1 + per_period(discount_rate, _PERIODS_A_YEAR[period]))
     n = pd.Series(sizes).reindex(matrix.index).to_numpy(float)
     rows = []
@@ -245,13 +252,14 @@ def survival_table(tenure: Any, ended: Any) -> pd.DataFrame:
     Parameters
     ----------
     tenure : array of int
-        Periods until the end, or until now for those still there.
+        Whole periods until the end, or until now for those still there.
     ended : array of bool
+        Whether the end came; false for those still there.
 
     Returns
     -------
     pandas.DataFrame
-        ``period, at_risk, ended, survival, standard_error`` from period 0.
+        ``period, at_risk, ended, survival, standard_error`` from period 0; the last two are shares of those who began.
 
     Raises
     ------
@@ -262,16 +270,17 @@ def survival_table(tenure: Any, ended: Any) -> pd.DataFrame:
     ----------
     Kaplan and Meier (1958), Journal of the American Statistical Association 53, 457-481.
     """
-    time, gone = np.asarray(tenure, dtype=int), np.asarray(ended, dtype=bool)
-    if len(time) == 0 or (time < 0).any():
+    exact, gone = np.asarray(tenure, dtype=float), np.asarray(ended, dtype=bool)
+    if len(exact) == 0 or not (exact >= 0).all() or (exact % 1 != 0).any():
         raise ValueError("tenure must hold whole periods, none below 0, and at least one customer")
+    time = exact.astype(int)
     periods = np.arange(time.max() + 1)
     at_risk = np.array([(time >= t).sum() for t in periods])
     losses = np.array([((time == t) & gone).sum() for t in periods])
     survival = np.cumprod(1 - losses / at_risk)
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(losses / (at_risk * (at_risk - losses)))
-    spread = np.where(survival > 0, survival * np.sqrt(greenwood), 0.0)
+        spread = np.where(survival > 0, survival * np.sqrt(greenwood), 0.0)
     return pd.DataFrame(
         {"period": periods, "at_risk": at_risk, "ended": losses, "survival": survival, "standard_error": spread}
     )

@@ -814,14 +814,18 @@ def elasticity(retention: float, discount_rate: float, timing: str = "next_if_re
     Raises
     ------
     ValueError
-        For a timing that is neither of the two, or rates that cannot be.
+        For a timing that is neither of the two, a retention outside 0 to 1, a discount rate below 0, or a value without end.
 
     Examples
     --------
     >>> round(elasticity(0.8, 0.12), 2), round(elasticity(0.8, 0.12, "start_certain"), 2)
     (3.5, 2.5)
     """
+    _share("retention", retention)
+    _not_below("discount_rate", discount_rate, 0)
     room = 1 + discount_rate - retention
+    if room <= 0:
+        raise ValueError("retention must be below 1, or discount_rate above 0: value has no end otherwise")
     if timing == "next_if_retained":
         return (1 + discount_rate) / room
     if timing == "start_certain":
@@ -858,7 +862,7 @@ def retention_spend(
     Returns
     -------
     (float, float)
-        The value gained, and the yearly spend that takes all of it away again.
+        The value gained, once, per customer; and the spend in every period that takes all of it away again.
 
     Examples
     --------

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pandas as pd
 
 from .client import Client, Source
 from .engine import to_pandas
-from .sources import read_table
+from .sources import open_source, read_table
 from .tables import SURVEY, Checked, Finding, TableError, as_day, check, closest
 from .transactions import read_transactions
 from .words import Words
@@ -42,13 +43,14 @@ _WORDS = (
 
 
 def read_survey(
-    source: Client | str | Any, *, columns: Mapping[str, str] | None = None, **settings: Any
+    source: Client | str | Path | Any, *, columns: Mapping[str, str] | None = None, **settings: Any
 ) -> pd.DataFrame:
     """Read survey answers from a client, a file or a table.
 
     Parameters
     ----------
     source : Client, path, pandas.DataFrame or ibis.Table
+        Files of the kinds that ``read_transactions`` reads.
     columns : mapping, optional
         clvnb's names to the source's: needed are ``date``, ``metric`` (csat, nps, ces or stars) and ``score``;
         ``customer_id, wave, scale_min, scale_max, comment, channel, attribute, expected, invited_at`` are understood.
@@ -84,7 +86,7 @@ def read_survey(
             else to_pandas(read_table(source, settings_, SURVEY.required))
         )
     else:
-        frame = source if not isinstance(source, str) else None
+        frame = source if hasattr(source, "columns") else None
         names = dict(columns or ({str(c): str(c) for c in frame.columns} if frame is not None else {}))
         raw = _from_anywhere(source, names, settings)
     return _complete(raw)
@@ -106,9 +108,9 @@ def _from_anywhere(source: Any, columns: dict[str, str], settings: dict[str, Any
     return to_pandas(read_transactions(stand_in, columns=mapping, **settings)).drop(columns=["amount"])
 
 
-def _file(source: Any, settings: dict[str, Any]) -> pd.DataFrame:
+def _file(source: str | Path, settings: dict[str, Any]) -> pd.DataFrame:
     text = {k: settings.pop(k) for k in ("delimiter", "encoding") if k in settings}
-    return pd.read_csv(source, dtype=str, sep=text.get("delimiter", ","), encoding=text.get("encoding", "utf-8"))
+    return to_pandas(open_source(Source(source=str(source), **text), Path.cwd()).table)
 
 
 def _forms(client: Client, settings: Source) -> pd.DataFrame:

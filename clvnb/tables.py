@@ -106,7 +106,7 @@ CONTRACTS = Table(
 )
 SUBSCRIPTIONS = Table(
     "SUBSCRIPTIONS",
-    ("customer_id", "plan", "renewals", "opportunities", "active", "price", "period"),
+    ("customer_id", "plan", "renewals", "opportunities", "active", "price", "period", "days_to_next"),
     ("first_date", "last_date", "historic_revenue", "historic_value", "channel"),
 )
 CLV = Table(

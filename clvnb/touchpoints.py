@@ -179,7 +179,8 @@ def expectation_gap(survey: pd.DataFrame, *, level: float = 0.9, loss: float = 2
     both = survey.dropna(subset=["expected", "score"])
     if both.empty:
         return Finding(pd.DataFrame(), "What customers had expected was asked, and not what they got.")
-    both = both.assign(gap=both["score"] - both["expected"], attribute=both["attribute"].fillna("overall").astype(str))
+    asked = both["attribute"].fillna("overall").astype(str) if "attribute" in both else "overall"
+    both = both.assign(gap=both["score"] - both["expected"], attribute=asked)
     rows = []
     for name, part in both.groupby("attribute"):
         n, gap = len(part), part["gap"]

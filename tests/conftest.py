@@ -1,4 +1,4 @@
-"""What several tests use: the CDNOW sample, golden numbers, and a small client folder."""
+"""What several tests use: the CDNOW sample, golden numbers, a small client folder, a browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import clvnb as cv
-from helpers import ROOT, small_orders
+from helpers import CHROMIUM, ROOT, small_orders
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +48,16 @@ def make_client(tmp_path: Path):
         return folder
 
     return make
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window; the tests that take it are skipped where there is none."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield chromium
+        chromium.close()

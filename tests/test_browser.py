@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import functools
-import shutil
 from pathlib import Path
 
 import pytest
 
 import clvnb as cv
-from helpers import HOSTILE, hostile_client
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+from helpers import CHROMIUM, HOSTILE, hostile_client
 
 pytestmark = [
     pytest.mark.browser,
@@ -34,16 +29,6 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     assert outcome.status == "done", outcome.error
     card = cv.customer_cards(bad, [f"{HOSTILE[0]}c0000"], out=root / "reports")[0]
     return {"report": outcome.folder / "report.html", "index": root / "reports/index.html", "card": card}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @functools.cache

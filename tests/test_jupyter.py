@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import clvnb as cv
 from clvnb.widgets.calculators import answer_clv
 from clvnb.words import Words
-from helpers import small_orders
-from test_browser import CHROMIUM, FLAGS
+from helpers import CHROMIUM, small_orders
 
 pytestmark = [
     pytest.mark.browser,
@@ -30,16 +30,6 @@ pytestmark = [
     ),
 ]
 PATIENCE = 120_000  # milliseconds; another test may be using the processor
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -119,6 +109,29 @@ def slide(page, label: str, presses: int) -> None:
         page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
 
 
+def drag(page, slider, by: int) -> str:
+    """Take a slider with the mouse, carry it some pixels, let it go; what then stands beside it."""
+    handle = slider.locator(".noUi-handle")
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + by, y, steps=5)
+    page.mouse.up()
+    return slider.locator(".widget-readout").inner_text()
+
+
+def shows(page, panel, place) -> None:
+    """Wait until a panel in the page says and draws what the same panel in this process says and draws."""
+    page.wait_for_function("([el, text]) => el.querySelector('[role=status]').innerText === text",
+                           arg=[place.element_handle(), panel.state.found.text])  # fmt: skip
+    for k, picture in enumerate(panel.pictures):
+        source = re.search(r'src="([^"]+)"', picture.value).group(1)
+        page.wait_for_function("([el, k, src]) => el.querySelectorAll('img')[k].getAttribute('src') === src",
+                               arg=[place.element_handle(), k, source])  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("lab")
@@ -178,6 +191,82 @@ def test_a_slider_in_lab_gives_what_the_function_gives(workplace, page):
         panel = cv.explore_clv(words=Words("USD"))
         panel.state.retention = 0.75
         assert f'base64,{base64.b64encode(shown).decode()}"' in panel.pictures[0].value
+
+
+PANELS = [
+    "import clvnb as cv\nclient = cv.load_sample('subscription')\nvalue = cv.value_customers(client)",
+    "plan = cv.plan_improvement(client, as_of=value.as_of)\nwords = client.words",
+    "cv.explore_segments(value.customers, words=words)",
+    "cv.explore_cohorts(value.checked.kept, words=words)",
+    "cv.explore_allocation(plan.options, plan.budget, words=words)",
+    "cv.explore_sample_size(words=words)",
+    "cv.explore_design(words=words)",
+]
+
+
+def test_choices_ticks_and_dragged_sliders_give_what_the_functions_give(workplace, page):
+    """Each panel that no other test drives: after every move, sentence and picture are those of the same panel made here."""
+    client = cv.load_sample("subscription")
+    value = cv.value_customers(client)
+    plan = cv.plan_improvement(client, as_of=value.as_of)
+    words = client.words
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in PANELS])
+    node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(node, workplace / "notebooks/panels.ipynb")
+    page.set_viewport_size({"width": 1300, "height": 9000})
+    port = free_port()
+    with serving(["lab"], workplace, port, "/lab?token=t0k"):
+        page.goto(f"http://127.0.0.1:{port}/lab/tree/notebooks/panels.ipynb?token=t0k")
+        run_all(page, until='strong:has-text("How could its effect be known?")')
+
+        def place(title: str):
+            return page.locator(f'.jp-OutputArea .widget-vbox:has-text("{title}")').last
+
+        def control(title: str, label: str):
+            return place(title).locator(f'.jupyter-widgets:has(> label:text-is("{label}"))')
+
+        title = "Who holds the value?"
+        panel = cv.explore_segments(value.customers, words=words)
+        shows(page, panel, place(title))
+        group = panel.controls["group"].options[2][1]
+        control(title, "look into").locator("select").select_option(group)
+        panel.state.group = group
+        shows(page, panel, place(title))
+        assert place(title).locator("tbody tr").count() == panel.shown.value.count("<tr>") - 1
+
+        title = "What do customers do as they age?"
+        panel = cv.explore_cohorts(value.checked.kept, words=words)
+        control(title, "cohorts by").locator("select").select_option("year")
+        panel.state.period = "year"
+        shows(page, panel, place(title))
+
+        title = "Where does a budget go?"
+        panel = cv.explore_allocation(plan.options, plan.budget, words=words)
+        shows(page, panel, place(title))
+        budget = float(drag(page, control(title, "budget"), -25).replace(",", ""))
+        step = panel.controls["budget"].step
+        panel.state.budget = step * round(budget / step)
+        assert 0 < panel.state.budget < plan.budget
+        shows(page, panel, place(title))
+        place(title).locator('label:has-text("count on four cases of five") input').check()
+        panel.state.cautious = True
+        shows(page, panel, place(title))
+
+        title = "How many answers does it take?"
+        panel = cv.explore_sample_size(words=words)
+        change = float(drag(page, control(title, "change to be seen"), 40).rstrip("%")) / 100
+        assert change > panel.state.change
+        panel.state.change = change
+        shows(page, panel, place(title))
+
+        title = "How could its effect be known?"
+        panel = cv.explore_design(words=words)
+        control(title, "who gets it").locator("select").select_option("we choose")
+        panel.state.assigned = "chosen"
+        shows(page, panel, place(title))
+        place(title).locator('label:has-text("the same customers are known") input').uncheck()
+        panel.state.before = False
+        shows(page, panel, place(title))
 
 
 def test_app_is_served_without_code_and_without_strangers(tmp_path, page):

@@ -341,6 +341,19 @@ def test_fixed_costs_are_paid_whole_or_not_at_all():
     assert cheap["net"].sum() == pytest.approx(70 - 30)
 
 
+def test_a_budget_that_is_left_over_says_whether_more_would_help():
+    """A lever with a fixed cost may be worth it and yet not fit: then the rest is too little, not too much."""
+    table = pd.DataFrame({"scenario": ["call", "portal"], "segment": ["a", "b"], "customers": [10.0, 100.0], "gain": [3.0, 2.0],
+                          "cost": [1.0, 0.0], "fixed": [0.0, 120.0]})  # fmt: skip
+    small, large, none = (cv.allocate(table, budget, words=cv.Words("EUR")) for budget in (50, 200, 0))
+    assert small.table["spend"].tolist() == pytest.approx([10, 0])
+    assert small.text.endswith("Nothing else that pays fits into the rest; a budget of €130 would leave €80.00 more.")
+    assert large.table["spend"].tolist() == pytest.approx([10, 120])
+    assert large.text.endswith("More budget would bring nothing more.")
+    assert none.text == "Nothing is spent: nothing that pays fits into €0.00; a budget of €130 would leave €100."
+    assert "no part would come back" in cv.allocate(table.assign(gain=[0.5, 0.1]), 50, words=cv.Words("EUR")).text
+
+
 def test_a_customer_is_reached_once_and_no_segment_takes_all():
     table = pd.DataFrame(
         {"scenario": ["a", "b"], "segment": ["x", "x"], "customers": 10.0, "gain": [5.0, 4.0], "cost": 1.0}

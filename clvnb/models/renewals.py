@@ -94,6 +94,8 @@ class RenewalModel(CollapsedModel):
     def retention(self, period: Any) -> Vector:
         """Return the share of those at renewal number ``period`` (1, 2, ...) that renew; it mostly rises with tenure."""
         t = np.asarray(period, dtype=float)
+        if not (t >= 1).all():
+            raise ValueError(f"renewals are numbered from 1, got {period!r}")
         return np.asarray(self.survival(t) / self.survival(t - 1))
 
     def residual_survival(self, renewals: Any, periods: int) -> Vector:

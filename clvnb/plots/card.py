@@ -98,7 +98,8 @@ def plot_peers(peers: pd.DataFrame, *, ax: Axes | None = None, words: Words | No
     Parameters
     ----------
     peers : pandas.DataFrame
-        ``who, low, middle, high``, the customer first.
+        ``who, low, middle, high`` (client's currency), three rows: the customer with the 90% range, then median and quartiles of the
+        segment and of all customers; empty where nothing can be predicted.
     ax : Axes, optional
     words : Words, optional
 

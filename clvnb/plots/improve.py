@@ -95,7 +95,7 @@ def plot_scenarios(table: pd.DataFrame, *, ax: Axes | None = None, words: Words 
     ax.plot(rows["net"][good], y[good], "o", color=BLUE, ms=9, label="expected to pay")
     ax.plot(rows["net"][~good], y[~good], "X", color=ORANGE, mec=INK, ms=9, label="expected to lose")
     right = float(rows["net_high"].max())
-    span = right - float(rows["net_low"].min())
+    span = right - float(rows["net_low"].min()) or max(abs(right), 1.0)
     for at, row in zip(y, rows.itertuples(), strict=True):
         ax.text(right + 0.03 * span, float(at), words.share(row.p_pays_off), va="center", fontsize=9)
     ax.text(right + 0.03 * span, len(rows) - 0.35, "pays in", fontsize=9, va="bottom", color="#555555")

@@ -112,6 +112,8 @@ def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None
     """
     words = words or Words("XXX")
     ax = axes(ax)
+    if table.empty:
+        return nothing(ax, "There are no customers")
     predicted = bool(table["clv"].notna().any())
     value = table["clv" if predicted else "historic_value"].to_numpy(float)
     low, high = np.quantile(value, [0.0, 0.99])
@@ -140,7 +142,8 @@ def plot_concentration(table: pd.DataFrame, *, ax: Axes | None = None, words: Wo
     Parameters
     ----------
     table : pandas.DataFrame
-        ``customers`` (share of customers, best first), ``share_of_value``.
+        ``customers``, a tenth of them, two tenths and so on, the best first, and ``share_of_value`` held by so many:
+        ``value.concentration.table`` of step 1.
     ax : Axes, optional
     words : Words, optional
 
@@ -151,6 +154,8 @@ def plot_concentration(table: pd.DataFrame, *, ax: Axes | None = None, words: Wo
     """
     words = words or Words("XXX")
     ax = axes(ax)
+    if len(table) < 5:
+        return nothing(ax, "There are too few customers to look at tenths of them")
     x, y = table["customers"], table["share_of_value"]
     ax.bar(x * 10, y, width=0.8, color=np.where(np.arange(len(x)) < 2, BLUE, PALE))
     for at, height in zip(x * 10, y, strict=True):

@@ -5,7 +5,9 @@ In: settings, the function that answers them, the pictures of its answer. Out: a
 
 from __future__ import annotations
 
+import atexit
 import base64
+import gc
 import html
 import io
 import traceback
@@ -24,6 +26,7 @@ _VIEW = "application/vnd.jupyter.widget-view+json"
 _WIDE = {"width": "36em", "max_width": "98%"}
 _LABEL = {"description_width": "13em"}
 _DPI = 96
+atexit.register(gc.unfreeze)  # what was set aside is taken down in order when Python ends
 
 
 class State(HasTraits):
@@ -132,6 +135,8 @@ class Panel(ipywidgets.VBox):
         state.observe(self._show, names=["found"])
         self._tell()
         self._show()
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: the collector would stop a slider for 0.3 s to go through it
 
     def _wait(self, _: Any = None) -> None:
         self.busy.value = "<em>computing…</em>" if self.state.computing else ""

@@ -208,7 +208,7 @@ def explore_customers(cards: Cards, *, words: Words | None = None) -> Panel:
     Returns
     -------
     Panel
-        ``panel.state.card`` is the card that is shown.
+        ``panel.state.customer`` is the id of the one that is shown; ``panel.cards.card(...)`` is the card itself.
     """
     import ipywidgets
 
