@@ -194,14 +194,16 @@ def main() -> None:
         "papermill in one process": (by_papermill, 6),
         "command lines": (by_command_line, 4),
     }
-    rows = []
+    rows, own = [], []
     for block in range(given.blocks):
         for name, (way, number) in ways.items():
             some = clients[block * share :][:number]
             rows.append({"way": name, "block": block} | measured(way, some, root / "out"))
             print(rows[-1], flush=True)
-    with ThreadPoolExecutor(JOBS) as pool:  # two at a time as well: cores that share their parts slow each other down
-        own = list(pool.map(lambda c: own_work(c, root / "own" / c.name), clients[: 4 * given.blocks]))
+        with ThreadPoolExecutor(
+            JOBS
+        ) as pool:  # two at a time as well: cores that share their parts slow each other down
+            own += pool.map(lambda c: own_work(c, root / "own" / c.name), clients[block * share :][:4])
     table = pd.DataFrame(rows)
     sums = table.groupby("way", sort=False).agg(
         clients=("clients", "sum"), cpu=("cpu", "sum"), wall=("wall", "sum"), memory=("memory", "max"), process=("process", "max"),

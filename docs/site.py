@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import inspect
 import json
 import re
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
 import clvnb
-from clvnb import compat
+from clvnb import client, compat
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,7 +23,8 @@ def on_config(config: Any) -> Any:
     """Put the reference at the end of the contents."""
     pages = [{name: f"reference/{name}.md"} for name in sorted(clvnb._HOMES)] + [{"compat": "reference/compat.md"}]
     if not any("Reference" in entry for entry in config.nav):
-        config.nav.append({"Reference": [{"All names": "reference/index.md"}, *pages]})
+        first = [{"All names": "reference/index.md"}, {"Results and settings": "reference/results.md"}]
+        config.nav.append({"Reference": [*first, *pages]})
     return config
 
 
@@ -36,6 +39,7 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, f"reference/{home}.md", content=_page(home, names)))
     files.append(File.generated(config, "reference/compat.md", content=_page("compat", compat.__all__)))
     files.append(File.generated(config, "reference/index.md", content=_index()))
+    files.append(File.generated(config, "reference/results.md", content=_results()))
     return files
 
 
@@ -68,3 +72,30 @@ def _index() -> str:
     return (
         "# All public names\n\n`import clvnb as cv` gives them all.\n\n| name | |\n|---|---|\n" + "\n".join(rows) + "\n"
     )
+
+
+def results() -> dict[type, list[str]]:
+    """Classes that nobody makes by hand but public functions return, with the functions that do."""
+    found: dict[type, list[str]] = {}
+    for name in clvnb.__all__[1:]:
+        made = getattr(clvnb, name)
+        if not inspect.isfunction(made) or name.startswith("plot_"):
+            continue
+        given = eval(made.__annotations__["return"], {**vars(typing), **inspect.getmodule(made).__dict__})
+        for kind in (given, *typing.get_args(given)):
+            if inspect.isclass(kind) and kind.__module__.startswith("clvnb.") and kind not in vars(clvnb).values():
+                found.setdefault(kind, []).append(name)
+    return found
+
+
+def _results() -> str:
+    """A page for what is returned, and for what a client.yaml is made of."""
+    page = "# Results and settings\n\nWhat public functions return, and the parts of a `client.yaml`. Tables stand [here](tables.md).\n"
+    for kind, makers in sorted(results().items(), key=lambda pair: pair[0].__name__):
+        told = ", ".join(f"`{name}`" for name in makers)
+        page += f"\n::: {kind.__module__}.{kind.__name__}\n    options:\n      show_root_heading: true\n      show_root_full_path: false\n\nReturned by {told}.\n"
+    for name, kind in sorted(vars(client).items()):
+        own = inspect.isclass(kind) and kind.__module__ == client.__name__ and not name.startswith("_")
+        if own and name not in clvnb.__all__:
+            page += f"\n::: clvnb.client.{name}\n    options:\n      show_root_heading: true\n      show_root_full_path: false\n      inherited_members: false\n"
+    return page

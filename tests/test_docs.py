@@ -46,6 +46,20 @@ def test_every_public_name_has_its_place(site):
         assert f'id="{target[2]}"' in (site / "reference" / target[1]).read_text(encoding="utf-8"), name
 
 
+def test_what_is_returned_has_its_place(site):
+    """Results that nobody makes by hand, and the parts of a client.yaml."""
+    page = (site / "reference/results.html").read_text(encoding="utf-8")
+    for name in (
+        "steps.value.ValueStep",
+        "evaluate.Choice",
+        "report.runner.Outcome",
+        "widgets.panel.Panel",
+        "client.Source",
+        "client.Brand",
+    ):
+        assert f'id="clvnb.{name}"' in page, name
+
+
 def test_nothing_is_loaded_from_elsewhere(site):
     pages = list(site.rglob("*.html"))
     assert len(pages) > 50
