@@ -31,35 +31,56 @@ def allocate(
     Parameters
     ----------
     options : pandas.DataFrame
-        ``segment, customers, gain, cost`` (per customer), from ``segment_gains``; optional ``scenario``: a customer is
-        reached by one scenario only, out of ``size`` of a segment; ``fixed``: due once for a scenario, however few it reaches (``share`` alone); ``gain_cautious`` for the cautious plan; ``half`` for concave responses: the spend per
-        customer at which half of the gain is reached.
+        ``segment, customers, gain, cost`` (money per customer), from ``segment_gains``. Optional: ``scenario`` with
+        ``size``, since a customer is reached by one scenario only, out of ``size`` of a segment; ``fixed``, due once
+        for a scenario, however few it reaches (``share`` alone); ``gain_cautious`` for the cautious plan; ``half`` for
+        ``concave``, the spend per customer at which half of the gain is reached (``cost`` where left out).
     budget : float
+        In the client's currency, 0 or more.
     how : "share", "whole" or "concave"
-        ``share``: any part of a segment can be reached (linear programme). ``whole``: a segment with all its customers or not
-        at all (integer programme). ``concave``: the more is spent on a segment, the less each further unit brings.
+        ``share``: any part of a segment can be reached (linear programme). ``whole``: a segment with all its customers
+        or not at all (integer programme). ``concave``: the more is spent on a segment, the less each further unit
+        brings; one option for each segment.
     cautious : bool
         Plan by what four cases of five exceed instead of the mean.
     most : float
         The largest share of the budget that one segment may get.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Finding
-        The rows of ``options`` with ``reached`` (customers), ``spend``, ``brings``, ``net``; ``table.attrs["shadow_price"]`` is what one
-        more unit of budget would bring net.
+        The rows of ``options`` with ``reached`` (customers; with ``concave`` all of a segment that gets any),
+        ``spend``, ``brings``, ``net``; ``table.attrs["shadow_price"]`` is what one more unit of budget would bring net.
 
     Raises
     ------
-    TableError, ValueError
+    TableError
+        When a column or a number is missing, a cost is below 0, ``fixed`` is given without ``scenario`` or with another
+        ``how`` than ``share``, or a segment occurs twice or has no ``half`` above 0 with ``concave``.
+    ValueError
+        For a budget below 0, ``most`` not above 0 and up to 1, or a ``how`` that is not known.
+
+    Notes
+    -----
+    ``share`` is a fractional knapsack, ``whole`` a 0-1 knapsack, both solved by HiGHS. ``concave`` brings gain (1 -
+    2^(-spend / half)) per customer and has equal marginal returns.
+
+    References
+    ----------
+    Fractional knapsack: Dantzig (1957), *Operations Research* 5(2): 266-288; HiGHS: Huangfu and Hall (2018),
+    *Mathematical Programming Computation* 10: 119-142; equal marginal returns: Everett (1963), *Operations Research*
+    11(3): 399-417.
 
     Examples
     --------
-    >>> options = pd.DataFrame({"segment": list("abc"), "customers": [400, 150, 1000], "gain": [9, 30, 4], "cost": [5, 12, 3]})
-    >>> plan = allocate(options, 3000)
-    >>> plan.table["reached"].round(6).tolist(), round(float(plan.table["net"].sum()), 6), round(plan.table.attrs["shadow_price"], 3)
-    ([240.0, 150.0, 0.0], 3660.0, 0.8)
+    >>> options = pd.DataFrame({"segment": list("abc"), "customers": [400, 150, 1000], "gain": [9, 30, 4]})
+    >>> plan = allocate(options.assign(cost=[5, 12, 3]), 3000)
+    >>> plan.table["reached"].round(6).tolist(), round(float(plan.table["net"].sum()), 6)
+    ([240.0, 150.0, 0.0], 3660.0)
+    >>> round(plan.table.attrs["shadow_price"], 3)
+    0.8
     """
     words = words or Words("XXX")
     table = _options(options, cautious)
@@ -267,12 +288,22 @@ def spend_ceilings(gains: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     gains : pandas.DataFrame
-        From ``segment_gains``; only levers that can be given to some customers and not to others are looked at.
+        From ``segment_gains``: ``segment, gain, gain_cautious, scenario, by_customer``; only levers that can be given
+        to some customers and not to others are looked at.
 
     Returns
     -------
     pandas.DataFrame
-        ``segment, ceiling, cautious, scenario``: by the mean, and by what four cases of five exceed.
+        ``segment, ceiling, cautious, scenario``: money per customer of the segment over the horizon, not below 0, by
+        the mean and by what four cases of five exceed.
+
+    Examples
+    --------
+    >>> gains = pd.DataFrame({"segment": ["Loyal", "New"], "scenario": "replies", "by_customer": True})
+    >>> spend_ceilings(gains.assign(gain=[4.0, 1.0], gain_cautious=[2.0, -0.5]))
+      segment  ceiling  cautious scenario
+    0   Loyal      4.0       2.0  replies
+    1     New      1.0       0.0  replies
     """
     gains = gains[~gains["segment"].astype(str).str.startswith("newcomers, ") & gains["by_customer"]]
     best = gains.sort_values("gain", ascending=False, kind="stable").drop_duplicates("segment")
@@ -288,13 +319,29 @@ def investment_map(base: pd.DataFrame, spend: pd.Series | dict[str, float], *, w
     base : pandas.DataFrame
         ``segment, customers, clv`` (per customer), as in ``Base.table``.
     spend : mapping of segment to money
+        In one currency; segments that are not named get nothing.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Finding
-        ``segment, share_of_value, share_of_spend, ratio, reading``: ``over`` where a segment gets more than one and a half times its share
-        of value, ``under`` below two thirds. Value at stake is no proof that spending moves it.
+        ``segment, share_of_value, share_of_spend, ratio, reading``: ``over`` where a segment gets more than one and a
+        half times its share of value, ``under`` below two thirds, limits that are clvnb's judgement. Without any
+        spending the table is empty and the text says so.
+
+    Notes
+    -----
+    Value at stake is no proof that spending moves it.
+
+    Examples
+    --------
+    >>> base = pd.DataFrame({"segment": ["Loyal", "New"], "customers": [100, 300], "clv": [60.0, 10.0]})
+    >>> found = investment_map(base, {"Loyal": 500.0, "New": 2_500.0})
+    >>> found.table[["segment", "share_of_value", "share_of_spend", "reading"]].round(3)
+      segment  share_of_value  share_of_spend reading
+    0   Loyal           0.667           0.167   under
+    1     New           0.333           0.833    over
     """
     words = words or Words("XXX")
     value = (base["customers"] * base["clv"]).to_numpy(float)
@@ -338,31 +385,49 @@ def target_list(
     customers : CLV
         ``customer_id, clv, segment``.
     gains : pandas.DataFrame
-        One scenario's rows of ``segment_gains``: what it adds to a customer of each segment; within a segment it is divided in
-        proportion to value.
+        One scenario's rows of ``segment_gains``: ``segment, gain, cost`` (money per customer). What it adds within a
+        segment is divided in proportion to value.
     initiative : str
+        Its name, kept with the list.
     start : date
         The day it begins: nothing after it may choose who is treated.
     budget : float, optional
-        Without one, everybody whose gain exceeds the cost.
+        In the client's currency: the expected cost of those who remain after the holdout stays within it. Without one,
+        everybody whose gain exceeds the cost.
     opted_out, open_cases, contacted : collections of customer_id
         Who must not be contacted; whose complaint comes first; who was contacted as often as is allowed.
     holdout : float
         Share of the chosen who are not contacted, drawn at random.
     seed : int
-        Of the draw.
+        Of the random draws.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Finding
-        ``initiative, start, customer_id, group`` (``treated``, ``holdout``, ``fix first``), ``cost, planned`` (the share of the first two
-        that is treated), ``segment, gain``, best first. It holds ids
-        and no contact data; saved as csv it is an ``initiatives`` source of the next cycle.
+        ``initiative, start, customer_id, group`` (``treated``, ``holdout``, ``fix first``), ``cost, planned`` (the
+        share of the first two that is treated), ``segment, gain``, best first. It holds ids and no contact data; saved
+        as csv it is an ``initiatives`` source of the next cycle.
 
     Raises
     ------
-    TableError, ValueError
+    TableError
+        When ``customer_id``, ``clv`` or ``segment`` is missing.
+    ValueError
+        When ``holdout`` is not between 0 and 1.
+
+    References
+    ----------
+    Choosing by what is added, not by risk: Ascarza (2018), *Journal of Marketing Research* 55(1): 80-98.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"customer_id": [f"{k:02d}" for k in range(20)], "clv": 50.0, "segment": "Loyal"})
+    >>> gains = pd.DataFrame({"segment": ["Loyal"], "gain": [4.0], "cost": [1.5]})
+    >>> chosen = target_list(customers, gains, initiative="replies", start="2025-02-01")
+    >>> chosen.table["group"].value_counts().to_dict()
+    {'treated': 18, 'holdout': 2}
     """
     words = words or Words("XXX")
     if not 0 < holdout < 1:

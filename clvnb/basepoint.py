@@ -36,35 +36,42 @@ class Baseline(Told):
     Attributes
     ----------
     client : str
+        Its name.
     as_of : str
         The last day used, ISO 8601.
     metric, question : str
-        ``csat`` and the like; the rule that makes one number of the answers. Empty where nobody was asked, and with it everything
-        up to ``answers``.
+        ``csat`` and the like; the rule that makes one number of the answers. Empty where nobody was asked, and with it
+        everything up to ``answers``.
     scale : (float, float)
+        The ends of the question's scale.
     wave : str
-        The survey round, with its first and last day in ``asked``.
+        The survey round.
     asked : (str, str)
+        First and last day of the wave, ISO 8601.
     score : dict
-        The estimate that counts: weighted to the customer base where that was possible.
+        The estimate that counts, as ``Estimate.to_dict()``: a share between 0 and 1, or points of NPS; weighted to the
+        customer base where that was possible.
     raw_score : dict
         The same without weights.
     answers : int
+        The number used.
     customers : int
         How many customers the base had.
     weights : dict
-        Cell to customers, the fixed population that later waves are weighed to as well; empty where nothing was weighed.
+        Cell to customers, the fixed population that later waves are weighed to as well; empty where nothing was
+        weighed.
     effective : float
-        How many unweighted answers would be as precise (Kish).
+        How many unweighted answers would be as precise.
     detectable : float
-        The smallest change that a later wave of the same size would probably show (95 %, power 80 %), in the score's unit.
+        The smallest change that a later wave of the same size would probably show, by ``detectable_change`` with 95 %
+        and power 80 %, in the score's unit.
     cut_points : dict
         RFM's cut-points.
     card : dict
         How customers were valued.
     value : dict
-        ``residual_value``, ``new_customer_value`` (estimates or None), ``historic_value``, ``customers``, and ``forecasts``: what the
-        customers were expected to leave within so many days, with intervals.
+        ``residual_value``, ``new_customer_value`` (estimates or None), ``historic_value``, ``customers``, and
+        ``forecasts``: what the customers were expected to leave within so many days, with intervals.
     fingerprint : str
         Of the table of customers that belongs to it.
     looks : list of str
@@ -74,9 +81,21 @@ class Baseline(Told):
     cycle : int
         1 for the first.
     clvnb : str
-        Version.
+        Version of the package.
+    format : int
+        Of the file, for later versions.
     hash : str
         Of everything above.
+
+    References
+    ----------
+    Effective number of answers: Kish (1965), *Survey Sampling*.
+
+    Examples
+    --------
+    >>> first = baseline(None, None, client="Tea", as_of="2025-06-30")
+    >>> first.is_open("2026-01-01"), first.is_open("2026-06-30")
+    (True, False)
     """
 
     client: str
@@ -105,28 +124,68 @@ class Baseline(Told):
     hash: str = ""
 
     def sealed(self) -> Baseline:
-        """Return the same base point with its hash."""
+        """Return the same base point with its hash.
+
+        Returns
+        -------
+        Baseline
+            With ``hash`` set; one whose fields are changed afterwards no longer loads.
+        """
         return replace(self, hash=_digest(asdict(self)))
 
     @property
     def estimate(self) -> Estimate:
-        """The score that counts, as an ``Estimate``."""
+        """The score that counts, as an ``Estimate``.
+
+        Raises
+        ------
+        TableError
+            When nobody was asked.
+        """
         if self.score is None:
             raise TableError("this base point holds no satisfaction: nobody was asked")
         return Estimate.from_dict(self.score)
 
     def is_open(self, as_of: date | str) -> bool:
-        """Whether its last look is still to come, so that it goes on being what is measured against."""
+        """Say whether its last look is still to come, so that it goes on being what is measured against.
+
+        Parameters
+        ----------
+        as_of : date
+            The day of the question.
+
+        Returns
+        -------
+        bool
+            Whether the day lies before the last of ``looks``; False without looks.
+        """
         day = as_day(as_of)
         return bool(self.looks) and day is not None and str(day) < max(self.looks)
 
     def after(self, parent: Baseline) -> Baseline:
-        """Return the same base point as the one that follows ``parent``."""
+        """Return the same base point as the one that follows ``parent``.
+
+        Parameters
+        ----------
+        parent : Baseline
+            The one before.
+
+        Returns
+        -------
+        Baseline
+            Sealed, ``cycle`` one more than the parent's.
+        """
         return replace(self, parent=parent.hash, cycle=parent.cycle + 1).sealed()
 
     @property
     def how(self) -> Metric:
-        """The question and its rule."""
+        """The question and its rule.
+
+        Raises
+        ------
+        TableError
+            When nobody was asked.
+        """
         return metric_of(self.metric, (self.scale[0], self.scale[1]))
 
     def save(self, path: str | Path) -> Path:
@@ -136,6 +195,16 @@ class Baseline(Told):
         ----------
         path : str or Path
             A file, or a folder that gets ``baseline.json``.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written.
         """
         target = Path(path)
         target = target / "baseline.json" if target.is_dir() else target
@@ -149,6 +218,16 @@ class Baseline(Told):
     @classmethod
     def load(cls, path: str | Path) -> Baseline:
         """Read a base point, and refuse one that was edited.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file, or a folder with ``baseline.json``.
+
+        Returns
+        -------
+        Baseline
+            As it was written.
 
         Raises
         ------
@@ -198,8 +277,10 @@ def find_baseline(place: str | Path, as_of: date | str) -> tuple[Baseline, Path]
     Parameters
     ----------
     place : path
-        A ``baseline.json``, or the folder of a client's reports, of which the newest earlier one counts; empty: there is none.
+        A ``baseline.json``, or the folder of a client's reports, of which the newest earlier one counts; empty: there
+        is none.
     as_of : date
+        The day of the new report.
 
     Returns
     -------
@@ -210,6 +291,15 @@ def find_baseline(place: str | Path, as_of: date | str) -> tuple[Baseline, Path]
     ------
     TableError
         When the file is missing or was edited, or is not of an earlier day.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     _ = baseline(None, None, client="Tea", as_of="2025-06-30").save(place)
+    ...     found, file = find_baseline(place, "2025-12-31")
+    >>> found.as_of, file.name
+    ('2025-06-30', 'baseline.json')
     """
     if not str(place) or str(place) == ".":
         return None
@@ -249,15 +339,21 @@ def baseline(
     metric : Metric or None
         From ``metric_of``.
     client : str
+        Its name.
     as_of : date
+        The last day used.
     weights : pandas.Series, optional
         On the index of ``answers``; from ``post_stratify`` or ``rake``.
     population : mapping, optional
         The cells that were weighed to.
     customers : int
         How many customers the base has.
-    cut_points, card, value : optional
-        What step 1 found, and how.
+    cut_points : mapping, optional
+        From ``rfm_cuts``.
+    card : mapping, optional
+        How customers were valued, from ``Card.to_dict()``.
+    value : mapping, optional
+        What they are worth, as in ``Baseline.value``.
     fingerprint : str
         Of the table of customers.
     looks : list of str, optional
@@ -265,15 +361,26 @@ def baseline(
     parent : Baseline, optional
         The one before.
     level : float
+        Of the score's interval.
 
     Returns
     -------
     Baseline
+        Sealed. Where ``answers`` or ``metric`` is None it holds value only.
 
     Raises
     ------
     TableError
         With fewer than ten answers, or answers of several series or waves.
+
+    Examples
+    --------
+    >>> from clvnb import metric_of
+    >>> rows = {"date": pd.Timestamp("2025-05-01"), "wave": "2025-05", "metric": "csat", "scale_min": 1, "scale_max": 5}
+    >>> answers = pd.DataFrame({"score": [5, 4, 4, 2] * 10, **rows})
+    >>> frozen = baseline(answers, metric_of("csat"), client="Tea", as_of="2025-06-30", customers=500)
+    >>> frozen.estimate.value, frozen.cycle, frozen.looks
+    (0.75, 1, ['2025-12-29', '2026-06-30'])
     """
     day = as_day(as_of)
     assert day is not None

@@ -36,6 +36,7 @@ def shapley(
     value : callable
         Of a mapping of all factors to a number.
     before, after : mapping of factor to anything
+        The same factors in both.
 
     Returns
     -------
@@ -45,10 +46,10 @@ def shapley(
     Raises
     ------
     ValueError
-        When there are too many factors to try every combination.
+        With more than twelve factors, which have too many combinations.
 
-    Notes
-    -----
+    References
+    ----------
     Shapley (1953), "A value for n-person games".
 
     Examples
@@ -87,25 +88,44 @@ def clv_bridge(
     Parameters
     ----------
     before, after : pandas.DataFrame
-        A row for each group: ``segment, customers, retention`` (a year), ``frequency`` (a year), ``basket, margin``; optional
-        ``cost_to_serve``, ``active`` (the share still there) and ``clv``. ``Base.table`` is one. A group that is in one of them
-        only counts with its parameters there, and without customers in the other.
+        A row for each group: ``segment, customers, retention`` (a year, 0 to 1), ``frequency`` (purchases a year),
+        ``basket`` (money per purchase), ``margin`` (share of revenue); optional ``cost_to_serve`` (money per purchase),
+        ``active`` (the share still there) and ``clv``. ``Base.table`` is one. A group that is in one of them only
+        counts with its parameters there, and without customers in the other.
     discount_rate : float
-        A year.
+        A year, effective, as a fraction.
     years : float
         The horizon, paid from moment to moment; without one, yearly payments at the start of each year for ever.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Finding
-        ``factor, part``: ``retention, frequency, basket, margin``, where they changed ``cost_to_serve`` and ``active``, ``mix``, which
-        is the groups' shares of customers, and ``rest``, which is what ``clv`` has beyond these parameters.
-        ``table.attrs`` has ``before`` and ``after``.
+        ``factor, part``: ``retention, frequency, basket, margin``, where they changed ``cost_to_serve`` and ``active``,
+        ``mix``, which is the groups' shares of customers, and ``rest``, which is what ``clv`` has beyond these
+        parameters. ``part`` is money per customer; ``table.attrs`` has ``before`` and ``after``, between which the
+        parts add up.
+
+    Raises
+    ------
+    TableError
+        When ``segment, customers, retention, frequency, basket`` or ``margin`` is missing.
+
+    Notes
+    -----
+    ``shapley`` over active x frequency x (basket x margin - cost_to_serve) x (1 + d) / (1 + d - retention), d the
+    discount rate; with ``years`` the last factor is the integral of retention^t (1 + d)^-t.
+
+    References
+    ----------
+    Shapley (1953), "A value for n-person games"; formula: Fader and Hardie (2012), note 024, "Reconciling and
+    clarifying CLV formulas".
 
     Examples
     --------
-    >>> old = pd.DataFrame({"segment": ["all"], "customers": [1], "retention": [0.8], "frequency": [3.0], "basket": [50.0], "margin": [0.4]})
+    >>> old = pd.DataFrame({"segment": ["all"], "customers": 1, "retention": 0.8, "frequency": 3.0, "basket": 50.0})
+    >>> old = old.assign(margin=0.4)
     >>> new = old.assign(frequency=3.3, basket=52.0, retention=0.82)
     >>> clv_bridge(old, new, discount_rate=0.1).table.round(3).to_dict("list")
     {'factor': ['retention', 'frequency', 'basket'], 'part': [16.835, 23.247, 9.575]}
@@ -192,21 +212,36 @@ def _signed(value: float, words: Words) -> str:
 def value_drift(
     before: pd.DataFrame, after: pd.DataFrame, *, known_then: pd.Series, words: Words | None = None
 ) -> Finding:
-    """Say why the customers together are worth another sum than at the earlier date: who came, who lapsed, who was re-rated.
+    """Say why the customers together are worth more or less than at the earlier date: who came, lapsed, was re-rated.
 
     Parameters
     ----------
     before, after : CLV
         ``customer_id, clv, historic_value, purchases``; of a subscription ``p_alive`` tells who has left.
     known_then : pandas.Series
-        Each customer's historic value up to the earlier date, as today's data have it.
+        Each customer's historic value up to the earlier date, as today's data have it, in the client's currency;
+        indexed by ``customer_id``.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Finding
-        ``reason, customers, change``: ``new`` (first bought since), ``no purchase since``, ``bought again``, ``data revised`` (gone
-        from the data, or with another history than they had). ``table.attrs`` has ``before`` and ``after``; the changes add up.
+        ``reason, customers, change`` (client's currency): of a shop ``new`` (first bought since), ``bought again`` and
+        ``no purchase since``; of a subscription (``after`` has the column ``plan``) ``new``, ``stayed`` and ``left``;
+        of both ``data revised`` (gone from the data, or with another history than they had). ``table.attrs`` has
+        ``before`` and ``after``; the changes add up.
+
+    Examples
+    --------
+    >>> old = pd.DataFrame({"customer_id": ["a", "b"], "clv": [10.0, 8.0], "historic_value": 5.0, "purchases": 1})
+    >>> new = pd.DataFrame({"customer_id": ["a", "b", "c"], "clv": [14.0, 3.0, 9.0], "purchases": [2, 1, 1]})
+    >>> new["historic_value"] = [9.0, 5.0, 4.0]
+    >>> value_drift(old, new, known_then=pd.Series({"a": 5.0, "b": 5.0})).table
+                  reason  customers  change
+    0                new          1     9.0
+    1       bought again          1     4.0
+    2  no purchase since          1    -5.0
     """
     words = words or Words("XXX")
     old, new = (t.drop_duplicates("customer_id").set_index("customer_id") for t in (before, after))
@@ -257,18 +292,32 @@ def realised_against_predicted(
     groups : int
         Of equal size, from those of whom least was expected to those of whom most was.
     words : Words, optional
-        For the sentence.
+        The client's currency and language.
 
     Returns
     -------
     Finding
-        ``group, customers, predicted, realised, low, high``: means per customer, the interval of what was realised (90 %).
-        ``table.attrs`` has ``predicted``, ``realised`` (sums), ``inside`` (whether the sum lies in its interval), ``bias``.
+        ``group, customers, predicted, realised, low, high``: means per customer in the client's currency, the interval
+        of what was realised (90 %). Groups with fewer than two customers are left out. ``table.attrs`` has
+        ``predicted`` (``total.value``), ``realised`` (the sum of what came), ``inside`` (whether it lies in the
+        interval of ``total``) and ``bias`` (``realised`` over the sum of the customers' predictions, less 1).
 
     Raises
     ------
     TableError
         When no customer has a prediction.
+
+    Examples
+    --------
+    >>> predicted = pd.Series(range(40), index=[str(k) for k in range(40)], dtype=float)
+    >>> total = Estimate(780.0, 700.0, 860.0, 0.9, 40, "example")
+    >>> found = realised_against_predicted(predicted, predicted + 1, total, groups=2)
+    >>> found.table.round(2)
+       group  customers  predicted  realised    low   high
+    0      1         20        9.5      10.5   8.32  12.68
+    1      2         20       29.5      30.5  28.32  32.68
+    >>> found.table.attrs["inside"], round(found.table.attrs["bias"], 3)
+    (True, 0.051)
     """
     words = words or Words("XXX")
     if predicted.empty:
@@ -312,6 +361,7 @@ def fingerprint(customers: pd.DataFrame, columns: Sequence[str] = ("customer_id"
     Parameters
     ----------
     customers : CLV
+        At least ``customer_id``.
     columns : sequence of str
         What is hashed; the order of rows does not matter.
 

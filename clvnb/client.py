@@ -95,7 +95,8 @@ Duration = Annotated[str, BeforeValidator(_duration)]
 class Connection(_Strict):
     """A table that a database holds: an Ibis URL and a table name; secrets come from the environment.
 
-    ``${NAME}`` in the URL is replaced by that environment variable when the table is opened; a password may stand nowhere else.
+    ``${NAME}`` in the URL is replaced by that environment variable when the table is opened; a password may stand
+    nowhere else.
     """
 
     connection: Annotated[str, AfterValidator(_no_password)]
@@ -140,8 +141,8 @@ class Source(_Strict):
     columns : mapping
         clvnb's name to the file's name, for example ``{customer_id: Customer No}``.
     date_format : str, optional
-        As in ``strptime``, for example ``%d.%m.%Y``; ``excel`` for a spreadsheet's day numbers, ``epoch`` or ``epoch milliseconds``
-        for those of computers; without it dates must be ISO 8601.
+        As in ``strptime``, for example ``%d.%m.%Y``; ``excel`` for a spreadsheet's day numbers, ``epoch`` or ``epoch
+        milliseconds`` for those of computers; without it dates must be ISO 8601.
     decimal, thousands : str
         How numbers are written.
     delimiter : str, optional
@@ -157,9 +158,13 @@ class Source(_Strict):
     dates_in : str, optional
         The time zone of times that do not say theirs, such as UTC; the client's own when left out.
     hash_ids : bool
-        Replace ``customer_id`` by a code of 16 signs, made from the lower-case text, so that e-mail addresses go no further.
+        Replace ``customer_id`` by a code of 16 signs, made from the lower-case text, so that e-mail addresses go no
+        further.
     questions : mapping of column to metric
-        For surveys with a column per question: ``{"How likely are you to recommend us?": nps}``; ``csat 0-10`` says the scale.
+        For surveys with a column per question: ``{"How likely are you to recommend us?": nps}``; ``csat 0-10`` says the
+        scale.
+    max_loss : float
+        The largest share of rows that faults may cost, from 0 to 1; 0.35 when left out.
     """
 
     source: str | Connection
@@ -186,14 +191,25 @@ class Economics(_Strict):
     margin : float, optional
         Contribution margin as a share of revenue, above 0 and up to 1. Left out: values are revenue, and say so.
     discount_rate : float
-        A year, effective; 0.10 is ten per cent.
+        A year, effective, from 0 to 1; 0.10 is ten per cent.
     horizon : str
-        The future span that is valued, for example ``3 years``.
+        The future span that is valued, up to 50 years: number and unit (days, weeks, months, quarters or years), such
+        as ``3 years``.
     cost_to_serve : float
         Variable cost of one purchase (shop) or one billing period (subscription), in the client's currency.
     step : "day", "week", "month" or None
         None discounts continuously. Otherwise payments fall on the ends of whole steps, of which a year has
         365.25, 52 or 12, as in spreadsheets and older tutorials.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        For a rate above 1 or below 0, a margin of 0, a cost below 0, or a horizon without a unit or beyond 50 years.
+
+    Examples
+    --------
+    >>> Economics(margin=0.4, horizon="2 years").horizon_days, Economics().basis
+    (730.5, 'revenue')
     """
 
     margin: Annotated[float, Field(gt=0), AfterValidator(_rate)] | None = None
@@ -214,7 +230,7 @@ class Economics(_Strict):
 
     @property
     def horizon_days(self) -> float:
-        """The horizon in days."""
+        """The horizon in days, a month a twelfth of 365.25."""
         return days(self.horizon)
 
 
@@ -238,7 +254,15 @@ class Plan(_Strict):
 
 
 class Brand(_Strict):
-    """How the client's report looks."""
+    """How the client's report looks.
+
+    Attributes
+    ----------
+    logo : str, optional
+        A picture beside ``client.yaml``.
+    colour : str
+        As ``#rrggbb``; ``#1f6f8b`` when left out.
+    """
 
     logo: str | None = None
     colour: Annotated[str, AfterValidator(_colour)] = "#1f6f8b"
@@ -252,6 +276,7 @@ class Client(_Strict):
     Attributes
     ----------
     name : str
+        As it is shown.
     kind : "shop" or "subscription"
         A shop never learns that a customer has left; a subscription does.
     currency : str
@@ -263,10 +288,25 @@ class Client(_Strict):
     transactions, contracts, acquisition, surveys, service, initiatives : Source
         Where each table lies. A shop needs ``transactions``; a subscription ``contracts`` as well.
     economics : Economics
+        Margin, cost to serve, discount rate and horizon.
     plan : Plan
         What step 3 may spend, and the client's own figures for its levers.
     rates : mapping or Source, optional
-        What one unit of another currency is worth in the client's: ``{USD: 0.92}``, or a table of ``date, currency, rate``.
+        What one unit of another currency is worth in the client's: ``{USD: 0.92}``, or a table of ``date, currency,
+        rate``.
+    locale : str
+        The language, or language_COUNTRY, in which numbers, money and days are written, such as ``en_GB``.
+    brand : Brand
+        ``logo`` (path) and ``colour`` (#rrggbb) of reports.
+    folder : Path
+        Where ``client.yaml`` lies.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> client = load_sample("cdnow")
+    >>> client.kind, client.currency, client.economics.horizon
+    ('shop', 'USD', '3 years')
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -295,6 +335,11 @@ class Client(_Strict):
         ----------
         folder : str or Path
             The client's folder, or the ``client.yaml`` in it.
+
+        Returns
+        -------
+        Client
+            Checked and frozen.
 
         Raises
         ------
@@ -336,7 +381,7 @@ class Client(_Strict):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The client's time zone."""
+        """The client's time zone, as ``zoneinfo.ZoneInfo``."""
         return ZoneInfo(self.timezone)
 
     def __repr__(self) -> str:

@@ -1,9 +1,10 @@
 """The names of the package ``lifetimes``, for scripts and tutorials that were written for it.
 
-In: the arguments that ``lifetimes`` takes. Out: the shapes that it gives, reckoned by clvnb; and a ``DataWarning`` where its units
-would have led astray.
+In: the arguments that ``lifetimes`` takes. Out: the shapes that it gives, reckoned by clvnb; and a ``DataWarning`` where
+its units would have led astray.
 
-Time has the unit of the numbers that come in: a model that was fitted on weeks answers in weeks.
+Time has the unit of the numbers that come in: a model that was fitted on weeks answers in weeks. The names are those of
+``lifetimes`` 0.11.3; its plots, its data sets, ``predict`` and weights are not there.
 """
 
 from __future__ import annotations
@@ -56,23 +57,26 @@ def summary_data_from_transaction_data(
     observation_period_end : date, optional
         The last order's day when left out.
     freq : "D"
-        Days alone: divide ``recency`` and ``T`` by 7 for weeks, which loses nothing, as ``lifetimes``' weekly periods do.
+        Days alone: divide ``recency`` and ``T`` by 7 for weeks, which loses nothing, as ``lifetimes``' weekly periods
+        do.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by customer: ``frequency, recency, T`` and, where money is named, ``monetary_value``, the mean of repeat purchase days
-        (0 for those without one).
+        Indexed by customer: ``frequency, recency, T`` and, where money is named, ``monetary_value``, the mean of repeat
+        purchase days (0 for those without one).
 
     Raises
     ------
     ValueError
         For another ``freq``.
     TableError
+        When a column is missing.
 
     Examples
     --------
-    >>> orders = pd.DataFrame({"id": ["a", "a", "b"], "on": ["2024-01-01", "2024-01-11", "2024-01-05"], "paid": [10, 20, 5]})
+    >>> orders = pd.DataFrame({"id": ["a", "a", "b"], "on": ["2024-01-01", "2024-01-11", "2024-01-05"],
+    ...     "paid": [10, 20, 5]})
     >>> summary_data_from_transaction_data(orders, "id", "on", "paid")
        frequency  recency     T  monetary_value
     id
@@ -108,8 +112,27 @@ def calibration_and_holdout_data(
     Returns
     -------
     pandas.DataFrame
-        ``frequency_cal, recency_cal, T_cal, frequency_holdout, duration_holdout``, and with money ``monetary_value_cal`` (of a day
-        with purchases) and ``monetary_value_holdout`` (of an order, as in ``lifetimes``); customers who first came later are left out.
+        Indexed by customer: ``frequency_cal, recency_cal, T_cal, frequency_holdout, duration_holdout``, time in days,
+        and with money ``monetary_value_cal`` (of a day with purchases) and ``monetary_value_holdout`` (of an order, as
+        in ``lifetimes``); customers who first came later are left out.
+
+    Raises
+    ------
+    ValueError
+        For another ``freq``.
+    TableError
+        When a column is missing.
+
+    Examples
+    --------
+    >>> orders = pd.DataFrame({"id": ["a", "a", "b"], "on": ["2024-01-01", "2024-01-11", "2024-01-05"],
+    ...     "paid": [10, 20, 5]})
+    >>> both = calibration_and_holdout_data(orders, "id", "on", "2024-01-06", monetary_value_col="paid")
+    >>> both[["T_cal", "frequency_holdout", "monetary_value_holdout", "duration_holdout"]]
+        T_cal  frequency_holdout  monetary_value_holdout  duration_holdout
+    id
+    a     5.0                1.0                    20.0               5.0
+    b     1.0                0.0                     0.0               5.0
     """
     log = _log(transactions, customer_id_col, datetime_col, monetary_value_col, datetime_format, freq)
     day = pd.Timestamp(calibration_period_end).date()
@@ -165,7 +188,18 @@ class _Fitter:
 
     @property
     def summary(self) -> pd.DataFrame:
-        """``coef, se(coef), lower 95% bound, upper 95% bound``; bounds never reach below 0."""
+        """The table of parameters, bounds never below 0.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``coef, se(coef), lower 95% bound, upper 95% bound``, by parameter.
+
+        Raises
+        ------
+        FitError
+            When the model was not fitted.
+        """
         table = self.model.estimates().set_index("parameter")
         return table.set_axis(["coef", "se(coef)", "lower 95% bound", "upper 95% bound"], axis=1)
 
@@ -181,9 +215,25 @@ class _PurchaseFitter(_Fitter):
     def fit(self, frequency: Any, recency: Any, T: Any) -> Any:
         """Estimate the parameters; one value per customer, equal ones are collapsed by themselves.
 
+        Parameters
+        ----------
+        frequency : array or Series
+            Repeat purchases.
+        recency : array or Series
+            Time from the first purchase to the last.
+        T : array or Series
+            Time from the first purchase to the end; the same unit of time throughout.
+
+        Returns
+        -------
+        self
+
         Raises
         ------
-        FitError, TableError
+        FitError
+            When nobody bought twice, or the likelihood has no proper maximum.
+        TableError
+            When a row cannot be, such as recency above T.
         """
         self.model.fit(_rows(frequency, recency, T))
         return self
@@ -191,20 +241,67 @@ class _PurchaseFitter(_Fitter):
     def conditional_expected_number_of_purchases_up_to_time(
         self, t: float, frequency: Any, recency: Any, T: Any
     ) -> Any:
-        """Return the purchases expected of customers in the next ``t`` units of time."""
+        """Return the purchases expected of customers in the next ``t`` units of time.
+
+        Parameters
+        ----------
+        t : float
+            In the data's unit of time; of BG/BB a whole number of opportunities.
+        frequency, recency, T : number, array or Series
+            As of ``fit``.
+
+        Returns
+        -------
+        number, array or Series
+            As ``frequency`` is.
+        """
         return _like(frequency, self.model.expected_purchases(_rows(frequency, recency, T), float(t)))
 
     def conditional_probability_alive(self, frequency: Any, recency: Any, T: Any) -> Any:
-        """Return the chance that customers are still active."""
+        """Return the chance that customers are still active.
+
+        Parameters
+        ----------
+        frequency, recency, T : number, array or Series
+            As of ``fit``.
+
+        Returns
+        -------
+        number, array or Series
+            Between 0 and 1, as ``frequency`` is; of BG/BB at the next opportunity.
+        """
         return _like(frequency, self.model.probability_alive(_rows(frequency, recency, T)))
 
     def expected_number_of_purchases_up_to_time(self, t: float) -> float:
-        """Return the repeat purchases of a new customer in ``t`` units of time."""
+        """Return the repeat purchases of a new customer in ``t`` units of time.
+
+        Parameters
+        ----------
+        t : float
+            In the data's unit of time; a single number, no array.
+
+        Returns
+        -------
+        float
+            Without the first purchase.
+        """
         return float(self.model.expected_purchases_new(float(t)))
 
 
 class BetaGeoFitter(_PurchaseFitter):
     """BG/NBD under ``lifetimes``' names.
+
+    Parameters
+    ----------
+    penalizer_coef : float
+        Not used; a DataWarning says so where it is not 0.
+
+    Attributes
+    ----------
+    model : a purchase model
+        clvnb's own, which answers.
+    params_, summary : pandas.Series, pandas.DataFrame
+        The estimates, and their table, after ``fit``.
 
     Examples
     --------
@@ -219,40 +316,154 @@ class BetaGeoFitter(_PurchaseFitter):
 
 
 class ModifiedBetaGeoFitter(_PurchaseFitter):
-    """MBG/NBD under ``lifetimes``' names."""
+    """MBG/NBD under ``lifetimes``' names.
+
+    Parameters
+    ----------
+    penalizer_coef : float
+        Not used; a DataWarning says so where it is not 0.
+
+    Attributes
+    ----------
+    model : a purchase model
+        clvnb's own, which answers.
+    params_, summary : pandas.Series, pandas.DataFrame
+        The estimates, and their table, after ``fit``.
+
+    Examples
+    --------
+    >>> from clvnb import MBGNBD
+    >>> week = ModifiedBetaGeoFitter()
+    >>> week.model = MBGNBD.with_params(r=0.5248431, alpha=6.183085, a=0.8913595, b=1.6140026)
+    >>> round(float(week.conditional_probability_alive(2, 213 / 7, 272 / 7)), 4)
+    0.7061
+    """
 
     kind = MBGNBD
 
 
 class ParetoNBDFitter(_PurchaseFitter):
-    """Pareto/NBD under ``lifetimes``' names."""
+    """Pareto/NBD under ``lifetimes``' names.
+
+    Parameters
+    ----------
+    penalizer_coef : float
+        Not used; a DataWarning says so where it is not 0.
+
+    Attributes
+    ----------
+    model : a purchase model
+        clvnb's own, which answers.
+    params_, summary : pandas.Series, pandas.DataFrame
+        The estimates, and their table, after ``fit``.
+
+    Examples
+    --------
+    >>> from clvnb import ParetoNBD
+    >>> week = ParetoNBDFitter()
+    >>> week.model = ParetoNBD.with_params(r=0.553277, alpha=10.5776833, s=0.60624, beta=11.6687363)
+    >>> round(float(week.conditional_expected_number_of_purchases_up_to_time(39, 2, 213 / 7, 272 / 7)), 3)
+    1.455
+    """
 
     kind = ParetoNBD
 
 
 class BetaGeoBetaBinomFitter(_PurchaseFitter):
-    """BG/BB under ``lifetimes``' names; time is a number of opportunities to buy."""
+    """BG/BB under ``lifetimes``' names; time is a number of opportunities to buy.
+
+    Parameters
+    ----------
+    penalizer_coef : float
+        Not used; a DataWarning says so where it is not 0.
+
+    Attributes
+    ----------
+    model : a purchase model
+        clvnb's own, which answers.
+    params_, summary : pandas.Series, pandas.DataFrame
+        The estimates, and their table, after ``fit``.
+
+    Examples
+    --------
+    >>> from clvnb import BGBB
+    >>> donors = BetaGeoBetaBinomFitter()
+    >>> donors.model = BGBB.with_params(alpha=1.204, beta=0.750, gamma=0.657, delta=2.783)
+    >>> round(float(donors.conditional_expected_number_of_purchases_up_to_time(10, 4, 5, 6)), 2)
+    3.63
+    """
 
     kind = BGBB
 
 
 class GammaGammaFitter(_Fitter):
-    """Gamma-Gamma under ``lifetimes``' names."""
+    """Gamma-Gamma under ``lifetimes``' names.
+
+    Parameters
+    ----------
+    penalizer_coef : float
+        Not used; a DataWarning says so where it is not 0.
+
+    Attributes
+    ----------
+    model : GammaGamma
+        clvnb's own, which answers.
+    params_, summary : pandas.Series, pandas.DataFrame
+        The estimates, and their table, after ``fit``.
+
+    Examples
+    --------
+    >>> from clvnb import GammaGamma
+    >>> spend = GammaGammaFitter()
+    >>> spend.model = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
+    >>> round(float(spend.conditional_expected_average_profit(2, 22.345)), 4)
+    24.6596
+    """
 
     kind = GammaGamma
 
     def fit(self, frequency: Any, monetary_value: Any) -> GammaGammaFitter:
         """Estimate the parameters from the customers who came again; the others are left out by themselves.
 
+        Parameters
+        ----------
+        frequency : array or Series
+            Repeat purchases.
+        monetary_value : array or Series
+            Mean money of a repeat purchase.
+
+        Returns
+        -------
+        self
+
         Raises
         ------
         FitError
+            When fewer than three customers bought twice for money, or the likelihood has no proper maximum.
         """
         self.model.fit(_spend(frequency, monetary_value))
         return self
 
     def conditional_expected_average_profit(self, frequency: Any = None, monetary_value: Any = None) -> Any:
-        """Return the mean that a purchase of each customer is expected to bring; without arguments, of a new one."""
+        """Return the mean that a purchase of each customer is expected to bring; without arguments, of a new one.
+
+        Parameters
+        ----------
+        frequency : number, array or Series, optional
+            Repeat purchases.
+        monetary_value : number, array or Series, optional
+            Mean money of a repeat purchase.
+
+        Returns
+        -------
+        number, array or Series
+            Money per purchase, as ``frequency`` is.
+
+        Raises
+        ------
+        FitError
+            When q <= 1, so that there is no mean; without arguments the answer is missing then.
+        """
         if frequency is None:
             return float(self.model.expected_spend_new())
         return _like(frequency, self.model.expected_spend(_spend(frequency, monetary_value)))
@@ -270,18 +481,19 @@ class GammaGammaFitter(_Fitter):
     ) -> pd.Series:
         """Return the discounted value of the next ``time`` months, each month's purchases at its end.
 
-        A month is a twelfth of 365.25 days. ``lifetimes`` takes 30 units of ``freq="D"`` whatever the data are in: its own
-        tutorial, whose data are in weeks, so prints a value of 360 weeks as that of twelve months.
+        A month is a twelfth of 365.25 days. ``lifetimes`` takes 30 units of ``freq="D"`` whatever the data are in: its
+        own tutorial, whose data are in weeks, so prints a value of 360 weeks as that of twelve months.
 
         Parameters
         ----------
         transaction_prediction_model : fitter
+            Of purchases, fitted, in the unit of ``recency`` and ``T``.
         frequency, recency, T, monetary_value
             One value per customer.
         time : float
-            Months.
+            Whole months; a fraction is left out.
         discount_rate : float
-            A month.
+            A month, as a fraction: 0.01 is 12.7 % a year.
         freq : "D", "W", "M" or "h"
             The unit of ``recency`` and ``T``.
 
@@ -298,7 +510,8 @@ class GammaGammaFitter(_Fitter):
         Warns
         -----
         DataWarning
-            Where the data do not look like the unit that is said, and where ``lifetimes`` would have taken another month.
+            Where the data do not look like the unit that is said, and where ``lifetimes`` would have taken another
+            month.
         """
         if freq not in _UNITS_A_MONTH:
             raise ValueError(f"freq must be one of {', '.join(_UNITS_A_MONTH)}, got {freq!r}")

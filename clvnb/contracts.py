@@ -39,6 +39,14 @@ def read_contracts(client: Client) -> pd.DataFrame:
     ------
     TableError
         When the client has no contracts or a column is missing.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> read_contracts(load_sample("subscription"))[["customer_id", "start", "price"]].head(2)
+      customer_id      start  price
+    0     HC20169 2022-07-01   18.0
+    1     HC22748 2022-07-01   18.0
     """
     if client.contracts is None:
         raise TableError(f"{client.name} has no `contracts:` in its client.yaml")
@@ -51,17 +59,30 @@ def check_contracts(contracts: pd.DataFrame, *, words: Words | None = None) -> C
     Parameters
     ----------
     contracts : CONTRACTS
+        ``billing`` is monthly (where left out), quarterly or annual.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Checked
-        ``money`` in the account is the sum of prices of one billing period.
+        ``money`` in the account is the sum of prices of one billing period. The rules: customer missing; start
+        unreadable; price unreadable or below zero; ends before it starts; repeated contract.
 
     Raises
     ------
     TableError
         When a column is missing, a billing is not known, or no contract can be used.
+
+    Examples
+    --------
+    >>> contracts = pd.DataFrame({"customer_id": ["a", None], "price": [10.0, 10.0],
+    ...     "start": pd.to_datetime(["2024-01-15", "2024-01-15"]), "end": pd.to_datetime([None, None])})
+    >>> check_contracts(contracts).account
+                   rule  rows  money
+    0              read     2   20.0
+    1  customer missing     1   10.0
+    2              kept     1   10.0
     """
     check(contracts, CONTRACTS)
     words = words or Words("XXX")
@@ -105,6 +126,7 @@ def summarize_contracts(
     Parameters
     ----------
     contracts : CONTRACTS
+        Checked.
     as_of : date
         Contracts that start later are ignored; those that end later still run.
     payments : SUMMARY, optional

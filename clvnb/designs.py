@@ -45,6 +45,7 @@ class Threat:
     Attributes
     ----------
     check : str
+        What was looked at.
     found : str
         What was found, in words.
     ok : bool or None
@@ -68,7 +69,7 @@ class Change:
     design : str
         ``A`` to ``F``, ``A+`` with CUPED.
     before, after : float
-        What is compared: holdout and treated, or before and after.
+        What is compared: holdout and treated, or before and after; shares as fractions.
     value, error : float
         The change and its standard error.
     n : int
@@ -78,9 +79,16 @@ class Change:
     shares : tuple or None
         ``(p0, n0, p1, n1)`` of two independent shares, whose interval is Newcombe's.
     threats : tuple of Threat
+        What could make it look other than it is.
     method : str
+        In words.
     beside : Change or None
         Another design that errs to the other side; the interval then holds both.
+
+    Examples
+    --------
+    >>> Change("E", before=10.0, after=12.0, value=2.0, error=0.5, n=40).interval(1.959964)
+    (1.0200179999999999, 2.979982)
     """
 
     design: str
@@ -96,7 +104,27 @@ class Change:
     beside: Change | None = None
 
     def interval(self, z: float) -> tuple[float, float]:
-        """Return the interval that is as sure as ``z`` standard errors of a normal distribution are."""
+        """Return the interval that is as sure as ``z`` standard errors of a normal distribution are.
+
+        Parameters
+        ----------
+        z : float
+            How many standard errors: 1.96 for 95 %.
+
+        Returns
+        -------
+        (low, high)
+            In the outcome's unit; infinite where ``z`` is 37 or more.
+
+        Notes
+        -----
+        Newcombe's where ``shares`` is given, otherwise Student's t with ``df`` degrees of freedom; with ``beside`` the
+        span of both designs.
+
+        References
+        ----------
+        Newcombe (1998), *Statistics in Medicine* 17: 873-890.
+        """
         low, high = self._own(z)
         if self.beside is None:
             return low, high
@@ -119,7 +147,7 @@ class Change:
 
     @property
     def p_value(self) -> float:
-        """Two-sided, of no change."""
+        """Two-sided p of no change: Student's t with ``df`` degrees of freedom, normal where they are infinite."""
         from scipy.special import stdtr
 
         if self.error <= 0:
@@ -177,6 +205,7 @@ def randomised_difference(
     after : sequence of float
         The outcome of each customer; shares as 0 and 1.
     treated : sequence of bool
+        As assigned, whatever was received.
     before : sequence of float, optional
         The same or another quantity from before the start, missing where it is not known. Where it explains part of the
         outcome, that part is taken off (CUPED, design A+), which narrows the interval and moves nothing else.
@@ -188,11 +217,23 @@ def randomised_difference(
     Returns
     -------
     Change
-        Shares without adjustment have Newcombe's (1998) interval, everything else Welch's.
+        In the outcome's unit.
+
+    Raises
+    ------
+    TableError
+        With fewer than ten customers on one side; when ``planned`` is no share between 0 and 1; when more outcomes are
+        given than were ``assigned``.
 
     Notes
     -----
-    CUPED: Deng, Xu, Kohavi and Walker (2013), WSDM; theta is pooled over both groups.
+    Shares without adjustment have Newcombe's interval, everything else Welch's. CUPED's theta is pooled over both
+    groups. A split stops everything where chance gives it less than once in a thousand (``sample_ratio`` below 0.001).
+
+    References
+    ----------
+    CUPED: Deng, Xu, Kohavi and Walker (2013), WSDM; intervals: Newcombe (1998), *Statistics in Medicine* 17: 873-890;
+    Welch (1947), *Biometrika* 34: 28-35.
 
     Examples
     --------
@@ -258,6 +299,14 @@ def sample_ratio(counts: tuple[int, int], planned: float) -> float:
     float
         The p of the split: where it is very small, something went wrong with who got what.
 
+    Notes
+    -----
+    ``randomised_difference`` stops below 0.001.
+
+    References
+    ----------
+    Fabijan and others (2019), "Diagnosing sample ratio mismatch in online controlled experiments", KDD.
+
     Examples
     --------
     >>> round(sample_ratio((45489, 44700), 0.5), 4)  # a mobile game's test of 90,189 players
@@ -271,7 +320,7 @@ def sample_ratio(counts: tuple[int, int], planned: float) -> float:
 
 
 def split_as_planned(counts: tuple[int, int], planned: float) -> Threat:
-    """Return whether so many treated and held out are what was planned; where they are not, nothing may be concluded."""
+    """Return whether a split is the one that was planned; where it is not, nothing may be concluded."""
     if not 0 < planned < 1:
         raise TableError(f"the planned share of treated customers must lie between 0 and 1, got {planned}")
     chance = sample_ratio(counts, planned)
@@ -338,13 +387,30 @@ def difference_in_differences(data: pd.DataFrame) -> Change:
     ----------
     data : pandas.DataFrame
         ``customer_id, period, group, value``: period 1 after, 0 before, -1 and lower earlier; group ``treated`` or
-        ``comparison``. The same customers each time, or others.
+        ``comparison``; the outcome, shares as 0 and 1. The same customers each time, or others.
 
     Returns
     -------
     Change
-        ``before`` is where the treated would have gone with the comparison. Errors are clustered by customer
-        (Bertrand, Duflo and Mullainathan 2004, *QJE* 119: 249-275).
+        ``before`` is where the treated would have gone with the comparison; ``n`` counts the customers in period 1.
+        Errors are clustered by customer. With earlier periods ``threats`` say whether both groups moved alike.
+
+    Raises
+    ------
+    TableError
+        With fewer than ten customers in a group and period.
+
+    References
+    ----------
+    Errors: Bertrand, Duflo and Mullainathan (2004), *Quarterly Journal of Economics* 119: 249-275.
+
+    Examples
+    --------
+    >>> stayed = {("treated", 0): 70, ("treated", 1): 78, ("comparison", 0): 72, ("comparison", 1): 74}  # of a hundred
+    >>> rows = [(f"{g}{k}", period, g, float(k < n)) for (g, period), n in stayed.items() for k in range(100)]
+    >>> data = pd.DataFrame(rows, columns=["customer_id", "period", "group", "value"])
+    >>> round(difference_in_differences(data).value, 4)
+    0.06
     """
     effect = _moved_apart(data, 0, 1)
     earlier = sorted((int(p) for p in data["period"].unique() if p < 0), reverse=True)
@@ -383,25 +449,41 @@ def weighted_difference(after: Any, treated: Any, known: pd.DataFrame) -> Change
     Parameters
     ----------
     after : sequence of float
+        The outcome, shares as 0 and 1.
     treated : sequence of bool
+        In the same order.
     known : pandas.DataFrame of float
-        What was known of each customer before the start: the outcome before, recency, frequency, tenure… Missing values count
-        as the mean.
+        Numbers known of each customer before the start, on the same rows: the outcome before, recency, frequency,
+        tenure… Missing values count as the mean.
 
     Returns
     -------
     Change
-        The effect on the treated.
+        The effect on the treated, in the outcome's unit.
 
     Raises
     ------
     TableError
-        When no weights make the groups alike: they do not overlap.
+        With fewer than ten on one side; when no weights make the groups alike, or those that do rest on fewer than
+        twenty.
 
     Notes
     -----
-    Entropy balancing: Hainmueller (2012), *Political Analysis* 20: 25-46; the error is that of the doubly robust form (Zhao
-    and Percival 2017, *Journal of Causal Inference* 5).
+    Entropy balancing; the error is that of the doubly robust form.
+
+    References
+    ----------
+    Hainmueller (2012), *Political Analysis* 20: 25-46; doubly robust: Zhao and Percival (2017), *Journal of Causal
+    Inference* 5.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> tenure = rng.normal(size=400)
+    >>> treated = rng.random(400) < 1 / (1 + np.exp(-tenure))
+    >>> found = weighted_difference(tenure + 0.5 * treated, treated, pd.DataFrame({"tenure": tenure}))
+    >>> found.design, round(found.value, 2)
+    ('C', 0.5)
     """
     y, t = np.asarray(after, dtype=float), np.asarray(treated, dtype=bool)
     _enough(y[t], y[~t], "customers")
@@ -496,19 +578,24 @@ def interrupted_series(values: Any, after: Any, *, season: float = 0.0) -> Chang
     Returns
     -------
     Change
-        The mean gap over the periods after.
+        ``value`` is the mean gap per period after the start, in the unit of ``values``; ``before`` what the trend says
+        of these periods, ``after`` what came.
 
     Raises
     ------
     TableError
-        When there are too few periods on either side.
+        With fewer than six periods before or after (``remeasure`` asks for eight).
 
     Notes
     -----
-    Segmented regression: Bernal, Cummins and Gasparrini (2017), *International Journal of Epidemiology* 46: 348-355. Neighbouring
-    periods resemble each other, and a short series cannot tell how much; so their correlation is not set to one value: the
-    regression is run for each value from 0 to 0.95, and the results are averaged by how well each explains the series
-    (restricted likelihood). Errors by Newey and West, customary here, reject twice to three times too often below 50 periods.
+    Segmented regression. Neighbouring periods resemble each other, and a short series cannot tell how much; so their
+    correlation is not set to one value: the regression is run for each value from 0 to 0.95, and the results are
+    averaged by how well each explains the series (restricted likelihood). Errors by Newey and West, customary here,
+    reject twice to three times too often below 50 periods.
+
+    References
+    ----------
+    Bernal, Cummins and Gasparrini (2017), *International Journal of Epidemiology* 46: 348-355.
 
     Examples
     --------
@@ -577,13 +664,21 @@ def paired_change(before: Any, after: Any) -> Change:
     Returns
     -------
     Change
-        Of shares the interval adds half a customer to each way of changing (Agresti and Min 2005, *Statistics in Medicine* 24:
-        729-740), and the method names McNemar's exact p.
+        In the outcome's unit; of shares the method names McNemar's exact p.
 
     Raises
     ------
     TableError
         When fewer than ten customers were seen both times.
+
+    Notes
+    -----
+    Of shares the interval adds half a customer to each way of changing.
+
+    References
+    ----------
+    Interval: Agresti and Min (2005), *Statistics in Medicine* 24: 729-740; p: McNemar (1947), *Psychometrika* 12:
+    153-157, in its exact binomial form.
 
     Examples
     --------
@@ -635,7 +730,8 @@ def two_waves(
     Parameters
     ----------
     before, after : pandas.DataFrame
-        ``value``; optional ``customer_id``, by which answers of one customer are taken together, and ``cell``.
+        ``value``, shares as 0 and 1; optional ``customer_id``, by which answers of one customer are taken together, and
+        ``cell``.
     population : mapping of cell to number, optional
         The customers that both rounds are weighed to; those of ``before`` where it is left out and there are cells.
 
@@ -645,6 +741,29 @@ def two_waves(
         At fixed weights, so that a change of who is asked or answers is no change of satisfaction.
     split : pandas.DataFrame
         From ``mix_shift``; empty without cells.
+
+    Raises
+    ------
+    TableError
+        With fewer than ten answers in a round, or in the cells that are known.
+
+    Notes
+    -----
+    The sum over cells of fixed weight times change of the mean. The error is linearised, answers of one customer taken
+    together. Shares of different customers without cells have Newcombe's interval.
+
+    References
+    ----------
+    Weights: Holt and Smith (1979), *JRSS A* 142: 33-46; error: Cochran (1977), *Sampling Techniques*; interval:
+    Newcombe (1998), *Statistics in Medicine* 17: 873-890.
+
+    Examples
+    --------
+    >>> before = pd.DataFrame({"value": [1.0] * 164 + [0.0] * 36})
+    >>> after = pd.DataFrame({"value": [1.0] * 178 + [0.0] * 22})
+    >>> change, split = two_waves(before, after)
+    >>> change.design, [round(v, 4) for v in (change.value, *change.interval(1.959964))]
+    ('F', [0.07, 0.0007, 0.1393])
     """
     _enough(before, after, "answers")
     both = pd.concat([before.assign(_wave=0), after.assign(_wave=1)], ignore_index=True)
@@ -710,17 +829,33 @@ def mix_shift(values: Any, cells: Any, wave: Any, *, population: Mapping[str, fl
     Parameters
     ----------
     values : sequence of float
+        The outcome.
     cells : sequence of str
+        Each answer's group; answers without one are left out.
     wave : sequence of 0 and 1
+        The first or the second round; both need answers.
     population : mapping of cell to share, optional
         The shares to hold fixed; those of wave 0 where left out.
 
     Returns
     -------
     pandas.DataFrame
-        ``cell, share_before, share_after, before, after, within, mix``: ``within`` is the fixed share times the change of the mean,
-        ``mix`` the change of the share among those who answer times the later mean; over all cells they add up to the change
-        where the fixed shares are wave 0's.
+        ``cell, share_before, share_after, before, after, within, mix``: ``within`` is the fixed share times the change
+        of the mean, ``mix`` the change of the share among those who answer times the later mean; over all cells they
+        add up to the change where the fixed shares are wave 0's.
+
+    Raises
+    ------
+    KeyError
+        When a round has no answers.
+
+    Notes
+    -----
+    The change is the sum of w0 (y1 - y0) and of (w1 - w0) y1 over cells, with shares w and means y.
+
+    References
+    ----------
+    Kitagawa (1955), *JASA* 50: 1168-1194.
 
     Examples
     --------
@@ -752,6 +887,7 @@ def regression_to_the_mean(before: Any, chosen: Any, reliability: float) -> floa
     before : sequence of float
         Everybody's value, by which some were chosen.
     chosen : sequence of bool
+        In the order of ``before``.
     reliability : float
         Correlation of the value with itself at another time, nothing having happened.
 
@@ -759,6 +895,14 @@ def regression_to_the_mean(before: Any, chosen: Any, reliability: float) -> floa
     -------
     float
         In the unit of ``before``: the expected change of the chosen without any cause.
+
+    Notes
+    -----
+    (1 - reliability) (mean of all - mean of the chosen), which holds where the spread is the same both times.
+
+    References
+    ----------
+    Barnett, van der Pols and Dobson (2005), *International Journal of Epidemiology* 34(1): 215-220.
 
     Examples
     --------

@@ -170,7 +170,8 @@ def annualise(value: float, period: str, *, exact: bool = False) -> float:
         Money in one period; may be negative.
     period : "day", "week", "month", "quarter" or "year"
     exact : bool
-        A year of 52 weeks has 364 days. With ``exact`` it has 365.25, and so 52.18 weeks.
+        A year then has 365.25 days, and so 52.18 weeks; without it 365 days, or 52 weeks, which are 364 days. Months
+        and quarters are 12 and 4 either way.
 
     Returns
     -------
@@ -211,6 +212,10 @@ def clv_basic(lifespan_years: float, annual_contribution: float) -> float:
     ------
     ValueError
         When the lifespan is below 0.
+
+    References
+    ----------
+    As in Client Heartbeat's guide "Customer Lifetime Value For Beginners (4 Step Guide)"; no publication.
 
     Examples
     --------
@@ -257,9 +262,12 @@ def clv_simple(
 
     Parameters
     ----------
-    revenue, orders, customers : float
-        Of one window; customers with at least one order in it.
+    revenue : float
+        Money of one window, net of tax and refunds.
+    orders, customers : float
+        Of the same window; customers with at least one order in it.
     lifespan_years : float
+        Years, not below 0.
     margin : float
         Share of revenue that is contribution.
     window : str or number of days
@@ -268,12 +276,18 @@ def clv_simple(
     Returns
     -------
     Simple
-        ``purchase_value, purchase_frequency, customer_value`` and the value on revenue and on margin, money per customer.
+        ``purchase_value, purchase_frequency, customer_value`` and the value on revenue and on margin, money per
+        customer. Without orders the purchase value is missing, without customers everything but it.
 
     Raises
     ------
     ValueError
-        When orders, customers or the lifespan are below 0, or the margin is no share.
+        When orders, customers or the lifespan are below 0, the margin is no share, or the window is no duration.
+
+    References
+    ----------
+    The textbook product, as in UserGuiding's guide "How to Calculate and Increase Customer Lifetime Value (CLV)"; no
+    publication.
 
     Examples
     --------
@@ -311,14 +325,14 @@ def clv_retention(
     margin : float
         Contribution of one period from an active customer, retention spend taken off.
     retention : float
-        Chance to stay, per period, from 0 up to but not including 1.
+        Chance to stay, per period, from 0 to 1; 1 only with a finite number of ``periods``.
     discount_rate : float
-        Per period; ``per_period`` makes it from a yearly one.
+        Per period, as a fraction; ``per_period`` makes it from a yearly one.
     timing : str
         When margins come. ``start_certain``: now, and each period if retained (a customer being won).
-        ``next_if_retained``: one period ahead, if retained (just paid). ``at_renewal``: now, if retained (the renewal is
-        due). ``end_of_period``: at each period's end, of a customer there at its start. ``mid_period``: in the middle
-        of each period, the first one certain.
+        ``next_if_retained``: one period ahead, if retained (just paid). ``at_renewal``: now, if retained (the renewal
+        is due). ``end_of_period``: at each period's end, of a customer there at its start. ``mid_period``: in the
+        middle of each period, the first one certain.
     periods : float
         Number of payments; infinite by default.
     growth : float
@@ -332,11 +346,14 @@ def clv_retention(
     Raises
     ------
     ValueError
-        When the infinite sum has no end: retention x (1 + growth) is not below 1 + discount_rate.
+        For an unknown timing, a retention outside 0 to 1, periods below 0 or a discount_rate at or below -1; and when
+        the infinite sum has no end: retention x (1 + growth) is not below 1 + discount_rate.
 
     References
     ----------
-    Fader and Hardie (2012), note 024, "Reconciling and clarifying CLV formulas".
+    Fader and Hardie (2012), note 024, "Reconciling and clarifying CLV formulas". Growth: Gupta and Lehmann (2003),
+    Journal of Interactive Marketing 17(1), 9-24, whose multiple leaves the first margin ungrown, r / (1 + i - r (1 +
+    g)).
 
     Examples
     --------
@@ -399,8 +416,9 @@ def per_period(annual_rate: float, periods_a_year: float) -> float:
 def refuse_lifetime_margin(margin: float, annual_margin: float, lifespan_years: float) -> None:
     """Refuse a lifetime's margin where the retention formula wants one period's: the lifespan would count twice.
 
-    The best-known case is the Starbucks example that many guides copy: $5,382.94 of margin over twenty years, put into
-    0.75 / (1.1 - 0.75), is printed as $11,535. A year's margin gives $577 (next payment) or $846 (first payment now).
+    The best-known case is the Starbucks example of Kissmetrics' "How to calculate lifetime value", which many guides
+    copy: $5,382.94 of margin over twenty years, put into 0.75 / (1.1 - 0.75), is printed as $11,535. A year's margin
+    gives $577 (next payment) or $846 (first payment now).
 
     Parameters
     ----------
@@ -409,6 +427,7 @@ def refuse_lifetime_margin(margin: float, annual_margin: float, lifespan_years: 
     annual_margin : float
         Of one year.
     lifespan_years : float
+        Years; up to one nothing is refused.
 
     Returns
     -------
@@ -418,6 +437,11 @@ def refuse_lifetime_margin(margin: float, annual_margin: float, lifespan_years: 
     Raises
     ------
     ValueError
+        When ``margin`` is within 2 % of ``annual_margin`` x ``lifespan_years``, and the lifespan exceeds a year.
+
+    References
+    ----------
+    Fader and Hardie (2012), note 024, for the margin that the formula takes.
 
     Examples
     --------
@@ -441,17 +465,21 @@ def cac(components: Mapping[str, float], new_customers: float) -> float:
     components : mapping of name to money
         For example ``{"sales time": 800, "advertising": 1200}``; divide by customers, never by leads.
     new_customers : float
-        Missing is returned when nobody was won.
+        Won in the same span as the costs, the lag between the two taken into account.
 
     Returns
     -------
     float
-        Money per customer won.
+        Money per customer won; missing when ``new_customers`` is 0.
 
     Raises
     ------
     ValueError
-        When a cost or ``new_customers`` is below 0; without any new customers the answer is missing.
+        When a cost or ``new_customers`` is below 0.
+
+    References
+    ----------
+    Farris, Bendle, Pfeifer and Reibstein (2010), Marketing Metrics, chapter 5, "average acquisition cost".
 
     Examples
     --------
@@ -484,6 +512,11 @@ def max_cac(clv: float, *, target_share: float = 1.0) -> float:
     ValueError
         When the share lies outside 0 to 1.
 
+    References
+    ----------
+    Value as the ceiling of acquisition cost: Blattberg and Deighton (1996), Harvard Business Review 74(4). Where
+    capacity is short it is no ceiling: Pfeifer and Ovchinnikov (2011), Journal of Interactive Marketing 25(3).
+
     Examples
     --------
     >>> max_cac(300, target_share=1 / 3)
@@ -512,12 +545,21 @@ def payback(
     Returns
     -------
     float
-        A number of payments.
+        Number of payments, the first one now; infinite when never, as for a margin of 0 or less.
 
     Raises
     ------
     ValueError
         When retention is no share.
+
+    Notes
+    -----
+    The first t at which the sum of margin x (retention / (1 + discount_rate))^s over s < t reaches the cost; infinite
+    where the whole sum stays below it.
+
+    References
+    ----------
+    That a year is short enough is a convention: Skok, "SaaS metrics".
 
     Examples
     --------
@@ -585,16 +627,21 @@ def ratio_of_sums(numerator: Any, denominator: Any, *, level: float = 0.9) -> Es
     numerator, denominator : array
         One entry per customer.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
 
     Returns
     -------
     Estimate
-        The standard error is linearised (Cochran 1977, section 2.11) with customers as the units.
+        In the unit of the ratio; ``n`` customers.
 
     Raises
     ------
     ValueError
         When the two differ in length, or the denominators add up to 0.
+
+    References
+    ----------
+    The linearised standard error, customers as the units: Cochran (1977), Sampling Techniques, section 2.11.
 
     Examples
     --------
@@ -621,8 +668,8 @@ class Acquisition:
     Attributes
     ----------
     ratio, low, high : float
-        LTV:CAC and its interval, over the horizon of the value. Three to one is a habit, not a theory: the ratio forgets
-        scale and time, and a high one can mean that too little is spent.
+        LTV:CAC and its interval, over the horizon of the value. Three to one is a habit, not a theory: the ratio
+        forgets scale and time, and a high one can mean that too little is spent.
     p_pays : float
         The chance that the average new customer is worth more than winning one cost.
     net : float
@@ -655,6 +702,16 @@ def ltv_cac(clv: Estimate, cac: float) -> Acquisition:
     ------
     ValueError
         When ``cac`` is not above 0.
+
+    Notes
+    -----
+    ``p_pays`` is the normal distribution function at (value - cac) / standard error, the error from the width of
+    ``clv``'s interval.
+
+    References
+    ----------
+    Three to one is a convention: Skok, "SaaS metrics"; against it Gurley (2012), "The dangerous seduction of the
+    lifetime value (LTV) formula".
 
     Examples
     --------
@@ -695,9 +752,8 @@ def customer_equity(
     (float, float)
         Money: of those who are customers today, and of those to be won.
 
-    References
-    ----------
-    Rust, Lemon and Zeithaml (2004), Journal of Marketing 68(1), 109-127; Gupta, Lehmann and Stuart (2004), JMR 41(1), 7-18.
+    References ---------- Rust, Lemon and Zeithaml (2004), Journal of Marketing 68(1), 109-127; Gupta, Lehmann and
+    Stuart (2004), JMR 41(1), 7-18.
 
     Examples
     --------
@@ -723,15 +779,31 @@ def annual_billing_break_even(
     monthly_margin, annual_margin : float
         Of one payment, the discount of the annual plan taken off.
     monthly_retention : float
+        A month, from 0 to 1.
     discount_rate : float
-        A year.
+        A year, as a fraction.
     horizon_years : int
+        Years over which both plans are valued.
 
     Returns
     -------
     float
-        Between 0 and 1; missing when even certain renewal is not enough. Equal churn would be
-        ``monthly_retention ** 12``; that annual plans renew like that is an assumption to test.
+        Yearly renewal rate, from 0 to 1; 0 where the first annual payment alone is worth as much, missing where certain
+        renewal is not enough.
+
+    Raises
+    ------
+    ValueError
+        When ``monthly_retention`` lies outside 0 to 1.
+
+    Notes
+    -----
+    Both plans are valued by ``clv_retention``, the first payment now, and equated by root finding (Brent 1973). Equal
+    churn would be ``monthly_retention ** 12``; that annual plans renew like that is an assumption to test.
+
+    References
+    ----------
+    Against that assumption: DellaVigna and Malmendier (2006), American Economic Review 96(3), 694-719.
 
     Examples
     --------
@@ -760,7 +832,8 @@ def clv_migration(transition: Any, margins: Any, discount_rate: float, *, period
     transition : array (states, states)
         Chance to move from row to column in a period; rows sum to 1, or to less where the rest is lost.
     margins : array (states,)
-        Contribution of a period spent in the state, negative where contact costs more than it brings.
+        Contribution of a period spent in the state, negative where contact costs more than it brings; the first one
+        comes now, the next after one period.
     discount_rate : float
         Per period.
     periods : float
@@ -768,17 +841,26 @@ def clv_migration(transition: Any, margins: Any, discount_rate: float, *, period
 
     Returns
     -------
-    array
+    numpy.ndarray
         Money per customer in each state, in the order of ``margins``.
 
     Raises
     ------
     ValueError
         When the shapes do not fit, or a row of chances adds up to more than 1.
+    numpy.linalg.LinAlgError
+        When nobody is ever lost and ``discount_rate`` is 0, so that the infinite sum has no end.
 
     References
     ----------
     Pfeifer and Carraway (2000), Journal of Interactive Marketing 14(2), 43-55, equations (3) and (4).
+
+    Examples
+    --------
+    >>> moves = [[0.3, 0.7, 0, 0, 0], [0.2, 0, 0.8, 0, 0], [0.15, 0, 0, 0.85, 0],
+    ...     [0.05, 0, 0, 0, 0.95], [0, 0, 0, 0, 1]]
+    >>> clv_migration(moves, [36, -4, -4, -4, 0], 0.2).round(3).tolist()
+    [52.32, 5.554, 1.251, -1.82, 0.0]
     """
     import numpy as np
 
@@ -814,7 +896,13 @@ def elasticity(retention: float, discount_rate: float, timing: str = "next_if_re
     Raises
     ------
     ValueError
-        For a timing that is neither of the two, a retention outside 0 to 1, a discount rate below 0, or a value without end.
+        For a timing that is neither of the two, a retention outside 0 to 1, a discount rate below 0, or a value without
+        end.
+
+    References
+    ----------
+    The derivative of ``clv_retention`` by retention. Gupta, Lehmann and Stuart (2004), JMR 41(1), 7-18, find about five
+    per cent of value for one of retention.
 
     Examples
     --------
@@ -851,7 +939,7 @@ def retention_spend(
     Parameters
     ----------
     margin : float
-        Contribution per period.
+        Contribution per period; money.
     retention, raised : float
         Before and after, per period.
     discount_rate : float
@@ -862,7 +950,21 @@ def retention_spend(
     Returns
     -------
     (float, float)
-        The value gained, once, per customer; and the spend in every period that takes all of it away again.
+        The value gained, once, per customer; and the spend in every period that takes all of it away again. Both in the
+        unit of ``margin``.
+
+    Raises
+    ------
+    ValueError
+        As ``clv_retention`` without ``periods``: for a retention of 1, or a timing that is not known.
+
+    Notes
+    -----
+    The spend per period is margin x (1 - V(retention) / V(raised)), with V from ``clv_retention``.
+
+    References
+    ----------
+    Fader and Hardie (2012), note 024.
 
     Examples
     --------
@@ -883,16 +985,17 @@ def loyalty_break_even(
     Parameters
     ----------
     customers : float
+        How many there are.
     members : float
-        Share of customers who join.
+        Share of customers who join, above 0 and up to 1.
     fixed : float
-        What the programme costs by itself.
+        Money that the programme costs by itself in the time looked at.
     reward : float
-        Share of a member's spend that is given back.
+        Share of a member's spend that is given back, from 0 to 1.
     spend : float
-        What a member spends in the same time.
+        Money that a member spends in the same time.
     breakage : float
-        Share of rewards that is never claimed.
+        Share of rewards that is never claimed, from 0 to 1.
 
     Returns
     -------
@@ -903,6 +1006,18 @@ def loyalty_break_even(
     ------
     ValueError
         When members or breakage are no shares.
+    ZeroDivisionError
+        Without customers or members.
+
+    Notes
+    -----
+    fixed / (customers x members) + reward x spend x (1 - breakage). Members buy more than others to begin with, so
+    their lead is not the programme's effect.
+
+    References
+    ----------
+    Leenheer, van Heerde, Bijmolt and Smidts (2007), International Journal of Research in Marketing 24(1), 31-47: the
+    effect was about a seventh of the lead.
 
     Examples
     --------
@@ -915,16 +1030,16 @@ def loyalty_break_even(
 
 
 def mixed_rate(satisfied: float, rate_satisfied: float, rate_dissatisfied: float) -> float:
-    """Return how often a customer buys whose purchases please with a given chance: the harmonic mean, not the plain one.
+    """Return how often a customer buys whose purchases please with a given chance: a harmonic mean of two rates.
 
-    The last purchase sets the pace of the next, so slow spells last longer (Ho, Park and Zhou 2006, *Marketing Science* 25(3)).
+    The last purchase sets the pace of the next, so slow spells last longer.
 
     Parameters
     ----------
     satisfied : float
         Chance that a purchase pleases.
     rate_satisfied, rate_dissatisfied : float
-        Purchases a year after a purchase that pleased, and after one that did not.
+        Purchases a year after a purchase that pleased, and after one that did not; above 0.
 
     Returns
     -------
@@ -935,6 +1050,12 @@ def mixed_rate(satisfied: float, rate_satisfied: float, rate_dissatisfied: float
     ------
     ValueError
         When the share lies outside 0 to 1.
+    ZeroDivisionError
+        When a rate is 0.
+
+    References
+    ----------
+    Ho, Park and Zhou (2006), Marketing Science 25(3), 260-277.
 
     Examples
     --------
@@ -960,11 +1081,17 @@ def segment_mix(transition: Any, counts: Any, *, periods: float = math.inf) -> A
     Returns
     -------
     numpy.ndarray
+        Customers in each segment, in the order of ``counts``, fractions included.
 
     Raises
     ------
     ValueError
         When the transition is not square, or its rows do not sum to 1.
+
+    References
+    ----------
+    The stationary mix of a Markov chain: Kemeny and Snell (1960), Finite Markov Chains; of customers: Pfeifer and
+    Carraway (2000), Journal of Interactive Marketing 14(2), 43-55.
 
     Examples
     --------

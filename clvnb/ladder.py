@@ -34,17 +34,37 @@ def shop_ladder(
     log : LOG
         Checked.
     economics : Economics
+        Margin, cost to serve, discount rate and horizon.
     model : Estimate or None
         ``clv_new_customer``; None where no model is to be trusted.
     as_of : date
+        The last day looked at.
     words : Words, optional
-        The client's, for the money in the sentences.
+        The client's currency and language.
 
     Returns
     -------
     pandas.DataFrame
-        ``rung, value, low, high, why``: the method, money per customer with an interval where there is one, and what this
-        rung takes into account that the one before did not. A rung that the data cannot carry has no value, and says why.
+        ``rung, value, low, high, why``: the method, money per customer with an interval where there is one, and what
+        this rung takes into account that the one before did not. A rung that the data cannot carry has no value, and
+        says why.
+
+    Notes
+    -----
+    The rungs: simple formula on revenue, on margin (where one is known) and retention formula, which need two years of
+    orders; cohorts; model. Each is the value of one new customer in the client's currency.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": [str(k) for k in range(60)] * 2, "amount": [20.0] * 60 + [10.0] * 60,
+    ...     "date": pd.to_datetime(["2024-01-01"] * 60 + ["2024-02-15"] * 60)})
+    >>> shop_ladder(log, Economics(margin=0.5), None, as_of=date(2024, 4, 30))[["rung", "value"]].round(2)
+                            rung  value
+    0  Simple formula on revenue    NaN
+    1   Simple formula on margin    NaN
+    2          Retention formula    NaN
+    3                    Cohorts  14.96
+    4                      Model    NaN
     """
     yearly = _yearly(log, as_of)
     rows: list[tuple[str, float, float, float, str]] = []
@@ -142,12 +162,31 @@ def contract_ladder(subscriptions: pd.DataFrame, economics: Economics, model: Es
     economics : Economics
         ``cost_to_serve`` is per billing period.
     model : Estimate or None
-        ``subscription_new_customer``.
+        Of a new subscriber, ``value_customers(client).new_customer``; None where no model is to be trusted.
 
     Returns
     -------
     pandas.DataFrame
-        As ``shop_ladder``.
+        ``rung, value, low, high, why``: simple formula on revenue, on margin (where one is known), retention formula,
+        survival as seen, model; client's currency per new subscriber, plans weighed by their share of customers.
+
+    Raises
+    ------
+    TableError
+        When a column is missing.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"customer_id": map(str, range(120)), "plan": "monthly", "price": 10.0, "period": 1,
+    ...     "renewals": [3, 1, 6] * 40, "opportunities": [3, 2, 6] * 40, "active": [True, False, True] * 40,
+    ...     "days_to_next": [9.0, None, 9.0] * 40})
+    >>> contract_ladder(people, Economics(margin=0.5), None)[["rung", "value"]].round(2)
+                            rung   value
+    0  Simple formula on revenue  110.00
+    1   Simple formula on margin   55.00
+    2          Retention formula   49.73
+    3                   Survival   26.11
+    4                      Model     NaN
     """
     check(subscriptions, SUBSCRIPTIONS)
     share, parts = subscriptions["plan"].value_counts(normalize=True), []

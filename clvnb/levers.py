@@ -60,9 +60,13 @@ class Lever:
     Attributes
     ----------
     name : str
+        How it is called.
     effects : mapping of parameter to (low, most likely, high)
-        ``satisfaction, retention, frequency, basket, price, margin, giveaway, cost_to_serve`` act on customers,
-        ``activation, newcomers, newcomer_value, cac`` on those still to be won.
+        On customers: ``satisfaction``, points of the score, which act on retention through the link; ``retention`` and
+        ``margin``, points as a fraction (0.02 is two percentage points, of retention a year); ``frequency, basket,
+        price, cost_to_serve``, relative change (0.05 is five per cent more); ``giveaway``, share of every purchase of
+        the reached that is given back. On those still to be won: ``activation``, points as a fraction; ``newcomers,
+        newcomer_value, cac``, relative change.
     reach : float
         Share of the customers in the scenario's segments whom it reaches.
     ramp_up : float
@@ -72,7 +76,7 @@ class Lever:
     half_life : float
         Years in which half of the effect is gone after its end.
     fixed_cost : float
-        Once.
+        Once, in the client's currency as all costs.
     cost_per_customer : float
         Once for each customer reached.
     yearly_cost : float
@@ -85,6 +89,21 @@ class Lever:
         What it consists of, and what must be charged.
     source : str
         Where the range of its effect comes from.
+
+    Raises
+    ------
+    ValueError
+        For an effect that is not known or not in the order (low, most likely, high), a reach outside 0 to 1, a time or
+        cost below 0.
+
+    Examples
+    --------
+    >>> Lever("replies", {"satisfaction": (0.0, 0.2, 0.4)}, reach=0.5, yearly_cost=1.5).lasts
+    1.0
+    >>> Lever("replies", {"satisfaction": (0.4, 0.2, 0.0)})
+    Traceback (most recent call last):
+        ...
+    ValueError: lever 'replies': satisfaction needs (low, most likely, high) in this order, got (0.4, 0.2, 0.0)
     """
 
     name: str
@@ -123,9 +142,19 @@ class Lever:
 class Scenario:
     """Levers pulled together, for some segments or for all.
 
+    Attributes
+    ----------
+    name : str
+        How it is called.
+    levers : tuple of Lever
+        Pulled together; the widest one's ``reach`` is whom they reach at most.
+    segments : tuple of str, or None
+        Whom it is for; None for all.
+
     Examples
     --------
-    >>> Scenario("faster replies", (Lever("replies", {"satisfaction": (0.0, 0.2, 0.4)}, yearly_cost=1.5),)).segments is None
+    >>> replies = Lever("replies", {"satisfaction": (0.0, 0.2, 0.4)}, yearly_cost=1.5)
+    >>> Scenario("faster replies", (replies,)).segments is None
     True
     """
 
@@ -141,14 +170,20 @@ class Newcomers:
     Attributes
     ----------
     per_year : float
+        Customers won in a year.
     clv : float
-        Of one, at acquisition.
+        Money, of one, at acquisition.
     cac : float
-        What winning one costs; missing where it is not known.
+        Money, for winning one; missing where it is not known.
     activated : float
-        Share who come to a second purchase; missing where that is not known.
+        Share who come to a second purchase, between 0 and 1; missing where that is not known.
     activated_clv, other_clv : float
-        What is still to come from those who did, and those who did not.
+        Money still to come from one who did, and from one who did not.
+
+    Examples
+    --------
+    >>> Newcomers(per_year=500, clv=60.0, cac=20.0).activated
+    nan
     """
 
     per_year: float
@@ -166,14 +201,26 @@ class Base:
     Attributes
     ----------
     table : pandas.DataFrame
-        ``segment, customers, active, retention, frequency, basket, margin, cost_to_serve, clv``: ``active`` is the share still
-        there, ``retention`` a year, ``frequency`` purchases a year of those still there, ``clv`` per customer as step 1 has it.
+        ``segment, customers, active, retention, frequency, basket, margin, cost_to_serve, clv``: ``active`` is the
+        share still there, ``retention`` the chance to be there a year later, ``frequency`` purchases a year of those
+        still there, ``basket`` and ``cost_to_serve`` money per purchase, ``margin`` a share of revenue, ``clv`` money
+        per customer as step 1 has it.
     years : float
         The horizon.
     discount_rate : float
+        A year, effective, as a fraction.
     spread : float
         Relative standard deviation of the whole value, from step 1's interval.
     newcomers : Newcomers or None
+        Those still to be won.
+
+    Examples
+    --------
+    >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
+    >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
+    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> base.total
+    18000.0
     """
 
     table: pd.DataFrame
@@ -184,7 +231,7 @@ class Base:
 
     @property
     def total(self) -> float:
-        """What all customers together are still worth."""
+        """What all customers together are still worth, in the client's currency, discounted over the horizon."""
         return float((self.table["customers"] * self.table["clv"]).sum())
 
 
@@ -201,25 +248,42 @@ def customer_base(
     Parameters
     ----------
     customers : CLV
-        With ``expected_purchases`` over the horizon and ``expected_purchases_half`` over its first half.
+        With ``expected_purchases`` over the horizon and ``expected_purchases_half`` over its first half, as
+        ``value_customers`` has them; the second is a model's ``expected_purchases`` over half the horizon.
     economics : Economics
+        Horizon, margin and discount rate.
     by : str
         The column of segments.
     total : Estimate, optional
         Step 1's total, whose interval is carried on.
     newcomers : Newcomers, optional
+        Carried along.
 
     Returns
     -------
     Base
         A yearly retention and a number of purchases a year for each segment, such that the purchases expected in both
-        halves of the horizon are step 1's; where contracts fix the payments (``period``, in months), a retention such that
-        the payments of the whole horizon are. The value per customer is step 1's as well.
+        halves of the horizon are step 1's; where contracts fix the payments (``period``, in months), a retention such
+        that the payments of the whole horizon are. The value per customer is step 1's as well.
 
     Raises
     ------
     TableError
         When nothing was predicted, or a column is missing.
+
+    Notes
+    -----
+    Customers leave at a constant rate: retention^(years / 2) is the ratio of the purchases expected in the second half
+    of the horizon to those in the first. The construction is clvnb's own.
+
+    Examples
+    --------
+    >>> expected = {"p_alive": [1.0, 0.8], "expected_purchases": [6.0, 4.0], "expected_purchases_half": [3.6, 2.4]}
+    >>> rows = {"customer_id": ["a", "b"], "segment": "Loyal", "expected_spend": 50.0, "clv": [110.0, 70.0]}
+    >>> base = customer_base(pd.DataFrame(rows | expected), Economics(margin=0.4))
+    >>> base.table[["segment", "customers", "active", "basket", "clv"]], base.total
+    (  segment  customers  active  basket   clv
+    0   Loyal          2     0.9    50.0  90.0, 180.0)
     """
     for name in (by, "clv", "p_alive", "expected_purchases", "expected_purchases_half", "expected_spend"):
         if name not in customers:
@@ -289,20 +353,33 @@ def lever_library(
     Parameters
     ----------
     base : Base
+        What a customer leaves in a year is taken from it.
     kind : "shop" or "subscription"
+        Some levers exist for one of them only, or with other effects.
     changes : mapping of lever to settings, optional
-        The client's own figures, for example ``{"faster replies": {"yearly_cost": 1.2, "reach": 0.5}}``; ``effects`` are
-        ``{parameter: [low, most likely, high]}``.
+        The client's own figures, for example ``{"faster replies": {"yearly_cost": 1.2, "reach": 0.5}}``; ``effects``
+        are ``{parameter: [low, most likely, high]}``.
 
     Returns
     -------
     list of Scenario
-        Levers that need what is not known of this client (new customers, the cost of winning or serving them) are left out.
+        Levers that need what is not known of this client (new customers, the cost of winning or serving them) are left
+        out.
 
     Raises
     ------
     TableError
         When ``changes`` names a lever or a setting that there is not.
+    ValueError
+        When a setting has a value that cannot be, as of ``Lever``.
+
+    Examples
+    --------
+    >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
+    >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
+    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> [s.name for s in lever_library(base)][:2]
+    ['better service', 'faster replies']
     """
     known = {str(entry["name"]): entry for entry in _library()}
     changes = changes or {}
@@ -346,14 +423,20 @@ def learn(lever: Lever, measured: Mapping[str, tuple[float, float]]) -> Lever:
     measured : mapping of parameter to (value, standard error)
         Effects that the lever does not have are passed over.
 
-    Notes
-    -----
-    Normal prior and normal measurement, each weighed by its precision; a PERT range reaches three standard deviations to both sides.
-
     Returns
     -------
     Lever
         The same lever with narrower, shifted effects; its ``source`` says so.
+
+    Notes
+    -----
+    Normal prior and normal measurement, each weighed by its precision. A PERT range has the mean (low + 4 mode + high)
+    / 6 and the standard deviation (high - low) / 6, so that it reaches three of these to both sides.
+
+    References
+    ----------
+    Normal prior and measurement: Gelman and others (2013), *Bayesian Data Analysis*, section 2.5; mean and standard
+    deviation of a PERT range: Malcolm, Roseboom, Clark and Fazar (1959), *Operations Research* 7(5): 646-669.
 
     Examples
     --------
@@ -386,16 +469,19 @@ def _possible(effects: Mapping[str, Any], base: Base) -> bool:
 
 
 def playbook(segments: Sequence[str]) -> pd.DataFrame:
-    """Return what to do in each segment: ``segment, goal, do, tone, channel, avoid``.
+    """Return what to do in each segment.
 
     Parameters
     ----------
     segments : sequence of str
+        Champion, Loyal, Potential loyalist, New, Promising, Need attention, About to sleep, At risk, Can't lose,
+        Hibernating; of a subscription ``monthly, running``, ``annual, running``, ``monthly, ended``, ``annual, ended``.
 
     Returns
     -------
     pandas.DataFrame
-        ``segment, goal, do, tone, channel, avoid``, one row per segment given.
+        ``segment, goal, do, tone, channel, avoid``: one row for each of the segments that the playbook knows, in the
+        order given; others are left out.
 
     Examples
     --------

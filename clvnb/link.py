@@ -52,7 +52,7 @@ EVIDENCE = [
 
 
 def evidence() -> pd.DataFrame:
-    """Return the evidence card: what research does and does not support, ``source, reading``.
+    """Return the evidence card: what research supports and what it does not.
 
     Returns
     -------
@@ -87,14 +87,29 @@ class Link(Told):
         ``score, answers, stayed, low, high`` as seen.
     confounders : tuple of str
         Held equal.
-    answers, leavers, customers, window_days : int
+    answers, leavers, customers : int
+        Numbers that the link rests on.
+    window_days : int
+        Days after the answer in which staying was looked at.
     scale : (float, float)
+        The ends of the score's scale.
     curved : bool
         Whether the effect differs along the scale.
     e_value : float
-        How strongly something unseen would have to go with both score and staying to explain the association away (VanderWeele
-        and Ding 2017, *Annals of Internal Medicine* 167), as a risk ratio.
+        How strongly something unseen would have to go with both score and staying to explain the association away, as a
+        risk ratio.
     text : str
+        The link in words.
+
+    References
+    ----------
+    E-value: VanderWeele and Ding (2017), *Annals of Internal Medicine* 167: 268-274.
+
+    Examples
+    --------
+    >>> from clvnb import prior_link
+    >>> prior_link().table()["what"].tolist()
+    ['log-odds of staying per point', 'chance to stay within the window, per point']
     """
 
     status: str
@@ -117,7 +132,14 @@ class Link(Told):
         return self.text, [self.classes]
 
     def table(self) -> pd.DataFrame:
-        """Return the figures as a table ``what, value, low, high``."""
+        """Return the figures as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``what, value, low, high``: the log-odds per point, and the change of the chance to stay per point (0.02 is
+            two percentage points).
+        """
         rows = [
             ("log-odds of staying per point", self.log_odds),
             ("chance to stay within the window, per point", self.effect),
@@ -147,9 +169,23 @@ def repeat_outcomes(
     Returns
     -------
     rows : pandas.DataFrame
-        ``customer_id, date, wave, score, stayed, tenure, frequency, recency, basket``, all but ``stayed`` known on the day of the
-        answer.
+        ``customer_id, date, wave, score, stayed, tenure, frequency, recency, basket``, all but ``stayed`` known on the
+        day of the answer. ``tenure`` and ``recency`` are days from the first and from the last purchase to the answer,
+        ``frequency`` days with a purchase up to it, ``basket`` the mean money of one, at least 0.01.
     left_out : dict of reason to number
+        Answers that could not be joined.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp("2024-03-01")
+    >>> answers = pd.DataFrame({"customer_id": ["a", "b"], "date": [day, day], "wave": "1", "score": [5, 2]})
+    >>> dates = pd.to_datetime(["2024-01-01", "2024-05-01", "2024-02-01"])
+    >>> bought = pd.DataFrame({"customer_id": ["a", "a", "b"], "amount": [10.0, 20.0, 5.0], "date": dates})
+    >>> rows, left_out = repeat_outcomes(answers, bought, as_of="2024-12-31")
+    >>> rows[["customer_id", "score", "stayed", "tenure", "recency"]]
+      customer_id  score  stayed  tenure  recency
+    0           a      5    True      60       60
+    1           b      2   False      29       29
     """
     asked, left = _joinable(answers, window, as_of, set(purchases["customer_id"]))
     both = asked[["answer", "customer_id", "date"]].merge(
@@ -183,18 +219,35 @@ def renewal_outcomes(
     Parameters
     ----------
     answers : SURVEY
+        Of one series; rows without ``customer_id`` cannot be joined.
     contracts : CONTRACTS
+        From ``read_contracts``.
     window : int
         Days, counted from the end of the gap.
     as_of : date
+        Answers whose window ends later are left out.
     gap : int
         Days after the answer in which an end is not looked at: who has given notice answers as one who leaves.
 
     Returns
     -------
     rows : pandas.DataFrame
-        ``customer_id, date, wave, score, stayed, tenure`` and, where known, ``plan, channel, price``.
+        ``customer_id, date, wave, score, stayed, tenure`` and, where known, ``plan, channel, price``. ``tenure`` is
+        days from the contract's start to the answer, ``price`` money per billing period.
     left_out : dict of reason to number
+        Answers that could not be joined.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp("2024-03-01")
+    >>> answers = pd.DataFrame({"customer_id": ["a", "b"], "date": [day, day], "wave": "1", "score": [5, 2]})
+    >>> contracts = pd.DataFrame({"customer_id": ["a", "b"], "start": pd.Timestamp("2024-01-01"), "price": 10.0})
+    >>> contracts["end"] = pd.to_datetime([None, "2024-06-01"])
+    >>> rows, left_out = renewal_outcomes(answers, contracts, as_of="2024-12-31")
+    >>> rows[["customer_id", "score", "stayed", "tenure"]]
+      customer_id  score  stayed  tenure
+    0           a      5    True      60
+    1           b      2   False      60
     """
     asked, left = _joinable(answers, window + gap, as_of, set(contracts["customer_id"]))
     carried = [c for c in ("plan", "channel", "price") if c in contracts]
@@ -252,26 +305,51 @@ def link_satisfaction(
         ``customer_id, score, stayed`` and confounders known on the day of the answer; from ``repeat_outcomes`` or
         ``renewal_outcomes``.
     scale : (float, float)
+        The ends of the score's scale.
     confounders : sequence of str, optional
-        Columns to hold equal; ``tenure, frequency, recency, basket, price, plan, channel, wave`` as far as there are by default.
-        Numbers enter by their logarithm.
+        Columns to hold equal; ``tenure, frequency, recency, basket, price, plan, channel, wave`` as far as there are by
+        default. They enter in this order while there are ten who left (or stayed, whichever are fewer) for each column;
+        numbers by their logarithm.
     window_days : int
         As the outcomes were made.
     gone : str
         What is said of those who did not stay: a shop's customers ``had not bought again``.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
     seed : int
+        Of the random draws.
 
     Returns
     -------
     Link
-        From a logit with errors clustered by customer. With fewer than 30 who left or stayed, scores that separate them
-        perfectly, or a clearly wrong sign, the prior band of ``prior_link`` stands instead, and the text says why.
+        From a logit with errors clustered by customer. With fewer than 30 who left or stayed, a score that does not
+        vary, scores that separate the two perfectly, or a clearly wrong sign, the prior band of ``prior_link`` stands
+        instead, and the text says why.
 
     Raises
     ------
     TableError
-        When a column is missing or no row is left.
+        When a column is missing.
+
+    Notes
+    -----
+    The effect per point is the average, over the answers, of the change of the chance to stay from half a point below
+    to half a point above.
+
+    References
+    ----------
+    Errors clustered by customer: Liang and Zeger (1986), *Biometrika* 73(1): 13-22; ten events for each column: Peduzzi
+    and others (1996), *Journal of Clinical Epidemiology* 49: 1373-1379; E-value: VanderWeele and Ding (2017), *Annals
+    of Internal Medicine* 167: 268-274.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> rows = pd.DataFrame({"customer_id": range(600), "score": rng.integers(1, 6, 600)})
+    >>> rows["stayed"] = rng.random(600) < 1 / (1 + np.exp(0.9 - 0.5 * rows["score"]))
+    >>> link = link_satisfaction(rows)
+    >>> link.status, link.label, link.log_odds.low > 0
+    ('found', 'association', True)
     """
     for name in ("customer_id", "score", "stayed"):
         if name not in rows:
@@ -453,21 +531,29 @@ def _say(link: Link, status: str, gone: str) -> str:
 def prior_link(scale: tuple[float, float] = (1, 5), *, level: float = 0.9, why: str = "", seed: int = 1) -> Link:
     """Return the assumption that stands in where the client's own data cannot tell: wide, and holding no effect.
 
-    One more point of five multiplies the odds of staying by 1.15, nine times in ten by 1.0 to 1.4; on a longer scale a point is
-    worth less.
+    One more point of five multiplies the odds of staying by 1.15, nine times in ten by 0.97 to 1.36; on a longer scale
+    a point is worth less.
 
     Parameters
     ----------
     scale : (float, float)
+        The ends of the score's scale.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
     why : str
         What the data lacked, for the text.
     seed : int
+        Of the random draws.
 
     Returns
     -------
     Link
         Its ``status`` says that the data could not tell, its ``label`` is ``assumption``.
+
+    Notes
+    -----
+    A judgement from the studies of ``evidence``, not an estimate: the log odds ratio per point of a scale of five is
+    normal with mean ln 1.15 and standard deviation ln 1.4 / 2 / 1.645, both times 4 / (high - low) on another scale.
 
     Examples
     --------

@@ -26,12 +26,20 @@ class Look:
     Attributes
     ----------
     kind : "once", "planned", "open" or "interim"
-        ``once``: a single look. ``planned``: one of the days fixed beforehand. ``open``: no days were fixed, or they are over, so
-        that the range must hold however often is looked. ``interim``: between fixed days, when nothing is decided.
-    number, of : int
-        Which look of how many.
+        ``once``: a single look. ``planned``: one of the days fixed beforehand. ``open``: no days were fixed, or they
+        are over, so that the range must hold however often is looked. ``interim``: between fixed days, when nothing is
+        decided.
+    number : int
+        Which of them it is.
+    of : int
+        How many looks there are.
     due : str
         The next fixed day, of an interim look.
+
+    Examples
+    --------
+    >>> round(Look("planned", 1, 2).critical(0.01, 0.95, 0.03), 3), Look("once").said()
+    (2.797, '')
     """
 
     kind: str
@@ -47,8 +55,15 @@ class Look:
         error : float
             Standard error of the estimate.
         level : float
+            Of the interval.
         planned : float
             The effect for which it was planned, in the estimate's unit; it tunes the range that is always valid.
+
+        Returns
+        -------
+        float
+            At a planned look O'Brien and Fleming's bound, at a single one the normal quantile, otherwise
+            ``always_valid``.
         """
         if self.kind == "planned":
             return obrien_fleming(self.of, level)[self.number - 1]
@@ -57,7 +72,18 @@ class Look:
         return always_valid(error, planned, level)
 
     def said(self, day: str = "") -> str:
-        """Say in words which look it is."""
+        """Say in words which look it is.
+
+        Parameters
+        ----------
+        day : str
+            How the next fixed day is shown; ISO 8601 when left out.
+
+        Returns
+        -------
+        str
+            Empty of a single look.
+        """
         return {
             "once": "",
             "planned": f"look {self.number} of {self.of} that were fixed beforehand",
@@ -69,11 +95,15 @@ class Look:
 def look_on(looks: Sequence[str], as_of: date | str) -> Look:
     """Return which look a day is.
 
+    A fixed day stands for itself and the fourteen days after it, since exports arrive late. Between fixed days a look
+    is ``interim``, after the last one, or without any, ``open``.
+
     Parameters
     ----------
     looks : sequence of str
         The days fixed beforehand, ISO 8601, ascending.
     as_of : date
+        The last day looked at.
 
     Returns
     -------
@@ -111,10 +141,24 @@ def obrien_fleming(looks: int, level: float = 0.95) -> tuple[float, ...]:
     level : float
         Of all looks together, two-sided.
 
+    Returns
+    -------
+    tuple of float
+        The bound of each look, the first the widest.
+
+    Raises
+    ------
+    ValueError
+        When ``looks`` lies outside 1 to 6.
+
     Notes
     -----
-    O'Brien and Fleming (1979), *Biometrics* 35: 549-556: at look k the bound is c sqrt(K/k), and c is such that a walk without
-    drift crosses any of them with probability 1 - level. Constants as in Jennison and Turnbull (2000), table 2.3.
+    At look k the bound is c sqrt(K/k), and c is such that a walk without drift crosses any of them with probability 1 -
+    level.
+
+    References
+    ----------
+    O'Brien and Fleming (1979), Biometrics 35, 549-556; constants as in Jennison and Turnbull (2000), table 2.3.
 
     Examples
     --------
@@ -151,18 +195,21 @@ def always_valid(error: float, planned: float, level: float = 0.95) -> float:
     error : float
         Standard error of the estimate today.
     planned : float
-        An effect that was worth planning for, in the same unit, fixed before the data: the mixture's spread. The range is about
-        as narrow as it can be when the standard error is a third of it.
+        An effect that was worth planning for, in the same unit, fixed before the data: the mixture's spread. The range
+        is about as narrow as it can be when the standard error is a third of it.
     level : float
-
-    Notes
-    -----
-    The normal mixture of Robbins (1970), as Johari, Koomen, Pekelis and Walsh (2022), *Operations Research* 70(3): 1806-1821, use it.
+        Of all looks together, two-sided.
 
     Returns
     -------
     float
-        A multiple of the standard error, above that of a single look.
+        A multiple of the standard error, above that of a single look; infinite where ``error`` or ``planned`` is not
+        above 0.
+
+    References
+    ----------
+    The normal mixture of Robbins (1970), as Johari, Koomen, Pekelis and Walsh (2022), Operations Research 70(3),
+    1806-1821, use it.
 
     Examples
     --------

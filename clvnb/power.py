@@ -38,7 +38,8 @@ def sample_size(
         Difference to be seen: of shares 0.05 is five percentage points, of means it is in their unit, of NPS 0.1 is
         ten points.
     share : float, optional
-        The share before; then both shares' own spread is used (two-proportion test, pooled under no change).
+        The share before. With ``ratio=1`` the two-proportion test pooled under no change; with unequal groups each
+        share's own variance.
     variance : float, optional
         Variance of one answer or customer, for means and NPS. One of ``share`` and ``variance`` is needed.
     level, power : float
@@ -46,7 +47,7 @@ def sample_size(
     ratio : float
         Size of the second group over the first; 4 for a holdout of a fifth.
     correlation : float
-        Of the outcome with its value before: CUPED takes off its square (Deng, Xu, Kohavi and Walker 2013).
+        Of the outcome with its value before: CUPED takes off its square.
     design_effect : float
         How much weighting or clustering inflates the variance.
     fewer : float
@@ -61,6 +62,16 @@ def sample_size(
     ------
     ValueError
         When a share leaves 0 to 1, the change is 0, or neither share nor variance is given.
+
+    Notes
+    -----
+    For means (z + z_power)^2 variance (1 + 1/ratio) / change^2.
+
+    References
+    ----------
+    Shares: Fleiss, Levin and Paik (2003), Statistical Methods for Rates and Proportions, chapter 4; means: Lachin
+    (1981), Controlled Clinical Trials 2, 93-113; ``fewer``: Rocks (2016), The American Statistician 70(4), 365-372;
+    CUPED: Deng, Xu, Kohavi and Walker (2013).
 
     Examples
     --------
@@ -103,12 +114,23 @@ def detectable_change(
         Answers or customers in each group; the same in both when ``other`` is left out.
     variance : float
         Of one answer: ``p (1 - p)`` for a share, ``p + d - (p - d)^2`` for NPS.
-    level, power : float
+    level : float
+        Of the two-sided test.
+    power : float
+        Chance to see the change.
 
     Returns
     -------
     float
         In the unit of the outcome; a share's is a fraction. Missing without customers.
+
+    Notes
+    -----
+    (z + z_power) sqrt(variance (1/n + 1/other)).
+
+    References
+    ----------
+    Bloom (1995), "Minimum detectable effects", Evaluation Review 19(5), 547-556.
 
     Examples
     --------
@@ -129,9 +151,12 @@ def margin_of_error_size(
     Parameters
     ----------
     margin : float
-        Half the width of the interval.
+        Half the width of the interval, in the unit of the score: 0.05 is five percentage points of a share, 0.10 ten
+        points of NPS.
     variance : float
+        Of one answer, as in ``detectable_change``.
     level : float
+        Of the interval.
     customers : int, optional
         So many there are to ask at all: the correction for a finite population.
     fewer : float
@@ -141,6 +166,14 @@ def margin_of_error_size(
     -------
     int
         Answers, rounded up.
+
+    Notes
+    -----
+    n = variance (z / margin)^2 - fewer, then n / (1 + (n - 1) / customers).
+
+    References
+    ----------
+    Cochran (1977), Sampling Techniques, chapter 4; NPS: Rocks (2016), The American Statistician 70(4), 365-372.
 
     Examples
     --------

@@ -57,10 +57,12 @@ def load_sample(name: str) -> Client:
     Parameters
     ----------
     name : "cdnow", "shop" or "subscription"
+        ``cdnow``: 23,570 customers of 1997 to 1998. ``shop`` and ``subscription``: with surveys and an initiative.
 
     Returns
     -------
     Client
+        As ``Client.load`` reads its folder.
 
     Raises
     ------
@@ -126,12 +128,21 @@ def simulate_shop(seed: int = 7, customers: int = 6000) -> Simulated:
     Parameters
     ----------
     seed : int
+        Of the random draws; equal seeds give equal tables.
     customers : int
+        How many join over two and a half years.
 
     Returns
     -------
     Simulated
-        Tables ``orders, surveys, service, acquisition, initiatives``.
+        Tables ``orders, surveys, service, acquisition, initiatives``: text as a German shop exports it, money in EUR.
+        ``orders`` has ``Bestellnr, Bestelldatum, Kundennr, Name, Kanal, Status, Betrag``.
+
+    Examples
+    --------
+    >>> made = simulate_shop(seed=1, customers=60)
+    >>> list(made.tables), made.truth["holdout_share"]
+    (['orders', 'surveys', 'service', 'acquisition', 'initiatives'], 0.2)
     """
     rng = np.random.default_rng(seed)
     truth = SHOP_TRUTH | {"customers": customers, "seed": seed}
@@ -373,12 +384,21 @@ def simulate_subscription(seed: int = 11, customers: int = 3000) -> Simulated:
     Parameters
     ----------
     seed : int
+        Of the random draws; equal seeds give equal tables.
     customers : int
+        How many join over three and a half years.
 
     Returns
     -------
     Simulated
-        Tables ``contracts, payments, surveys, acquisition, initiatives``.
+        Tables ``contracts, payments, surveys, acquisition, initiatives``, money in GBP. ``contracts`` has ``Member,
+        Joined, Cancelled, Plan, Price, Source``.
+
+    Examples
+    --------
+    >>> made = simulate_subscription(seed=1, customers=60)
+    >>> list(made.tables), made.truth["plans"]["annual"]["price"]
+    (['contracts', 'payments', 'surveys', 'acquisition', 'initiatives'], 180.0)
     """
     rng = np.random.default_rng(seed)
     truth = SUBSCRIPTION_TRUTH | {"customers": customers, "seed": seed}
@@ -517,6 +537,7 @@ def simulate_clients(
     broken : int
         So many of them, the last ones, have an export without rows.
     seed : int
+        Of the first client; the next ones count on.
 
     Returns
     -------

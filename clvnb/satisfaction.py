@@ -42,6 +42,7 @@ class Metric:
     Attributes
     ----------
     name : "csat", "nps", "ces" or "stars"
+        Of the question.
     low, high : float
         The ends of the scale.
     good : float
@@ -69,7 +70,7 @@ class Metric:
         return np.where(values >= self.good, 1.0, np.where(against, -1.0, 0.0))
 
     def values(self, scores: Any) -> np.ndarray:
-        """Return each answer in the metric's unit, so that their mean is the score: 0 and 1, or -100, 0 and 100 points."""
+        """Return each answer in the metric's unit, whose mean is the score: 0 and 1, or -100, 0 and 100 points."""
         return (100.0 if self.unit == "points" else 1.0) * self.classes(scores)
 
     def shown(self, value: float, words: Words) -> str:
@@ -89,6 +90,7 @@ def metric_of(name: str, scale: tuple[float, float] | None = None, *, good: floa
     Parameters
     ----------
     name : "csat", "nps", "ces" or "stars"
+        Stars are counted as csat.
     scale : (float, float), optional
         The ends of the scale; the usual one when left out.
     good : float, optional
@@ -156,16 +158,18 @@ def csat(
     scores : sequence of float
         Missing answers are left out.
     scale : (float, float)
+        Its ends.
     good : float, optional
         The lowest score that counts as satisfied.
     weights : sequence of float, optional
         From ``post_stratify`` or ``rake``. The interval then rests on the effective number of answers.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
 
     Returns
     -------
     Estimate
-        A share between 0 and 1; ``n`` answers.
+        A share between 0 and 1 from ``n`` answers; missing, with ``n`` 0, where nobody answered.
 
     Raises
     ------
@@ -174,7 +178,12 @@ def csat(
 
     Notes
     -----
-    Wilson (1927), *JASA* 22: 209-212; unlike the textbook interval it holds for few answers and shares near 0 and 1.
+    Unlike the textbook interval, Wilson's holds for few answers and for shares near 0 and 1. With ``weights`` its
+    number of answers is Kish's effective one, (sum w)^2 / sum w^2.
+
+    References
+    ----------
+    Wilson (1927), *JASA* 22: 209-212; Kish (1965), *Survey Sampling*.
 
     Examples
     --------
@@ -205,12 +214,17 @@ def ces(
     Returns
     -------
     Estimate
-        A share between 0 and 1.
+        A share between 0 and 1, as of ``csat``.
 
     Raises
     ------
     TableError, ValueError
         When a score lies outside the scale; when ``level`` lies outside 0 to 1.
+
+    References
+    ----------
+    Dixon, Freeman and Toman (2010), "Stop trying to delight your customers", *Harvard Business Review* 88(7/8);
+    interval: Wilson (1927), *JASA* 22: 209-212.
 
     Examples
     --------
@@ -250,6 +264,7 @@ def nps(scores: Any, *, weights: Any = None, level: float = 0.9) -> Estimate:
     weights : sequence of float, optional
         From ``post_stratify`` or ``rake``; the interval is then linearised.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
 
     Returns
     -------
@@ -262,9 +277,11 @@ def nps(scores: Any, *, weights: Any = None, level: float = 0.9) -> Estimate:
     TableError, ValueError
         When a score lies outside 0 to 10; when ``level`` lies outside 0 to 1.
 
-    Notes
-    -----
-    Rocks (2016), "Interval estimation for the Net Promoter Score", *The American Statistician* 70(4): 365-372.
+    References
+    ----------
+    Reichheld (2003), "The one number you need to grow", *Harvard Business Review* 81(12); interval: Rocks (2016),
+    "Interval estimation for the Net Promoter Score", *The American Statistician* 70(4): 365-372; with weights the
+    linearised variance of a weighted mean: Cochran (1977), *Sampling Techniques*.
 
     Examples
     --------
@@ -315,16 +332,34 @@ def mean_score(scores: Any, metric: Metric, *, of_range: bool = False, level: fl
     Parameters
     ----------
     scores : sequence of float
+        Missing ones are left out.
     metric : Metric
+        Its scale.
     of_range : bool
-        As a percentage of the scale's range (POMP), by which means of the same question on different scales can be shown
-        beside each other; different questions never can.
+        As a percentage of the scale's range (POMP), by which means of the same question on different scales can be
+        shown beside each other; different questions never can.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
 
     Returns
     -------
     Estimate
-        In the units of the scale, or with ``of_range`` as a share of it.
+        In the units of the scale; with ``of_range`` in per cent of its range, 0 to 100. Fewer than two answers have no
+        interval: its ends are missing.
+
+    Raises
+    ------
+    TableError
+        When a score lies outside the scale.
+
+    Notes
+    -----
+    Student's t interval, cut at the ends of the scale.
+
+    References
+    ----------
+    Percentage of the maximum possible: Cohen, Cohen, Aiken and West (1999), *Multivariate Behavioral Research* 34(3):
+    315-346.
 
     Examples
     --------
@@ -365,19 +400,27 @@ def compare_scores(before: Any, after: Any, metric: Metric, *, level: float = 0.
     Parameters
     ----------
     before, after : sequence of float
+        Answers on the metric's scale, of different people; missing ones are left out.
     metric : Metric
+        Their scale and rule.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
 
     Returns
     -------
     Estimate
-        NPS: points, between adjusted scores (Rocks 2016). Shares: Newcombe's (1998) hybrid score interval, *Statistics in
-        Medicine* 17: 873-890. ``n`` is of both together.
+        NPS: points, between adjusted scores. Otherwise shares. ``n`` is of both together; missing where one side has no
+        answers.
 
     Raises
     ------
-    ValueError
-        When ``level`` lies outside 0 to 1.
+    TableError, ValueError
+        When a score lies outside the scale; when ``level`` lies outside 0 to 1.
+
+    References
+    ----------
+    NPS: Rocks (2016), *The American Statistician* 70(4): 365-372; shares, hybrid score interval: Newcombe (1998),
+    *Statistics in Medicine* 17: 873-890.
 
     Examples
     --------
@@ -413,9 +456,16 @@ def shrink_means(values: Any, variances: Any) -> tuple[np.ndarray, float, float]
     Returns
     -------
     shrunk : numpy.ndarray
+        As given where there are fewer than three groups; ``tau2`` is then missing.
     mean : float
+        The common one.
     tau2 : float
-        Variance between groups, by DerSimonian and Laird (1986), *Controlled Clinical Trials* 7: 177-188.
+        Variance between groups.
+
+    References
+    ----------
+    Variance between groups: DerSimonian and Laird (1986), *Controlled Clinical Trials* 7: 177-188; shrinking: Morris
+    (1983), *JASA* 78: 47-55.
 
     Examples
     --------
@@ -440,13 +490,26 @@ def shrink_shares(hits: Any, answers: Any) -> tuple[np.ndarray, tuple[float, flo
 
     Parameters
     ----------
-    hits, answers : sequence of int
+    hits : sequence of int
+        Good answers of each group.
+    answers : sequence of int
+        All answers of each group.
 
     Returns
     -------
     shrunk : numpy.ndarray
+        The plain shares where there are fewer than three groups.
     prior : (float, float)
-        The beta's parameters; ``inf`` both where groups differ no more than chance, and all get the common share.
+        The beta's parameters; ``inf`` both where groups differ no more than chance, and all get the common share;
+        missing with fewer than three groups.
+
+    Notes
+    -----
+    Empirical Bayes with a beta-binomial distribution fitted by maximum likelihood.
+
+    References
+    ----------
+    Skellam (1948), *JRSS B* 10: 257-261; Morris (1983), *JASA* 78: 47-55.
 
     Examples
     --------
@@ -487,15 +550,35 @@ def segment_scores(
     survey : pandas.DataFrame
         Answers of one series with the column ``by``.
     by : str
+        The column of groups; missing ones count as ``unknown``.
     metric : Metric
+        Of the answers.
     weights : pandas.Series, optional
+        On the index of ``survey``, from ``post_stratify`` or ``rake``.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
 
     Returns
     -------
     pandas.DataFrame
-        ``group, answers, value, low, high, shrunk, few``; the lowest first among those with enough answers. With fewer than
-        three groups nothing is shrunk.
+        ``group, answers, value, low, high, shrunk, few``; the lowest first among those with enough answers. ``value,
+        low, high, shrunk`` are shares between 0 and 1, or points of NPS; ``few`` marks fewer than 20 answers. With
+        fewer than three groups nothing is shrunk.
+
+    Raises
+    ------
+    TableError
+        When a score lies outside the scale, or a weight is not above 0.
+    KeyError
+        When there is no column ``by``.
+
+    Examples
+    --------
+    >>> survey = pd.DataFrame({"score": [5] * 20 + [2] * 10 + [5] * 10 + [1] * 20, "plan": ["a"] * 30 + ["b"] * 30})
+    >>> segment_scores(survey, "plan", metric_of("csat"))[["group", "answers", "value", "few"]].round(3)
+      group  answers  value    few
+    0     b       30  0.333  False
+    1     a       30  0.667  False
     """
     rows = []
     for group, part in survey.groupby(survey[by].astype(object).where(survey[by].notna(), "unknown").astype(str)):
@@ -524,15 +607,45 @@ def control_chart(survey: pd.DataFrame, metric: Metric, *, level: float = 0.9, f
     survey : SURVEY
         Answers of one series.
     metric : Metric
+        Of the answers.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
     freq : "wave" or a pandas period such as "M"
+        What a point of the chart is; a period is taken from the answers' dates.
 
     Returns
     -------
     Finding
-        ``wave, date, answers, value, low, high`` and from eight waves on ``centre, lower, upper, signal``. Shares have Laney's
-        (2002) p-prime limits, *Quality Engineering* 14(4), which allow for more spread than chance gives; NPS has the limits of
-        individual values, mean plus and minus 2.66 mean moving ranges.
+        ``wave, date, answers, value, low, high`` and from eight waves on ``centre, lower, upper, signal``: values are
+        shares between 0 and 1, or points of NPS; ``signal`` marks what lies outside the limits, and the eighth value in
+        a row (and each after it) on one side of ``centre``.
+
+    Raises
+    ------
+    TableError
+        When a score lies outside the scale.
+
+    Notes
+    -----
+    Shares have Laney's p-prime limits, which allow for more spread than chance gives; NPS has the limits of individual
+    values, mean plus and minus 2.66 mean moving ranges.
+
+    References
+    ----------
+    Laney (2002), *Quality Engineering* 14(4); individual values: Shewhart (1931), *Economic Control of Quality of
+    Manufactured Product*; eight in a row on one side: Western Electric (1956), *Statistical Quality Control Handbook*.
+
+    Examples
+    --------
+    >>> dates = pd.to_datetime(["2024-01-01"] * 20 + ["2024-07-01"] * 20)
+    >>> survey = pd.DataFrame({"date": dates, "wave": ["1"] * 20 + ["2"] * 20})
+    >>> found = control_chart(survey.assign(score=[5] * 15 + [2] * 5 + [5] * 18 + [1] * 2), metric_of("csat"))
+    >>> found.table[["wave", "answers", "value"]]
+      wave  answers  value
+    0    1       20   0.75
+    1    2       20   0.90
+    >>> found.text
+    '2 waves are too few for control limits, which need eight.'
     """
     key = survey["wave"].astype(str) if freq == "wave" else survey["date"].dt.to_period(freq).astype(str)
     rows = []

@@ -288,24 +288,56 @@ def evaluate_scenarios(
     Parameters
     ----------
     base : Base
+        Where the scenarios start, from ``customer_base``.
     scenarios : sequence of Scenario
+        Each by itself.
     link : Link, optional
         Needed by levers that act through satisfaction.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
     draws, seed : int
-        The same draws for every scenario, so that they can be compared.
+        Number and seed of the draws: the same for every scenario, so that they can be compared.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Finding
-        SCENARIOS: ``scenario, customers, clv_before, clv_after, gain, gain_low, gain_high, cost, net, net_low, net_high, roi,
-        p_pays_off, payback_years``; the best first. ``customers`` are those reached; values are means per customer reached,
-        discounted over the horizon. ``payback_years`` is missing where gains never make up for the cost.
+        SCENARIOS: ``scenario, customers, clv_before, clv_after, gain, gain_low, gain_high, cost, net, net_low,
+        net_high, roi, p_pays_off, payback_years``; the best first. ``customers`` are those reached; ``clv_before`` and
+        ``clv_after`` are means per customer reached; ``gain, cost, net`` with their ``_low`` and ``_high`` totals in
+        the client's currency, discounted over the horizon. ``roi`` is (gain - cost) / cost as a fraction, missing
+        without a cost; ``p_pays_off`` the share of draws with ``net`` above 0. ``payback_years`` is missing where gains
+        never make up for the cost, or nothing is laid out.
 
     Raises
     ------
-    TableError, ValueError
+    TableError
+        When a lever acts through satisfaction and no ``link`` is given, or on newcomers and ``base.newcomers`` is None.
+    ValueError
+        When ``level`` lies outside 0 to 1.
+
+    Notes
+    -----
+    Effects are drawn from PERT distributions. Satisfaction acts on the log-odds of yearly retention through draws of
+    the link, and points of retention on the logit scale too, so that levers together never exceed 1. Months are walked
+    through the horizon with ramp-up, plateau and half-life. The uncertainty of step 1 (``base.spread``) scales all
+    alike.
+
+    References
+    ----------
+    PERT: Malcolm, Roseboom, Clark and Fazar (1959), *Operations Research* 7(5): 646-669.
+
+    Examples
+    --------
+    >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
+    >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
+    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> lever = Lever("reminders", {"frequency": (0.05, 0.05, 0.05)}, ramp_up=0.0, lasts=3.0, yearly_cost=1.0)
+    >>> more = Scenario("reminders", (lever,))
+    >>> evaluate_scenarios(base, [more]).table[["scenario", "gain", "cost", "net"]].round(1)
+        scenario   gain   cost    net
+    0  reminders  900.0  193.2  706.8
     """
     words = words or Words("XXX")
     rows = []
@@ -374,18 +406,47 @@ def plan_range(
     Parameters
     ----------
     base : Base
+        Where the scenarios start, from ``customer_base``.
     scenarios : sequence of Scenario
         Those that the plan's rows name.
     plan : pandas.DataFrame
         From ``allocate`` over ``segment_gains``: ``scenario, segment, reached, spend``.
     link : Link, optional
+        Needed by levers that act through satisfaction.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
     seed : int
+        Of the random draws.
 
     Returns
     -------
     (Estimate, float)
-        Money that the plan leaves, and the share of draws in which it is above 0.
+        What the plan leaves after its spend, in the client's currency, discounted over the horizon, and the share of
+        draws in which it is above 0.
+
+    Raises
+    ------
+    KeyError
+        When the plan names a scenario that is not given.
+    TableError
+        As of ``evaluate_scenarios``.
+
+    Notes
+    -----
+    From 1,000 draws, in which levers are independent, and the link and the uncertainty of step 1 are shared.
+
+    Examples
+    --------
+    >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
+    >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
+    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> lever = Lever("reminders", {"frequency": (0.05, 0.05, 0.05)}, ramp_up=0.0, lasts=3.0, yearly_cost=1.0)
+    >>> more = Scenario("reminders", (lever,))
+    >>> from clvnb import allocate
+    >>> plan = allocate(segment_gains(base, [more]), 100.0).table
+    >>> left, pays = plan_range(base, [more], plan)
+    >>> round(left.value, 1), pays
+    (365.8, 1.0)
     """
     named, net = {s.name: s for s in scenarios}, np.zeros(DRAWS)
     places = {str(name): k for k, name in enumerate(base.table["segment"])}
@@ -417,19 +478,43 @@ def segment_gains(
     Parameters
     ----------
     base : Base
+        Where the scenarios start, from ``customer_base``.
     scenarios : sequence of Scenario
+        Each by itself.
     link : Link, optional
         Needed by levers that act through satisfaction.
     level : float
-        Of the ranges.
-    draws, seed : int
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
+    draws : int
+        How many.
+    seed : int
+        Of the random draws.
 
     Returns
     -------
     pandas.DataFrame
-        ``scenario, segment, customers, size, gain, gain_low, gain_high, gain_cautious, cost, fixed, ceiling, p_pays_off, by_customer``: ``customers`` that can be
-        reached; ``gain_cautious`` is what four draws of five exceed; ``ceiling`` the most that may be spent on one (the gain, where
-        it is above 0). ``fixed`` is the scenario's own, due once however few are reached.
+        ``scenario, segment, customers, size, gain, gain_low, gain_high, gain_cautious, cost, fixed, ceiling,
+        p_pays_off, by_customer``: ``customers`` that can be reached, out of ``size`` of the segment. ``gain``, its
+        range, ``gain_cautious``, ``cost`` and ``ceiling`` are money per customer reached, discounted over the horizon:
+        ``gain_cautious`` is what four draws of five exceed, ``ceiling`` the most that may be spent on one (the gain,
+        where it is above 0). ``fixed`` is the scenario's own, due once however few are reached. A lever on newcomers
+        has one row, ``newcomers, SCENARIO``, which counts as one customer and holds all of its gain.
+
+    Raises
+    ------
+    TableError
+        As of ``evaluate_scenarios``.
+
+    Examples
+    --------
+    >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
+    >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
+    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> lever = Lever("reminders", {"frequency": (0.05, 0.05, 0.05)}, ramp_up=0.0, lasts=3.0, yearly_cost=1.0)
+    >>> more = Scenario("reminders", (lever,))
+    >>> segment_gains(base, [more])[["scenario", "segment", "customers", "gain", "cost"]].round(2)
+        scenario segment  customers  gain  cost
+    0  reminders     all      100.0   9.0  1.93
     """
     parts = []
     for scenario in scenarios:
@@ -455,17 +540,34 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
     Parameters
     ----------
     base : Base
+        Where the scenarios start, from ``customer_base``.
     scenario : Scenario
+        All effects of its levers are scaled together; giveaways and costs stay as they are.
     link : Link, optional
         Needed by levers that act through satisfaction.
     seed : int
-        Of the draws.
+        Of the random draws.
 
     Returns
     -------
     Finding
-        ``scenario, needed``: 0.4 means that two fifths of the effect are enough; missing where even ten times the effect does not pay.
-        Giveaways and costs stay as they are.
+        ``scenario, needed``: 0.4 means that two fifths of the effect are enough; missing where nothing has to come
+        back, or even ten times the effect does not pay.
+
+    Raises
+    ------
+    TableError
+        As of ``evaluate_scenarios``.
+
+    Examples
+    --------
+    >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
+    >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
+    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> lever = Lever("reminders", {"frequency": (0.05, 0.05, 0.05)}, ramp_up=0.0, lasts=3.0, yearly_cost=1.0)
+    >>> more = Scenario("reminders", (lever,))
+    >>> break_even(base, more).text
+    'Reminders pays from 21% of the assumed effect on.'
     """
 
     @cache
@@ -496,22 +598,51 @@ def _where_it_turns(net: Callable[[float], float]) -> float:
 def tornado(
     base: Base, scenario: Scenario, *, link: Link | None = None, seed: int = 1, words: Words | None = None
 ) -> Finding:
-    """Say which assumption a scenario's result hangs on most: each from its low to its high end, the others as they are.
+    """Say which assumption a scenario's result hangs on most: each from its low to its high end, the others fixed.
 
     Parameters
     ----------
     base : Base
+        Where the scenarios start, from ``customer_base``.
     scenario : Scenario
+        The one that is looked at.
     link : Link, optional
+        Needed by levers that act through satisfaction.
     seed : int
+        Of the random draws.
     words : Words, optional
-        The client's, for money in the sentence.
+        The client's currency and language.
 
     Returns
     -------
     Finding
-        ``assumption, low, high, net_low, net_high``, the widest first: the ends of the assumption, and the net gain at each;
-        ``table.attrs["net"]`` is the net gain with every assumption at its most likely value.
+        ``assumption, low, high, net_low, net_high``, the widest first: the ends of the assumption, and the net gain at
+        each; ``table.attrs["net"]`` is the net gain with every assumption at its most likely value. Net gains are in
+        the client's currency.
+
+    Raises
+    ------
+    TableError
+        As of ``evaluate_scenarios``.
+
+    Notes
+    -----
+    Effects go from their low to their high end, reach and costs 30 % down and up (reach to 1 at most), the discount
+    rate from 5 to 20 % a year, the link over its interval; everything else stays at its most likely value.
+
+    References
+    ----------
+    Eschenbach (1992), *Interfaces* 22(6): 40-46.
+
+    Examples
+    --------
+    >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
+    >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
+    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> lever = Lever("reminders", {"frequency": (0.0, 0.05, 0.1)}, ramp_up=0.0, lasts=3.0, yearly_cost=1.0)
+    >>> more = Scenario("reminders", (lever,))
+    >>> tornado(base, more).table["assumption"].tolist()
+    ['reminders: frequency', 'reminders: reach', 'reminders: yearly cost', 'discount rate']
     """
     words = words or Words("XXX")
     middle = replace(
@@ -571,17 +702,20 @@ def goal_seek(base: Base, target: float, *, parameter: str = "retention", seed: 
     Parameters
     ----------
     base : Base
+        Where the scenarios start, from ``customer_base``.
     target : float
         Value of all customers, in the client's currency.
     parameter : str
         ``retention`` or ``margin`` (points), ``frequency``, ``basket``, ``price`` or ``cost_to_serve`` (relative).
     seed : int
-        Of the draws.
+        Of the random draws.
 
     Returns
     -------
     Finding
-        ``parameter, change, value``; missing where no change up to doubling (or up to certainty) is enough.
+        ``parameter, change, value``: ``change`` is in points as a fraction for retention and margin, relative otherwise
+        (0.1 is ten per cent), from the first day to the end of the horizon and for all segments; missing where no
+        change of up to 0.999 either way is enough.
 
     Raises
     ------
@@ -590,9 +724,9 @@ def goal_seek(base: Base, target: float, *, parameter: str = "retention", seed: 
 
     Examples
     --------
-    >>> rows = pd.DataFrame({"segment": ["all"], "customers": [100], "active": [1.0], "retention": [0.8], "frequency": [4.0],
-    ...     "basket": [50.0], "margin": [0.4], "cost_to_serve": [0.0], "clv": [180.0]})
-    >>> found = goal_seek(Base(rows, 3.0, 0.1), 19_800, parameter="basket")
+    >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
+    >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
+    >>> found = goal_seek(Base(pd.DataFrame(rows), 3.0, 0.1), 19_800, parameter="basket")
     >>> round(float(found.table["change"].iloc[0]), 4)
     0.1
     """
@@ -620,12 +754,17 @@ def goal_seek(base: Base, target: float, *, parameter: str = "retention", seed: 
 
 
 def evpi(mean: float, sd: float) -> float:
-    """Return the value of knowing beforehand whether a plan pays, for a net gain that is normal: what a test may cost at most.
+    """Return the value of knowing beforehand whether a plan pays: what a test may cost at most.
 
     Parameters
     ----------
     mean, sd : float
-        Of the net gain.
+        Of the net gain, which is taken as normal, in money.
+
+    Returns
+    -------
+    float
+        In the same money.
 
     Raises
     ------
@@ -634,12 +773,11 @@ def evpi(mean: float, sd: float) -> float:
 
     Notes
     -----
-    s (phi(u) - u Phi(-u)) with u = |mean| / s; Raiffa and Schlaifer (1961).
+    s (phi(u) - u Phi(-u)) with u = |mean| / s.
 
-    Returns
-    -------
-    float
-        Money.
+    References
+    ----------
+    Raiffa and Schlaifer (1961), *Applied Statistical Decision Theory*.
 
     Examples
     --------

@@ -42,8 +42,9 @@ def rfm_scores(summary: Any, *, bins: int = 5, cuts: Mapping[str, list[float]] |
     Parameters
     ----------
     summary : SUMMARY
-        With ``days_since_last, purchases, historic_value``.
+        With ``days_since_last, purchases, historic_value``; money is ``historic_revenue`` where no margin is known.
     bins : int
+        Scores from 1 to this.
     cuts : mapping, optional
         From ``rfm_cuts`` of an earlier date, so that scores can be compared.
 
@@ -56,6 +57,10 @@ def rfm_scores(summary: Any, *, bins: int = 5, cuts: Mapping[str, list[float]] |
     ------
     TableError
         When the SUMMARY lacks a column.
+
+    References
+    ----------
+    Hughes (1994), Strategic Database Marketing. To score by mean rank is clvnb's own.
 
     Examples
     --------
@@ -88,13 +93,27 @@ def rfm_cuts(summary: Any, *, bins: int = 5) -> dict[str, list[float]]:
     Parameters
     ----------
     summary : SUMMARY
+        As of ``rfm_scores``.
     bins : int
         Scores from 1 to this.
 
     Returns
     -------
     dict
-        ``r, f, m`` to increasing cut-points, for ``rfm_scores`` of a later day.
+        ``r, f, m`` to increasing cut-points, for ``rfm_scores`` of a later day; recency in negative days, ``-inf``
+        where no customer has a score.
+
+    Raises
+    ------
+    TableError
+        When the SUMMARY lacks a column.
+
+    Examples
+    --------
+    >>> summary = pd.DataFrame({"customer_id": list("abcd"), "frequency": 0, "recency": 0, "T": 9,
+    ...     "days_since_last": [5, 9, 9, 40], "purchases": [4, 1, 1, 1], "historic_value": [80., 10., 20., 5.]})
+    >>> rfm_cuts(summary)["f"]
+    [-inf, -inf, 1.0, 1.0]
     """
     table, scores = to_pandas(summary), rfm_scores(summary, bins=bins)
     cuts: dict[str, list[float]] = {}
@@ -138,6 +157,20 @@ def name_segments(scores: pd.DataFrame, *, grid: pd.DataFrame | None = None) -> 
     ------
     TableError
         When a grid does not name each of the 25 cells once.
+
+    Notes
+    -----
+    clvnb's own segments are Champion, Loyal, Potential loyalist, New, Promising, Need attention, About to sleep, At
+    risk, Can't lose and Hibernating.
+
+    References
+    ----------
+    The map of recency against frequency and money that circulates with RFM; no publication.
+
+    Examples
+    --------
+    >>> name_segments(pd.DataFrame({"r": [5, 1], "f": [5, 4], "m": [4, 5]})).tolist()
+    ['Champion', "Can't lose"]
     """
     grid = _grid() if grid is None else grid
     cells = grid.set_index(["r", "fm"])["segment"]
@@ -157,14 +190,26 @@ def segment_profile(customers: pd.DataFrame, segment: pd.Series) -> pd.DataFrame
     Parameters
     ----------
     customers : CLV
+        With ``historic_value`` and ``total_value``, which may be all missing.
     segment : pandas.Series
         On the same index.
 
     Returns
     -------
     pandas.DataFrame
-        ``segment, customers, share_of_customers, historic_value, clv, share_of_value, p_alive, action``; the most valuable
-        first. ``clv`` and ``historic_value`` are sums; ``share_of_value`` is of both together.
+        ``segment, customers, share_of_customers, historic_value, clv, share_of_value, p_alive, action``; the most
+        valuable first. ``clv`` and ``historic_value`` are sums in the client's currency; shares from 0 to 1,
+        ``share_of_value`` of both together; ``p_alive`` is the mean.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "p_alive": [0.9, 0.1], "clv": [30.0, 2.0],
+    ...     "historic_value": [50.0, 18.0], "total_value": [80.0, 20.0]})
+    >>> found = segment_profile(customers, pd.Series(["Loyal", "At risk"]))
+    >>> found[["segment", "customers", "clv", "share_of_value"]]
+       segment  customers   clv  share_of_value
+    0    Loyal          1  30.0             0.8
+    1  At risk          1   2.0             0.2
     """
     column = "total_value" if customers["total_value"].notna().any() else "historic_value"
     table = customers.assign(segment=segment).groupby("segment").agg(
@@ -183,18 +228,26 @@ def segment_profile(customers: pd.DataFrame, segment: pd.Series) -> pd.DataFrame
 
 
 def value_tiers(values: pd.Series, *, shares: tuple[float, float] = (0.8, 0.95)) -> pd.Series:
-    """Return tier A, B or C of each customer: A are the best who together give 80 % of all positive value, B the next 15 %.
+    """Return tier A, B or C of each customer, by who holds most of the value.
+
+    A are the best customers until 80 % of all positive value is reached, the one who reaches it included, B those until
+    95 %, C the rest.
 
     Parameters
     ----------
     values : pandas.Series
         Money; customers at or below 0 are C.
     shares : pair of float
+        Shares of positive value at which A and B end, from 0 to 1.
 
     Returns
     -------
     pandas.Series
         ``A``, ``B`` or ``C``, on the index of ``values``.
+
+    References
+    ----------
+    ABC analysis: Dickie (1951), Factory Management and Maintenance 109(7), 92-94.
 
     Examples
     --------
@@ -267,6 +320,14 @@ def gini(values: Any, *, corrected: bool = False) -> float:
     ValueError
         When a value is below 0, or their total is not above 0; look at ``whale_curve`` then.
 
+    Notes
+    -----
+    The sum of (2i - n - 1) x_(i), divided by n times the sum of x, with x_(i) in ascending order.
+
+    References
+    ----------
+    Gini (1912); ``corrected``: Deltas (2003), Review of Economics and Statistics 85(1), 226-234.
+
     Examples
     --------
     >>> gini([0, 10, 20, 30, 140]), gini([0, 10, 20, 30, 140], corrected=True)
@@ -288,7 +349,8 @@ def migration(before: pd.Series, after: pd.Series, *, level: float = 0.9) -> pd.
     Parameters
     ----------
     before, after : pandas.Series
-        Segment by ``customer_id`` (the index), scored with the same cut-points. Who is missing before is New, after Lost.
+        Segment by ``customer_id`` (the index), scored with the same cut-points. Who is missing before is New, after
+        Lost.
     level : float
         Of the Wilson interval of each share.
 
@@ -296,6 +358,15 @@ def migration(before: pd.Series, after: pd.Series, *, level: float = 0.9) -> pd.
     -------
     pandas.DataFrame
         ``from, to, customers, share`` (of ``from``), ``low, high, enough`` (20 customers or more in ``from``).
+
+    Raises
+    ------
+    ValueError
+        When ``level`` lies outside 0 to 1.
+
+    References
+    ----------
+    Wilson (1927), JASA 22, 209-212.
 
     Examples
     --------
@@ -358,26 +429,46 @@ def cluster_customers(
     summary : SUMMARY
         With ``days_since_last, purchases, historic_revenue``.
     k : int, optional
+        As many groups, whatever their stability.
     refits : int
         Bootstrap refits for the stability.
     seed : int
+        Of k-means and of the bootstrap.
 
     Returns
     -------
     cluster : pandas.Series
         Named ``cluster``, 1 for the group with the highest mean money, on the index of the summary.
     table : pandas.DataFrame
-        ``cluster, customers, share, days_since_last, purchases, historic_revenue`` (medians), ``stability``, the mean
-        Jaccard overlap with the closest group of each refit: above 0.75 stable, below 0.6 not to be used.
+        ``cluster, customers, share`` (0 to 1), ``days_since_last, purchases, historic_revenue`` (medians, the last in
+        the client's currency), ``stability``, the mean Jaccard overlap with the closest group of each refit: above 0.75
+        stable, below 0.6 not to be used.
 
     Raises
     ------
     ImportError
         When scikit-learn is not installed.
+    TableError
+        When the SUMMARY lacks a column that every SUMMARY has.
+    KeyError
+        When ``days_since_last``, ``purchases`` or ``historic_revenue`` is missing.
 
     References
     ----------
-    Hennig (2007), "Cluster-wise assessment of cluster stability", Computational Statistics and Data Analysis 52(1), 258-271.
+    k-means: MacQueen (1967); silhouette: Rousseeuw (1987), Journal of Computational and Applied Mathematics 20, 53-65;
+    stability: Hennig (2007), "Cluster-wise assessment of cluster stability", Computational Statistics and Data Analysis
+    52(1), 258-271.
+
+    Examples
+    --------
+    >>> summary = pd.DataFrame({"customer_id": [str(k) for k in range(40)], "frequency": 0, "recency": 0, "T": 400,
+    ...     "days_since_last": [5, 7] * 10 + [300, 310] * 10, "purchases": [9, 10] * 10 + [1, 2] * 10,
+    ...     "historic_revenue": [90.0, 99.0] * 10 + [9.0, 20.0] * 10})
+    >>> cluster, table = cluster_customers(summary, k=2, refits=2)
+    >>> table[["cluster", "customers", "purchases", "stability"]]
+       cluster  customers  purchases  stability
+    0        1         20        9.5        1.0
+    1        2         20        1.5        1.0
     """
     table = to_pandas(check(summary, SUMMARY))
     points = _standard(table)

@@ -35,26 +35,45 @@ def subscription_table(
     ----------
     subscriptions : SUBSCRIPTIONS
     models : mapping of plan to a fitted renewal model
+        By the text in the column ``plan``; one for each plan.
     economics : Economics
         ``cost_to_serve`` is per billing period.
     level : float
-        Of the interval.
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
     seed : int
-        Of the draws.
+        Of the random draws.
 
     Returns
     -------
-    CLV, Estimate
-        ``expected_purchases`` are renewal payments; ``expected_spend`` is the price.
+    table : CLV
+        With ``expected_purchases_low, expected_purchases_high`` and ``plan``, and where known ``historic_value,
+        total_value, channel``. ``expected_purchases`` are renewal payments, ``expected_spend`` is the price;
+        ``clv_low`` and ``clv_high`` come from the exact distribution of the number of payments.
+    total : Estimate
+        The sum in the client's currency, parameters and chance in its interval.
 
     Raises
     ------
     TableError
         When a column is missing.
+    KeyError
+        When a plan has no model.
 
     References
     ----------
     Fader and Hardie (2010), "Customer-base valuation in a contractual setting", Marketing Science 29(1), 85-93.
+
+    Examples
+    --------
+    >>> from clvnb import ShiftedBetaGeometric
+    >>> people = pd.DataFrame({"customer_id": ["a", "b"], "plan": "monthly", "price": 10.0, "period": 1,
+    ...     "renewals": [3, 1], "opportunities": [3, 2], "active": [True, False], "days_to_next": [12.0, None]})
+    >>> models = {"monthly": ShiftedBetaGeometric.with_params(alpha=0.668, beta=3.806)}
+    >>> table, total = subscription_table(people, models, Economics(margin=0.5, horizon="1 year"))
+    >>> table[["customer_id", "p_alive", "expected_purchases", "clv"]].round(3)
+      customer_id  p_alive  expected_purchases     clv
+    0           a      1.0               7.934  38.064
+    1           b      0.0               0.000   0.000
     """
     check(subscriptions, SUBSCRIPTIONS)
     parts, means, chance = [], np.zeros(TOTAL_DRAWS), 0.0
@@ -89,12 +108,18 @@ def subscription_new_customer(
     subscriptions : SUBSCRIPTIONS
         The plans and prices of those who joined in its last year are taken for the new ones'.
     models : mapping of plan to a fitted renewal model
+        One for each plan.
     economics : Economics
+        ``cost_to_serve`` is per billing period.
+    level : float
+        Of the interval.
+    seed : int
+        Of the random draws.
 
     Returns
     -------
     Estimate
-        The interval holds the average over many new customers, not one of them.
+        In the client's currency per newcomer; the interval holds the average over many new customers, not one of them.
     """
     recent = subscriptions[subscriptions["first_date"] > subscriptions["first_date"].max() - pd.Timedelta(days=365)]
     values, point = np.zeros(TOTAL_DRAWS), 0.0

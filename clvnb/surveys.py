@@ -67,11 +67,14 @@ def read_survey(
     ------
     TableError
         When the client has no surveys or a needed column is missing.
+    TypeError
+        For a setting that ``read_transactions`` does not know.
 
     Examples
     --------
     >>> raw = pd.DataFrame({"day": ["2025-01-07", "2025-01-08"], "q": ["NPS", "NPS"], "points": ["9", "don't know"]})
-    >>> read_survey(raw, columns={"date": "day", "metric": "q", "score": "points"})[["wave", "metric", "score", "scale_max"]]
+    >>> survey = read_survey(raw, columns={"date": "day", "metric": "q", "score": "points"})
+    >>> survey[["wave", "metric", "score", "scale_max"]]
           wave metric  score  scale_max
     0  2025-01    nps    9.0       10.0
     1  2025-01    nps    NaN       10.0
@@ -231,6 +234,7 @@ def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words
     as_of : date, optional
         Later answers are set aside.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
@@ -242,6 +246,15 @@ def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words
     ------
     TableError
         When a column is missing or no answer can be used.
+
+    Examples
+    --------
+    >>> answers = pd.DataFrame({"date": pd.to_datetime(["2025-01-07"] * 2), "metric": "csat", "score": [5.0, None]})
+    >>> check_survey(answers).account
+                                     rule  rows
+    0                                read     2
+    1  no answer (skipped, or don't know)     1
+    2                                kept     1
     """
     words = words or Words("XXX")
     if "scale_min" not in survey or "wave" not in survey:

@@ -1,6 +1,34 @@
 """The columns of every table that crosses a file border, the values that travel with them, and the errors.
 
 In: any pandas or Ibis table. Out: the same table, checked; or an error that names the column and the way out.
+
+What the columns mean; ``customer_id`` is text, money is in the client's currency, and further columns may be carried:
+
+- ``LOG``, one row per order line: ``date``, the client's business day; ``amount``, money of the row, below 0 for a
+  refund; ``order_id``; ``margin``, money that the row leaves (no share); ``cost``, money; ``channel``; ``product``;
+  ``currency``, ISO 4217.
+- ``SUMMARY``, one row per customer: ``frequency``, days with a repeat purchase; ``recency``, days from the first
+  purchase to the last; ``T``, days from the first purchase to the as-of day; ``monetary_value``, mean money of a repeat
+  purchase, missing without one; ``log_gaps``, sum of the logarithms of the days between purchases; ``days_since_last``,
+  days; ``purchases``, frequency + 1; ``historic_revenue`` and ``historic_value``, money to date, refunds taken off, the
+  second after margin and cost to serve; ``first_date``, ``last_date``; ``channel`` of the first purchase.
+- ``CONTRACTS``, one row per contract: ``start``; ``end``, missing while it runs; ``price``, money per billing period;
+  ``plan``; ``billing``, monthly, quarterly or annual; ``channel``; ``cancel_reason``.
+- ``SUBSCRIPTIONS``, one row per customer: ``plan``; ``renewals``, made; ``opportunities``, renewals that came due;
+  ``active``; ``price``, money per billing period; ``period``, its months; ``days_to_next``, days until the next
+  renewal, missing when ended; dates and money to date as in a SUMMARY.
+- ``CLV``, one row per customer: ``p_alive``, from 0 to 1; ``expected_purchases`` with its interval, an undiscounted
+  number over the horizon; ``expected_spend``, money per purchase; ``clv`` with its interval, discounted contribution
+  (or revenue) over the horizon; ``historic_value``, money to date; ``total_value``, historic_value + clv; ``cac``,
+  money; ``clv_net``, clv - cac; ``segment``; ``tier``.
+- ``SURVEY``, one row per answer: ``date`` of the answer; ``metric``; ``score``, points of the scale from ``scale_min``
+  to ``scale_max``; ``wave``; ``attribute``, missing for overall answers; ``expected``, points of the same scale;
+  ``comment``; ``channel``; ``invited_at``, when it was asked for.
+- ``SCENARIOS``, one row per scenario: ``customers`` reached; ``clv_before`` and ``clv_after``, means per customer
+  reached; ``gain`` with its interval and ``cost``, totals discounted over the horizon; ``roi``, (gain - cost) / cost;
+  ``p_pays_off``, from 0 to 1; ``payback_years``.
+- ``VERDICTS``, one row per verdict: ``metric``; ``design``; ``before``, ``after`` and ``change`` with its interval, in
+  the outcome's unit; ``n``, customers or answers; ``verdict``; ``sentence``.
 """
 
 from __future__ import annotations
@@ -47,32 +75,59 @@ class ClvnbError(Exception):
 
 
 class TableError(ClvnbError):
-    """A table lacks a column, holds impossible values, or lost more rows than allowed."""
+    """A table lacks a column, holds impossible values, or lost more rows than allowed.
+
+    Raised by whatever checks a table.
+    """
 
 
 class ClientError(ClvnbError):
-    """A client's folder or its ``client.yaml`` cannot be used as it stands."""
+    """A client's folder or its ``client.yaml`` cannot be used as it stands.
+
+    Raised by ``Client.load``, ``load_sample``, the readers of files and the steps.
+    """
 
 
 class FitError(ClvnbError):
-    """A model cannot be estimated on these data; the text says why and what to use instead."""
+    """A model cannot be estimated on these data; the text says why and what to use instead.
+
+    Raised by ``fit`` of every model, by what asks a model that has no parameters, and by ``choose_model`` and
+    ``new_customer_values``.
+    """
 
 
 class ReportError(ClvnbError):
-    """A report could not be made."""
+    """A report could not be made.
+
+    Raised by ``report_clients``, ``customer_cards``, ``begin_client`` and ``write_table``.
+    """
 
 
 class UsageError(ReportError):
-    """What was asked for cannot be done as it was asked; nothing was begun."""
+    """What was asked for cannot be done as it was asked; nothing was begun.
+
+    Raised by ``report_clients`` and ``customer_cards``.
+    """
 
 
 class DataWarning(UserWarning):
-    """Something in the data that a reader should know before trusting a number."""
+    """Something in the data that a reader should know before trusting a number.
+
+    Given by ``clvnb.compat`` alone; elsewhere such things are findings and lights.
+    """
 
 
 @dataclass(frozen=True)
 class Table:
-    """The contract of one kind of table: its name, the columns it must have and those it may have."""
+    """The contract of one kind of table: its name, the columns it must have and those it may have.
+
+    Attributes
+    ----------
+    name : str
+        As errors say it.
+    required, optional : tuple of str
+        Names of columns.
+    """
 
     name: str
     required: tuple[str, ...]
@@ -231,6 +286,11 @@ class Estimate:
     method : str
         How value and interval were made.
 
+    Raises
+    ------
+    ValueError
+        When ``level`` lies outside 0 to 1, or the low end above the high end.
+
     Examples
     --------
     >>> Estimate(12.0, 9.5, 15.0, level=0.9, n=120, method="bootstrap of customers")
@@ -257,6 +317,16 @@ class Estimate:
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Estimate:
         """Return the estimate that ``to_dict`` saved.
+
+        Parameters
+        ----------
+        saved : mapping
+            From ``to_dict``.
+
+        Returns
+        -------
+        Estimate
+            Missing numbers where ``None`` was saved.
 
         Examples
         --------
@@ -335,6 +405,14 @@ class Checked:
         The rows that were set aside, with the column ``rule``.
     findings : tuple of Finding
         The first is the account: rows and money read, kept and rejected by rule, which always add up.
+
+    Examples
+    --------
+    >>> from clvnb import check_transactions
+    >>> log = pd.DataFrame({"customer_id": ["a", None], "date": ["2024-01-31"] * 2, "amount": [10.0, 5.0]})
+    >>> checked = check_transactions(log, max_loss=0.5)
+    >>> len(checked.kept), len(checked.rejected)
+    (1, 1)
     """
 
     kept: Any
@@ -343,7 +421,14 @@ class Checked:
 
     @property
     def account(self) -> pd.DataFrame:
-        """Rows and money read, rejected by rule, and kept: columns ``rule, rows, money``."""
+        """Rows read, set aside by rule, and kept.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``rule, rows`` and, of orders and contracts, ``money``: in the log's currency, of contracts the prices of
+            one billing period.
+        """
         return self.findings[0].table
 
     def __str__(self) -> str:

@@ -42,27 +42,46 @@ def drivers(
     metric : str
         Of the overall answers.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
     refits : int
         Bootstrap samples of forms for the intervals.
     seed : int
+        Of the random draws.
 
     Returns
     -------
     Finding
-        ``attribute, performance, importance, low, high, loses, gains, place``. ``importance`` is the share of the explained
-        variance that falls to the attribute, averaged over all orders in which attributes can enter (the shares sum to 1);
-        ``loses`` and ``gains`` are how much lower and higher the overall score is when the attribute is rated in the lowest or
-        highest third of its scale rather than in the middle. Empty, with the reason, below 100 forms or ten per attribute.
+        ``attribute, performance, importance, low, high, loses, gains, place``. ``performance`` is the mean rating, in
+        points of the scale. ``importance`` is the share of the explained variance that falls to the attribute, averaged
+        over all orders in which attributes can enter (the shares sum to 1). ``loses`` and ``gains`` are how many points
+        lower and higher the overall score is when the attribute is rated in the lowest or highest third of its scale
+        rather than in the middle, missing with fewer than five forms in a third. ``place`` is ``improve first``, ``keep
+        up``, ``low priority`` or ``possible overkill``. Empty, with the reason, below 100 forms or ten per attribute.
 
     Raises
     ------
     TableError
-        When there are too many attributes to set against each other.
+        With more than twelve attributes.
 
     Notes
     -----
-    Lindeman, Merenda and Gold (1980); Grömping (2006), *Journal of Statistical Software* 17(1); Martilla and James (1977),
-    *Journal of Marketing* 41: 77-79. Derived importance is correlation: it does not say what a change would bring.
+    Derived importance is correlation: it does not say what a change would bring.
+
+    References
+    ----------
+    Importance: Lindeman, Merenda and Gold (1980); Grömping (2006), *Journal of Statistical Software* 17(1); importance
+    against performance: Martilla and James (1977), *Journal of Marketing* 41: 77-79; lopsided effects: Anderson and
+    Mittal (2000), *Journal of Service Research* 3(2): 107-120.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> speed, price = rng.integers(1, 6, 200), rng.integers(1, 6, 200)
+    >>> said = {None: np.clip(speed + rng.integers(-1, 2, 200), 1, 5), "speed": speed, "price": price}
+    >>> form = {"customer_id": range(200), "wave": "1", "metric": "csat", "scale_min": 1.0, "scale_max": 5.0}
+    >>> survey = pd.concat([pd.DataFrame({**form, "attribute": a, "score": s}) for a, s in said.items()])
+    >>> drivers(survey, refits=20).table["attribute"].tolist()
+    ['speed', 'price']
     """
     scores, overall = _forms(survey, metric)
     p, n = scores.shape[1], len(scores)
@@ -150,21 +169,31 @@ def expectation_gap(survey: pd.DataFrame, *, level: float = 0.9, loss: float = 2
     Parameters
     ----------
     survey : SURVEY
-        With ``expected`` beside ``score`` and, where there is one, ``attribute``.
+        With ``expected`` beside ``score``, in points of the same scale, and where there is one ``attribute``, missing
+        for overall answers.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
     loss : float
-        How many times a shortfall weighs in ``priority`` against an equal surplus.
+        How many times a shortfall weighs in ``priority`` against an equal surplus: a judgement, which orders the rows
+        and changes no other figure.
 
     Returns
     -------
     Finding
-        ``attribute, answers, expected, delivered, gap, low, high, below, met, exceeded, priority``; the widest shortfall first.
-        ``below, met, exceeded`` are shares of answers.
+        ``attribute, answers, expected, delivered, gap, low, high, below, met, exceeded, priority``. ``expected,
+        delivered, gap, low, high`` are points of the scale, the interval Student's t; ``below, met, exceeded`` shares
+        of answers; ``priority`` is the mean over answers of ``loss`` times the shortfall, less the surplus, the highest
+        first.
 
     Notes
     -----
-    Parasuraman, Zeithaml and Berry (1988), *Journal of Retailing* 64: 12-40. Differences of two ratings are unreliable (Brown,
-    Churchill and Peter 1993, same journal 69): what was delivered stands beside them (SERVPERF; Cronin and Taylor 1992).
+    Differences of two ratings are unreliable, so what was delivered stands beside them (SERVPERF).
+
+    References
+    ----------
+    Parasuraman, Zeithaml and Berry (1988), *Journal of Retailing* 64: 12-40; unreliable: Brown, Churchill and Peter
+    (1993), same journal 69; SERVPERF: Cronin and Taylor (1992); losses weigh more than gains: Anderson and Mittal
+    (2000), *Journal of Service Research* 3(2): 107-120.
 
     Examples
     --------
@@ -209,21 +238,31 @@ def service_figures(cases: pd.DataFrame, *, target_hours: float = 24.0, words: W
     Parameters
     ----------
     cases : pandas.DataFrame
-        ``opened_at``, ``first_response_at`` and, where there are any, ``resolved_at`` and ``channel``; time stamps or text.
+        ``opened_at``, ``first_response_at`` and, where there are any, ``resolved_at`` and ``channel``; time stamps or
+        text.
     target_hours : float
         A first response within so many hours counts as in time.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Finding
-        ``channel, cases, unanswered, median_hours, p90_hours, in_time, median_hours_to_close, open``. Unanswered cases count as
-        not in time; medians are over answered cases.
+        ``channel, cases, unanswered, median_hours, p90_hours, in_time, median_hours_to_close, open``: ``unanswered,
+        in_time, open`` are shares of cases between 0 and 1, times are hours. Unanswered cases count as not in time;
+        medians are over answered cases. A case answered before it was opened is set aside.
 
     Raises
     ------
     TableError
         When a column is missing.
+
+    Examples
+    --------
+    >>> cases = pd.DataFrame({"opened_at": ["2025-01-01 08:00"] * 2, "first_response_at": ["2025-01-01 10:00", None]})
+    >>> service_figures(cases).table[["channel", "cases", "unanswered", "median_hours", "in_time"]]
+      channel  cases  unanswered  median_hours  in_time
+    0     all      2         0.5           2.0      0.5
     """
     words = words or Words("XXX")
     for name in ("opened_at", "first_response_at"):
@@ -301,6 +340,7 @@ def scrub(text: str) -> str:
     Parameters
     ----------
     text : str
+        Anything that customers wrote.
 
     Returns
     -------
@@ -332,8 +372,21 @@ def comment_themes(survey: pd.DataFrame, *, good: float, fewest: int = 5) -> Fin
     Returns
     -------
     Finding
-        ``theme, comments, satisfied, dissatisfied, lean, example``: shares of each side's comments, and the log-odds between them
-        drawn towards none by a prior of half a comment on each side; above 0 the dissatisfied write about it more.
+        ``theme, comments, satisfied, dissatisfied, lean, example``: shares of each side's comments, and the log-odds of
+        the dissatisfied to write about it less those of the satisfied, with half a comment added to each cell; above 0
+        the dissatisfied write about it more.
+
+    References
+    ----------
+    Half added to each cell: Haldane (1956), *Annals of Human Genetics* 20: 309-311.
+
+    Examples
+    --------
+    >>> said = ["delivery was late"] * 6 + ["fast delivery", "all well"] * 3
+    >>> survey = pd.DataFrame({"score": [2] * 6 + [5] * 6, "comment": said})
+    >>> comment_themes(survey, good=4).table[["theme", "comments", "satisfied", "dissatisfied", "lean"]].round(2)
+          theme  comments  satisfied  dissatisfied  lean
+    0  delivery         9        0.5           1.0  2.56
     """
     said = survey["comment"].dropna().astype(str).str.strip() if "comment" in survey else pd.Series(dtype=str)
     said = said[said != ""].map(scrub)

@@ -89,7 +89,8 @@ def read_transactions(
     Parameters
     ----------
     source : Client, path, glob, pandas.DataFrame or ibis.Table
-        A ``Client`` brings all other settings along. Files: csv, tsv, txt, xlsx, xls, ods, parquet, feather, jsonl; packed (.gz, .zip) or not.
+        A ``Client`` brings all other settings along. Files: csv, tsv, txt, xlsx, xls, ods, parquet, feather, jsonl;
+        packed (.gz, .zip) or not.
     columns : mapping, optional
         clvnb's names to the source's, for example ``{"customer_id": "Customer No", "amount": "Total"}``.
         Needed names are customer_id, date and amount; order_id, margin, cost, channel, product and currency
@@ -172,6 +173,7 @@ def check_transactions(
     Parameters
     ----------
     log : LOG
+        From ``read_transactions``.
     as_of : date, optional
         Rows after this day are set aside, as if the report had been written that evening.
     refunds : "net" or "drop"
@@ -184,9 +186,10 @@ def check_transactions(
     currency : str, optional
         What the amounts must be in, where the log says it: by a column ``currency`` or a sign beside the amount.
     rates : mapping or pandas.DataFrame, optional
-        What one unit of another currency is worth in ``currency``: ``{"USD": 0.92}``, or a frame ``date, currency, rate``.
+        What one unit of another currency is worth in ``currency``: ``{"USD": 0.92}``, or a frame ``date, currency,
+        rate``.
     words : Words, optional
-        How amounts are said in the findings.
+        The client's currency and language.
 
     Returns
     -------
@@ -196,8 +199,10 @@ def check_transactions(
     Raises
     ------
     TableError
-        When nothing is left, more than ``max_loss`` is lost, ``as_of`` lies in the future, or the log is in several
-        currencies or another one than ``currency``.
+        When nothing is left, more than ``max_loss`` is lost, ``as_of`` lies in the future, ``exclude`` names a column
+        that the log lacks, or the log is in several currencies or another one than ``currency``.
+    ValueError
+        For ``refunds`` that are neither net nor drop; for ``rates`` without ``currency``.
 
     Examples
     --------
@@ -594,19 +599,29 @@ def contributions(log: Any, *, margin: float = 1.0, cost_to_serve: float = 0.0) 
     log : LOG
         Its own ``margin`` or ``cost`` counts where it has one.
     margin : float
-        Share of revenue.
+        Share of revenue, used where the log has neither.
     cost_to_serve : float
-        Of one purchase.
+        Of one purchase, in the log's currency.
 
     Returns
     -------
     pandas.DataFrame
-        Sorted by customer and day; ``historic_value`` of a summary is its sum by customer.
+        Sorted by customer and day; ``contribution``, money of the day after margin and cost to serve, in the log's
+        currency; ``bought``, whether the day is a purchase. ``historic_value`` of a summary is the sum by customer.
 
     Raises
     ------
     TableError
         When the LOG lacks a column.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": "a", "amount": [10.0, 20.0],
+    ...     "date": pd.to_datetime(["2024-01-01", "2024-01-08"])})
+    >>> contributions(log, margin=0.4, cost_to_serve=1.0)
+      customer_id       date  contribution  bought
+    0           a 2024-01-01           3.0    True
+    1           a 2024-01-08           7.0    True
     """
     table = as_ibis(check(log, LOG))
     if not table.date.type().is_date():
@@ -692,7 +707,9 @@ def split_log(log: Any, end: date | str) -> tuple[Any, Any]:
     Parameters
     ----------
     log : LOG
+        Checked; a refund that came after ``end`` is in the holdout, whatever day its order has.
     end : date
+        The last day of the calibration.
 
     Returns
     -------
@@ -703,6 +720,8 @@ def split_log(log: Any, end: date | str) -> tuple[Any, Any]:
     ------
     ValueError
         When no day is given.
+    TableError
+        When the text is no day, or the LOG lacks a column.
 
     Examples
     --------

@@ -66,8 +66,11 @@ def trust_gate(
     ----------
     summary : SUMMARY
     as_of : date
-    purchases, spend : fitted models, or None where no model could be fitted
+        The last day looked at.
+    purchases, spend : fitted models, or None
+        None where no model could be fitted: without ``purchases`` there is no prediction.
     check : Holdout, optional
+        From ``holdout``.
     log : LOG, optional
         Seasons, and a drift from cohort to cohort, are looked for in it.
     why : str
@@ -77,6 +80,28 @@ def trust_gate(
     -------
     Trust
         The worst light of all checks.
+
+    Notes
+    -----
+    The checks, with the limits for amber and red: customers below 500, 100; repeat buyers below 100, 30; history below
+    365, 120 days; latest order more than 30, 120 days ago; q of the spend model below 2, at or below 1; holdout total
+    off by more than 25, 50 %.
+
+    Amber alone: a parameter at a bound, or whose logarithm has a standard error above 1.5; a correlation of spend and
+    frequency beyond 0.3; a naive guess that is closer; a busiest month above twice its neighbours; older and newer
+    halves of customers that differ in who comes back within 90 days, by more than 3.3 standard errors and a quarter; a
+    first month with more than twice a later month's newcomers, who buy more often; no test on held-out data; no model
+    of spend. No model of purchases is red.
+
+    The limits are clvnb's judgement.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2024-05-01", "2024-05-01", "2024-05-10"])
+    >>> summary = pd.DataFrame({"customer_id": ["a", "b"], "frequency": [1, 0], "recency": [9, 0], "T": [40, 40],
+    ...     "first_date": days[:2], "last_date": days[1:]})
+    >>> trust_gate(summary, as_of="2024-06-10", why="only two customers.").light
+    'red'
     """
     rows = [
         *_data_checks(summary, pd.Timestamp(as_of)),
@@ -94,6 +119,12 @@ def data_trust(summary: pd.DataFrame, *, as_of: date | str) -> Trust:
     ----------
     summary : SUMMARY
     as_of : date
+        The last day looked at.
+
+    Returns
+    -------
+    Trust
+        The worst light of the checks of the data alone.
     """
     return make_trust(_data_checks(summary, pd.Timestamp(as_of)))
 

@@ -46,13 +46,16 @@ class Card:
     Attributes
     ----------
     basis : "margin" or "revenue"
-    direction : "residual" or "at acquisition"
+    direction : "residual", "historic" or "at acquisition"
+        From the as-of day on, up to it, or from the first purchase on.
     model, horizon, timing, currency : str
+        What made the values; the span that is valued; when payments fall; three letters.
     discount_rate : float
         A year.
     margin : float
         Share of revenue that is valued.
     cost_to_serve : float
+        Of one purchase or billing period, in ``currency``.
     cac : str
         Always ``"not subtracted"``: the cost of acquisition stands beside the value.
     window : str
@@ -131,8 +134,8 @@ def clv_card(
         Customers.
     level : float
         Of the intervals.
-    direction : "residual" or "historic"
-        From the as-of day on, or up to it.
+    direction : "residual", "historic" or "at acquisition"
+        From the as-of day on, up to it, or from the first purchase on; any text is kept as it is.
 
     Returns
     -------
@@ -184,26 +187,51 @@ def clv_table(
     summary : SUMMARY
         pandas or Ibis; an Ibis table stays in its engine, only distinct (frequency, recency, T) are computed here.
     purchases : a fitted purchase model
+        In days: not BG/BB.
     spend : GammaGamma or float
-        A number is the same spend for every purchase of everyone.
+        A number is the mean money of every purchase of everyone.
     economics : Economics
+        Margin, cost to serve, discount rate and horizon.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
     seed : int
+        Of the random draws.
 
     Returns
     -------
     CLV
-        ``customer_id, p_alive, expected_purchases (+ _low, _high), expected_spend, clv (+ _low, _high)``, and where
-        the summary has it ``historic_value`` and ``total_value`` = historic + clv. Values can be negative.
+        ``customer_id``; ``p_alive``; ``expected_purchases`` with ``_low`` and ``_high``, undiscounted, over the
+        horizon; ``expected_spend``, money per purchase; ``clv`` with ``_low`` and ``_high``, in the client's currency,
+        discounted over ``economics.horizon``; and where the summary has them ``historic_value``, ``total_value`` =
+        historic_value + clv, and ``channel``. Values can be negative.
 
     Raises
     ------
     TableError
-        When the SUMMARY lacks a column.
+        When the SUMMARY lacks a column, or the model counts opportunities (BG/BB).
+
+    Notes
+    -----
+    Discounted purchases are the integral of exp(-t ln(1 + d)) dE[Y(t)], t in years, by Gauss-Legendre quadrature; with
+    ``economics.step`` purchases fall on the ends of steps.
 
     References
     ----------
-    Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), 415-430.
+    Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), 415-430; spend: Fader and Hardie
+    (2013), note 025, equation (5).
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD
+    >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
+    >>> summary = pd.DataFrame({"customer_id": ["1", "2"], "frequency": [2, 0], "recency": [213, 0], "T": [272, 272],
+    ...     "monetary_value": [22.345, None]})
+    >>> terms = Economics(margin=0.4, horizon="1 year")
+    >>> clv_table(summary, purchases, spend, terms)[["customer_id", "p_alive", "expected_spend", "clv"]].round(3)
+      customer_id  p_alive  expected_spend     clv
+    0           1    0.727          24.660  14.757
+    1           2    1.000          35.219   3.405
     """
     check(summary, SUMMARY)
     _on_days(purchases)
@@ -328,9 +356,6 @@ def clv_total(
 ) -> Estimate:
     """Return what all customers together are still worth, with its interval.
 
-    The interval joins parameter uncertainty (draws of both models) and chance (the variance of the simulated money
-    of each customer, added up). It says nothing about a model that does not fit: see the holdout.
-
     Parameters
     ----------
     summary : SUMMARY
@@ -339,12 +364,34 @@ def clv_total(
     level : float
         Of the interval.
     seed : int
-        Of the draws.
+        Of the random draws.
 
     Returns
     -------
     Estimate
-        In the client's currency.
+        In the client's currency, discounted over the horizon.
+
+    Raises
+    ------
+    TableError
+        As ``clv_table``.
+
+    Notes
+    -----
+    The interval is the value and to either side z times the root of two variances added up: of the mean over 100 draws
+    of the parameters of both models, and of the customers' simulated money (chance). It says nothing about a model that
+    does not fit: see the holdout.
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD
+    >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
+    >>> summary = pd.DataFrame({"customer_id": ["1", "2"], "frequency": [2, 0], "recency": [213, 0], "T": [272, 272],
+    ...     "monetary_value": [22.345, None]})
+    >>> terms = Economics(margin=0.4, horizon="1 year")
+    >>> round(float(clv_total(summary, purchases, spend, terms).value), 2)
+    18.16
     """
     return _totals({"all": summary}, purchases, spend, economics, level, seed)["all"]
 
@@ -372,6 +419,26 @@ def clv_totals(
     Returns
     -------
     dict of group to Estimate
+        In the client's currency, discounted over the horizon.
+
+    Raises
+    ------
+    TableError
+        As ``clv_table``.
+    KeyError
+        When there is no column ``by``.
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD
+    >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
+    >>> summary = pd.DataFrame({"customer_id": ["1", "2"], "frequency": [2, 0], "recency": [213, 0], "T": [272, 272],
+    ...     "monetary_value": [22.345, None]})
+    >>> terms = Economics(margin=0.4, horizon="1 year")
+    >>> found = clv_totals(summary.assign(channel=["ads", "mail"]), "channel", purchases, spend, terms)
+    >>> {k: round(float(v.value), 2) for k, v in found.items()}
+    {'ads': 14.76, 'mail': 3.4}
     """
     groups = {str(name): group for name, group in summary.groupby(by)}
     return _totals(groups, purchases, spend, economics, level, seed)
@@ -470,14 +537,37 @@ def clv_new_customer(
     of : mapping, optional
         For a purchase model with covariates, the newcomer's, such as ``{"channel": "ads"}``.
     level : float
-        Of the interval.
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
     seed : int
-        Of the draws.
+        Of the random draws.
 
     Returns
     -------
     Estimate
-        The interval holds the average over many new customers, not one of them.
+        In the client's currency per newcomer; the interval holds the average over many new customers, not one of them.
+
+    Raises
+    ------
+    TableError
+        When the model counts opportunities (BG/BB), or ``of`` names a covariate or a level that it does not know.
+
+    Notes
+    -----
+    (1 + expected discounted repeat purchases) x (mean spend x margin - cost to serve); the ends are quantiles over
+    draws of both models.
+
+    References
+    ----------
+    Discounted lifetime from acquisition on, of payments: Fader and Hardie (2010), Marketing Science 29(1), 85-93.
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD
+    >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
+    >>> terms = Economics(margin=0.4, horizon="1 year")
+    >>> round(clv_new_customer(purchases, spend, terms).value, 2)
+    33.72
     """
     _on_days(purchases)
     weights = discount_weights(economics.horizon_days, economics.discount_rate, economics.step)
@@ -525,21 +615,42 @@ def new_customer_values(
     purchases : a fitted purchase model
         Its kind is fitted again.
     economics : Economics
+        Margin, cost to serve, discount rate and horizon.
     cac : mapping of group to money, optional
+        Client's currency per newcomer; a group that is not named has none.
     level : float
+        Of the interval.
     least : int
         Smaller groups are put together as ``other``, and valued as everybody is.
 
     Returns
     -------
     pandas.DataFrame
-        ``group, customers, clv, clv_low, clv_high`` at acquisition, ``cac, clv_net, ltv_cac, ltv_cac_low, ltv_cac_high,
-        p_pays``, the chance that the average newcomer is worth more than its cost; the best first.
+        ``group, customers, clv, clv_low, clv_high`` at acquisition, ``cac, clv_net``, all money per newcomer over the
+        horizon; ``ltv_cac, ltv_cac_low, ltv_cac_high``, missing without a cost; ``p_pays``, the chance that the average
+        newcomer is worth more than its cost. The best first.
 
     Raises
     ------
     FitError
         When the model cannot be fitted with the groups.
+    KeyError
+        When there is no column ``by``.
+
+    References
+    ----------
+    Covariates: Fader and Hardie (2007), note 019, "Incorporating time-invariant covariates into the Pareto/NBD and
+    BG/NBD models".
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD, summarize
+    >>> model = BGNBD.with_params(r=0.9, alpha=60.0, a=0.8, b=2.5)
+    >>> log = pd.concat([model.simulate(300, seed=k).assign(channel=c) for k, c in enumerate(["ads", "mail"])])
+    >>> log["customer_id"] = log["channel"] + log["customer_id"]
+    >>> found = new_customer_values(summarize(log), "channel", model, Economics(), cac={"ads": 2.0})
+    >>> sorted(found["group"]), int(found["cac"].count())
+    (['ads', 'mail'], 1)
     """
     known = summary.assign(**{by: summary[by].astype(str)})
     small = known[by].map(known[by].value_counts()) < least
@@ -582,19 +693,37 @@ def tier_chances(
     purchases, spend, economics
         As in ``clv_table``.
     shares : pair of float
-        As in ``value_tiers``.
+        From 0 to 1, as in ``value_tiers``.
     seed : int
+        Of the random draws.
 
     Returns
     -------
     pandas.DataFrame
-        ``customer_id, tier`` (the likeliest), ``chance_A, chance_B, chance_C`` over draws of the parameters, and ``clear``,
-        a chance of 80 % or more: the others stand too near a border to be treated by their tier.
+        ``customer_id, tier`` (the likeliest), ``chance_A, chance_B, chance_C`` (0 to 1) over draws of the parameters,
+        and ``clear``, a chance of 80 % or more: the others stand too near a border to be treated by their tier.
 
     Raises
     ------
     TableError
-        When the SUMMARY lacks a column.
+        When the SUMMARY lacks a column, or the model counts opportunities (BG/BB).
+
+    Notes
+    -----
+    Tiers are made anew for each of 100 draws of the parameters; chance of purchases and of spend is not in it.
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD
+    >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
+    >>> summary = pd.DataFrame({"customer_id": ["1", "2"], "frequency": [2, 0], "recency": [213, 0], "T": [272, 272],
+    ...     "monetary_value": [22.345, None]})
+    >>> terms = Economics(margin=0.4, horizon="1 year")
+    >>> tier_chances(summary, purchases, spend, terms)[["customer_id", "tier", "clear"]]
+      customer_id tier  clear
+    0           1    A   True
+    1           2    B   True
     """
     check(summary, SUMMARY)
     _on_days(purchases)
@@ -621,7 +750,7 @@ def tier_chances(
 
 
 def recommend_basis(summary: pd.DataFrame) -> Finding:
-    """Say whether customers should be valued by revenue or by what they leave: it matters where costs differ between them.
+    """Say on which basis customers are valued, margin wherever one is known, and whether revenue would rank them alike.
 
     Parameters
     ----------
@@ -631,8 +760,16 @@ def recommend_basis(summary: pd.DataFrame) -> Finding:
     Returns
     -------
     Finding
-        ``share_mean, share_cv, rank_correlation, basis``: the mean share of revenue left and its variation between
-        customers, how alike both rank customers, and the basis to use.
+        ``share_mean``, the mean of what is left of revenue; ``share_cv``, its standard deviation over that mean;
+        ``rank_correlation`` (Spearman) of value and revenue to date; ``basis``, ``margin``, or ``revenue`` where no
+        margin is known.
+
+    Examples
+    --------
+    >>> summary = pd.DataFrame({"historic_revenue": [100.0, 100.0, 50.0], "historic_value": [40.0, 10.0, 20.0]})
+    >>> recommend_basis(summary).table.round(3)
+       share_mean  share_cv  rank_correlation   basis
+    0         0.3     0.577               0.0  margin
     """
     known = summary[(summary["historic_revenue"] > 0) & summary["historic_value"].notna()]
     if known.empty:
@@ -664,14 +801,25 @@ def losses(customers: pd.DataFrame, summary: pd.DataFrame, economics: Economics)
     Parameters
     ----------
     customers : CLV
+        With ``historic_value``.
     summary : SUMMARY
-        Of the same customers.
+        Of the same customers, with ``historic_revenue`` and ``purchases``.
     economics : Economics
+        Margin and cost to serve.
 
     Returns
     -------
     Finding
-        ``cause, customers, value``: money to date of those below 0, by root cause.
+        ``cause, customers, value``: money to date of these customers by root cause, in the client's currency. The last
+        cause are customers who have not lost money yet.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "historic_value": [-3.0, 12.0], "clv": [1.0, 8.0]})
+    >>> summary = pd.DataFrame({"customer_id": ["a", "b"], "historic_revenue": [10.0, 40.0], "purchases": [4, 4]})
+    >>> losses(customers, summary, Economics(margin=0.5, cost_to_serve=2.0)).table
+                                   cause  customers  value
+    0  serving cost more than the margin          1   -3.0
     """
     both = customers[["customer_id", "historic_value", "clv"]].merge(
         summary[["customer_id", "historic_revenue", "purchases"]], on="customer_id"

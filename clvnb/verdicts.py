@@ -69,14 +69,27 @@ class Outcome:
     Attributes
     ----------
     name : str
+        For the sentence, such as ``stayed``.
     unit : "share", "points", "money", "score" or "months"
-        More is better in each.
+        Shares are fractions, points those of NPS, a score points of its scale. More is better in each.
     margin : float
-        The practical margin: a change within it does not matter. 0.03 is three percentage points of a share.
+        The practical margin, in the unit: a change within it does not matter. 0.03 is three percentage points of a
+        share.
     planned : float
-        The change that was planned for; twice the margin where left out. It tunes the range that holds at every look.
+        The change that was planned for, in the unit; twice the margin where left out. It tunes the range that holds at
+        every look.
     of : str
         What is counted: ``customers`` or ``answers``.
+
+    Raises
+    ------
+    ValueError
+        For a unit that is not known, a margin that is not above 0, or a planned change below 0.
+
+    Examples
+    --------
+    >>> Outcome("stayed", margin=0.02).aim
+    0.04
     """
 
     name: str
@@ -93,11 +106,24 @@ class Outcome:
 
     @property
     def aim(self) -> float:
-        """The change that was planned for."""
+        """The change that was planned for, in the outcome's unit; twice the margin where ``planned`` is 0."""
         return self.planned or 2 * self.margin
 
     def shown(self, value: float, words: Words) -> str:
-        """Say a value."""
+        """Say a value.
+
+        Parameters
+        ----------
+        value : float
+            In the outcome's unit.
+        words : Words
+            The client's currency and language.
+
+        Returns
+        -------
+        str
+            ``unknown`` where it is missing.
+        """
         if not math.isfinite(value):
             return "unknown"
         if self.unit == "share":
@@ -107,7 +133,20 @@ class Outcome:
         return words.count(value, digits=1 if self.unit != "score" else 2)
 
     def moved(self, value: float, words: Words) -> str:
-        """Say a change, with its sign."""
+        """Say a change, with its sign.
+
+        Parameters
+        ----------
+        value : float
+            A change in the outcome's unit.
+        words : Words
+            The client's currency and language.
+
+        Returns
+        -------
+        str
+            With its sign and unit; ``unknown`` where it is missing.
+        """
         if not math.isfinite(value):
             return "unknown"
         if self.unit == "money":
@@ -117,12 +156,25 @@ class Outcome:
         return f"{size:+.{digits}f}{self.suffix}"
 
     def span(self, low: float, high: float, words: Words) -> str:
-        """Say the range of a change, its unit once."""
+        """Say the range of a change, its unit once.
+
+        Parameters
+        ----------
+        low, high : float
+            Ends of a change, in the outcome's unit.
+        words : Words
+            The client's currency and language.
+
+        Returns
+        -------
+        str
+            Such as ``+1.2 to +3.4 percentage points``.
+        """
         return f"{self.moved(low, words).removesuffix(self.suffix)} to {self.moved(high, words)}"
 
     @property
     def suffix(self) -> str:
-        """What stands behind a change."""
+        """The unit in words that follows a change; empty for money."""
         return {
             "share": " percentage points",
             "points": " points",
@@ -138,21 +190,35 @@ class Verdict(Told):
     Attributes
     ----------
     metric : str
+        The outcome's name.
     design : str
         ``A`` (strongest) to ``F``; empty where nothing could be measured.
     before, after, change, low, high : float
-        In the outcome's unit: shares as fractions, NPS and its change in points. With design A ``before`` is the holdout.
+        In the outcome's unit: shares as fractions, NPS and its change in points, money in the client's currency. With
+        design A ``before`` is the holdout.
     level : float
         Of the interval.
     n : int
+        Customers or answers.
     verdict : str
         ``improved, worsened, no_material_change, no_evidence, not_measurable``.
     sentence : str
+        The verdict in words.
     outcome : Outcome
+        What was measured.
     error, p_value, detectable : float
         Standard error of the change; p of no change; the smallest change that would have been seen four times in five.
     threats : tuple of Threat
+        What could make the change look other than it is.
     method : str
+        In words.
+
+    Examples
+    --------
+    >>> change = Change("A", before=0.75, after=0.80, value=0.05, error=0.0219, n=2000)
+    >>> found = judge(change, Outcome("stayed"))
+    >>> found.verdict, found.causal, round(found.low, 3)
+    ('improved', True, 0.007)
     """
 
     metric: str
@@ -175,12 +241,12 @@ class Verdict(Told):
 
     @property
     def causal(self) -> bool:
-        """Whether the change may be called caused."""
+        """Whether the change may be called caused: design A or A+, and the verdict improved or worsened."""
         return self.design in {"A", "A+"} and self.verdict in {"improved", "worsened"}
 
     @property
     def estimate(self) -> Estimate:
-        """The change as an ``Estimate``."""
+        """The change as an ``Estimate``, in the outcome's unit, with the verdict's interval."""
         return Estimate(self.change, self.low, self.high, self.level, self.n, f"design {self.design}")
 
     @property
@@ -212,11 +278,12 @@ def remeasure(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row a customer and period (or answer): ``value``; ``period`` (1 after, 0 before, -1 and lower earlier; 1 where left
-        out); ``customer_id``; where somebody got something ``group``: ``treated``, and ``holdout`` or ``comparison``; ``cell``, by
-        which rounds of answers are weighed alike. Without ``customer_id`` and with one value a period, a series: ``value`` and
-        ``after`` in order of time.
+        One row a customer and period (or answer): ``value``; ``period`` (1 after, 0 before, -1 and lower earlier; 1
+        where left out); ``customer_id``; where somebody got something ``group``: ``treated``, and ``holdout`` or
+        ``comparison``; ``cell``, by which rounds of answers are weighed alike. Without ``customer_id`` and with one
+        value a period, a series: ``value`` and ``after`` in order of time.
     outcome : Outcome
+        Its unit and the margin that matters.
     randomised : bool
         Whether chance alone decided between ``treated`` and ``holdout``, before the start.
     planned : float, optional
@@ -226,12 +293,15 @@ def remeasure(
     known : pandas.DataFrame, optional
         Numbers known of each customer before the start, indexed by ``customer_id``.
     population : mapping of cell to number, optional
+        Customers in each cell, to which both rounds are weighed.
     season : float
         Of a series: how many periods a year has.
     look : Look
         From ``look_on``; a single look when left out.
     level : float
+        Of the interval: 0.95 means that it holds the truth nineteen times in twenty.
     words : Words, optional
+        The client's currency and language.
     what : str
         What was done, for the sentence.
 
@@ -244,6 +314,14 @@ def remeasure(
     ------
     TableError
         When ``data`` has no values, or groups that are not known.
+
+    Notes
+    -----
+    Design A, or A+ where the time before explains part of the outcome, with ``randomised`` and a holdout. B where both
+    groups moved alike in an earlier period, C otherwise; both where both hold, and the range then spans them. D with
+    eight periods on each side. E where the same customers answer both times, F otherwise. Each design names its source:
+    ``randomised_difference``, ``difference_in_differences``, ``weighted_difference``, ``interrupted_series``,
+    ``paired_change``, ``two_waves``.
 
     Examples
     --------
@@ -384,21 +462,38 @@ def judge(
     Parameters
     ----------
     change : Change
+        What a design found.
     outcome : Outcome
+        Its unit and the margin that matters.
     look : Look
+        A single look when left out.
     level : float
+        Of the interval: 0.95 means that it holds the truth nineteen times in twenty.
     words : Words, optional
+        The client's currency and language.
     what : str
-
-    Notes
-    -----
-    ``no_material_change`` asks for the whole interval to lie within the margin, which is two one-sided tests at half the usual
-    error (Schuirmann 1987, *Journal of Pharmacokinetics and Biopharmaceutics* 15: 657-680).
+        What was done, for the sentence.
 
     Returns
     -------
     Verdict
         ``improved, worsened, no_material_change, no_evidence`` or ``not_measurable``, with its sentence.
+
+    Notes
+    -----
+    ``no_material_change`` asks for the whole interval to lie within the margin, which is two one-sided tests at half
+    the usual error.
+
+    References
+    ----------
+    Schuirmann (1987), *Journal of Pharmacokinetics and Biopharmaceutics* 15: 657-680.
+
+    Examples
+    --------
+    >>> judge(Change("A", before=0.75, after=0.80, value=0.05, error=0.0219, n=2000), Outcome("stayed")).verdict
+    'improved'
+    >>> judge(Change("A", before=0.75, after=0.752, value=0.002, error=0.01, n=9000), Outcome("stayed")).verdict
+    'no_material_change'
     """
     words = words or Words("XXX")
     z = look.critical(change.error, level, outcome.aim)
@@ -466,15 +561,18 @@ def not_measurable(outcome: Outcome, why: str, *, level: float = LEVEL, design: 
     Parameters
     ----------
     outcome : Outcome
+        What was to be measured.
     why : str
         The end of the sentence.
     level : float
+        That the interval would have had.
     design : str
         The letter of the design that was tried.
 
     Returns
     -------
     Verdict
+        Its figures are missing.
 
     Examples
     --------
@@ -503,12 +601,18 @@ def choose_design(assigned: str, *, before: bool, known: bool = False, series: b
     Returns
     -------
     pandas.DataFrame
-        ``design, how, may_say, cannot``: the letter, what it is, what may be said of the cause, and what it cannot show. No row where
-        nothing can be known.
+        ``design, how, may_say, cannot``: the letter, what it is, what may be said of the cause, and what it cannot
+        show.
 
     Raises
     ------
     ValueError
+        When ``assigned`` is none of the three; when somebody chose who gets it and neither ``before`` nor ``known``
+        holds, so that nothing can be known: leave a random part alone.
+
+    References
+    ----------
+    Shadish, Cook and Campbell (2002), *Experimental and Quasi-Experimental Designs for Generalized Causal Inference*.
 
     Examples
     --------
@@ -534,7 +638,7 @@ def choose_design(assigned: str, *, before: bool, known: bool = False, series: b
 
 
 def equivalence(change: float, error: float, margin: float) -> float:
-    """Return the p of two one-sided tests that a change lies within a margin (TOST, Schuirmann 1987).
+    """Return the p of two one-sided tests that a change lies within a margin (TOST).
 
     Parameters
     ----------
@@ -547,6 +651,10 @@ def equivalence(change: float, error: float, margin: float) -> float:
     -------
     float
         The larger p of the two; below 0.05 the change lies within the margin at 90 %.
+
+    References
+    ----------
+    Schuirmann (1987), *Journal of Pharmacokinetics and Biopharmaceutics* 15: 657-680.
 
     Examples
     --------
@@ -568,14 +676,27 @@ def false_discoveries(
     verdicts : sequence of Verdict
         Of segments, arms or metrics that were looked at beside the one that was planned.
     level : float
+        One less the false discovery rate: 0.95 holds it to 5 %.
     words : Words, optional
-        For the sentences.
+        The client's currency and language.
 
     Returns
     -------
     list of Verdict
-        In the same order; ``improved`` and ``worsened`` stay where at most ``1 - level`` of those that stay are expected to be false
-        (Benjamini and Hochberg 1995, *JRSS B* 57: 289-300), and each sentence says how many were looked at.
+        In the same order; ``improved`` and ``worsened`` stay where at most ``1 - level`` of those that stay are
+        expected to be false, and each sentence says how many were looked at. Fewer than two judged verdicts come back
+        unchanged.
+
+    References
+    ----------
+    Benjamini and Hochberg (1995), *JRSS B* 57: 289-300.
+
+    Examples
+    --------
+    >>> changes = [Change("A", 0.0, z, z, 1.0, 100) for z in (2.0, 0.5, 0.3, -0.2)]
+    >>> many = [judge(change, Outcome("sales", "money", 0.1)) for change in changes]
+    >>> many[0].verdict, false_discoveries(many)[0].verdict
+    ('improved', 'no_evidence')
     """
     from scipy.stats import false_discovery_control
 
@@ -598,15 +719,24 @@ def false_discoveries(
 
 
 def verdict_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
-    """Return VERDICTS: ``metric, design, before, after, change, change_low, change_high, n, verdict, sentence``.
+    """Return many verdicts as one table.
 
     Parameters
     ----------
     verdicts : iterable of Verdict
+        From ``judge`` or ``remeasure``.
 
     Returns
     -------
     VERDICTS
+        ``metric, design, before, after, change, change_low, change_high, n, verdict, sentence``.
+
+    Examples
+    --------
+    >>> change = Change("A", before=0.75, after=0.80, value=0.05, error=0.0219, n=2000)
+    >>> verdict_table([judge(change, Outcome("stayed"))])[["metric", "design", "change", "verdict"]]
+       metric design  change   verdict
+    0  stayed      A    0.05  improved
     """
     rows = [
         (v.metric, v.design, v.before, v.after, v.change, v.low, v.high, v.n, v.verdict, v.sentence) for v in verdicts
@@ -626,16 +756,30 @@ def profit_and_loss(
     customers : int
         How many got it, and are in the effect.
     cost : float
-        Of these customers, in all.
+        Money spent on these customers, in all.
     words : Words, optional
+        The client's currency and language.
     what : str
+        What was done, for the sentence.
     days : int
-        After how many days; what comes later is in neither.
+        After how many days the effect was measured; what comes later is in neither.
 
     Returns
     -------
     Finding
-        ``customers, brought, brought_low, brought_high, cost, net, net_low, net_high, p_pays_off``: a row, at the verdict's level.
+        ``customers, brought, brought_low, brought_high, cost, net, net_low, net_high, p_pays_off``: a row, in the
+        client's currency, ``_low`` and ``_high`` at the verdict's level. Empty where the effect is missing.
+
+    Notes
+    -----
+    ``p_pays_off`` is Phi(net / (customers times the effect's standard error)).
+
+    Examples
+    --------
+    >>> effect = judge(Change("A", 10.0, 12.0, 2.0, 0.5, 400), Outcome("contribution", "money", 0.5))
+    >>> profit_and_loss(effect, 1000, 800.0).table[["brought", "cost", "net", "net_low", "p_pays_off"]].round(3)
+       brought   cost     net  net_low  p_pays_off
+    0   2000.0  800.0  1200.0  220.018       0.992
     """
     from scipy.special import ndtr
 

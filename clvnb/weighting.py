@@ -28,13 +28,28 @@ def response_bias(customers: pd.DataFrame, answered: Any, by: Sequence[str], *, 
     answered : sequence of str
         The customers who did.
     by : sequence of str
-        For example ``["segment", "tier", "channel"]``.
+        Columns, for example ``["segment", "tier", "channel"]``; a missing group counts as ``unknown``.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
 
     Returns
     -------
     pandas.DataFrame
-        ``what, group, customers, answers, rate, rate_low, rate_high, share_of_base, share_of_answers``; a row per group.
+        ``what, group, customers, answers, rate, rate_low, rate_high, share_of_base, share_of_answers``; a row per
+        group. ``rate`` and the shares lie between 0 and 1; each customer counts once.
+
+    References
+    ----------
+    ``rate_low, rate_high``: Wilson (1927), *JASA* 22: 209-212.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"customer_id": list("abcd"), "plan": ["x", "x", "y", "y"]})
+    >>> found = response_bias(customers, ["a", "b", "c"], ["plan"])
+    >>> found[["group", "customers", "answers", "rate", "share_of_answers"]].round(3)
+      group  customers  answers  rate  share_of_answers
+    0     x          2        2   1.0             0.667
+    1     y          2        1   0.5             0.333
     """
     base = customers.drop_duplicates("customer_id")
     said = base["customer_id"].isin(set(answered))
@@ -76,12 +91,20 @@ def post_stratify(cells: pd.Series, population: Mapping[str, float], *, fewest: 
     weights : pandas.Series
         Mean 1 over the answers, on the index of ``cells``.
     finding : Finding
-        ``cell, customers, answers, weight``, and the effective number of answers (Kish).
+        ``cell, customers, answers, weight``, and the effective number of answers.
 
     Raises
     ------
     TableError
         When an answer lies in a cell that no customer is in.
+
+    Notes
+    -----
+    The weight of a cell is its share of the customers over its share of the answers, (N_h / N) / (n_h / n).
+
+    References
+    ----------
+    Holt and Smith (1979), *JRSS A* 142: 33-46; effective number of answers: Kish (1965), *Survey Sampling*.
 
     Examples
     --------
@@ -126,20 +149,28 @@ def stratified_score(
 ) -> Estimate:
     """Return a metric's number from each cell's own, by the cells' shares among the customers.
 
-    The value is that of ``post_stratify``'s weights; the interval takes the cells for strata, which is narrower than the
-    linearised one where they were drawn as such, and narrower still where a good part of the customers answered.
+    The value is that of ``post_stratify``'s weights; the interval takes the cells for strata, which is narrower than
+    the linearised one where they were drawn as such, and narrower still where a good part of the customers answered.
 
     Parameters
     ----------
     scores : sequence of float
+        Without missing ones, which would shift them against ``cells``.
     cells : pandas.Series of str
         The cell of each score, in the same order.
     population : mapping of cell to number
         Every cell needs answers.
     metric : Metric
+        Of the scores.
     finite : bool
         Whether the customers asked are a part of all there are, so that a cell that answered wholly has no uncertainty.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
+
+    Returns
+    -------
+    Estimate
+        In the metric's unit: a share, or points of NPS.
 
     Raises
     ------
@@ -148,12 +179,11 @@ def stratified_score(
 
     Notes
     -----
-    Cochran (1977), *Sampling Techniques*, section 5.3: the sum of (N_h/N)^2 V_h/n_h (1 - n_h/N_h).
+    The variance is the sum of (N_h/N)^2 V_h/n_h (1 - n_h/N_h), V_h with divisor n_h.
 
-    Returns
-    -------
-    Estimate
-        In the metric's unit: a share, or points of NPS.
+    References
+    ----------
+    Cochran (1977), *Sampling Techniques*, section 5.3.
 
     Examples
     --------
@@ -194,8 +224,9 @@ def rake(
     Returns
     -------
     weights : pandas.Series
-        Mean 1.
+        Mean 1, on the index of ``answers``.
     finding : Finding
+        The columns of ``margins`` with ``weight``, a row an answer; its text says the effective number of answers.
 
     Raises
     ------
@@ -204,7 +235,20 @@ def rake(
 
     Notes
     -----
-    Deming and Stephan (1940), *Annals of Mathematical Statistics* 11: 427-444.
+    After trimming the margins agree only nearly.
+
+    References
+    ----------
+    Deming and Stephan (1940), *Annals of Mathematical Statistics* 11: 427-444; effective number of answers: Kish
+    (1965), *Survey Sampling*.
+
+    Examples
+    --------
+    >>> plan, sex = ["a"] * 50 + ["b"] * 50, ["f"] * 40 + ["m"] * 10 + ["f"] * 20 + ["m"] * 30
+    >>> answers = pd.DataFrame({"plan": plan, "sex": sex})
+    >>> weights, _ = rake(answers, {"plan": {"a": 50, "b": 50}, "sex": {"f": 40, "m": 60}})
+    >>> weights.groupby([answers["plan"], answers["sex"]]).sum().round(3).tolist()
+    [30.0, 20.0, 10.0, 40.0]
     """
     w = np.ones(len(answers))
     groups = {c: answers[c].astype(str).to_numpy() for c in margins}
@@ -236,12 +280,33 @@ def early_and_late(survey: pd.DataFrame, metric: Metric, *, level: float = 0.9) 
     survey : SURVEY
         The answers of one series and wave.
     metric : Metric
+        Of the answers.
     level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
 
     Returns
     -------
     Finding
-        ``early, late, change, low, high``; empty where fewer than 20 answers stand on one side.
+        ``early, late``, the metric up to the median day of the wave and after it, and ``change, low, high``: shares
+        between 0 and 1, or points of NPS. Empty where fewer than 20 answers stand on one side.
+
+    Raises
+    ------
+    TableError
+        When a score lies outside the scale.
+
+    References
+    ----------
+    Armstrong and Overton (1977), *Journal of Marketing Research* 14(3): 396-402.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2025-01-01"] * 30 + ["2025-01-09"] * 20)
+    >>> survey = pd.DataFrame({"date": days, "score": [5] * 25 + [2] * 15 + [4] * 10})
+    >>> from clvnb import metric_of
+    >>> early_and_late(survey, metric_of("csat")).table.round(3)
+       early  late  change    low   high
+    0  0.833   0.5  -0.333 -0.525 -0.112
     """
     middle = survey["date"].median()
     early, late = survey[survey["date"] <= middle], survey[survey["date"] > middle]

@@ -37,6 +37,12 @@ class Words:
     locale : str
         A CLDR locale, for example ``"en"`` or ``"ro_RO"``.
 
+    Notes
+    -----
+    ``Words("XXX")``, which stands in where a function gets none, gives amounts the sign ¤ of no currency (ISO 4217
+    XXX). Formats are those of the Unicode CLDR, through Babel, whose ``UnknownLocaleError`` comes at the first number
+    of a locale that is not known.
+
     Examples
     --------
     >>> words = Words("EUR", "en")
@@ -50,7 +56,20 @@ class Words:
     locale: str = "en"
 
     def money(self, value: float, *, digits: int | None = None) -> str:
-        """Say an amount: cents below 100, whole units above, millions from ten million on."""
+        """Say an amount: cents below 100, whole units above, millions from ten million on.
+
+        Parameters
+        ----------
+        value : float
+            In the client's currency.
+        digits : int, optional
+            Decimals; with them millions are said in full too.
+
+        Returns
+        -------
+        str
+            ``unknown`` where it is missing.
+        """
         from babel import Locale
         from babel.numbers import format_compact_currency, format_currency, get_currency_precision
 
@@ -68,7 +87,20 @@ class Words:
         return str(format_currency(rounded, self.currency, format=pattern, locale=self.locale, currency_digits=False))
 
     def share(self, value: float, *, digits: int = 0) -> str:
-        """Say a share between 0 and 1 as a percentage."""
+        """Say a share between 0 and 1 as a percentage.
+
+        Parameters
+        ----------
+        value : float
+            Between 0 and 1.
+        digits : int
+            Decimals.
+
+        Returns
+        -------
+        str
+            ``unknown`` where it is missing.
+        """
         from babel.numbers import format_percent
 
         if value is None or not math.isfinite(value):
@@ -77,7 +109,20 @@ class Words:
         return str(format_percent(value, format=pattern, locale=self.locale))
 
     def count(self, value: float, *, digits: int = 0) -> str:
-        """Say a count or a plain number."""
+        """Say a count or a plain number.
+
+        Parameters
+        ----------
+        value : float
+            Any number.
+        digits : int
+            Decimals.
+
+        Returns
+        -------
+        str
+            ``unknown`` where it is missing.
+        """
         from babel.numbers import format_decimal
 
         if value is None or not math.isfinite(value):
@@ -90,6 +135,18 @@ class Words:
     def counted(self, value: float, noun: str) -> str:
         """Say a count with its noun.
 
+        Parameters
+        ----------
+        value : float
+            How many.
+        noun : str
+            English, singular.
+
+        Returns
+        -------
+        str
+            ``unknown`` stands for a missing number.
+
         Examples
         --------
         >>> Words("EUR").counted(1, "customer"), Words("EUR").counted(2000, "day")
@@ -99,6 +156,21 @@ class Words:
 
     def day(self, value: Any) -> str:
         """Say a date.
+
+        Parameters
+        ----------
+        value : date, time stamp or str
+            Text is ISO 8601.
+
+        Returns
+        -------
+        str
+            In full, such as 30 June 1998.
+
+        Raises
+        ------
+        ValueError
+            When it is no day.
 
         Examples
         --------
@@ -113,6 +185,16 @@ class Words:
 
     def range(self, estimate: Estimate) -> str:
         """Say the interval of an amount.
+
+        Parameters
+        ----------
+        estimate : Estimate
+            Of money.
+
+        Returns
+        -------
+        str
+            Its two ends.
 
         Examples
         --------

@@ -54,10 +54,15 @@ class Model(ABC):
     standard_errors_ : pandas.Series
         On the same scale, by the delta method from the logarithms.
     log_likelihood_, aic_, bic_ : float
+        Of the fit.
     n_ : int
         Customers that the fit used.
     at_bound_ : tuple of str
         Parameters that the data could not determine.
+    name : str
+        Of the model, as it is shown.
+    parameters : tuple of str
+        Names of the parameters.
     """
 
     name: ClassVar[str]
@@ -79,6 +84,17 @@ class Model(ABC):
             The time unit of the parameters: ``"1 week"`` for most papers.
         **params : float
             One value above zero for each of the model's parameters.
+
+        Returns
+        -------
+        Self
+            A model that predicts; it has no standard errors, and its ``draws`` do not vary.
+
+        Raises
+        ------
+        ValueError
+            For other parameters than the model's, or one that is not above 0 and finite; for a unit that is no
+            duration.
         """
         if set(params) != set(cls.parameters):
             raise ValueError(f"{cls.name} needs the parameters {', '.join(cls.parameters)}, got {', '.join(params)}")
@@ -118,23 +134,48 @@ class Model(ABC):
 
     @property
     def covariance_(self) -> pd.DataFrame:
-        """Covariance of the logarithms of the parameters."""
+        """Covariance of the logarithms of the parameters.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows and columns by parameter, then ``parameter: covariate``; missing for a parameter at a bound.
+
+        Raises
+        ------
+        FitError
+            When the model was not fitted.
+        """
         names = list(self._fitted().names)
         return pd.DataFrame(self._fitted().log_covariance, index=names, columns=names)
 
     @property
     def log_likelihood_(self) -> float:
-        """The log-likelihood at the estimates, time in days."""
+        """The log-likelihood at the estimates, time in days.
+
+        The natural logarithm, summed over customers. With another unit of time it differs by the logarithm of the unit
+        for each repeat purchase. Of CNBD-k the gaps' own part is in it, so that values of k can be compared.
+        """
         return self._fitted().log_likelihood
 
     @property
     def aic_(self) -> float:
-        """Akaike's criterion, 2k - 2 log-likelihood; lower is better."""
+        """Akaike's criterion, 2k - 2 log-likelihood; lower is better.
+
+        References
+        ----------
+        Akaike (1974), IEEE Transactions on Automatic Control 19(6), 716-723.
+        """
         return 2 * self._count() - 2 * self.log_likelihood_
 
     @property
     def bic_(self) -> float:
-        """Schwarz's criterion, k ln n - 2 log-likelihood; lower is better."""
+        """Schwarz's criterion, k ln n - 2 log-likelihood, n customers; lower is better.
+
+        References
+        ----------
+        Schwarz (1978), Annals of Statistics 6(2), 461-464.
+        """
         return self._count() * float(np.log(self.n_)) - 2 * self.log_likelihood_
 
     def _count(self) -> int:
@@ -151,7 +192,8 @@ class Model(ABC):
         Parameters
         ----------
         unit : str
-            Time unit of the shown parameters; ``"week"`` gives those of the papers.
+            Time unit of the shown parameters; ``"week"`` gives those of the papers. It changes nothing where no
+            parameter holds time.
         level : float
             Of the interval, which is made on the log scale and so never reaches below zero.
 
@@ -159,6 +201,11 @@ class Model(ABC):
         -------
         pandas.DataFrame
             Columns ``parameter, estimate, standard_error, low, high``.
+
+        Raises
+        ------
+        FitError
+            When the model was not fitted.
         """
         scale = days(unit if unit[:1].isdigit() else f"1 {unit}")
         factor = np.array([scale ** -self.time_powers.get(k, 0) for k in self.parameters])
@@ -227,19 +274,28 @@ class Model(ABC):
     def draws(self, size: int, *, seed: int = 0) -> Vector:
         """Draw parameters as uncertain as the data leave them.
 
-        The normal approximation in the logarithms (Laplace) proposes, the likelihood with a weak prior weighs. Where
-        the proposals miss the likelihood's shape, refits on reweighted customers (the Bayesian bootstrap) are drawn
-        instead; ``uncertainty_`` says which.
-
         Parameters
         ----------
         size : int
+            How many.
         seed : int
+            Of the random draws.
 
         Returns
         -------
         array of shape (size, number of parameters and effects)
             A parameter at a bound does not vary.
+
+        Notes
+        -----
+        The normal approximation in the logarithms (Laplace) proposes, the likelihood with a weak prior weighs. Where
+        the proposals miss the likelihood's shape, refits on reweighted customers (the Bayesian bootstrap) are drawn
+        instead; ``uncertainty_`` says which.
+
+        References
+        ----------
+        Tierney and Kadane (1986), JASA 81, 82-86; the Bayesian bootstrap: Rubin (1981), Annals of Statistics 9(1),
+        130-134.
         """
         if self.posterior_ is None:
             return np.tile(self._theta(), (size, 1))
@@ -386,8 +442,24 @@ class CollapsedModel(Model):
         Returns
         -------
         pandas.DataFrame
-            ``parameter, covariate, effect, standard_error, low, high, p_value``; the sign with which it enters is the
-            literature's: an effect above 0 on alpha means more purchases, on beta or a a shorter life.
+            ``parameter, covariate, effect, standard_error, low, high, p_value``; intervals at 95 %.
+
+        Raises
+        ------
+        FitError
+            When the model was not fitted.
+
+        Notes
+        -----
+        A parameter is multiplied by exp(sign x effect x covariate), with the sign of the literature. An effect above 0
+        means, of purchase models in continuous time: on alpha, buys more often; on beta or a, a shorter life; on b, a
+        longer one. Of BG/BB: on alpha, buys more; on beta, buys less; on gamma, leaves sooner; on delta, stays longer.
+        Of the shifted beta-geometric: on alpha, leaves sooner; on beta, stays longer.
+
+        References
+        ----------
+        Fader and Hardie (2007), note 019, "Incorporating time-invariant covariates into the Pareto/NBD and BG/NBD
+        models".
         """
         from scipy.special import ndtr
 
@@ -409,7 +481,19 @@ class CollapsedModel(Model):
 
     @property
     def covariate_test_(self) -> pd.Series:
-        """The likelihood-ratio test of all covariates together: ``chi2, df, p_value``; small p: they matter."""
+        """The likelihood-ratio test of all covariates together: ``chi2, df, p_value``; small p: they matter.
+
+        ``chi2`` is twice the gain in log-likelihood, ``df`` the number of effects.
+
+        Raises
+        ------
+        FitError
+            When the model was not fitted, or has no covariates.
+
+        References
+        ----------
+        Wilks (1938), Annals of Mathematical Statistics 9, 60-62.
+        """
         from scipy.special import chdtrc
 
         fit = self._fitted()
@@ -499,7 +583,14 @@ class TransactionModel(CollapsedModel):
         Raises
         ------
         FitError
-            When nobody bought twice, or the likelihood has no proper maximum.
+            When nobody bought twice, or the likelihood has no proper maximum; when a covariate never changes.
+        TableError
+            When a column or a covariate is missing, or a row cannot be (recency above T, frequency no whole number).
+
+        References
+        ----------
+        Covariates: Fader and Hardie (2007), note 019, "Incorporating time-invariant covariates into the Pareto/NBD and
+        BG/NBD models".
         """
         rows = collapse(summary, self._extra_sums(summary), also=covariates)
         n = float(rows["n"].sum())
@@ -549,11 +640,39 @@ class TransactionModel(CollapsedModel):
         return out
 
     def alive(self, rows: pd.DataFrame, full: Vector | None = None) -> Vector:
-        """P(alive) of each row of (frequency, recency, T, covariates), at the estimates or at one draw."""
+        """Return P(alive) of each row of (frequency, recency, T, covariates), at the estimates or at one draw.
+
+        Parameters
+        ----------
+        rows : pandas.DataFrame
+            Distinct rows with the columns ``keys``.
+        full : array, optional
+            One row of ``draws``; the estimates when left out.
+
+        Returns
+        -------
+        array
+            One probability a row.
+        """
         return self._over(rows, full, self._alive)
 
     def expected(self, rows: pd.DataFrame, weights: list[tuple[float, float]], full: Vector | None = None) -> Vector:
-        """The sum over (t, w) of w E[purchases in t] of each row, at the estimates or at one draw."""
+        """Return the sum over (t, w) of w E[purchases in t] of each row, at the estimates or at one draw.
+
+        Parameters
+        ----------
+        rows : pandas.DataFrame
+            Distinct rows with the columns ``keys``.
+        weights : list of (t, w)
+            Days and their weights, as ``discount_weights`` gives them; ``[(t, 1.0)]`` does not discount.
+        full : array, optional
+            One row of ``draws``; the estimates when left out.
+
+        Returns
+        -------
+        array
+            Purchases, one number a row.
+        """
 
         def each(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
             return self._alive(theta, x, t_x, T) * self._while_alive(theta, x, t_x, T, weights)
@@ -573,7 +692,22 @@ class TransactionModel(CollapsedModel):
     def expected_new(
         self, weights: list[tuple[float, float]], draws: Vector | None = None, of: Mapping[str, Any] | None = None
     ) -> Vector:
-        """The sum over (t, w) of w E[repeat purchases in t] of a newcomer, at the estimates or at each of the draws."""
+        """Return the sum over (t, w) of w E[repeat purchases in t] of a newcomer, at the estimates or at each draw.
+
+        Parameters
+        ----------
+        weights : list of (t, w)
+            Days and their weights, as of ``expected``.
+        draws : array, optional
+            From ``draws``; the estimates when left out.
+        of : mapping, optional
+            The newcomer's covariates, as of ``expected_purchases_new``.
+
+        Returns
+        -------
+        array
+            Repeat purchases: one number, or one for each draw.
+        """
         shares = self._shares(of or {})
         return np.array([
             sum(share * w * self._purchases_new(self._of_pattern(full, z), t) for z, share in shares for t, w in weights)
@@ -592,6 +726,13 @@ class TransactionModel(CollapsedModel):
         -------
         pandas.Series
             Named ``p_alive``, on the index of ``summary``; for an Ibis table, a table (customer_id, p_alive).
+
+        Raises
+        ------
+        FitError
+            When there are no parameters yet.
+        TableError
+            When a row of the SUMMARY cannot be, or has a covariate that the fit has not seen.
         """
         return self._each(summary, lambda rows: {"p_alive": self.alive(rows)})
 
@@ -608,6 +749,15 @@ class TransactionModel(CollapsedModel):
         -------
         pandas.Series
             Named ``expected_purchases``; for an Ibis table, a table (customer_id, expected_purchases).
+
+        Raises
+        ------
+        FitError
+            When there are no parameters yet.
+        TableError
+            When a row of the SUMMARY cannot be, or has a covariate that the fit has not seen.
+        ValueError
+            For a horizon that is no duration.
         """
         t = self._length(horizon)
         return self._each(summary, lambda rows: {"expected_purchases": self.expected(rows, [(t, 1.0)])})
@@ -618,9 +768,24 @@ class TransactionModel(CollapsedModel):
         Parameters
         ----------
         horizon : str or number of days
+            For example ``"39 weeks"`` or ``"1 year"``.
         **of
             For a model with covariates, the newcomer's, such as ``channel="ads"``; those left out are averaged over
             the customers of the fit.
+
+        Returns
+        -------
+        float
+            Repeat purchases over the horizon.
+
+        Raises
+        ------
+        FitError
+            When there are no parameters yet.
+        TableError
+            When ``of`` names a covariate or a level that the fit has not seen.
+        ValueError
+            For a horizon that is no duration.
         """
         return float(self.expected_new([(self._length(horizon), 1.0)], of=of)[0])
 
@@ -633,16 +798,24 @@ class TransactionModel(CollapsedModel):
         ----------
         summary : SUMMARY
         horizon : str or number of days
+            For example ``"1 year"``; of BG/BB a whole number of opportunities.
         discount_rate : float
-            Effective, a year.
+            Effective, a year, as a fraction; of BG/BB per opportunity.
         step : "day", "week", "month" or None
-            None discounts each purchase from its own moment. Otherwise from the end of its step, of which a year
-            has 365.25, 52 or 12, as older tutorials do.
+            None discounts each purchase from its own moment. Otherwise from the end of its step, of which a year has
+            365.25, 52 or 12, as older tutorials do. BG/BB takes no notice of it.
 
         Returns
         -------
         pandas.Series
             Named ``discounted_purchases``; for an Ibis table, a table (customer_id, discounted_purchases).
+
+        Raises
+        ------
+        FitError, TableError
+            As ``expected_purchases``.
+        ValueError
+            For a horizon or a step that cannot be, or a yearly rate outside 0 to 1.
         """
         weights = self._weights(horizon, discount_rate, step)
         return self._each(summary, lambda rows: {"discounted_purchases": self.expected(rows, weights)})
@@ -656,16 +829,30 @@ class TransactionModel(CollapsedModel):
         ----------
         summary : SUMMARY
         horizon : str or number of days
+            For example ``"39 weeks"`` or ``"1 year"``.
         level : float
+            Of the interval: 0.9 means that it holds the truth nine times in ten.
         total : bool
             Instead of each customer, the sum over all of them.
         seed : int
+            Of the random draws.
 
         Returns
         -------
         pandas.DataFrame or Estimate
             Columns ``expected_purchases_low, expected_purchases_high`` on the index of ``summary`` (for an Ibis
             table with ``customer_id``); with ``total`` an ``Estimate``.
+
+        Raises
+        ------
+        FitError, TableError, ValueError
+            As ``expected_purchases``; for a level outside 0 to 1.
+
+        Notes
+        -----
+        Quantiles of simulated purchases, whole numbers since they invert the distribution function; each block of draws
+        has parameters of its own from ``draws``. The total is the estimate, and to either side z standard deviations of
+        parameters and chance together, not below 0.
         """
         t, z = self._length(horizon), tail(level)
         if total:
@@ -680,10 +867,26 @@ class TransactionModel(CollapsedModel):
         return self._each(summary, ends)
 
     def simulate_purchases(self, rows: pd.DataFrame, t: float, *, size: int | None = None, seed: int = 0) -> Vector:
-        """Draw the number of purchases in the next ``t`` days for each row: shape (size, len(rows)).
+        """Draw the number of purchases in the next ``t`` days for each row.
 
         Each block of draws takes its own parameters; each draw decides whether the customer is alive, and lets the
-        process run. ``size`` is that of ``draws_each`` when left out.
+        process run.
+
+        Parameters
+        ----------
+        rows : pandas.DataFrame
+            Distinct rows with the columns ``keys``.
+        t : float
+            Days.
+        size : int, optional
+            Draws of each row; between 200 and 2,000 when left out.
+        seed : int
+            Of the random draws.
+
+        Returns
+        -------
+        array of shape (size, rows)
+            Numbers of purchases.
         """
         size = size or draws_each(len(rows))
         rng = np.random.default_rng(seed)

@@ -40,8 +40,29 @@ def _log_survival(alpha: float, beta: float, c: float, t: Levels, ahead: float) 
 class BetaDiscreteWeibull(RenewalModel):
     """The BdW model of contract renewals: as sBG, with a third parameter for time.
 
-    Parameters: ``alpha, beta`` of the beta distribution across customers; ``c``: above 1 each customer's chance to leave
-    rises with every renewal, below 1 it falls; at 1 the model is the shifted beta-geometric.
+    Parameters: ``alpha, beta`` of the beta distribution across customers; ``c``: above 1 each customer's chance to
+    leave rises with every renewal, below 1 it falls; at 1 the model is the shifted beta-geometric.
+
+    Attributes
+    ----------
+    params_, standard_errors_ : pandas.Series
+        By parameter, after ``fit``.
+    log_likelihood_, aic_, bic_ : float
+        Of the fit.
+    n_ : int
+        Customers that the fit used.
+    at_bound_ : tuple of str
+        Parameters that the data could not determine.
+
+    Notes
+    -----
+    Periods are billing periods; ``unit`` of ``with_params``, ``estimates`` and ``summary`` changes nothing. S(t) =
+    B(alpha, beta + t^c) / B(alpha, beta).
+
+    References
+    ----------
+    Fader, Hardie, Liu, Davin and Steenburgh (2018), "'How to project customer retention' revisited: the role of
+    duration dependence", Journal of Interactive Marketing 43, 1-16.
 
     Examples
     --------

@@ -54,10 +54,31 @@ def log_likelihood(alpha: float, beta: float, gamma: float, delta: float, data: 
 class BGBB(TransactionModel):
     """The BG/BB model: at each of a row of opportunities (a yearly appeal, an event) a customer buys or does not.
 
-    Parameters: ``alpha, beta`` of the beta of the chance to buy at an opportunity; ``gamma, delta`` of the chance to leave
-    before it. The clock is opportunities: in the SUMMARY ``frequency`` is the number used since the first purchase,
-    ``recency`` the last one used, ``T`` how many there were; a horizon is a number of them, and a discount rate is per
-    opportunity.
+    Parameters: ``alpha, beta`` of the beta of the chance to buy at an opportunity; ``gamma, delta`` of the chance to
+    leave before it. The clock is opportunities: in the SUMMARY ``frequency`` is the number used since the first
+    purchase, ``recency`` the last one used, ``T`` how many there were; a horizon is a number of them, and a discount
+    rate is per opportunity.
+
+    Attributes
+    ----------
+    params_, standard_errors_ : pandas.Series
+        By parameter, after ``fit``.
+    log_likelihood_, aic_, bic_ : float
+        Of the fit.
+    n_ : int
+        Customers that the fit used.
+    at_bound_ : tuple of str
+        Parameters that the data could not determine.
+
+    Notes
+    -----
+    With no clock of days, ``unit`` of ``with_params``, ``estimates`` and ``summary`` changes nothing, and ``step`` of
+    ``discounted_purchases`` is not used.
+
+    References
+    ----------
+    Fader, Hardie and Shang (2010), "Customer-base analysis in a discrete-time noncontractual setting", Marketing
+    Science 29(6), 1086-1108: likelihood, equation (5).
 
     Examples
     --------
@@ -133,6 +154,15 @@ class BGBB(TransactionModel):
 
     def simulate(self, customers: int, opportunities: int, *, seed: int = 0) -> pd.DataFrame:
         """Draw new customers over a row of opportunities.
+
+        Parameters
+        ----------
+        customers : int
+            How many.
+        opportunities : int
+            For each of them.
+        seed : int
+            Of the random draws.
 
         Returns
         -------

@@ -70,6 +70,23 @@ class BGNBD(RandomDropoutModel):
 
     A customer without a repeat purchase always has P(alive) = 1: where one-time buyers are many, prefer MBG/NBD.
 
+    Attributes
+    ----------
+    params_, standard_errors_ : pandas.Series
+        By parameter, after ``fit``; time in days.
+    log_likelihood_, aic_, bic_ : float
+        Of the fit.
+    n_ : int
+        Customers that the fit used.
+    at_bound_ : tuple of str
+        Parameters that the data could not determine.
+
+    References
+    ----------
+    Fader, Hardie and Lee (2005), "'Counting your customers' the easy way", Marketing Science 24(2), 275-284:
+    likelihood, equation (6); number of purchases, (8); expected purchases of a customer, (10). P(alive): Fader and
+    Hardie (2008), note 021.
+
     Examples
     --------
     >>> import pandas as pd

@@ -36,10 +36,9 @@ def log_likelihood(
 ) -> tuple[Vector, Vector]:
     """Return ln L of each (x, t_x, T) and its gradient in (r, alpha, a, b), the gaps' own part left out.
 
-    With R = r + k x and z = (T - t_x)/(alpha + T), the silence since t_x has the chance
-    C = sum over j < k of G(R+j)/(G(R) j!) z^j, and
-    L = G(R) alpha^r / G(r) * B(a, B)/B(a, b) [(alpha+T)^-R C + a/(B-1) (alpha+t_x)^-R], where B = b + x for BG (without the
-    second term at x = 0) and b + x + 1 for MBG. For k = 1, C is 1.
+    With R = r + k x and z = (T - t_x)/(alpha + T), the silence since t_x has the chance C = sum over j < k of
+    G(R+j)/(G(R) j!) z^j, and L = G(R) alpha^r / G(r) * B(a, B)/B(a, b) [(alpha+T)^-R C + a/(B-1) (alpha+t_x)^-R], where
+    B = b + x for BG (without the second term at x = 0) and b + x + 1 for MBG. For k = 1, C is 1.
     """
     x = data.x.full
     R, B = r + k * x, b + x + at_first
@@ -91,7 +90,25 @@ class _CNBDk(DropoutModel):
 
     @classmethod
     def with_params(cls, *, unit: str | float = "1 day", **params: float) -> Self:
-        """Make a model with given parameters; see ``Model.with_params``. ``k`` is the regularity, 1 when left out."""
+        """Make a model with given parameters, for example published ones, without fitting.
+
+        Parameters
+        ----------
+        unit : str
+            The time unit of the parameters: ``"1 week"`` for most papers.
+        **params : float
+            One value above zero for each of the model's parameters, and ``k``, stages of a gap, 1 when left out.
+
+        Returns
+        -------
+        Self
+            A model that predicts; it has no standard errors, and its ``draws`` do not vary.
+
+        Raises
+        ------
+        ValueError
+            As of ``Model.with_params``.
+        """
         k = int(params.pop("k", 1))
         model = super().with_params(unit=unit, **params)
         model.wanted, model.k = k, k
@@ -107,10 +124,15 @@ class _CNBDk(DropoutModel):
         covariates : sequence of str
             As in every purchase model.
 
+        Returns
+        -------
+        self
+            With ``k``.
+
         Raises
         ------
         TableError
-            When ``log_gaps`` is missing.
+            When ``log_gaps`` is missing; otherwise as in every purchase model.
         FitError
             When nobody bought twice, or the likelihood has no proper maximum.
         """
@@ -134,7 +156,25 @@ class _CNBDk(DropoutModel):
         return self
 
     def estimates(self, *, unit: str = "1 day", level: float = 0.95) -> pd.DataFrame:
-        """Return the table of parameters, with ``k`` below them; see ``Model.estimates``."""
+        """Return the table of parameters, with ``k`` below them.
+
+        Parameters
+        ----------
+        unit : str
+            Time unit of the shown parameters; ``"week"`` gives those of the papers.
+        level : float
+            Of the interval, which is made on the log scale and so never reaches below zero.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``parameter, estimate, standard_error, low, high``; ``k`` has an estimate and no interval.
+
+        Raises
+        ------
+        FitError
+            When the model was not fitted.
+        """
         table = super().estimates(unit=unit, level=level)
         table.loc[len(table), ["parameter", "estimate"]] = ["k", float(self.k)]
         return table
@@ -238,8 +278,28 @@ def _sums(summary: Any) -> tuple[float, float]:
 class BGCNBDk(_CNBDk):
     """BG/CNBD-k: as BG/NBD, with regular gaps between purchases.
 
-    Parameters, time in days: ``r, alpha``, shape and rate of the gamma of the gaps' stage rates; ``a, b``, of the beta of
-    the chance to leave after a repeat purchase; ``k``, stages of a gap, chosen by the likelihood when it is not given.
+    Parameters, time in days: ``r, alpha``, shape and rate of the gamma of the gaps' stage rates; ``a, b``, of the beta
+    of the chance to leave after a repeat purchase; ``k``, stages of a gap, chosen by the likelihood when it is not
+    given.
+
+    Attributes
+    ----------
+    params_, standard_errors_ : pandas.Series
+        By parameter, after ``fit``; time in days.
+    log_likelihood_, aic_, bic_ : float
+        Of the fit.
+    n_ : int
+        Customers that the fit used.
+    at_bound_ : tuple of str
+        Parameters that the data could not determine.
+    k : int
+        Stages of a gap; 1 is purchases at random.
+
+    References
+    ----------
+    Reutterer, Platzer and Schröder (2021), "Leveraging purchase regularity for predicting customer behavior the easy
+    way", International Journal of Research in Marketing 38(1), 194-215; regularity: Platzer and Reutterer (2016),
+    Marketing Science 35(5), 779-799.
 
     Examples
     --------
@@ -257,9 +317,28 @@ class BGCNBDk(_CNBDk):
 class MBGCNBDk(_CNBDk):
     """MBG/CNBD-k: as MBG/NBD, with regular gaps between purchases.
 
-    Parameters, time in days: ``r, alpha``, shape and rate of the gamma of the gaps' stage rates; ``a, b``, of the beta of
-    the chance to leave after any purchase, the first included; ``k``, stages of a gap, chosen by the likelihood when
+    Parameters, time in days: ``r, alpha``, shape and rate of the gamma of the gaps' stage rates; ``a, b``, of the beta
+    of the chance to leave after any purchase, the first included; ``k``, stages of a gap, chosen by the likelihood when
     it is not given.
+
+    Attributes
+    ----------
+    params_, standard_errors_ : pandas.Series
+        By parameter, after ``fit``; time in days.
+    log_likelihood_, aic_, bic_ : float
+        Of the fit.
+    n_ : int
+        Customers that the fit used.
+    at_bound_ : tuple of str
+        Parameters that the data could not determine.
+    k : int
+        Stages of a gap; 1 is purchases at random.
+
+    References
+    ----------
+    Reutterer, Platzer and Schröder (2021), "Leveraging purchase regularity for predicting customer behavior the easy
+    way", International Journal of Research in Marketing 38(1), 194-215; regularity: Platzer and Reutterer (2016),
+    Marketing Science 35(5), 779-799.
 
     Examples
     --------

@@ -44,6 +44,19 @@ class ContinuousModel(TransactionModel):
             ``due_low, due_high``: days from the last purchase within which the next one was to be expected at that
             time; ``overdue``: the silence is longer than ``due_high``; ``next_low, next_median, next_high``: days from
             now. For an Ibis table with ``customer_id``.
+
+        Raises
+        ------
+        FitError, TableError
+            As ``expected_purchases``.
+        ValueError
+            When ``level`` lies outside 0 to 1.
+
+        Notes
+        -----
+        Quantiles of the wait w at which the chance of no purchase by an active customer falls to 1 - q:
+        ((alpha+T)/(alpha+T+w))^(r+x) where purchases come at random; for CNBD-k given the silence since the last one.
+        At the estimates: how uncertain the parameters are is not in it.
         """
         low, high = (1 - level) / 2, (1 + level) / 2
         tail(level)
@@ -74,11 +87,14 @@ class ContinuousModel(TransactionModel):
         spend: Any = None,
         seed: int = 0,
     ) -> pd.DataFrame:
-        """Draw a LOG of new customers from the model; with covariates, of customers whose covariates are all 0 or the reference.
+        """Draw a LOG of new customers from the model.
+
+        With covariates, of customers whose covariates are all 0 or the reference.
 
         Parameters
         ----------
         customers : int
+            How many.
         start : str
             The day from which customers join.
         joined : str or number of days
@@ -88,6 +104,7 @@ class ContinuousModel(TransactionModel):
         spend : a fitted GammaGamma, optional
             Without it every purchase is of 1.
         seed : int
+            Of the random draws.
 
         Returns
         -------

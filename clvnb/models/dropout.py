@@ -97,10 +97,10 @@ def count_probabilities(r: float, alpha: float, a: float, b: float, at_first: bo
 def regular_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float, k: int, stage: int) -> Vector:
     """Return E[purchases in t | alive] where a purchase takes k stages, ``stage`` of which are done.
 
-    Stages come at a rate that is gamma(R, A) across customers, the chance p to leave after a purchase is Beta(a, B). For
-    given p, with q = 1 - p, the count is (1 - E[q^floor((N + stage)/k)]) / p, where N is the number of stages to come.
-    The power of a floor is a sum over the k-th roots w of unity of powers s^N with s = w q^(1/k), and
-    E[s^N] = (1 + (1 - s) t/A)^-R; so only p is left to integrate.
+    Stages come at a rate that is gamma(R, A) across customers, the chance p to leave after a purchase is Beta(a, B).
+    For given p, with q = 1 - p, the count is (1 - E[q^floor((N + stage)/k)]) / p, where N is the number of stages to
+    come. The power of a floor is a sum over the k-th roots w of unity of powers s^N with s = w q^(1/k), and E[s^N] = (1
+    + (1 - s) t/A)^-R; so only p is left to integrate.
     """
     if k == 1:
         return purchases_until_dropout(R, A, a, B, t)
@@ -202,14 +202,31 @@ class RandomDropoutModel(DropoutModel):
     def purchase_probabilities(self, horizon: str | float, up_to: int) -> Vector:
         """Return the chance that a new customer makes 0, 1, ... ``up_to`` repeat purchases over the horizon.
 
+        With covariates, of a customer whose covariates are all 0 or the reference.
+
         Parameters
         ----------
         horizon : str or number of days
+            For example ``"39 weeks"`` or ``"1 year"``.
         up_to : int
+            The largest number of purchases.
 
         Returns
         -------
         array of shape (up_to + 1,)
+            Between 0 and 1.
+
+        Raises
+        ------
+        FitError
+            When there are no parameters yet.
+        ValueError
+            For a horizon that is no duration.
+
+        References
+        ----------
+        Fader, Hardie and Lee (2005), Marketing Science 24(2), 275-284, equation (8); for MBG/NBD Batislam, Denizel and
+        Filiztekin (2007).
         """
         r, alpha, a, b = self._theta()[:4]
         return count_probabilities(r, alpha, a, b, self.at_first, self._length(horizon), up_to)

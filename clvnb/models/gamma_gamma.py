@@ -126,6 +126,26 @@ class GammaGamma(Model):
     Parameters, in the client's currency: ``p``, shape within a customer; ``q, v``, shape and scale across customers.
     It holds that spend does not depend on how often a customer buys.
 
+    Attributes
+    ----------
+    params_, standard_errors_ : pandas.Series
+        By parameter, after ``fit``; money in the client's currency.
+    log_likelihood_, aic_, bic_ : float
+        Of the fit.
+    n_ : int
+        Customers that the fit used.
+    at_bound_ : tuple of str
+        Parameters that the data could not determine.
+
+    Notes
+    -----
+    ``unit`` of ``with_params``, ``estimates`` and ``summary`` changes nothing: no parameter holds time.
+
+    References
+    ----------
+    Colombo and Jiang (1999), Journal of Interactive Marketing 13(3), 2-12; Fader and Hardie (2013), note 025, "The
+    gamma-gamma model of monetary value": likelihood, equation (1a); expected spend, equation (5).
+
     Examples
     --------
     >>> import pandas as pd
@@ -147,10 +167,16 @@ class GammaGamma(Model):
         summary : SUMMARY
             With ``monetary_value``.
 
+        Returns
+        -------
+        self
+
         Raises
         ------
         FitError
             When fewer than three customers have both, or the likelihood has no proper maximum.
+        TableError
+            When ``monetary_value`` or another column is missing.
         """
         check(summary, SUMMARY)
         if "monetary_value" not in summary.columns:
@@ -220,7 +246,13 @@ class GammaGamma(Model):
         return pd.Series(spend, index=summary.index, name="expected_spend")
 
     def expected_spend_new(self) -> float:
-        """Return the mean spend of a purchase over all customers, p v / (q - 1)."""
+        """Return the mean spend of a purchase over all customers, p v / (q - 1).
+
+        Returns
+        -------
+        float
+            In the unit of ``monetary_value``; missing where q <= 1, for which there is no mean.
+        """
         p, q, v = self._theta()
         return float(p * v / (q - 1)) if q > 1 else float("nan")
 
@@ -232,6 +264,12 @@ class GammaGamma(Model):
         customers : array
             One entry per purchase, equal for the purchases of one customer.
         seed : int
+            Of the random draws.
+
+        Returns
+        -------
+        array
+            Money of each purchase, in the order of ``customers``.
         """
         p, q, v = self._theta()
         rng = np.random.default_rng(seed)

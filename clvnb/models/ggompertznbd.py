@@ -58,6 +58,26 @@ class GGompertzNBD(ContinuousModel):
     risks to end, as in Pareto/NBD; ``b``, by how much a customer's risk grows each day, in logarithms. Where lives do
     not age, ``b`` runs to 0 (``at_bound_`` says so) and the model is Pareto/NBD.
 
+    Attributes
+    ----------
+    params_, standard_errors_ : pandas.Series
+        By parameter, after ``fit``; time in days.
+    log_likelihood_, aic_, bic_ : float
+        Of the fit.
+    n_ : int
+        Customers that the fit used.
+    at_bound_ : tuple of str
+        Parameters that the data could not determine.
+
+    Notes
+    -----
+    The paper's beta is ``b`` times this one, which is a time in days.
+
+    References
+    ----------
+    Bemmaor and Glady (2012), "Modeling purchasing behavior with sudden 'death': a flexible customer lifetime model",
+    Management Science 58(5), 1012-1021.
+
     Examples
     --------
     >>> import pandas as pd

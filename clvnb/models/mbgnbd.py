@@ -62,6 +62,26 @@ class MBGNBD(RandomDropoutModel):
     Parameters, time in days: ``r, alpha``, shape and rate of the gamma of purchase rates; ``a, b``, of the beta of
     the chance to leave after any purchase, the first included.
 
+    Attributes
+    ----------
+    params_, standard_errors_ : pandas.Series
+        By parameter, after ``fit``; time in days.
+    log_likelihood_, aic_, bic_ : float
+        Of the fit.
+    n_ : int
+        Customers that the fit used.
+    at_bound_ : tuple of str
+        Parameters that the data could not determine.
+
+    Notes
+    -----
+    P(alive) = 1 / (1 + a/(b+x) ((alpha+T)/(alpha+t_x))^(r+x)).
+
+    References
+    ----------
+    Batislam, Denizel and Filiztekin (2007), "Empirical validation and comparison of models for customer base analysis",
+    International Journal of Research in Marketing 24(3), 201-209; Hoppe and Wagner (2007), Marketing JRM 3(2), 75-90.
+
     Examples
     --------
     >>> import pandas as pd

@@ -67,6 +67,26 @@ class ParetoNBD(ContinuousModel):
     Parameters, time in days: ``r, alpha``, shape and rate of the gamma of purchase rates; ``s, beta``, of the gamma of
     the rates at which lives end.
 
+    Attributes
+    ----------
+    params_, standard_errors_ : pandas.Series
+        By parameter, after ``fit``; time in days.
+    log_likelihood_, aic_, bic_ : float
+        Of the fit.
+    n_ : int
+        Customers that the fit used.
+    at_bound_ : tuple of str
+        Parameters that the data could not determine.
+
+    Notes
+    -----
+    The likelihood is integrated numerically, in logarithms, instead of by hypergeometric functions.
+
+    References
+    ----------
+    Schmittlein, Morrison and Colombo (1987), "Counting your customers: who are they and what will they do next?",
+    Management Science 33(1), 1-24; derivations: Fader and Hardie (2005), note 009.
+
     Examples
     --------
     >>> import pandas as pd
@@ -93,12 +113,17 @@ class ParetoNBD(ContinuousModel):
         Returns
         -------
         pandas.Series
-            Named ``dert``; for an Ibis table, a table (customer_id, dert).
+            Named ``dert``, a discounted number of purchases; for an Ibis table, a table (customer_id, dert).
 
-        References
-        ----------
-        Fader, Hardie and Lee (2005), JMR 42(4), equation (2), whose confluent hypergeometric function is the integral of
-        survival ((beta+T)/(beta+T+t))^s against exp(-delta t).
+        Raises
+        ------
+        FitError, TableError
+            As ``expected_purchases``.
+        ValueError
+            When ``discount_rate`` is not above 0, or above 1.
+
+        References ---------- Fader, Hardie and Lee (2005), JMR 42(4), equation (2), whose confluent hypergeometric
+        function is the integral of survival ((beta+T)/(beta+T+t))^s against exp(-delta t).
         """
         from scipy.special import hyperu
 

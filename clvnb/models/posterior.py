@@ -33,8 +33,8 @@ class Posterior:
     """Draws of parameters, made when first asked for.
 
     Laplace proposes from a Student t around the maximum in log-parameters; likelihood times a weak log-normal prior,
-    centred on values typical of the data, weighs the proposals (importance sampling). Where the effective sample
-    size is below 15 % of the proposals, and customers are 500 or more, the fit is repeated on customers with random weights
+    centred on values typical of the data, weighs the proposals (importance sampling). Where the effective sample size
+    is below 15 % of the proposals, and customers are 500 or more, the fit is repeated on customers with random weights
     (Rubin 1981).
 
     Parameters

@@ -31,12 +31,18 @@ class RenewalModel(CollapsedModel):
         subscriptions : SUBSCRIPTIONS
             ``renewals`` made and whether the contract is ``active``; any mix of start dates.
         covariates : sequence of str
-            Columns that do not change with time, as in the purchase models.
+            Columns that do not change with time, as in the purchase models; not for BdW.
+
+        Returns
+        -------
+        self
 
         Raises
         ------
         FitError
-            When nobody has come to a renewal, or nobody ever left.
+            When nobody has come to a renewal, or nobody ever left; for covariates with BdW.
+        TableError
+            When a column is missing.
         """
         check(subscriptions, SUBSCRIPTIONS)
         if covariates and not self.effects:
@@ -77,6 +83,7 @@ class RenewalModel(CollapsedModel):
         Parameters
         ----------
         periods : array of int
+            Numbers of renewals, 0 or more.
         **of
             For a model with covariates, the customers', such as ``channel="ads"``; those left out are averaged over the
             customers of the fit.
@@ -85,6 +92,13 @@ class RenewalModel(CollapsedModel):
         -------
         array
             Between 0 and 1, on the shape of ``periods``.
+
+        Raises
+        ------
+        FitError
+            When there are no parameters yet.
+        TableError
+            When ``of`` names a covariate or a level that the fit has not seen.
         """
         t = np.asarray(periods, dtype=float)
         return np.asarray(
@@ -92,14 +106,48 @@ class RenewalModel(CollapsedModel):
         )
 
     def retention(self, period: Any) -> Vector:
-        """Return the share of those at renewal number ``period`` (1, 2, ...) that renew; it mostly rises with tenure."""
+        """Return the share of those at a renewal that renew; it mostly rises with tenure.
+
+        Parameters
+        ----------
+        period : array of int
+            Numbers of the renewal: 1, 2, ...
+
+        Returns
+        -------
+        array
+            S(t) / S(t - 1), between 0 and 1.
+
+        Raises
+        ------
+        ValueError
+            For a number below 1.
+        """
         t = np.asarray(period, dtype=float)
         if not (t >= 1).all():
             raise ValueError(f"renewals are numbered from 1, got {period!r}")
         return np.asarray(self.survival(t) / self.survival(t - 1))
 
     def residual_survival(self, renewals: Any, periods: int) -> Vector:
-        """Return S(n + k) / S(n) for k = 1 ... periods: rows for customers with n renewals, columns for k."""
+        """Return the chance of customers to make further renewals, S(n + k) / S(n) for k = 1 ... periods.
+
+        Parameters
+        ----------
+        renewals : array of int
+            n, made so far, one entry a customer.
+        periods : int
+            How many further renewals.
+
+        Returns
+        -------
+        array of shape (customers, periods)
+            Between 0 and 1.
+
+        Raises
+        ------
+        FitError
+            When the model was fitted with covariates.
+        """
         if self.design_ is not None:
             raise FitError(f"{self.name} was fitted with covariates: residual_survival holds for one pattern at a time")
         return self._residual(self._theta(), np.asarray(renewals, dtype=float), periods)
@@ -118,6 +166,18 @@ class RenewalModel(CollapsedModel):
         renewals : int, optional
             Left out, DEL: a new customer, the first payment certain and now. Given, DERL: a customer who has made so
             many renewals and stands just before the next one.
+
+        Returns
+        -------
+        float
+            A discounted number of payments.
+
+        Raises
+        ------
+        FitError
+            With covariates, when ``renewals`` is given.
+        ValueError
+            When ``discount_rate`` is not above 0.
 
         References
         ----------
@@ -139,7 +199,22 @@ class RenewalModel(CollapsedModel):
         return float(v @ self.residual_survival([renewals], count)[0])
 
     def simulate(self, n: int, periods: int, *, seed: int = 0) -> pd.DataFrame:
-        """Draw new customers followed for ``periods`` renewals: columns ``renewals, active``."""
+        """Draw new customers and follow them through their renewals.
+
+        Parameters
+        ----------
+        n : int
+            Customers.
+        periods : int
+            Renewals that are followed.
+        seed : int
+            Of the random draws.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``renewals`` made, and ``active``: still there after ``periods``.
+        """
         left_at = self._leaves_at(n, np.random.default_rng(seed))
         made = np.minimum(left_at - 1, periods).astype(int)
         return pd.DataFrame({"renewals": made, "active": left_at > periods})

@@ -39,6 +39,26 @@ class ShiftedBetaGeometric(RenewalModel):
 
     Parameters: ``alpha, beta`` of the beta distribution of the chance to leave at a renewal.
 
+    Attributes
+    ----------
+    params_, standard_errors_ : pandas.Series
+        By parameter, after ``fit``.
+    log_likelihood_, aic_, bic_ : float
+        Of the fit.
+    n_ : int
+        Customers that the fit used.
+    at_bound_ : tuple of str
+        Parameters that the data could not determine.
+
+    Notes
+    -----
+    Periods are billing periods; ``unit`` of ``with_params``, ``estimates`` and ``summary`` changes nothing.
+
+    References
+    ----------
+    Fader and Hardie (2007), "How to project customer retention", Journal of Interactive Marketing 21(1), 76-90,
+    equations (5) and (6); discounted residual lifetime: Fader and Hardie (2010), Marketing Science 29(1), 85-93.
+
     Examples
     --------
     >>> model = ShiftedBetaGeometric.with_params(alpha=.668, beta=3.806)

@@ -26,14 +26,23 @@ def plot_link(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | Non
     Parameters
     ----------
     table : pandas.DataFrame
-        ``score, answers, stayed, low, high``, a link's ``classes``.
+        A link's ``classes``: ``score, answers, stayed, low, high``.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> classes = pd.DataFrame({"score": [1.0, 5.0], "answers": [40, 90], "stayed": [0.5, 0.8], "low": [0.4, 0.7]})
+    >>> plot_link(classes.assign(high=[0.6, 0.88]), ax=Figure().subplots()).figure.clvnb_alt
+    'Share who stayed by score: 1: 50% of 40; 5: 80% of 90.'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.4))
@@ -73,14 +82,23 @@ def plot_scenarios(table: pd.DataFrame, *, ax: Axes | None = None, words: Words 
     Parameters
     ----------
     table : SCENARIOS
-        With ``net, net_low, net_high``.
+        From ``evaluate_scenarios``: ``scenario, net, net_low, net_high, p_pays_off``.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"scenario": ["replies"], "net": 900.0, "net_low": -200.0, "net_high": 2000.0})
+    >>> plot_scenarios(table.assign(p_pays_off=0.85), ax=Figure().subplots()).figure.clvnb_alt
+    'Net gain by lever. replies: ¤900 (-¤200 to ¤2,000).'
     """
     words = words or Words("XXX")
     rows = table.iloc[::-1].reset_index(drop=True)
@@ -123,14 +141,25 @@ def plot_tornado(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``tornado``.
+        From ``tornado``: ``assumption, net_low, net_high``, of which the first eight rows are drawn;
+        ``table.attrs["net"]`` is where the bars begin, 0 without it.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"assumption": ["replies: reach"], "net_low": [100.0], "net_high": [900.0]})
+    >>> table.attrs = {"net": 500.0}
+    >>> plot_tornado(table, ax=Figure().subplots()).figure.clvnb_alt
+    'Net gain as each assumption varies. replies: reach: ¤100 to ¤900.'
     """
     words = words or Words("XXX")
     rows = table.head(8).iloc[::-1].reset_index(drop=True)
@@ -162,14 +191,23 @@ def plot_plan(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | Non
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``allocate``.
+        From ``allocate``: ``segment, reached, spend, brings``, in the client's currency.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"segment": ["Loyal", "New"], "reached": [240, 0], "spend": [1200, 0]})
+    >>> plot_plan(table.assign(brings=[2160, 0]), ax=Figure().subplots()).figure.clvnb_alt
+    'Spending by segment. Loyal: ¤1,200 brings ¤2,160.'
     """
     words = words or Words("XXX")
     spent = table[table["reached"] > 1e-9] if len(table) else table
@@ -200,14 +238,23 @@ def plot_investment(table: pd.DataFrame, *, ax: Axes | None = None, words: Words
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``investment_map``.
+        From ``investment_map``: ``segment, share_of_value, share_of_spend, reading``.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"segment": ["New"], "share_of_value": 0.3, "share_of_spend": 0.6, "reading": "over"})
+    >>> plot_investment(table, ax=Figure().subplots()).get_title(loc="left")
+    'Spending against value'
     """
     words = words or Words("XXX")
     if table.empty:

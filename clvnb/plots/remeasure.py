@@ -36,12 +36,22 @@ def plot_verdicts(verdicts: Sequence[Verdict], *, ax: Axes | None = None, words:
     verdicts : sequence of Verdict
         Those that could not be measured are left out.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from clvnb import Change, Outcome, judge
+    >>> found = judge(Change("A", 0.75, 0.80, 0.05, 0.02, 2000), Outcome("stayed"))
+    >>> plot_verdicts([found], ax=Figure().subplots()).figure.clvnb_alt
+    'Changes with their ranges. stayed: +5.0 percentage points (+1.1 to +8.9 percentage points), improved.'
     """
     words = words or Words("XXX")
     known = [v for v in verdicts if np.isfinite(v.change) and np.isfinite(v.low)]
@@ -93,16 +103,27 @@ def plot_bridge(
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``clv_bridge`` or ``value_drift``, with ``before`` and ``after`` in its ``attrs``.
+        From ``clv_bridge``, or from ``value_drift`` with ``label="reason", part="change"``; ``before`` and ``after``
+        are in its ``attrs``.
     label, part : str
         The columns of names and of amounts.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"factor": ["retention", "basket"], "part": [16.0, -4.0]})
+    >>> table.attrs = {"before": 220.0, "after": 232.0}
+    >>> plot_bridge(table, ax=Figure().subplots()).figure.clvnb_alt
+    'From ¤220 then to ¤232 now: how long they stay +¤16.00; what they spend -¤4.00.'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.4))
@@ -152,14 +173,23 @@ def plot_realised(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``realised_against_predicted``.
+        From ``realised_against_predicted``: ``predicted, realised, low, high``, money per customer.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"predicted": [9.5], "realised": [10.5], "low": [8.0], "high": [13.0]})
+    >>> plot_realised(table, ax=Figure().subplots()).figure.clvnb_alt
+    'Predicted against realised contribution per customer, by tenths of customers: ¤9.50 predicted, ¤10.50 came.'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.4))
@@ -197,14 +227,23 @@ def plot_survival(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     Parameters
     ----------
     table : pandas.DataFrame
-        ``group, period, survival, low, high`` of two groups.
+        ``curves`` of ``compare_survival``: ``group, period`` (months), ``survival, low, high`` (0 to 1), of two groups.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"group": "a", "period": [0, 12], "survival": [1, 0.8], "low": [1, 0.7], "high": [1, 0.9]})
+    >>> plot_survival(table, ax=Figure().subplots()).figure.clvnb_alt
+    'Share of members still there. a: 80% (70% to 90%) after 12 months.'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.2))

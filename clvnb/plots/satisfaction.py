@@ -28,16 +28,27 @@ def plot_answers(
     Parameters
     ----------
     answers : SURVEY
-        Of one series.
-    good, bad : float
-        As in ``Metric``.
+        Of one series: ``score, scale_min, scale_max``, a scale of whole numbers.
+    good : float
+        The lowest good score.
+    bad : float, optional
+        The highest score that counts against.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> answers = pd.DataFrame({"score": [5, 5, 4, 2], "scale_min": 1.0, "scale_max": 5.0})
+    >>> plot_answers(answers, good=4, ax=Figure().subplots()).get_title(loc="left")
+    '75% give 4 or more, before weighting'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.2))
@@ -78,17 +89,28 @@ def plot_waves(
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``control_chart``: ``date, value, low, high`` and perhaps ``centre, lower, upper, signal``.
+        From ``control_chart``: ``wave, date, value, low, high`` and perhaps ``centre, lower, upper, signal``.
     unit : "share" or "points"
+        Of the metric: shares between 0 and 1, or points of NPS.
     starts : pandas.DataFrame, optional
         ``initiative, start``.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"wave": ["1", "2"], "value": [0.7, 0.8], "low": [0.6, 0.7], "high": [0.8, 0.9]})
+    >>> table["date"] = pd.to_datetime(["2024-01-01", "2024-07-01"])
+    >>> plot_waves(table, ax=Figure().subplots()).figure.clvnb_alt
+    'Score by wave. 1: 70%; 2: 80%.'
     """
     words = words or Words("XXX")
     ax = axes(ax)
@@ -140,14 +162,23 @@ def plot_response(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``response_bias``.
+        From ``response_bias``; segments are left out where other groups are given.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"what": "plan", "group": ["x"], "share_of_base": [0.5], "share_of_answers": [0.6]})
+    >>> plot_response(table, ax=Figure().subplots()).figure.clvnb_alt
+    'Shares of customers and of answers. plan x: 50% of customers, 60% of answers.'
     """
     words = words or Words("XXX")
     rows = table[table["what"] != "segment"] if len(table) and table["what"].nunique() > 1 else table
@@ -181,15 +212,25 @@ def plot_groups(
     Parameters
     ----------
     table : pandas.DataFrame
-        ``what, group, answers, value, low, high, shrunk, few``.
+        ``what, group, answers, value, low, high, shrunk, few``, such as ``segment_scores(...).assign(what="plan")``.
     unit : "share" or "points"
+        Of the metric: shares between 0 and 1, or points of NPS.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"what": "plan", "group": ["x"], "answers": 30, "value": 0.7, "low": 0.6, "high": 0.8})
+    >>> plot_groups(table.assign(shrunk=0.72, few=False), ax=Figure().subplots()).figure.clvnb_alt
+    'Score by group. plan x: 70% from 30.'
     """
     words = words or Words("XXX")
     rows = table.iloc[::-1].reset_index(drop=True)
@@ -226,14 +267,24 @@ def plot_drivers(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``drivers``.
+        From ``drivers``: ``attribute, performance, importance, low, high, place``.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"attribute": ["speed", "price"], "performance": [3.2, 4.1], "importance": [0.7, 0.3]})
+    >>> table = table.assign(low=[0.6, 0.2], high=[0.8, 0.4], place=["improve first", "low priority"])
+    >>> plot_drivers(table, ax=Figure().subplots()).get_title(loc="left")
+    'What goes with satisfaction, and how it is rated'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 4.2))
@@ -275,14 +326,23 @@ def plot_expectations(table: pd.DataFrame, *, ax: Axes | None = None, words: Wor
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``expectation_gap``.
+        From ``expectation_gap``: ``attribute, below, met, exceeded``, shares of answers.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"attribute": ["speed"], "below": [0.3], "met": [0.5], "exceeded": [0.2]})
+    >>> plot_expectations(table, ax=Figure().subplots()).figure.clvnb_alt
+    'Expectations. speed: 30% below, 20% exceeded.'
     """
     words = words or Words("XXX")
     rows = table.iloc[::-1].reset_index(drop=True)

@@ -149,6 +149,12 @@ def show(ax: Axes, *, caption: str = "") -> None:
     -------
     None
         The picture is displayed.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> show(Figure().subplots())
+    {'image/png': ...}
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
@@ -182,16 +188,22 @@ def _png(figure: Any) -> bytes:
 
 
 def say(sentence: Any) -> None:
-    """Publish a sentence, such as a ``Finding``'s, as running text of a notebook or report; an empty line begins a paragraph.
+    """Publish a sentence, such as a ``Finding``'s, as running text; an empty line begins a paragraph.
 
     Parameters
     ----------
     sentence : str or Finding
+        Anything whose text is the sentence.
 
     Returns
     -------
     None
         The sentence is displayed.
+
+    Examples
+    --------
+    >>> say("Three rows were read.")
+    {'text/html': '<p>Three rows were read.</p>', 'text/plain': 'Three rows were read.'}
     """
     from IPython.display import display
 
@@ -267,13 +279,20 @@ def as_table(table: pd.DataFrame, *, words: Words | None = None) -> None:
     Parameters
     ----------
     table : pandas.DataFrame
+        Any; columns that are all empty text are left out.
     words : Words, optional
-        With them, the columns of a CLV table get their names in plain words and money its currency.
+        The client's currency and language. With them, the columns of a CLV table get their names in plain words and
+        money its currency.
 
     Returns
     -------
     None
         The table is displayed.
+
+    Examples
+    --------
+    >>> as_table(pd.DataFrame({"rows": [3]}))
+    {'text/html': '<div class="table-wrap"...<td class="num">3</td>..., 'text/plain': ...}
     """
     from IPython.display import display
 

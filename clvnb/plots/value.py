@@ -34,14 +34,25 @@ def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     Parameters
     ----------
     table : pandas.DataFrame
-        ``date, actual, expected`` (cumulative repeat purchases), or ``plan, renewals, at_risk, actual, expected``.
+        From ``tracking``: ``date, actual, expected`` (repeat purchases, added up); or ``plan, renewals, at_risk,
+        actual, expected`` (shares still there; points with fewer than 20 at risk are not drawn).
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> dates = pd.to_datetime(["2024-01-01", "2024-02-01"])
+    >>> table = pd.DataFrame({"date": dates, "actual": [0, 40], "expected": [0.0, 38.0]})
+    >>> plot_tracking(table, ax=Figure().subplots()).get_title(loc="left")
+    'The model follows what happened'
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
@@ -102,13 +113,24 @@ def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None
     Parameters
     ----------
     table : CLV
+        ``clv``, or where all are missing ``historic_value``, in the client's currency; values above the 99th percentile
+        stand at the right edge.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"clv": [1.0, 2.0, 30.0], "historic_value": 5.0})
+    >>> plot_clv(table, ax=Figure().subplots()).get_title(loc="left")
+    'Most customers are worth little, a few much'
     """
     words = words or Words("XXX")
     ax = axes(ax)
@@ -143,14 +165,23 @@ def plot_concentration(table: pd.DataFrame, *, ax: Axes | None = None, words: Wo
     ----------
     table : pandas.DataFrame
         ``customers``, a tenth of them, two tenths and so on, the best first, and ``share_of_value`` held by so many:
-        ``value.concentration.table`` of step 1.
+        ``value.concentration.table`` of step 1. With fewer than five rows the picture says that there are too few.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"customers": [0.1, 0.2, 0.3, 0.4, 0.5], "share_of_value": [0.4, 0.6, 0.72, 0.81, 0.88]})
+    >>> plot_concentration(table, ax=Figure().subplots()).get_title(loc="left")
+    'The best fifth of customers holds 60% of the value'
     """
     words = words or Words("XXX")
     ax = axes(ax)
@@ -180,14 +211,24 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     Parameters
     ----------
     table : pandas.DataFrame
-        ``channel, historic_value, clv, clv_low, clv_high, cac``.
+        ``channel, historic_value, clv, clv_low, clv_high, cac``, per customer in the client's currency; all but the
+        first two may be missing in a row.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"channel": ["ads"], "historic_value": 20.0, "clv": 30.0, "clv_low": 25.0})
+    >>> plot_channels(table.assign(clv_high=36.0, cac=12.0), ax=Figure().subplots()).figure.clvnb_alt
+    'Per customer by channel. ads: ¤20.00 so far, ¤30.00 to come, won for ¤12.00.'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 1.3 + 0.62 * max(len(table), 1)))
@@ -223,14 +264,24 @@ def plot_ladder(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | N
     Parameters
     ----------
     table : pandas.DataFrame
-        ``rung, value, low, high``.
+        From ``shop_ladder`` or ``contract_ladder``: ``rung, value, low, high``, in the client's currency; the ends are
+        missing where there is no interval.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"rung": ["Simple formula", "Model"], "value": [450.0, 180.0], "low": [np.nan, 160.0]})
+    >>> plot_ladder(table.assign(high=[np.nan, 200.0]), ax=Figure().subplots()).figure.clvnb_alt
+    'Value of a new customer by method: Simple formula ¤450; Model ¤180 (¤160 to ¤200).'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 1.2 + 0.5 * max(len(table), 1)))
@@ -272,12 +323,21 @@ def plot_segments(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     table : pandas.DataFrame
         From ``segment_profile``: ``segment, share_of_customers, share_of_value``.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"segment": ["Loyal"], "share_of_customers": [0.2], "share_of_value": [0.7]})
+    >>> plot_segments(table, ax=Figure().subplots()).figure.clvnb_alt
+    'Segments. Loyal: 20% of customers, 70% of value.'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 1.4 + 0.42 * len(table)))
@@ -307,14 +367,25 @@ def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     Parameters
     ----------
     table : pandas.DataFrame
-        Cohorts in rows, ages in columns, missing where unseen; ``attrs["period"]``, and ``attrs["what"]`` is ``share`` for shares.
+        From ``cohort_matrix``: cohorts in rows (start of the period), ages in columns, missing where unseen. Money is
+        added up over ages beforehand, ``matrix.cumsum(axis=1).where(matrix.notna())``; shares are drawn as they are,
+        with ``attrs["what"]`` set to ``share``. ``attrs["period"]`` is ``month`` where left out.
     ax : Axes, optional
+        Where to draw; a figure of its own when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     matplotlib.axes.Axes
         With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame([[50.0, 70.0], [45.0, None]], index=pd.to_datetime(["2024-01-01", "2024-02-01"]))
+    >>> plot_cohorts(table, ax=Figure().subplots()).get_title(loc="left")
+    'What customers bring as they age, by when they came'
     """
     import matplotlib as mpl
 

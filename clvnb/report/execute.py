@@ -59,6 +59,7 @@ def run_notebook(
     fork : bool
         Fork the kernel from a warm process where the system can; otherwise, and elsewhere, spawn it.
     limits : Limits
+        How long a cell and the whole run may take.
     name : str
         How messages call the notebook where its cells name no step.
 

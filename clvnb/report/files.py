@@ -45,7 +45,9 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     Parameters
     ----------
     table : pandas.DataFrame
+        Any.
     path : str or Path
+        Its ending says the kind.
 
     Returns
     -------
@@ -56,6 +58,13 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     ------
     ReportError
         When the ending is another one or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     write_table(pd.DataFrame({"id": ["007"], "clv": [1.5]}), f"{place}/customers.csv").read_text().split()
+    ['id,clv', '007,1.5']
     """
     path = Path(path)
     writer = table_writer(path)
@@ -148,15 +157,22 @@ def save_step(step: Step, folder: str | Path) -> None:
     Parameters
     ----------
     step : ValueStep, SatisfactionStep, ImproveStep or TrackStep
+        From ``value_customers``, ``measure_satisfaction``, ``plan_improvement`` or ``track_change``.
     folder : str or Path
-        Gets a parquet file for each table, and ``results.json``, to which each step adds its own; of step 2 the base point
-        (``baseline.json``), of step 3 the list of whom to contact (``target_list.csv``), of step 4 the base point that the next
-        report is measured against.
+        Made where it is not there; files of the same names are replaced. Gets a parquet file for each table, and
+        ``results.json``, to which each step adds its own; of step 2 the base point (``baseline.json``), of step 3 the
+        list of whom to contact (``target_list.csv``), of step 4 the base point that the next report is measured
+        against.
 
     Returns
     -------
     None
         The folder then holds ``*.parquet`` and ``results.json``.
+
+    Raises
+    ------
+    ReportError
+        When a file cannot be written.
     """
     if not str(folder):
         return
@@ -215,8 +231,8 @@ def _flat(cohorts: pd.DataFrame) -> pd.DataFrame:
 def step_sheets(folder: Path, results: dict[str, Any], client: Client) -> dict[str, pd.DataFrame]:
     """Return a report's workbook: what an analyst looks for first, then every other table of the steps.
 
-    ``summary`` has each headline figure with its range, ``customers`` and ``segments`` are step 1's, ``actions`` are the
-    levers of step 3, ``method`` says how value was reckoned and from which rows.
+    ``summary`` has each headline figure with its range, ``customers`` and ``segments`` are step 1's, ``actions`` are
+    the levers of step 3, ``method`` says how value was reckoned and from which rows.
     """
     found = {p.stem: pd.read_parquet(p) for p in sorted(folder.glob("*.parquet")) if p.stem not in _PARQUET_ONLY}
     summary = found.pop("headline")

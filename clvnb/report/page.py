@@ -47,7 +47,9 @@ def report_page(
     Parameters
     ----------
     client : Client
+        Whose report it is.
     notebooks : list of executed notebook nodes
+        In the order of the guide.
     results : dict
         As in ``results.json``.
     tables : Path

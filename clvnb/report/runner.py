@@ -53,11 +53,13 @@ class Outcome:
     name : str
         The client's name, or its folder's where that could not be read.
     status : "done", "failed", "unchanged" or "interrupted"
+        How it ended.
     error : str
         Which step failed and why; empty when nothing did.
     folder : Path or None
         Where the report lies.
     seconds : float
+        How long it took.
     attempts : int
         How often the notebooks were started; more than once after a fault of the machine.
     cell : str
@@ -118,7 +120,7 @@ def report_clients(
     out : path
         The folder of reports.
     as_of : date, optional
-        Report as of this day's evening.
+        Report as of the evening of this day; of each client's, or its last order's, when left out.
     jobs : int
         Clients at the same time.
     resume : bool
@@ -130,7 +132,7 @@ def report_clients(
     fork : bool
         Fork kernels from a warm process, on Linux; otherwise each imports its libraries anew.
     cell_seconds, report_seconds : int
-        How long one cell, and one client's notebooks, may take.
+        How long one cell, and one client's notebooks, may take, in seconds.
     executor : concurrent.futures.Executor, optional
         Where the clients are worked on, instead of ``jobs`` threads here: a process pool, or a cluster's
         (``dask.distributed.Client(...).get_executor()``). Its workers must see the same folders.
@@ -140,12 +142,13 @@ def report_clients(
     Returns
     -------
     list of Outcome
-        In the order of ``clients``; one client's failure never touches another's report.
+        ``client, name, status`` (``done``, ``failed``, ``unchanged`` or ``interrupted``), ``error, folder, seconds,
+        attempts, cell``, in the order of ``clients``; one client's failure never touches another's report.
 
     Raises
     ------
     UsageError
-        When the same client is named twice, or a base point is named for several.
+        When the same client is named twice, a base point is named for several, or ``pdf`` lacks WeasyPrint.
     ReportError
         When the output folder cannot be used, or another run is writing into it.
     KeyboardInterrupt

@@ -49,6 +49,7 @@ def write_app(client: str | Path, out: str | Path, place: Path) -> Path:
     Returns
     -------
     Path
+        The notebook.
 
     Raises
     ------

@@ -26,6 +26,7 @@ class Begun:
     Attributes
     ----------
     client : Client
+        As ``Client.load`` reads it from now on.
     file : Path
         The ``client.yaml`` that was written.
     files : tuple of (Finding, Checked)
@@ -87,10 +88,12 @@ def begin_client(
     date_format : str, optional
         As in strptime.
     decimal : "." or ",", optional
+        The decimal sign, where it is known already.
 
     Returns
     -------
     Begun
+        ``client``, ``file`` (the client.yaml), ``files`` (what was understood, and which rows are kept), ``doubts``.
 
     Raises
     ------

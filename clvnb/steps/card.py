@@ -41,18 +41,23 @@ class CustomerCard(Told):
     Attributes
     ----------
     client : Client
+        Whose customer it is.
     customer : str
+        Its ``customer_id``.
     as_of : date
+        The last day looked at.
     row : mapping
-        The customer's line of step 1's CLV table.
+        The customer's line of step 1's CLV table, money in the client's currency.
     orders : pandas.DataFrame
-        ``date, contribution, bought``, a line a day.
+        ``date, contribution, bought``, a line a day, money in the client's currency.
     alive : pandas.DataFrame
         ``date, p_alive``, week by week since the first purchase; empty where no model of buying was fitted.
     due : mapping
-        The window of the next order in days from today: ``next_low, next_median, next_high, overdue``; empty where unknown.
+        The window of the next order in days from today: ``next_low, next_median, next_high, overdue``; empty where
+        unknown.
     peers : pandas.DataFrame
-        ``who, low, middle, high``: the customer's value with its range, and the middle half of the segment and of all.
+        ``who, low, middle, high``: the customer's value to come with its range, and the middle half of the segment and
+        of all, in the client's currency.
     answers : pandas.DataFrame
         ``date, question, score, comment``, newest first.
     action : Finding
@@ -72,7 +77,7 @@ class CustomerCard(Told):
 
     @cached_property
     def headline(self) -> Finding:
-        """The customer in one minute."""
+        """The customer in one minute; the table is ``peers``."""
         words, r = self.client.words, self.row
         kind = f"{r['segment']}, tier {r['tier']}" if isinstance(r.get("segment"), str) else "a customer"
         text = (
@@ -99,7 +104,11 @@ class CustomerCard(Told):
 
     @property
     def next_order(self) -> Finding:
-        """When the next order is to be expected."""
+        """When the next order is to be expected.
+
+        The table has ``next_low, next_median, next_high`` (days from ``as_of``, four times in five between the ends)
+        and ``overdue``; empty where unknown.
+        """
         words, due = self.client.words, self.due
         if not due:
             why = (
@@ -124,7 +133,7 @@ class CustomerCard(Told):
 
     @property
     def compared(self) -> Finding:
-        """The value against that of the segment."""
+        """The value to come against that of the segment; the table is ``peers``."""
         words, table = self.client.words, self.peers
         if table.empty:
             return Finding(table, "")
@@ -135,7 +144,10 @@ class CustomerCard(Told):
 
     @property
     def said(self) -> Finding:
-        """What the customer answered."""
+        """What the customer answered, newest first.
+
+        The table has ``date, question, score, comment``; what is personal is taken out of comments.
+        """
         words = self.client.words
         if self.answers.empty:
             return Finding(self.answers, "No answer of this customer is known.")
@@ -158,20 +170,30 @@ def customer_card(
     Parameters
     ----------
     client : Client
+        From ``Client.load`` or ``load_sample``.
     customer : str
         Its ``customer_id``.
     as_of : date, optional
+        The report's day where ``output`` is named, else the client's.
     output : path
         The tables of a report of this client; steps 1 and 3 are run where none is named.
 
     Returns
     -------
     CustomerCard
+        What was bought, what is to come, what was answered, and what to do.
 
     Raises
     ------
     ClientError
         When there is no such customer.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> one = customer_card(load_sample("subscription"), "HC20169")
+    >>> one.customer, one.client.currency
+    ('HC20169', 'GBP')
     """
     return Cards.of_client(client, as_of=as_of, output=output).card(customer)
 
@@ -180,16 +202,27 @@ def customer_card(
 class Cards:
     """Everything that cards of a client are made from, read once.
 
+    Made by ``Cards.of_client``, ``Cards.of_steps`` or ``Cards.of_report``.
+
     Attributes
     ----------
     client : Client
+        Whose customers they are.
     as_of : date
+        The last day looked at.
     customers, next_orders, parameters, playbook, target_list : pandas.DataFrame
         As steps 1 and 3 leave them.
     log : LOG
         The checked orders.
     survey : SURVEY or None
         The checked answers.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> cards = Cards.of_client(load_sample("subscription"))
+    >>> len(cards.find("1", among="overdue")), cards.card("HC20169").customer
+    (0, 'HC20169')
     """
 
     client: Client
@@ -204,7 +237,27 @@ class Cards:
 
     @classmethod
     def of_client(cls, client: Client, *, as_of: date | str | None = None, output: str | Path = "") -> Self:
-        """Read what a report left in ``output``; where none is named, run steps 1 and 3 and keep what cards need."""
+        """Read what a report left in ``output``; where none is named, run steps 1 and 3 and keep what cards need.
+
+        Parameters
+        ----------
+        client : Client
+            From ``Client.load`` or ``load_sample``.
+        as_of : date, optional
+            The report's day where ``output`` is named, else the client's.
+        output : str or Path
+            The tables of a report; empty: none.
+
+        Returns
+        -------
+        Cards
+            Of this client.
+
+        Raises
+        ------
+        ClientError
+            As of ``of_report``.
+        """
         if str(output):
             return cls.of_report(client, output, as_of=as_of)
         step = value_customers(client, as_of=as_of)
@@ -212,7 +265,20 @@ class Cards:
 
     @classmethod
     def of_steps(cls, step: ValueStep, plan: ImproveStep) -> Self:
-        """Keep what cards need of steps that were run already."""
+        """Keep what cards need of steps that were run already.
+
+        Parameters
+        ----------
+        step : ValueStep
+            From ``value_customers``.
+        plan : ImproveStep
+            From ``plan_improvement``, of the same client and day.
+
+        Returns
+        -------
+        Cards
+            Of the steps' client.
+        """
         return cls(
             client=step.client, as_of=step.as_of, customers=step.customers, next_orders=step.next_orders,
             parameters=step.parameters, playbook=plan.guide, target_list=plan.targets.table, log=step.checked.kept,
@@ -222,6 +288,20 @@ class Cards:
     @classmethod
     def of_report(cls, client: Client, folder: str | Path, *, as_of: date | str | None = None) -> Self:
         """Read what a report left in its ``tables``.
+
+        Parameters
+        ----------
+        client : Client
+            From ``Client.load`` or ``load_sample``.
+        folder : str or Path
+            The report's ``tables``.
+        as_of : date, optional
+            The report's own day when left out.
+
+        Returns
+        -------
+        Cards
+            Of this client.
 
         Raises
         ------
@@ -241,12 +321,15 @@ class Cards:
 
     @cached_property
     def opted_out(self) -> set[str]:
-        """Who asked not to be contacted."""
+        """Ids of those who asked not to be contacted: ``plan.opt_outs`` of client.yaml."""
         return customers_opted_out(self.client)
 
     @cached_property
     def open_cases(self) -> set[str]:
-        """Whose service case is not closed yet."""
+        """Ids of those whose service case is not closed yet.
+
+        A case is open without ``resolved_at``, or without ``first_response_at`` where there is no such column.
+        """
         return customers_with_open_cases(self.client)
 
     def find(self, text: str = "", among: str = "all") -> pd.DataFrame:
@@ -255,14 +338,19 @@ class Cards:
         Parameters
         ----------
         text : str
+            Part of an id; capitals do not count.
         among : "all", "at risk" or "overdue"
             Those of the best who have probably stopped; those whose next purchase is late and may still come.
 
-        Examples
-        --------
-        >>> from clvnb import load_sample
-        >>> len(Cards.of_client(load_sample("subscription")).find("1", among="overdue"))
-        0
+        Returns
+        -------
+        CLV
+            The best first.
+
+        Raises
+        ------
+        ValueError
+            For another ``among``.
         """
         table = self.customers
         if among == "at risk":
@@ -278,6 +366,16 @@ class Cards:
 
     def card(self, customer: str) -> CustomerCard:
         """Make the card of one customer.
+
+        Parameters
+        ----------
+        customer : str
+            Its ``customer_id``.
+
+        Returns
+        -------
+        CustomerCard
+            As of the day of these cards.
 
         Raises
         ------

@@ -52,14 +52,19 @@ class ImproveStep(Told):
     Attributes
     ----------
     client : Client
+        Whose step it is.
     as_of : date
+        The last day looked at.
     worth : Handover
+        What step 1 found.
     link : Link
+        From satisfaction to staying.
     left_out : dict
         Answers that could not be used for the link, by reason.
     base : Base or None
         Where scenarios start; None where step 1 could predict nothing.
     library : tuple of Scenario
+        The levers of the guide, with the client's own figures.
     scenarios : Finding
         SCENARIOS.
     gains : pandas.DataFrame
@@ -67,12 +72,15 @@ class ImproveStep(Told):
     options : pandas.DataFrame
         What the budget is divided over: the levers that are expected to pay.
     hinges, goal, plan, cautious, invested, targets, test, billing : Finding
-        On what the best scenario hangs; what more value would take; the budget divided, by the mean and cautiously; spending against
-        value; whom to contact; whether the effect could be seen; monthly against annual plans.
+        On what the best scenario hangs; what more value would take; the budget divided, by the mean and cautiously;
+        spending against value; whom to contact; whether the effect could be seen; monthly against annual plans.
     break_evens, ceilings, guide : pandas.DataFrame
-        The part of its assumed effect each lever needs; the most a customer may cost by segment; what to do in each segment.
+        The part of its assumed effect each lever needs; the most a customer may cost by segment; what to do in each
+        segment.
     budget : float
+        In the client's currency.
     why_not : str
+        Why there is no plan; empty where there is one.
     """
 
     client: Client
@@ -273,14 +281,32 @@ def plan_improvement(client: Client, *, as_of: date | str | None = None, output:
     Parameters
     ----------
     client : Client
+        From ``Client.load`` or ``load_sample``.
     as_of : date, optional
+        The evening of this day; the client's, or the last order's, when left out.
     output : path
         The folder that a report's notebooks share; step 1 is run where it left nothing there.
 
     Returns
     -------
     ImproveStep
-        Where step 1 could predict nothing, a step without a plan that says why.
+        ``link``, ``base``, ``scenarios`` (SCENARIOS), ``gains``, ``plan``, ``targets``, ``ceilings``, ``budget``
+        (client's currency) and more. Where step 1 could predict nothing, a step without a plan that says why.
+
+    Raises
+    ------
+    ClientError
+        When ``plan.levers`` of client.yaml names a lever, setting or effect that there is not, or the opt-outs cannot
+        be read.
+    ClvnbError
+        When the data cannot be read at all.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> step = plan_improvement(load_sample("subscription"))
+    >>> step.link.status, step.scenarios.table.columns[:3].tolist()
+    ('found', ['scenario', 'customers', 'clv_before'])
     """
     opted_out = customers_opted_out(client)
     worth = hand_over(client, as_of=as_of, output=output)

@@ -51,7 +51,9 @@ class Initiative:
     Attributes
     ----------
     name : str
+        As the client calls it.
     start : date
+        The day it began.
     people : pandas.DataFrame
         ``customer_id, group`` (``treated``, ``holdout``) and ``cost``; empty where it was done for everybody.
     planned : float or None
@@ -79,13 +81,17 @@ class Facts:
     Attributes
     ----------
     client : Client
+        Whose customers they are.
     as_of : date
+        The last day looked at.
     customers : CLV
+        As step 1 values them.
     days : pandas.DataFrame
         ``customer_id, date, contribution, bought``.
     answers : SURVEY
         Of one series; empty where nobody was asked.
     metric : Metric or None
+        The question that is followed; None where nobody was asked.
     contracts : pandas.DataFrame
         Of a subscription: ``customer_id, start, end``, one row a customer.
     """
@@ -106,6 +112,7 @@ class Result:
     Attributes
     ----------
     initiative : Initiative
+        What was done.
     verdicts : tuple of Verdict
         Satisfaction, staying or buying again, and contribution, as far as they can be judged.
     segments : tuple of Verdict
@@ -220,7 +227,9 @@ def gather(client: Client, worth: Handover, metric: Metric | None = None) -> Fac
     Parameters
     ----------
     client : Client
+        Whose data are read.
     worth : Handover
+        What step 1 found.
     metric : Metric, optional
         The question to follow; the one of csat, stars, ces and nps that is there when left out.
     """
@@ -263,7 +272,9 @@ def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
     Parameters
     ----------
     done : Initiative
+        What was done.
     facts : Facts
+        From ``gather``.
     look : Look
         How often its result is looked at.
     """

@@ -243,8 +243,11 @@ def at_risk(step: ValueStep) -> Finding:
 
 
 def most_at_risk(customers: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """The customers with most to lose, first: of a shop those of the best fifth who have probably stopped; of a subscription
-    those whose contract runs, by what they are still expected to bring."""
+    """Return the customers with most to lose, first.
+
+    Of a shop those of the best fifth who have probably stopped; of a subscription those whose contract runs, by what
+    they are still expected to bring.
+    """
     c = customers
     if kind == "subscription":
         running = c[c["p_alive"] > 0]

@@ -53,8 +53,11 @@ class SatisfactionStep(Told):
     Attributes
     ----------
     client : Client
+        Whose step it is.
     as_of : date
+        The last day looked at.
     worth : Handover
+        What step 1 found.
     checked : Checked or None
         The answers: kept, set aside, and why; None where nobody was asked.
     metric : Metric or None
@@ -62,13 +65,17 @@ class SatisfactionStep(Told):
     answers : SURVEY
         The last wave's answers to it.
     scores : pandas.DataFrame
-        ``metric, wave, answers, value, low, high`` plain and ``weighted, weighted_low, weighted_high``, a row for each question.
+        ``metric, wave, answers, value, low, high`` plain and ``weighted, weighted_low, weighted_high``, a row for each
+        question.
     base : Baseline or None
+        What later changes are judged against; None where nobody was asked, or too few answered.
     bias : pandas.DataFrame
         From ``response_bias``.
     by_segment : pandas.DataFrame
         ``what, group, answers, value, low, high, shrunk, few``.
     chart, weighing, early_late, drivers, gaps, themes, service : Finding
+        The waves; what the weights are worth; early answers against late ones; what goes with satisfaction; what was
+        expected; what customers write; how fast they were answered.
     why_not : str
         Why there is no base point, and the way out; empty where there is one.
     notes : tuple of Finding
@@ -321,14 +328,30 @@ def measure_satisfaction(
     Parameters
     ----------
     client : Client
+        From ``Client.load`` or ``load_sample``.
     as_of : date, optional
+        The evening of this day; the client's, or the last order's, when left out.
     output : path
         The folder that a report's notebooks share; step 1 is run where it left nothing there.
 
     Returns
     -------
     SatisfactionStep
-        Without a survey, or with too few answers, a step that says what is missing, what to ask and how many answers it takes.
+        ``scores``, ``base`` (a ``Baseline`` or None), ``bias``, ``by_segment``, ``chart``, ``drivers``, ``gaps``,
+        ``themes``, ``service`` and more. Without a survey, or with too few answers, it says what is missing, what to
+        ask and how many answers it takes.
+
+    Raises
+    ------
+    ClvnbError
+        When orders, contracts or answers cannot be read at all.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> step = measure_satisfaction(load_sample("subscription"))
+    >>> step.metric.name, step.base.wave
+    ('csat', '2025-09')
     """
     worth = hand_over(client, as_of=as_of, output=output)
     service = _service(client)

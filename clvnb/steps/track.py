@@ -59,13 +59,17 @@ class TrackStep(Told):
     Attributes
     ----------
     client : Client
+        Whose step it is.
     as_of : date
+        The last day looked at.
     worth : Handover
+        What step 1 found.
     parent : Baseline or None
         What is measured against; None in the first cycle.
     base : Baseline
         What the next report is measured against: the parent until its last look, then today's state.
     look : Look
+        How often the result is looked at.
     since : tuple of Verdict
         What changed since the base point, and says nothing of why: satisfaction, value of a new customer, staying.
     initiatives : tuple of Result
@@ -73,8 +77,8 @@ class TrackStep(Told):
     split : pandas.DataFrame
         The change of satisfaction by group of customers, within and by mix.
     panel, realised, bridge, drift, leading, survival : Finding
-        Those who answered both times; what came true; which parameters and which customers moved the value; early signs; how long
-        members stay, newer against older ones.
+        Those who answered both times; what came true; which parameters and which customers moved the value; early
+        signs; how long members stay, newer against older ones.
     missing : str
         What could not be looked at, and why.
     """
@@ -326,7 +330,9 @@ def track_change(
     Parameters
     ----------
     client : Client
+        From ``Client.load`` or ``load_sample``.
     as_of : date, optional
+        The evening of this day; the client's, or the last order's, when left out.
     output : path
         The folder that a report's notebooks share; steps 1 and 2 are run where they left nothing there.
     earlier : path
@@ -335,11 +341,23 @@ def track_change(
     Returns
     -------
     TrackStep
+        ``since`` and ``initiatives`` (verdicts), ``bridge``, ``drift``, ``realised`` and more; ``base`` is the base
+        point of the next report.
 
     Raises
     ------
     TableError
-        When the earlier base point was edited, or is another client's.
+        When the earlier base point was edited, is not of an earlier day, or is another client's; when ``initiatives``
+        cannot be read.
+    ClvnbError
+        When the data cannot be read at all.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> step = track_change(load_sample("subscription"))
+    >>> step.parent is None, step.base.cycle
+    (True, 1)
     """
     candidate, worth = _today(client, as_of, output)
     found = find_baseline(earlier, worth.as_of)

@@ -42,6 +42,7 @@ class ValueStep(Told):
     Attributes
     ----------
     client : Client
+        Whose step it is.
     as_of : date
         The last day looked at.
     checked : Checked
@@ -53,10 +54,13 @@ class ValueStep(Told):
     new_customer : Estimate or None
         What a newly won customer is worth on average: the most that winning one may cost.
     trust : Trust
+        The light, and what it rests on.
     fit : pandas.DataFrame
         What was seen beside what the model expects: ``date`` or ``plan, renewals``, then ``actual, expected``.
     models : dict of name to fitted model
+        Of buying and of spending, or a model for each plan.
     card : Card
+        How value was reckoned.
     channels : pandas.DataFrame
         By acquisition channel: customers, value so far and to come, cost of winning one.
     segments : pandas.DataFrame
@@ -66,6 +70,7 @@ class ValueStep(Told):
     choice : str
         Why this model.
     holdout : Holdout or None
+        How well the chosen model told what was held back; None where nothing could be.
     ladder : pandas.DataFrame
         A new customer's value by each method, from the beginner's formula to the model.
     comparison : pandas.DataFrame
@@ -207,18 +212,28 @@ def value_customers(client: Client, *, as_of: date | str | None = None) -> Value
     Parameters
     ----------
     client : Client
+        From ``Client.load`` or ``load_sample``.
     as_of : date, optional
-        Report as of the evening of this day; the client's ``as_of`` or the last order when left out.
+        The evening of this day; the client's, or the last order's, when left out.
 
     Returns
     -------
     ValueStep
+        ``customers`` (CLV with segment and tier), ``total``, ``new_customer``, ``trust``, ``ladder``, ``segments``,
+        ``channels``, ``cohorts``, ``card`` and more; each ``Finding`` in it says what it shows.
 
     Raises
     ------
     ClvnbError
         When the data cannot be read at all. Data that cannot carry a prediction give a red light and the historic
         values instead.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> step = value_customers(load_sample("subscription"))
+    >>> step.trust.light, step.total.n
+    ('amber', 3000)
     """
     worth = assess_worth(client, as_of=as_of)
     if worth.total is None:

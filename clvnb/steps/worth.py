@@ -55,7 +55,9 @@ class Worth:
     Attributes
     ----------
     client : Client
+        Whose customers they are.
     as_of : date
+        The last day looked at.
     checked : Checked
         The orders, and of a subscription the contracts as well.
     summary : SUMMARY
@@ -65,18 +67,24 @@ class Worth:
     total, new_customer : Estimate or None
         None where nothing can be predicted.
     trust : Trust
+        The light, and what it rests on.
     models : dict of name to fitted model
+        Of buying and of spending, or a model for each plan.
     card : Card
+        How value was reckoned.
     why : str
         Why these models, or why none.
     purchases, spend : fitted models of a shop
+        Of buying, and of spending or its mean; a subscription has none.
     people : pandas.DataFrame
         A subscription's contracts, one row a customer; ``plans`` its models by plan.
     check : Holdout or None
+        How well the chosen model told what was held back; None where nothing could be.
     comparison : pandas.DataFrame
+        Every candidate model in the holdout.
     forecast : pandas.DataFrame
-        What each customer is expected to leave in the windows after which step 4 looks, nothing discounted: ``customer_id`` and
-        ``margin_182, margin_365``; ``forecasts`` has the sums with their intervals.
+        What each customer is expected to leave in the windows after which step 4 looks, nothing discounted:
+        ``customer_id`` and ``margin_182, margin_365``; ``forecasts`` has the sums with their intervals.
     """
 
     client: Client
@@ -106,12 +114,14 @@ def check_orders(client: Client, as_of: date | str | None = None) -> Checked:
     Parameters
     ----------
     client : Client
+        From ``Client.load`` or ``load_sample``.
     as_of : date, optional
         The client's own when left out.
 
     Returns
     -------
     Checked
+        The orders: kept, rejected, and why.
     """
     source = client.transactions
     return check_transactions(
@@ -132,12 +142,14 @@ def assess_worth(client: Client, *, as_of: date | str | None = None) -> Worth:
     Parameters
     ----------
     client : Client
+        From ``Client.load`` or ``load_sample``.
     as_of : date, optional
         The client's ``as_of`` or the last order when left out.
 
     Returns
     -------
     Worth
+        Where nothing can be predicted, without models, and with the reason.
 
     Raises
     ------
@@ -378,18 +390,25 @@ class Handover:
     Attributes
     ----------
     client : Client
+        Whose customers they are.
     as_of : date
+        The last day looked at.
     customers : CLV
+        As ``Worth`` has them.
     total, new_customer : Estimate or None
+        None where nothing is predicted.
     card : dict
+        How value was reckoned.
     trust : "green", "amber" or "red"
+        The light.
     why : str
         Why nothing is predicted, where nothing is.
     cuts : dict
         RFM's cut-points.
     forecast : pandas.DataFrame
+        What each customer is expected to leave, as in ``Worth``.
     forecasts : dict of str to Estimate
-        As in ``Worth``.
+        The sums of it with their intervals.
     """
 
     client: Client
@@ -434,7 +453,9 @@ def hand_over(client: Client, *, as_of: date | str | None = None, output: str | 
     Parameters
     ----------
     client : Client
+        From ``Client.load`` or ``load_sample``.
     as_of : date, optional
+        The client's ``as_of`` or the last order when left out.
     output : path
         The folder that a report's notebooks share; empty: nothing was left.
     """

@@ -36,7 +36,9 @@ def explore_clv(*, words: Words | None = None) -> Panel:
     Returns
     -------
     Panel
-        ``panel.state`` holds the settings; to set one is to move its slider.
+        ``panel.state`` holds the settings, and to set one is to move its slider: ``purchase`` (money), ``frequency``
+        (purchases a year), ``margin`` (share), ``lifespan`` (years), ``retention`` and ``raised`` (a year, 0 to 0.99),
+        ``discount_rate`` (a year). ``panel.state.found.table`` has ``rung, value, low, high, why``.
 
     Examples
     --------
@@ -92,6 +94,7 @@ def answer_clv(
     discount_rate : float
         A year.
     words : Words
+        The client's currency and language.
 
     Returns
     -------
@@ -156,11 +159,15 @@ def explore_sample_size(*, share: float = 0.7, customers: int = 1000, words: Wor
     customers : int
         How many there are to ask.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Panel
-        ``panel.state.found.table``: ``needed, for_the_score, brings, detectable``.
+        ``panel.state`` holds the settings, and to set one is to move its slider: ``share`` and ``change`` (fractions),
+        ``customers``, ``answering`` (share). ``panel.state.found.table`` has ``needed`` (answers in each wave for the
+        change), ``for_the_score`` (answers for five points either way), ``brings`` (answers expected) and
+        ``detectable`` (change that these show, as a fraction).
 
     Examples
     --------
@@ -193,6 +200,7 @@ def answer_sample_size(share: float, change: float, customers: float, answering:
     answering : float
         The share of them who answer.
     words : Words
+        The client's currency and language.
 
     Returns
     -------
@@ -229,11 +237,14 @@ def explore_design(*, customers: int = 2000, words: Words | None = None) -> Pane
     customers : int
         How many there are.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Panel
-        ``panel.state.found.table`` has the possible designs, the strongest first.
+        ``panel.state`` holds the settings, and to set one is to move its slider: ``assigned`` (``chance``, ``chosen``
+        or ``everybody``), ``before, known, series`` (bool), ``customers``, ``holdout`` and ``stays`` (shares).
+        ``panel.state.found.table`` has ``design, how, may_say, cannot``, the strongest first.
 
     Examples
     --------
@@ -283,11 +294,13 @@ def answer_design(
         Whether the same customers are known from before; whether what tells the groups apart is known; whether there are eight
         periods or more before it.
     customers : float
+        How many there are.
     holdout : float
         The share left alone.
     stays : float
         The share who stay now.
     words : Words
+        The client's currency and language.
 
     Returns
     -------

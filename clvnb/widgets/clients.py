@@ -33,11 +33,19 @@ def explore_clients(folder: str | Path = "../data", *, reports: str | Path = "..
     Returns
     -------
     Panel
+        Its setting is ``panel.state.client``, the client's folder; ``panel.state.found.table`` has ``what, state``.
 
     Raises
     ------
     ClvnbError
         When there is no client in the folder.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> panel = explore_clients(load_sample("cdnow").folder.parent, reports="none")
+    >>> panel.state.names
+    ('client',)
     """
     places = sorted(p.parent for p in Path(folder).glob("*/client.yaml"))
     if not places:
@@ -48,12 +56,14 @@ def explore_clients(folder: str | Path = "../data", *, reports: str | Path = "..
 
 
 def state_of_client(folder: str | Path, *, reports: str | Path = "../reports") -> Finding:
-    """Say how a client stands: what its data hold, when it was last reported on, how far that is trusted, what comes next.
+    """Say how a client stands: what its data hold, its last report, how far that is trusted, and what comes next.
 
     Parameters
     ----------
     folder : path
+        The client's.
     reports : path
+        Where ``clvnb report`` leaves its pages.
 
     Returns
     -------
@@ -63,6 +73,7 @@ def state_of_client(folder: str | Path, *, reports: str | Path = "../reports") -
     Raises
     ------
     ClvnbError
+        When the client or its data cannot be read.
 
     Examples
     --------

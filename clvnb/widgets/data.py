@@ -45,12 +45,22 @@ def explore_data(folder: str | Path = "data", *, file: str | Path = "") -> Panel
     Returns
     -------
     Panel
-        ``panel.upload`` takes a file, ``panel.save`` is the button; ``panel.state.found.table`` says what was understood.
+        ``panel.upload`` takes a file, ``panel.save`` is the button. The settings of ``panel.state`` are ``file``, the
+        columns ``is_customer_id, is_date, is_amount, is_order_id, is_channel``, ``date_format, decimal, name,
+        currency`` (all text, empty for as found) and ``margin`` (share of revenue, 0 for unknown).
+        ``panel.state.found.table`` says what was understood: ``meaning, column, example, read_as``.
 
     Raises
     ------
     ReportError
         When ``folder`` is a file.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> panel = explore_data("clients", file=load_sample("cdnow").folder / "sample.csv")
+    >>> panel.state.found.table.columns.tolist()
+    ['meaning', 'column', 'example', 'read_as']
     """
     if Path(folder).is_file():
         raise ReportError(f"{folder} is a file, and clients live in a folder: cv.explore_data(file={str(folder)!r})")

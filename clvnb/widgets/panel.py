@@ -32,8 +32,9 @@ atexit.register(gc.unfreeze)  # what was set aside is taken down in order when P
 class State(HasTraits):
     """The settings of a panel and the answer that follows from them; it knows nothing of how it is shown.
 
-    Each setting is a trait: to set it is to ask again. ``found`` is the answer, ``error`` says why there is none, ``fault`` holds the
-    traceback of what should not have happened, and ``computing`` is true until the answer is there and drawn.
+    Each setting is a trait: to set it is to ask again. ``found`` is the answer, ``error`` says why there is none,
+    ``fault`` holds the traceback of what should not have happened, and ``computing`` is true until the answer is there
+    and drawn.
 
     Parameters
     ----------
@@ -101,14 +102,31 @@ class State(HasTraits):
 class Panel(ipywidgets.VBox):
     """Controls, the answer below them, and its pictures.
 
+    Parameters
+    ----------
+    title : str
+        Stands above the controls.
+    state : State
+        The settings and their answer.
+    controls : mapping of name to widget
+        A control with the name of a setting is bound to it.
+    draw : sequence of functions
+        Each takes the answer and returns axes, or axes and a sentence.
+    table : function, optional
+        Takes the answer and returns HTML.
+    more : sequence of widgets
+        Shown below.
+
     Attributes
     ----------
     state : State
+        The settings and their answer.
     controls : dict of name to widget
+        As given.
     said, busy : ipywidgets.HTML
-        The answer in words; whether it is still being made.
+        The answer in words, or what went wrong; whether it is still being made.
     pictures : tuple of ipywidgets.HTML
-        One for each function of ``draw``, as ``<img>`` with its alt text; a function returns axes, or axes and a sentence.
+        One for each function of ``draw``, as ``<img>`` with its alt text.
     """
 
     def __init__(

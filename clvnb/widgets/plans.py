@@ -30,6 +30,7 @@ class Scenarios(ipywidgets.VBox):
     Attributes
     ----------
     lever : ipywidgets.Dropdown
+        The choice.
     panel : Panel
         Of the chosen lever.
     """
@@ -63,7 +64,7 @@ def explore_scenario(
     link: Link | None = None,
     words: Words | None = None,
 ) -> ipywidgets.Widget:
-    """Show one lever at a time with its effects, reach, time and cost on sliders: what it leaves, and on what that hangs.
+    """Show one lever at a time, its effects, reach, time and cost on sliders: what it leaves, and on what that hangs.
 
     Parameters
     ----------
@@ -74,11 +75,24 @@ def explore_scenario(
     link : Link, optional
         For example ``plan.link``; the prior band of other businesses when left out.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     ipywidgets.Widget
-        With ``lever``, the choice, and ``panel``, the chosen lever's.
+        With ``lever``, the choice, and ``panel``, the chosen lever's. ``panel.state`` has one setting for each effect
+        of the lever, and ``reach`` (share), ``lasts`` (years), ``yearly_cost`` and ``fixed_cost`` (client's currency);
+        its answer is that of ``evaluate_scenarios``. A sentence in HTML where there is no plan.
+
+    Examples
+    --------
+    >>> from clvnb import Lever
+    >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
+    >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
+    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> more = Scenario("reminders", (Lever("reminders", {"frequency": (0.0, 0.05, 0.1)}, yearly_cost=1.0),))
+    >>> explore_scenario(base, [more]).panel.state.names
+    ('frequency', 'reach', 'lasts', 'yearly_cost', 'fixed_cost')
     """
     if base is None or not scenarios:
         return note("There is no plan to turn: step 1 could predict no values.")
@@ -133,12 +147,23 @@ def explore_allocation(options: pd.DataFrame, budget: float, *, words: Words | N
     options : pandas.DataFrame
         From ``segment_gains``, for example ``plan.options``.
     budget : float
-        Where the slider starts; it goes from nothing to four times as much.
+        Where the slider starts, in the client's currency; it goes from nothing to four times as much.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
-    Panel
+    ipywidgets.Widget
+        A ``Panel`` with ``panel.state.budget`` (client's currency), ``most`` (largest share of the budget for one
+        segment) and ``cautious``; its answer is that of ``allocate``. A sentence in HTML where ``options`` is empty.
+
+    Examples
+    --------
+    >>> options = pd.DataFrame({"segment": list("abc"), "customers": [400, 150, 1000], "gain": [9, 30, 4]})
+    >>> panel = explore_allocation(options.assign(cost=[5, 12, 3], gain_cautious=[6, 20, 2]), 3000)
+    >>> panel.state.budget = 1800
+    >>> panel.state.found.table["spend"].round(6).tolist()
+    [0.0, 1800.0, 0.0]
     """
     if options.empty:
         return note("There is nothing to divide a budget over: no lever is expected to pay.")

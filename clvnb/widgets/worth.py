@@ -33,15 +33,26 @@ def explore_segments(customers: pd.DataFrame, *, words: Words | None = None) -> 
     customers : CLV
         For example ``value.customers``.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Panel
+        Settings of ``panel.state``: ``by`` (``segment``, ``tier`` or ``channel``) and ``group`` (empty for all).
+        ``panel.state.found.table`` is that of ``segment_profile``; its ``attrs["first"]`` are the ten most valuable
+        customers.
 
     Raises
     ------
     TableError
         When the table tells no groups apart.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "segment": ["Loyal", "New"], "p_alive": [0.9, 0.5]})
+    >>> customers = customers.assign(historic_value=[50.0, 18.0], clv=[30.0, 2.0], total_value=[80.0, 20.0])
+    >>> explore_segments(customers).state.found.table["segment"].tolist()
+    ['Loyal', 'New']
     """
     words = words or Words("XXX")
     groups = [(label, name) for name, label in _GROUPS.items() if name in customers and customers[name].notna().any()]
@@ -73,11 +84,13 @@ def answer_segments(customers: pd.DataFrame, by: str, group: str = "", *, words:
     Parameters
     ----------
     customers : CLV
+        With the column ``by``.
     by : str
         The column that groups them.
     group : str
         One of its groups; empty for all.
     words : Words
+        The client's currency and language.
 
     Returns
     -------
@@ -119,10 +132,25 @@ def explore_cohorts(log: Any, *, words: Words | None = None) -> Panel:
     log : LOG
         Checked, for example ``value.checked.kept``.
     words : Words, optional
+        The client's currency and language.
 
     Returns
     -------
     Panel
+        Settings of ``panel.state``: ``what`` (``revenue_per_customer``, added up over ages, or ``share`` who bought)
+        and ``period`` (``month``, ``quarter`` or ``year``). ``panel.state.found.table`` has cohorts in rows, ages in
+        columns.
+
+    Examples
+    --------
+    >>> dates = pd.to_datetime(["2024-01-05", "2024-05-10", "2024-06-30"])
+    >>> log = pd.DataFrame({"customer_id": ["a", "a", "b"], "date": dates, "amount": [5.0, 7.0, 9.0]})
+    >>> panel = explore_cohorts(log)
+    >>> panel.state.what, panel.state.period
+    ('revenue_per_customer', 'quarter')
+    >>> panel.state.what = "share"
+    >>> panel.state.found.table.shape
+    (2, 2)
     """
     words = words or Words("XXX")
 
@@ -152,10 +180,13 @@ def answer_cohorts(log: Any, period: str, what: str, *, words: Words) -> Finding
     Parameters
     ----------
     log : LOG
+        Checked.
     period : "month", "quarter" or "year"
+        The length of a cohort and of an age.
     what : "revenue_per_customer" or "share"
         Revenue is added up over ages; the share who bought is not.
     words : Words
+        The client's currency and language.
 
     Returns
     -------
@@ -203,12 +234,22 @@ def explore_customers(cards: Cards, *, words: Words | None = None) -> Panel:
     cards : Cards
         ``Cards.of_steps(value, plan)`` of what was run, or ``Cards.of_report(client, folder)`` of what a report left.
     words : Words, optional
-        The client's when left out.
+        The client's currency and language, also when left out.
 
     Returns
     -------
     Panel
-        ``panel.state.customer`` is the id of the one that is shown; ``panel.cards.card(...)`` is the card itself.
+        ``panel.state.customer`` is the id that is shown; to set it is to show another. ``panel.controls`` has
+        ``search``, ``among`` and ``customer``; ``panel.cards.card(panel.state.customer)`` is the card itself.
+        ``panel.state.found`` has the customer's headline and action as text, and ``who, low, middle, high`` (value to
+        come, client's currency) as table.
+
+    Examples
+    --------
+    >>> from clvnb import Cards, load_sample
+    >>> panel = explore_customers(Cards.of_client(load_sample("subscription")))
+    >>> panel.state.names
+    ('customer',)
     """
     import ipywidgets
 
