@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from . import __version__
+from .atomic import replace_file
 from .power import detectable_change, margin_of_error_size
 from .satisfaction import Metric, effective, metric_of, score
 from .surveys import series_of
@@ -203,16 +204,13 @@ class Baseline(Told):
 
         Raises
         ------
-        OSError
+        ReportError
             When it cannot be written.
         """
         target = Path(path)
         target = target / "baseline.json" if target.is_dir() else target
-        beside = target.with_name(f".{target.name}.part")
-        beside.write_text(
-            json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
-        beside.replace(target)
+        text = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        replace_file(target, lambda beside: beside.write_text(text, encoding="utf-8"))
         return target
 
     @classmethod

@@ -274,6 +274,13 @@ def cohort_value(
     return Estimate(value, value - reach, value + reach, level, len(first), f"cohorts, to {ages} months of age")
 
 
+def _whole(tenure: Any) -> np.ndarray:
+    exact = np.asarray(tenure, dtype=float)
+    if len(exact) == 0 or not (exact >= 0).all() or (exact % 1 != 0).any():
+        raise ValueError("tenure must hold whole periods, none below 0, and at least one customer")
+    return exact.astype(int)
+
+
 def survival_table(tenure: Any, ended: Any) -> pd.DataFrame:
     """Return Kaplan-Meier survival by whole periods, with Greenwood standard errors.
 
@@ -309,10 +316,7 @@ def survival_table(tenure: Any, ended: Any) -> pd.DataFrame:
     3       3        7      1    0.6750          0.1551
     4       4        5      0    0.6750          0.1551
     """
-    exact, gone = np.asarray(tenure, dtype=float), np.asarray(ended, dtype=bool)
-    if len(exact) == 0 or not (exact >= 0).all() or (exact % 1 != 0).any():
-        raise ValueError("tenure must hold whole periods, none below 0, and at least one customer")
-    time = exact.astype(int)
+    time, gone = _whole(tenure), np.asarray(ended, dtype=bool)
     periods = np.arange(time.max() + 1)
     at_risk = np.array([(time >= t).sum() for t in periods])
     losses = np.array([((time == t) & gone).sum() for t in periods])
@@ -435,7 +439,7 @@ def compare_survival(
     """
     from statsmodels.duration.survfunc import survdiff
 
-    time, lost, who = np.asarray(tenure, dtype=int), np.asarray(ended, dtype=bool), np.asarray(group, dtype=object)
+    time, lost, who = _whole(tenure), np.asarray(ended, dtype=bool), np.asarray(group, dtype=object)
     layer = np.zeros(len(time), dtype=int) if strata is None else pd.factorize(np.asarray(strata, dtype=object))[0]
     means, variance, curves = {first: 0.0, second: 0.0}, 0.0, []
     for h in np.unique(layer):
@@ -514,7 +518,7 @@ def clv_survival(
     >>> round(clv_survival(time, gone, 100.0, 0.1, 4, draws=20).value, 3)
     297.615
     """
-    time, gone = np.asarray(tenure, dtype=int), np.asarray(ended, dtype=bool)
+    time, gone = _whole(tenure), np.asarray(ended, dtype=bool)
     if periods - 1 > time.max():
         raise ValueError(
             f"survival was seen for {time.max()} periods, the horizon asks for {periods - 1}: shorten it, or use a model"

@@ -846,7 +846,7 @@ def mix_shift(values: Any, cells: Any, wave: Any, *, population: Mapping[str, fl
 
     Raises
     ------
-    KeyError
+    TableError
         When a round has no answers.
 
     Notes
@@ -867,6 +867,9 @@ def mix_shift(values: Any, cells: Any, wave: Any, *, population: Mapping[str, fl
         {"value": np.asarray(values, dtype=float), "cell": np.asarray(cells, dtype=object), "wave": np.asarray(wave)}
     )
     data = data[data["cell"].notna()]
+    for k, which in enumerate(("first", "second")):
+        if not (data["wave"] == k).any():
+            raise TableError(f"the {which} round has no answers in any cell: a change needs both (wave 0 and 1)")
     means = data.pivot_table(index="cell", columns="wave", values="value", aggfunc="mean")
     counts = pd.crosstab(data["cell"], data["wave"])
     shares = counts / counts.sum()

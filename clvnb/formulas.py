@@ -847,9 +847,8 @@ def clv_migration(transition: Any, margins: Any, discount_rate: float, *, period
     Raises
     ------
     ValueError
-        When the shapes do not fit, or a row of chances adds up to more than 1.
-    numpy.linalg.LinAlgError
-        When nobody is ever lost and ``discount_rate`` is 0, so that the infinite sum has no end.
+        When the shapes do not fit, a row of chances adds up to more than 1, or the infinite sum has no end: nobody is ever
+        lost and ``discount_rate`` is 0.
 
     References
     ----------
@@ -871,6 +870,8 @@ def clv_migration(transition: Any, margins: Any, discount_rate: float, *, period
         raise ValueError("every row of transition holds chances that add up to 1 at most")
     step = P / (1 + discount_rate)
     if math.isinf(periods):
+        if discount_rate <= 0 and np.max(np.abs(np.linalg.eigvals(step))) > 1 - 1e-12:
+            raise ValueError("nobody is ever lost and nothing discounted: give periods or a discount_rate above 0")
         return np.linalg.solve(np.eye(len(P)) - step, R)
     value = R.copy()
     for _ in range(int(periods)):
@@ -1005,9 +1006,7 @@ def loyalty_break_even(
     Raises
     ------
     ValueError
-        When members or breakage are no shares.
-    ZeroDivisionError
-        Without customers or members.
+        When members or breakage are no shares, or without customers or members.
 
     Notes
     -----
@@ -1026,6 +1025,8 @@ def loyalty_break_even(
     """
     _share("members", members)
     _share("breakage", breakage)
+    if customers * members <= 0:
+        raise ValueError(f"there must be customers and members, got {customers} and {members}")
     return fixed / (customers * members) + reward * spend * (1 - breakage)
 
 
@@ -1049,9 +1050,7 @@ def mixed_rate(satisfied: float, rate_satisfied: float, rate_dissatisfied: float
     Raises
     ------
     ValueError
-        When the share lies outside 0 to 1.
-    ZeroDivisionError
-        When a rate is 0.
+        When the share lies outside 0 to 1, or a rate is not above 0.
 
     References
     ----------
@@ -1063,6 +1062,8 @@ def mixed_rate(satisfied: float, rate_satisfied: float, rate_dissatisfied: float
     (3.75, 4.286)
     """
     _share("satisfied", satisfied)
+    if min(rate_satisfied, rate_dissatisfied) <= 0:
+        raise ValueError(f"both rates must be above 0, got {rate_satisfied} and {rate_dissatisfied}")
     return 1 / (satisfied / rate_satisfied + (1 - satisfied) / rate_dissatisfied)
 
 

@@ -382,6 +382,8 @@ def lever_library(
     ['better service', 'faster replies']
     """
     known = {str(entry["name"]): entry for entry in _library()}
+    if kind not in ("shop", "subscription"):
+        raise TableError(f"kind is shop or subscription, not {kind!r}")
     changes = changes or {}
     for name, settings in changes.items():
         if name not in known:

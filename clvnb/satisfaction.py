@@ -13,7 +13,7 @@ import pandas as pd
 
 from .formulas import tail, wilson
 from .surveys import SCALES, series_of
-from .tables import Estimate, Finding, TableError
+from .tables import Estimate, Finding, TableError, need
 from .words import Words
 
 __all__ = [
@@ -370,6 +370,7 @@ def mean_score(scores: Any, metric: Metric, *, of_range: bool = False, level: fl
     """
     from scipy.special import stdtrit
 
+    tail(level)  # refuses a level that is none
     values, _ = clean(scores, None, metric)
     n, low, high = len(values), metric.low, metric.high
     if of_range:
@@ -568,9 +569,7 @@ def segment_scores(
     Raises
     ------
     TableError
-        When a score lies outside the scale, or a weight is not above 0.
-    KeyError
-        When there is no column ``by``.
+        When a score lies outside the scale, a weight is not above 0, or there is no column ``by``.
 
     Examples
     --------
@@ -580,6 +579,7 @@ def segment_scores(
     0     b       30  0.333  False
     1     a       30  0.667  False
     """
+    need(survey, [by, "score"], "the survey")
     rows = []
     for group, part in survey.groupby(survey[by].astype(object).where(survey[by].notna(), "unknown").astype(str)):
         found = score(part["score"], metric, weights=None if weights is None else weights[part.index], level=level)

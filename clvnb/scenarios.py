@@ -426,10 +426,8 @@ def plan_range(
 
     Raises
     ------
-    KeyError
-        When the plan names a scenario that is not given.
     TableError
-        As of ``evaluate_scenarios``.
+        When the plan names a scenario that is not given; and as of ``evaluate_scenarios``.
 
     Notes
     -----
@@ -450,6 +448,9 @@ def plan_range(
     """
     named, net = {s.name: s for s in scenarios}, np.zeros(DRAWS)
     places = {str(name): k for k, name in enumerate(base.table["segment"])}
+    unknown = [s for s in plan["scenario"].astype(str) if s not in named]
+    if unknown:
+        raise TableError(f"the plan names the scenario {unknown[0]!r}, which is not among: {', '.join(named)}")
     for stream, (name, rows) in enumerate(plan[plan["reached"] > 0].groupby("scenario"), start=1):
         run = _run(base, named[str(name)], link, seed=seed, stream=stream)  # levers do not share their luck
         for row in rows.itertuples():

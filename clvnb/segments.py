@@ -15,7 +15,7 @@ import pandas as pd
 
 from .engine import to_pandas
 from .formulas import wilson
-from .tables import SUMMARY, TableError, check
+from .tables import SUMMARY, TableError, check, need
 
 __all__ = [
     "cluster_customers",
@@ -449,9 +449,8 @@ def cluster_customers(
     ImportError
         When scikit-learn is not installed.
     TableError
-        When the SUMMARY lacks a column that every SUMMARY has.
-    KeyError
-        When ``days_since_last``, ``purchases`` or ``historic_revenue`` is missing.
+        When the SUMMARY lacks a column that every SUMMARY has, or ``days_since_last``, ``purchases`` or
+        ``historic_revenue``.
 
     References
     ----------
@@ -471,6 +470,7 @@ def cluster_customers(
     1        2         20        1.5        1.0
     """
     table = to_pandas(check(summary, SUMMARY))
+    need(table, ["days_since_last", "purchases", "historic_revenue"], "the SUMMARY")
     points = _standard(table)
     rng = np.random.default_rng(seed)
     tried = [k] if k else range(2, 7)

@@ -14,7 +14,7 @@ from .client import Economics
 from .formulas import annual_to_daily, days, tail
 from .models.base import TOTAL_DRAWS
 from .models.renewals import RenewalModel
-from .tables import SUBSCRIPTIONS, Estimate, check
+from .tables import SUBSCRIPTIONS, Estimate, TableError, check, need
 
 __all__ = ["subscription_new_customer", "subscription_table"]
 
@@ -55,9 +55,7 @@ def subscription_table(
     Raises
     ------
     TableError
-        When a column is missing.
-    KeyError
-        When a plan has no model.
+        When a column is missing, or a plan has no model.
 
     References
     ----------
@@ -76,7 +74,11 @@ def subscription_table(
     1           b      0.0               0.000   0.000
     """
     check(subscriptions, SUBSCRIPTIONS)
+    need(subscriptions, ["days_to_next"], "the SUBSCRIPTIONS")
     parts, means, chance = [], np.zeros(TOTAL_DRAWS), 0.0
+    without = sorted(set(subscriptions["plan"].astype(str)) - set(models))
+    if without:
+        raise TableError(f"the plan {without[0]!r} has no model; there are models of: {', '.join(map(str, models))}")
     for plan, group in subscriptions.groupby("plan", sort=True):
         model = models[str(plan)]
         when, unit = _payments(group, economics), _unit(group, economics)

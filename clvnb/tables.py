@@ -66,6 +66,7 @@ __all__ = [
     "Told",
     "as_day",
     "check",
+    "need",
     "closest",
 ]
 
@@ -161,8 +162,8 @@ CONTRACTS = Table(
 )
 SUBSCRIPTIONS = Table(
     "SUBSCRIPTIONS",
-    ("customer_id", "plan", "renewals", "opportunities", "active", "price", "period", "days_to_next"),
-    ("first_date", "last_date", "historic_revenue", "historic_value", "channel"),
+    ("customer_id", "plan", "renewals", "opportunities", "active", "price", "period"),
+    ("days_to_next", "first_date", "last_date", "historic_revenue", "historic_value", "channel"),
 )
 CLV = Table(
     "CLV",
@@ -176,6 +177,8 @@ CLV = Table(
         "clv_net",
         "segment",
         "tier",
+        "plan",
+        "expected_purchases_half",
     ),
 )
 SURVEY = Table(
@@ -204,6 +207,28 @@ def closest(name: str, names: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def need(frame: Any, names: Iterable[str], what: str) -> None:
+    """Refuse a table that lacks a column.
+
+    Raises
+    ------
+    TableError
+        Naming the first column that is missing, and the nearest one present.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> need(pd.DataFrame({"plan": []}), ["plna"], "the survey")
+    Traceback (most recent call last):
+    ...
+    clvnb.tables.TableError: the survey has no column 'plna'; did you mean 'plan'?; it has: plan
+    """
+    present = [str(c) for c in frame.columns]
+    for name in names:
+        if name not in present:
+            raise TableError(f"{what} has no column {name!r}{closest(name, present)}; it has: {', '.join(present)}")
 
 
 def as_day(value: date | str | None) -> date | None:

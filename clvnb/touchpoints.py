@@ -405,7 +405,7 @@ def comment_themes(survey: pd.DataFrame, *, good: float, fewest: int = 5) -> Fin
         rows.append((theme, k1 + k0, k1 / max(n1, 1), k0 / max(n0, 1), lean, common[:120]))
     table = pd.DataFrame(rows, columns=["theme", "comments", "satisfied", "dissatisfied", "lean", "example"])
     if table.empty:
-        return Finding(table, f"{len(said):,} comments, and no theme that five of them share.")
+        return Finding(table, f"{len(said):,} comments, and no theme that {fewest} of them share.")
     table = table.sort_values("comments", ascending=False, ignore_index=True)
     text = f"{len(said):,} comments of all waves; the most frequent theme is {table['theme'].iloc[0]} ({table['comments'].iloc[0] / len(said):.0%})."
     heavy = table[table["lean"] > 1]["theme"]

@@ -21,7 +21,7 @@ from .models.base import FOR_A_SUM, TOTAL_DRAWS, TransactionModel, collapse, dis
 from .models.continuous import ContinuousModel
 from .models.gamma_gamma import fit_spend
 from .segments import value_tiers
-from .tables import SUMMARY, Estimate, Finding, TableError, check
+from .tables import SUMMARY, Estimate, Finding, TableError, check, need
 
 __all__ = [
     "Card",
@@ -424,9 +424,7 @@ def clv_totals(
     Raises
     ------
     TableError
-        As ``clv_table``.
-    KeyError
-        When there is no column ``by``.
+        As ``clv_table``, and when there is no column ``by``.
 
     Examples
     --------
@@ -440,6 +438,7 @@ def clv_totals(
     >>> {k: round(float(v.value), 2) for k, v in found.items()}
     {'ads': 14.76, 'mail': 3.4}
     """
+    need(summary, [by], "the SUMMARY")
     groups = {str(name): group for name, group in summary.groupby(by)}
     return _totals(groups, purchases, spend, economics, level, seed)
 
@@ -634,7 +633,7 @@ def new_customer_values(
     ------
     FitError
         When the model cannot be fitted with the groups.
-    KeyError
+    TableError
         When there is no column ``by``.
 
     References
@@ -652,6 +651,7 @@ def new_customer_values(
     >>> sorted(found["group"]), int(found["cac"].count())
     (['ads', 'mail'], 1)
     """
+    need(summary, [by], "the SUMMARY")
     known = summary.assign(**{by: summary[by].astype(str)})
     small = known[by].map(known[by].value_counts()) < least
     rows, rest = known[~small], known[small]

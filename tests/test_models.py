@@ -10,8 +10,8 @@ import pytest
 import clvnb as cv
 from clvnb.engine import as_ibis
 from clvnb.evaluate import choose_renewal_model
-from clvnb.models import bgnbd, gamma_gamma, mbgnbd, paretonbd
-from clvnb.models.base import discount_weights
+from clvnb.models import base, bgnbd, gamma_gamma, lifetimes, mbgnbd, paretonbd
+from clvnb.models.base import collapse, discount_weights
 from clvnb.models.dropout import purchases_until_dropout
 from clvnb.models.fitting import Levels, Triples
 
@@ -533,3 +533,70 @@ def test_mean_spend_and_first_weeks(sample_summary, golden):
     model = cv.ParetoNBD.with_params(unit=WEEK, **gold)
     weeks = [0.05077821, 0.09916088, 0.14542507, 0.18979930, 0.23247466, 0.27361274, 0.31335159, 0.35181024, 0.38909211]
     assert [model.expected_purchases_new(f"{k} weeks") for k in range(1, 10)] == pytest.approx(weeks, abs=0.01)
+
+
+# ------------------------------------------------------------------------------------- what makes it fast
+
+
+def many(customers: int, seed: int = 3) -> pd.DataFrame:
+    """Histories of so many customers who join over a year, as Pareto/NBD has them: hardly two share one."""
+    rng = np.random.default_rng(seed)
+    T = rng.integers(365, 730, customers)
+    active = np.minimum(rng.exponential(1 / np.maximum(rng.gamma(0.6, 1 / 80, customers), 1e-12)), T)
+    x = rng.poisson(rng.gamma(0.55, 1 / 40, customers) * active)
+    t_x = np.where(x > 0, np.ceil(active * rng.beta(np.maximum(x, 1), 1.0)), 0).astype(int)
+    return pd.DataFrame({"customer_id": [str(k) for k in range(customers)], "frequency": x, "recency": t_x, "T": T})
+
+
+@pytest.mark.parametrize("model", [cv.BGNBD, cv.MBGNBD])
+def test_sums_over_columns_are_the_sums_of_the_likelihood(model):
+    rows = collapse(many(3000))
+    data, n = Triples.of(*(rows[k] for k in ("frequency", "recency", "T"))), rows["n"].to_numpy(float)
+    one = model()
+    for theta in ([0.5, 40.0, 0.8, 2.0], [3.0, 400.0, 0.05, 0.4], [0.02, 1.0, 6.0, 30.0]):
+        value, gradient = one._log_likelihood(np.array(theta), data)
+        total, slope = one._total(np.array(theta), data, n)
+        assert total == pytest.approx(float(n @ value), rel=1e-12)
+        np.testing.assert_allclose(slope, gradient @ n, rtol=1e-10, atol=1e-8 * n.sum())
+
+
+@pytest.mark.parametrize("model", [cv.BGNBD, cv.MBGNBD, cv.ParetoNBD])
+def test_a_search_that_sets_out_from_a_sample_ends_at_the_same_maximum_in_few_steps(model, monkeypatch):
+    summary = many(40_000)
+    near = model().fit(summary)
+    monkeypatch.setattr(base, "_FEW", len(summary))
+    far = model().fit(summary)
+    assert near.log_likelihood_ == pytest.approx(far.log_likelihood_, rel=1e-12)
+    pd.testing.assert_series_equal(near.params_, far.params_, rtol=1e-6)
+    pd.testing.assert_series_equal(near.standard_errors_, far.standard_errors_, rtol=1e-4)
+    assert near._fitted().evaluations < far._fitted().evaluations
+    assert near._fitted().evaluations <= 24
+
+
+def test_whole_days_are_put_together_as_fractions_are(monkeypatch):
+    """One number for a history, by a table of places or by a sort, gives what pandas gives."""
+    summary = many(2000).sample(frac=1, random_state=1)
+    slow = summary.astype({"T": object})  # what is no number is left to pandas
+    pd.testing.assert_frame_equal(collapse(summary), collapse(slow).astype({"T": "int64"}))
+    half = collapse(summary.assign(T=summary["T"] + 0.5))
+    assert half["n"].tolist() == collapse(summary)["n"].tolist()
+
+    model = cv.MBGNBD.with_params(r=0.6, alpha=120.0, a=0.8, b=2.0)
+    alive = model.probability_alive(summary)
+    x, t_x, T = (summary[k].to_numpy(float) for k in ("frequency", "recency", "T"))
+    np.testing.assert_allclose(alive, mbgnbd.probability_alive(0.6, 120.0, 0.8, 2.0, x, t_x, T), rtol=1e-12)
+    assert alive.index.equals(summary.index)
+    monkeypatch.setattr(base, "_LOOKED_UP", 0)
+    pd.testing.assert_series_equal(model.probability_alive(summary), alive)
+
+
+def test_cells_on_a_common_scale_and_in_logarithms_agree():
+    """The integral over the time of death: plain sums where nothing vanishes, logarithms elsewhere."""
+    rng = np.random.default_rng(1)
+    cell = rng.gamma(1.0, 1.0, (3, 50))
+    row, start = rng.integers(0, 3, 200), rng.integers(0, 40, 200)
+    end = start + rng.integers(0, 10, 200)
+    plain = lifetimes._sum_between(cell, row, start, end)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = lifetimes._log_sum_between(np.log(cell), row, start, end)
+    np.testing.assert_allclose(plain, np.exp(logs), rtol=1e-10, atol=1e-12)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import html
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..engine import is_ibis, run
 from ..formulas import annual_to_daily, days, tail
@@ -40,6 +42,9 @@ TOTAL_DRAWS = 100
 # Draws of all rows together: of a sum over customers only the variance is wanted, which their number makes steady.
 FOR_A_SUM = 200_000
 KEYS = ["frequency", "recency", "T"]
+# Customers in the sample from which a search over many more sets out, and the largest table of places that is kept: 200 MB.
+_FEW = 10_000
+_LOOKED_UP = 50_000_000
 _STEPS_PER_YEAR = {"day": 365.25, "week": 52.0, "month": 12.0}
 _STEP_DAYS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
 
@@ -340,8 +345,11 @@ class CollapsedModel(Model):
         """Maximise the likelihood of collapsed rows with counts ``n``, first without covariates, then with them."""
         n = float(rows["n"].sum())
         self.covariates_, self.design_, self.patterns_, self.plain_ = tuple(covariates), None, None, None
-        objective = self._objective(rows, None)
-        fit = maximize(objective, starts, self.parameters, n, self.name)
+        objective, few = self._objective(rows, None), None
+        if n > 3 * _FEW and list(rows) == [*KEYS, "n"]:
+            some = _some(rows, _FEW)
+            few = self._objective(some, None), float(some["n"].sum())
+        fit = maximize(objective, starts, self.parameters, n, self.name, few=few)
         if covariates:
             self.plain_, self.design_ = fit, Design.of(rows, covariates)
             self.patterns_ = rows.groupby(list(covariates), as_index=False, observed=True)["n"].sum()
@@ -365,9 +373,9 @@ class CollapsedModel(Model):
                     if not slope:
                         total += float(n[at] @ self._value(theta, data))
                         continue
-                    value, gradient = self._log_likelihood(theta, data)
-                total += float(n[at] @ value)
-                slopes += self._chain(full, theta, z, gradient @ n[at])
+                    value, gradient = self._total(theta, data, n[at])
+                total += value
+                slopes += self._chain(full, theta, z, gradient)
             return total, slopes
 
         return objective
@@ -379,6 +387,11 @@ class CollapsedModel(Model):
     @abstractmethod
     def _log_likelihood(self, theta: Vector, data: Any) -> tuple[Vector, Vector]:
         """Each row's log-likelihood and its slopes in the parameters."""
+
+    def _total(self, theta: Vector, data: Any, n: Vector) -> tuple[float, Vector]:
+        """The log-likelihood of rows that stand for ``n`` customers each, and its gradient."""
+        value, gradient = self._log_likelihood(theta, data)
+        return float(n @ value), gradient @ n
 
     def _value(self, theta: Vector, data: Any) -> Vector:
         """The log-likelihood alone, where that costs less than with its slopes."""
@@ -534,8 +547,94 @@ def collapse(
     if is_ibis(summary):
         grouped = summary.group_by(keys).aggregate(n=summary.count(), **{k: f(summary).sum() for k, f in sums.items()})
         return _sane(run(grouped.order_by(keys), summary))
+    whole = None if sums or also else _whole(summary)
+    if whole:
+        return _sane(_counted(whole, summary))
     columns = summary[keys].assign(n=1, **{k: f(summary) for k, f in sums.items()})
     return _sane(columns.groupby(keys, as_index=False, sort=True, dropna=False, observed=True).sum())
+
+
+def _whole(table: pd.DataFrame) -> list[NDArray[np.int64]] | None:
+    """Frequency, recency and T as whole numbers; nothing where they are not, or are too large to be put into one."""
+    arrays = []
+    for name in KEYS:
+        given = table[name].to_numpy()
+        if given.dtype.kind not in "iuf" or not len(given):
+            return None
+        if given.dtype.kind == "f" and not (np.isfinite(given) & (given == np.floor(given))).all():
+            return None
+        if given.min() < 0 or given.max() >= 1 << 20:
+            return None
+        arrays.append(given.astype(np.int64, copy=False))
+    return arrays
+
+
+@dataclass(frozen=True)
+class _Packing:
+    """How the three are put into one number and taken out again; numbers stand in the order of the three.
+
+    Attributes
+    ----------
+    wide, first, span : int
+        Of recency how many, of T the first and how many there may be.
+    top : int
+        One more than the largest number.
+    """
+
+    wide: int
+    first: int
+    span: int
+    top: int
+
+    @classmethod
+    def of(cls, whole: list[NDArray[np.int64]]) -> _Packing:
+        x, t_x, T = whole
+        wide, first = int(t_x.max()) + 1, int(T.min())
+        span = int(T.max()) - first + 1
+        return cls(wide, first, span, (int(x.max()) + 1) * wide * span)
+
+    def pack(self, whole: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+        x, t_x, T = whole
+        codes = x * self.wide
+        codes += t_x
+        codes *= self.span
+        codes += T
+        codes -= self.first
+        return codes
+
+    def unpack(self, codes: NDArray[np.int64], like: pd.DataFrame) -> pd.DataFrame:
+        rest, T = np.divmod(codes, self.span)
+        x, t_x = np.divmod(rest, self.wide)
+        return pd.DataFrame({"frequency": x, "recency": t_x, "T": T + self.first}).astype(
+            {k: like[k].dtype for k in KEYS}
+        )
+
+    def distinct(self, codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """The numbers that are there, sorted, and the place of each row's among them."""
+        if self.top > _LOOKED_UP:
+            return np.unique(codes, return_inverse=True)
+        there = np.zeros(self.top, dtype=bool)
+        there[codes] = True
+        known = np.flatnonzero(there)
+        places = np.empty(self.top, dtype=np.int32)
+        places[known] = np.arange(len(known), dtype=np.int32)
+        return known, places[codes]
+
+
+def _counted(whole: list[NDArray[np.int64]], like: pd.DataFrame) -> pd.DataFrame:
+    """The distinct triples and how often each stands there: one sort of one column."""
+    packing = _Packing.of(whole)
+    codes = packing.pack(whole)
+    codes.sort()
+    first = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
+    return packing.unpack(codes[first], like).assign(n=np.diff(np.r_[first, len(codes)]))
+
+
+def _some(rows: pd.DataFrame, size: int) -> pd.DataFrame:
+    """About ``size`` customers of sorted rows, one in so many: every part of the data in proportion."""
+    ends = rows["n"].to_numpy(float).cumsum()
+    taken = np.diff(np.floor(ends * (size / ends[-1]) + 0.5), prepend=0.0)
+    return rows.assign(n=taken)[taken > 0]
 
 
 def _sane(triples: pd.DataFrame) -> pd.DataFrame:
@@ -920,6 +1019,13 @@ class TransactionModel(CollapsedModel):
 
     def _each(self, summary: Any, function: Callable[[pd.DataFrame], dict[str, Vector]]) -> Any:
         """Run ``function`` once for each distinct row and bring the answers to every customer."""
+        whole = None if is_ibis(summary) or self.covariates_ else _whole(check(summary, SUMMARY))
+        if whole:
+            packing = _Packing.of(whole)
+            codes, where = packing.distinct(packing.pack(whole))
+            rows = _sane(packing.unpack(codes, summary).assign(n=np.bincount(where)))
+            told = pd.DataFrame(function(rows))
+            return _to_customers(told.take(where), summary)
         rows = collapse(summary, also=self.covariates_)
         answers = function(rows)
         return spread(summary, rows[self.keys].assign(**answers), list(answers), self.keys)
@@ -944,9 +1050,20 @@ def spread(summary: Any, answers: pd.DataFrame, names: list[str], keys: Sequence
         joined = summary.left_join(side, [summary[k] == side[f"{k}_key"] for k in keys])
         return joined.select("customer_id", *names)
     keys = list(keys)
+    one, other = (_whole(answers), _whole(summary)) if keys == KEYS else (None, None)
+    if one and other:
+        packing = _Packing.of(other)
+        known, where = packing.distinct(packing.pack(other))
+        if np.array_equal(known, packing.pack(one)):  # as ``collapse`` leaves them
+            return _to_customers(answers[names].take(where), summary)
     where = pd.MultiIndex.from_frame(answers[keys]).get_indexer(pd.MultiIndex.from_frame(summary[keys]))
-    out = answers[names].take(where).set_axis(summary.index)
-    return out[names[0]] if len(names) == 1 else out
+    return _to_customers(answers[names].take(where), summary)
+
+
+def _to_customers(told: pd.DataFrame, summary: pd.DataFrame) -> pd.Series | pd.DataFrame:
+    """Answers in the order of the customers, on their index; one column as a series."""
+    out = told.set_axis(summary.index)
+    return out[out.columns[0]] if out.shape[1] == 1 else out
 
 
 def discount_weights(horizon: str | float, discount_rate: float, step: str | None = None) -> list[tuple[float, float]]:

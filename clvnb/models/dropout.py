@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import betainc, betaln, gammaln, hyp2f1
+from scipy.special import betainc, betaln, gammaln, hyp2f1, psi
 
 from .continuous import ContinuousModel, Newcomers
-from .fitting import Vector
+from .fitting import Triples, Vector
 
 __all__ = [
     "DropoutModel",
@@ -198,6 +198,48 @@ class DropoutModel(ContinuousModel):
 
 class RandomDropoutModel(DropoutModel):
     """A ``DropoutModel`` whose purchases come at random, so that their number has a closed distribution."""
+
+    def _total(self, theta: Vector, data: Triples, n: Vector) -> tuple[float, Vector]:
+        """The sums of ``log_likelihood`` over the rows, without its arrays: what depends on one column is summed over its values.
+
+        With B = b + x, or b + x + 1 where a customer may leave at the first purchase, both papers' likelihoods are
+        G(r+x) alpha^r / G(r) * G(B) G(a+b) / (G(a+B) G(b)) * (alpha+T)^-(r+x) * (1 + a/(B-1) ((alpha+T)/(alpha+t_x))^(r+x)).
+        """
+        r, alpha, a, b = theta
+        x, t_x, T = data.x, data.t_x, data.T
+        R, B = r + x.values, b + x.values + self.at_first
+        log_T, log_tx = np.log(alpha + T.values), np.log(alpha + t_x.values)
+        may_leave = x.values + self.at_first > 0
+        log_left = np.where(may_leave, np.log(a) - np.log(np.where(may_leave, B - 1, 1.0)), -np.inf)
+
+        odds, left, each_R, one_more, spare = data.room
+        T.take(log_T, odds)
+        odds -= t_x.take(log_tx, spare)
+        odds *= x.take(R, each_R)
+        odds += x.take(log_left, spare)
+        has_left = odds >= 0
+        np.exp(np.negative(np.abs(odds, out=left), out=left), out=left)
+        np.add(left, 1.0, out=one_more)
+        value = n @ np.log(one_more, out=spare) + n @ np.maximum(odds, 0.0, out=odds)
+        np.copyto(left, 1.0, where=has_left)
+        left /= one_more
+        left *= n  # customers who have left, and below the same times r + x
+        n_x, n_T, n_R = x.sum(n), T.sum(n), T.sum(np.multiply(each_R, n, out=spare))
+        left_x, left_T, left_tx = x.sum(left), T.sum(left), t_x.sum(left)
+        each_R *= left
+        all_n, all_left = float(n_x.sum()), float(left_x.sum())
+
+        value += n_x @ (gammaln(R) + gammaln(B) - gammaln(a + B)) - n_R @ log_T
+        value += all_n * (r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b))
+        both = n_x @ (psi(a + b) - psi(a + B))
+        by_r = n_x @ psi(R) + all_n * (np.log(alpha) - psi(r)) - (n_T - left_T) @ log_T - left_tx @ log_tx
+        by_alpha = (
+            all_n * r / alpha
+            - (n_R - T.sum(each_R)) @ (1 / (alpha + T.values))
+            - t_x.sum(each_R) @ (1 / (alpha + t_x.values))
+        )
+        by_b = both + n_x @ psi(B) - all_n * psi(b) - left_x[may_leave] @ (1 / (B[may_leave] - 1))
+        return float(value), np.array([by_r, by_alpha, both + all_left / a, by_b])
 
     def purchase_probabilities(self, horizon: str | float, up_to: int) -> Vector:
         """Return the chance that a new customer makes 0, 1, ... ``up_to`` repeat purchases over the horizon.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,14 @@ class Levels:
         """The array itself."""
         return self.values[self.index]
 
+    def sum(self, array: Vector) -> Vector:
+        """Add an array up over each of the distinct values."""
+        return np.bincount(self.index, array, len(self.values))
+
+    def take(self, table: Vector, out: Vector) -> Vector:
+        """Spread what belongs to the distinct values, into memory that is there already."""
+        return np.take(table, self.index, out=out, mode="clip")
+
 
 @dataclass(frozen=True)
 class Triples:
@@ -77,6 +85,11 @@ class Triples:
         """Make triples from arrays, for example one customer: ``Triples.of([2], [30.43], [38.86])``."""
         weights = np.ones(len(x)) if n is None else np.asarray(n, dtype=float)
         return cls(Levels.of(x), Levels.of(t_x), Levels.of(T), weights)
+
+    @cached_property
+    def room(self) -> Vector:
+        """Memory for five arrays of the rows, used again at each step: to ask for it anew costs more than to fill it."""
+        return np.empty((5, len(self.n)))
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,8 @@ def maximize(
     names: tuple[str, ...],
     n: float,
     what: str,
+    *,
+    few: tuple[Objective, float] | None = None,
 ) -> Fit:
     """Find the maximum of a log-likelihood over positive parameters.
 
@@ -127,6 +142,9 @@ def maximize(
         Observations, which scale the gradient.
     what : str
         Named in the error, for example ``BG/NBD``.
+    few : (callable, float), optional
+        The objective of a sample and its observations: its maximum, found at little cost, is where the search begins, and
+        its curvature leads the first steps.
 
     Raises
     ------
@@ -138,13 +156,16 @@ def maximize(
     def slope(log_parameters: Vector) -> tuple[float, Vector]:
         nonlocal count
         count += 1
-        parameters = np.exp(log_parameters)
-        value, gradient = objective(parameters)
-        return -value / n, -gradient * parameters / n
+        return _slope(objective, n, log_parameters)
 
+    begin: list[tuple[Vector, Vector | None]] = [(np.log(start), None) for start in starts]
+    if few is not None:
+        near = _descend(partial(_slope, *few), begin[0][0], few[1])
+        if near.is_maximum and near.free.all():
+            begin.insert(0, (near.at, near.hessian))
     found: list[_Point] = []
-    for start in starts:
-        found.append(_descend(slope, np.log(start), n))
+    for start, hessian in begin:
+        found.append(_descend(slope, start, n, hessian))
         if found[-1].is_maximum and found[-1].free.all():
             break  # otherwise another start may lead further along the ridge
     best = min(found, key=lambda p: (not p.is_maximum, p.value))
@@ -159,6 +180,13 @@ def maximize(
     covariance[np.ix_(free, free)] = np.linalg.inv(hessian[np.ix_(free, free)]) / n
     at_bound = tuple(name for name, is_free in zip(names, free, strict=True) if not is_free)
     return Fit(names, np.exp(point), covariance, -value * n, best.slope, count, at_bound)
+
+
+def _slope(objective: Objective, n: float, log_parameters: Vector) -> tuple[float, Vector]:
+    """What is made small: minus the log-likelihood of an observation, and its gradient, in log-parameters."""
+    parameters = np.exp(log_parameters)
+    value, gradient = objective(parameters)
+    return -value / n, -gradient * parameters / n
 
 
 def _inside(point: Vector) -> NDArray[np.bool_]:
@@ -210,13 +238,22 @@ def _definite(matrix: Vector) -> bool:
     return bool(np.isfinite(matrix).all()) and (not matrix.size or bool(np.linalg.eigvalsh(matrix)[0] > 1e-12))
 
 
-def _descend(slope: Callable[[Vector], tuple[float, Vector]], start: Vector, n: float) -> _Point:
-    """Go down by L-BFGS-B, then finish with Newton steps whose Hessian also serves the standard errors."""
+def _descend(
+    slope: Callable[[Vector], tuple[float, Vector]], start: Vector, n: float, hessian: Vector | None = None
+) -> _Point:
+    """Go down by L-BFGS-B, then finish with Newton steps whose Hessian also serves the standard errors.
+
+    Where a Hessian that holds nearby is known already, its steps take the place of L-BFGS-B.
+    """
     from scipy.optimize import minimize
 
-    found = minimize(slope, start, jac=True, method="L-BFGS-B", bounds=[_BOUNDS] * len(start), options={"maxiter": 500})
-    at = np.asarray(found.x, dtype=float)
-    point = _Point(at, *slope(at), _hessian(slope, at), n)
+    near = None if hessian is None else _close_in(slope, start, hessian)
+    if near is None:
+        bounds = [_BOUNDS] * len(start)
+        found = minimize(slope, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})
+        near = (np.asarray(found.x, dtype=float), *slope(np.asarray(found.x, dtype=float)))
+    at, value, gradient = near
+    point = _Point(at, value, gradient, _hessian(slope, at), n)
     for _ in range(6):
         free = point.movable
         inner = point.hessian[np.ix_(free, free)]
@@ -232,6 +269,25 @@ def _descend(slope: Callable[[Vector], tuple[float, Vector]], start: Vector, n: 
         small = float(np.max(np.abs(step), initial=0.0)) < 1e-4
         point = _Point(at, value, gradient, point.hessian if small else _hessian(slope, at), n)
     return point
+
+
+def _close_in(
+    slope: Callable[[Vector], tuple[float, Vector]], start: Vector, hessian: Vector
+) -> tuple[Vector, float, Vector] | None:
+    """Newton steps with one Hessian throughout; nothing where they do not lead to a flat place."""
+    at, before = start, np.inf
+    for _ in range(20):
+        value, gradient = slope(at)
+        largest = float(np.max(np.abs(gradient)))
+        if not largest < before:
+            return None
+        if largest < 1e-8:  # a Newton step with a Hessian of its own ends it
+            return at, value, gradient
+        step = np.linalg.solve(hessian, gradient)
+        if np.max(np.abs(step)) > 1.0:
+            return None
+        at, before = at - step, largest
+    return None
 
 
 def _hessian(slope: Callable[[Vector], tuple[float, Vector]], point: Vector) -> Vector:

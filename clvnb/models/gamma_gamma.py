@@ -185,7 +185,7 @@ class GammaGamma(Model):
         n = spends.customers
         if n < 3:
             raise FitError(
-                f"only {n} customers bought twice for money, too few for the Gamma-Gamma model; "
+                f"only {n} {'customer' if n == 1 else 'customers'} bought twice for money, too few for the Gamma-Gamma model; "
                 "value each purchase at the mean spend instead"
             )
         scale = float((np.exp(spends.log_z) * (1 + spends.spread / 2)) @ spends.n / n)

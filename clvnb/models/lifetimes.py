@@ -146,18 +146,30 @@ def _ended_by_cell(r: float, alpha: float, life: Lifetime, data: Triples, means:
     ln_f = -(r + data.x.values)[:, None] * ln_a[:, None] + (ln_density + np.log(width * _WEIGHTS[:, None]))[:, None]
     top = ln_f.max(axis=0)
     share = np.exp(ln_f - top)  # nodes x distinct x x cells
-    at = (data.x.index, np.searchsorted(edges, data.t_x.full), np.searchsorted(edges, data.T.full))
+    starts, ends = (np.searchsorted(edges, moments.values)[moments.index] for moments in (data.t_x, data.T))
+    at = (data.x.index, starts, ends)
+    largest = top.max(axis=1)
+    plain = bool(
+        (top > largest[:, None] - 600).all()
+    )  # nothing vanishes on a common scale: plain sums are several times faster
+    parts = (ln_a, 1 / (alpha + u), *slopes) if means else ()
     with np.errstate(divide="ignore", invalid="ignore"):
-        ln_A = _between(np.log(share.sum(axis=0)) + top, *at)
-        if not means:
-            return ln_A, np.empty((2, 0))
-        mean = []
-        for part in (ln_a, 1 / (alpha + u), *slopes):
+        if plain:
+            scale = np.exp(top - largest[:, None])
+            total = _sum_between(share.sum(axis=0) * scale, *at)
+            ln_A = np.log(total) + largest[data.x.index]
+        else:
+            ln_A = _log_sum_between(np.log(share.sum(axis=0)) + top, *at)
+        mean = np.zeros((len(parts) or 2, len(starts) if means else 0))
+        for k, part in enumerate(parts):
             low = part.min()  # measured from the smallest one nothing is negative, and logarithms of sums stay real
             cells = np.einsum("nxc,nc->xc", share, part - low)
-            over = np.exp(_between(np.log(np.maximum(cells, 1e-290)) + top, *at) - ln_A)
-            mean.append(np.where(np.isfinite(over), over + low, 0.0))
-    return ln_A, np.array(mean)
+            if plain:
+                over = _sum_between(cells * scale, *at) / total
+            else:
+                over = np.exp(_log_sum_between(np.log(np.maximum(cells, 1e-290)) + top, *at) - ln_A)
+            mean[k] = np.where(np.isfinite(over), over + low, 0.0)
+    return ln_A, mean
 
 
 def _cells(data: Triples, alpha: float, R: float, life: Lifetime) -> Vector:
@@ -176,15 +188,17 @@ def _cells(data: Triples, alpha: float, R: float, life: Lifetime) -> Vector:
     return np.append(moments[cell] + inner, moments[-1])
 
 
-def _between(cell: Vector, row: Vector, start: Vector, end: Vector) -> Vector:
-    """The logarithm of the sum of cells from ``start`` up to ``end``, for the x in ``row``."""
-    top = cell.max(axis=1)
-    if (cell.min(axis=1) > top - 600).all():  # nothing vanishes on a common scale: plain sums are several times faster
-        from_here = np.cumsum(np.exp(cell - top[:, None])[:, ::-1], axis=1)[:, ::-1]
-        from_here = np.concatenate([from_here, np.zeros((len(cell), 1))], axis=1)
-        upper, lower = np.log(from_here[row, start]) + top[row], np.log(from_here[row, end]) + top[row]
-    else:
-        from_here = np.logaddexp.accumulate(cell[:, ::-1], axis=1)[:, ::-1]
-        from_here = np.concatenate([from_here, np.full((len(cell), 1), -np.inf)], axis=1)
-        upper, lower = from_here[row, start], from_here[row, end]
+def _sum_between(cell: Vector, row: Vector, start: Vector, end: Vector) -> Vector:
+    """The sum of cells from ``start`` up to ``end``, for the x in ``row``."""
+    from_here = np.zeros((cell.shape[0], cell.shape[1] + 1))
+    from_here[:, :-1] = np.cumsum(cell[:, ::-1], axis=1)[:, ::-1]
+    flat, at = from_here.ravel(), row * from_here.shape[1]
+    return flat[at + start] - flat[at + end]
+
+
+def _log_sum_between(cell: Vector, row: Vector, start: Vector, end: Vector) -> Vector:
+    """The same of logarithms, in logarithms, where a common scale would lose what is small."""
+    from_here = np.logaddexp.accumulate(cell[:, ::-1], axis=1)[:, ::-1]
+    from_here = np.concatenate([from_here, np.full((len(cell), 1), -np.inf)], axis=1)
+    upper, lower = from_here[row, start], from_here[row, end]
     return np.where(start < end, upper + np.log1p(-np.exp(np.minimum(lower - upper, 0.0))), -np.inf)

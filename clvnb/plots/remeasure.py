@@ -189,12 +189,13 @@ def plot_realised(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     >>> from matplotlib.figure import Figure
     >>> table = pd.DataFrame({"predicted": [9.5], "realised": [10.5], "low": [8.0], "high": [13.0]})
     >>> plot_realised(table, ax=Figure().subplots()).figure.clvnb_alt
-    'Predicted against realised contribution per customer, by tenths of customers: ¤9.50 predicted, ¤10.50 came.'
+    'Predicted against realised contribution per customer, by parts of customers: ¤9.50 predicted, ¤10.50 came.'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.4))
     if table.empty:
         return nothing(ax, "Nothing that was predicted can be held against what came yet")
+    part = "tenth" if len(table) == 10 else "part"
     ends = [table["realised"] - table["low"], table["high"] - table["realised"]]
     top = float(max(table["predicted"].max(), table["high"].max()))
     ax.plot([0, top], [0, top], color=INK, ls="--", lw=1.2, label="as predicted")
@@ -207,7 +208,7 @@ def plot_realised(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         ecolor=INK,
         capsize=3,
         ms=7,
-        label="what came, a tenth of customers each",
+        label=f"what came, a {part} of customers each",
     )
     money_axis(ax.xaxis, words)
     money_axis(ax.yaxis, words)
@@ -217,7 +218,7 @@ def plot_realised(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     said = "; ".join(
         f"{words.money(r.predicted)} predicted, {words.money(r.realised)} came" for r in table.itertuples()
     )
-    return tell(ax, f"Predicted against realised contribution per customer, by tenths of customers: {said}.")
+    return tell(ax, f"Predicted against realised contribution per customer, by {part}s of customers: {said}.")
 
 
 @styled
@@ -257,7 +258,7 @@ def plot_survival(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         ax.fill_between(own["period"], own["low"], own["high"], step="post", color=colour, alpha=0.18, lw=0)
         last = own.iloc[-1]
         said.append(
-            f"{name}: {words.share(last['survival'])} ({words.share(last['low'])} to {words.share(last['high'])}) after {int(last['period'])} months"
+            f"{name}: {words.share(last['survival'])} ({words.share(last['low'])} to {words.share(last['high'])}) after {words.counted(int(last['period']), 'month')}"
         )
     share_axis(ax.yaxis, words)
     ax.set_ylim(max(0.0, float(table["low"].min()) - 0.05), 1.01)
