@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup report test test-slow lab notebooks docs check lock clean
+.PHONY: help setup report test test-slow lab notebooks docs check bench lock clean
 help:
 	@echo "make report     reports/index.html, one report per example client"
 	@echo "make test       every test"
@@ -14,6 +14,7 @@ help:
 	@echo "make notebooks  run the notebooks and store their outputs"
 	@echo "make docs       the documentation in site/, built offline"
 	@echo "make test-slow  the simulations that take minutes"
+	@echo "make bench      beside the peers, in environments of their own: half an hour"
 
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -51,9 +52,12 @@ docs: setup
 check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+bench: setup
+	$(BIN)/python benchmarks/peers.py .bench
+
 lock:  # new pins, for every Python that is supported; no address of a registry is written
 	uv pip compile --quiet --universal --python-version 3.11 --extra test --extra dev --no-header --no-annotate \
 	  --no-emit-index-url --upgrade pyproject.toml -o constraints.txt
 
 clean:
-	rm -rf $(VENV) reports scratch site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench reports scratch site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
