@@ -101,7 +101,7 @@ def in_browser(sample: str, play) -> None:
     try:
         time.sleep(5)
         chromium = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        page = chromium.new_page(viewport={"width": 1300, "height": 9000})
+        page = chromium.new_page(viewport={"width": 1300, "height": 1400})
         page.goto("http://127.0.0.1:8987/lab/tree/notebooks/panels.ipynb?token=t0k")
         idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
         page.wait_for_selector(idle)

@@ -43,7 +43,7 @@ ENVIRONMENTS = {
     "pymc-marketing": ["pymc-marketing==0.19.2", "nutpie", "pyarrow"],
 }
 FRAME = """
-import json, os, resource, sys, time, warnings
+import json, os, re, sys, time, warnings
 warnings.filterwarnings("ignore")
 import pandas as pd
 source = sys.argv[1]
@@ -55,7 +55,7 @@ work(few)
 start, cpu = time.perf_counter(), time.process_time()
 out = work(s) or {}
 out = {**out, "seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu,
-       "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+       "megabytes": int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024}
 print("MEASURED", json.dumps(out))
 """
 OURS = """

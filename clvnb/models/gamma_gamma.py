@@ -115,9 +115,15 @@ def log_likelihood(p: float, q: float, v: float, spends: Spends) -> tuple[Vector
 
 def expected_spend(p: float, q: float, v: float, x: Vector, z: Vector) -> Vector:
     """Return E(M | x, z), equation (5): the crowd's mean p v/(q-1) and the customer's own z, weighted."""
-    weight = p * x / (p * x + q - 1)
-    own = np.where(x > 0, z, 0.0)
-    return np.asarray((1 - weight) * p * v / (q - 1) + weight * own)
+    mean = p * v / (q - 1)
+    weight = p * np.asarray(x, dtype=float)
+    weight /= weight + (q - 1)
+    out = np.where(x > 0, z, mean)
+    out[np.isnan(out)] = 0.0
+    out -= mean  # in place: to ask for memory takes longer than to reckon
+    out *= weight
+    out += mean
+    return out
 
 
 class GammaGamma(Model):
@@ -241,7 +247,7 @@ class GammaGamma(Model):
             q,
             v,
             summary["frequency"].to_numpy(float),
-            summary["monetary_value"].fillna(0.0).to_numpy(float),
+            summary["monetary_value"].to_numpy(float),
         )
         return pd.Series(spend, index=summary.index, name="expected_spend")
 

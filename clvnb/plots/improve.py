@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..words import Words
-from .style import BLUE, GREY, INK, ORANGE, PALE, axes, money_axis, nothing, share_axis, styled, tell
+from .style import BLUE, GREY, INK, ORANGE, PALE, axes, labels, money_axis, nothing, share_axis, styled, tell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +119,7 @@ def plot_scenarios(table: pd.DataFrame, *, ax: Axes | None = None, words: Words 
     ax.text(right + 0.03 * span, len(rows) - 0.35, "pays in", fontsize=9, va="bottom", color="#555555")
     ax.set_xlim(float(rows["net_low"].min()) - 0.04 * span, right + 0.16 * span)
     ax.set_ylim(-0.6, len(rows) + 0.1)
-    ax.set_yticks(y, [str(s)[:34] for s in rows["scenario"]])
+    ax.set_yticks(y, labels(rows["scenario"]))
     money_axis(ax.xaxis, words)
     ax.set_xlabel("gain less cost, with its 90% range")
     one = len(rows) == 1
@@ -221,7 +221,7 @@ def plot_plan(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | Non
     for at, row in zip(y, rows.itertuples(), strict=True):
         ax.text(row.brings, at + 0.19, f" {words.money(row.brings)}", va="center", fontsize=8.5)
         ax.text(row.spend, at - 0.19, f" {words.money(row.spend)}", va="center", fontsize=8.5)
-    ax.set_yticks(y, [str(s)[:30] for s in rows["segment"]])
+    ax.set_yticks(y, labels(rows["segment"]))
     money_axis(ax.xaxis, words)
     ax.set_xlim(0, float(rows[["spend", "brings"]].to_numpy().max()) * 1.18)
     ax.set_title("Where the budget goes")
@@ -275,7 +275,7 @@ def plot_investment(table: pd.DataFrame, *, ax: Axes | None = None, words: Words
         ms=9,
         label="of spending, over 1.5 times its share of value",
     )
-    ax.set_yticks(y, [str(s)[:30] for s in rows["segment"]])
+    ax.set_yticks(y, labels(rows["segment"]))
     share_axis(ax.xaxis, words)
     ax.set_xlim(left=-0.01)
     ax.set_title("Spending against value")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..words import Words
-from .style import BLUE, GREY, INK, ORANGE, axes, nothing, share_axis, styled, tell
+from .style import BLUE, GREY, INK, ORANGE, axes, labels, nothing, share_axis, styled, tell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -190,7 +190,7 @@ def plot_response(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     ax.hlines(y, rows["share_of_base"], rows["share_of_answers"], color=GREY, lw=2)
     ax.plot(rows["share_of_base"], y, "o", mfc="white", mec=INK, mew=1.6, ms=9, label="of customers")
     ax.plot(rows["share_of_answers"], y, "o", color=BLUE, ms=9, label="of answers")
-    ax.set_yticks(y, [f"{w}: {g}"[:34] for w, g in zip(rows["what"], rows["group"], strict=True)])
+    ax.set_yticks(y, labels(f"{w}: {g}" for w, g in zip(rows["what"], rows["group"], strict=True)))
     share_axis(ax.xaxis, words)
     ax.set_xlim(left=0)
     ax.set_title("Who answers")
@@ -374,7 +374,7 @@ def plot_expectations(table: pd.DataFrame, *, ax: Axes | None = None, words: Wor
                     start + part / 2, at, words.share(part), ha="center", va="center", fontsize=9, color=ink, bbox=box
                 )
         left = left + rows[name].to_numpy(float)
-    ax.set_yticks(y, [str(a)[:30] for a in rows["attribute"]])
+    ax.set_yticks(y, labels(rows["attribute"]))
     share_axis(ax.xaxis, words)
     ax.set_xlim(0, 1)
     ax.set_title("What was delivered against what was expected")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +29,7 @@ __all__ = [
     "PALE",
     "as_table",
     "axes",
+    "labels",
     "money_axis",
     "nothing",
     "say",
@@ -133,6 +134,17 @@ def share_axis(axis: Any, words: Words) -> None:
 
     axis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda v, _: words.share(v)))
+
+
+def labels(names: Iterable[Any]) -> list[str]:
+    """Names beside an axis: up to forty characters, and a longer one with a mark that it goes on.
+
+    Examples
+    --------
+    >>> labels(["referrals", "newcomers, reminders of abandoned carts", "x" * 50])[1:]
+    ['newcomers, reminders of abandoned carts', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…']
+    """
+    return [name if len(name) <= 40 else f"{name[:39].rstrip()}…" for name in map(str, names)]
 
 
 def show(ax: Axes, *, caption: str = "") -> None:

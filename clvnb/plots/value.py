@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..words import Words
-from .style import BLUE, GREY, INK, ORANGE, PALE, axes, money_axis, nothing, share_axis, styled, tell
+from .style import BLUE, GREY, INK, ORANGE, PALE, axes, labels, money_axis, nothing, share_axis, styled, tell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -244,7 +244,7 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     ax.errorbar((rows["historic_value"] + coming)[has], y[has], xerr=ends, fmt="none", ecolor=INK, capsize=4, lw=1.4)
     if rows["cac"].notna().any():
         ax.plot(rows["cac"], y, "D", color=ORANGE, mec=INK, ms=8, label="cost of winning one")
-    ax.set_yticks(y, [str(c)[:30] for c in rows["channel"]])
+    ax.set_yticks(y, labels(rows["channel"]))
     money_axis(ax.xaxis, words)
     ax.set_xlabel("per customer; the line is the 90% range of value to come")
     ax.set_title("What a customer brings, by channel")
@@ -347,7 +347,7 @@ def plot_segments(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     ax.barh(y - 0.19, rows["share_of_customers"], height=0.36, color="#c9c9c9", label="of customers")
     for at, share in zip(y, rows["share_of_value"], strict=True):
         ax.text(max(share, 0) + 0.004, at + 0.19, words.share(share), va="center", fontsize=8.5, color=INK)
-    ax.set_yticks(y, [str(s)[:30] for s in rows["segment"]])
+    ax.set_yticks(y, labels(rows["segment"]))
     share_axis(ax.xaxis, words)
     ax.set_xlabel("share")
     ax.set_title("What each segment holds")
