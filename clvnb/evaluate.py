@@ -474,6 +474,11 @@ class Backtest(Told):
     deciles: pd.DataFrame
     text: str
 
+    @property
+    def off(self) -> float:
+        """By how much the models' totals of purchases were off on average, up or down, as a share of what came."""
+        return float(self.table.loc[~self.table["baseline"].astype(bool), "bias"].abs().mean())
+
     def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
         return self.text, [self.table.drop(columns=["baseline"])]
 

@@ -28,6 +28,7 @@ __all__ = [
     "Newcomers",
     "Scenario",
     "customer_base",
+    "effect_name",
     "learn",
     "lever_library",
     "playbook",
@@ -51,6 +52,17 @@ OF_NEWCOMERS = {
     "newcomer_value": "relative change of what a newcomer is worth",
     "cac": "relative change of what winning one costs",
 }
+
+
+def effect_name(effect: str) -> str:
+    """Say an effect as a reader would.
+
+    Examples
+    --------
+    >>> effect_name("cac"), effect_name("newcomer_value")
+    ('acquisition cost', 'newcomer value')
+    """
+    return {"cac": "acquisition cost"}.get(effect, effect.replace("_", " "))
 
 
 @dataclass(frozen=True)

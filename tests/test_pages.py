@@ -97,6 +97,9 @@ def test_the_answer_comes_first_with_its_ranges(made):
             assert words.money(figure[k]) in first
     assert f"CSAT {words.share(score['value'])} (90% range: {words.share(score['low'])} to" in first
     assert words.share(results["held_by"]["0.2"]) in first
+    backtest = pd.read_parquet(folder / "tables/backtest.parquet")
+    off = backtest[~backtest["baseline"].astype(bool)]["bias"].abs().mean()
+    assert f"up to three months ahead, were off by {words.share(off)} on average" in first
     actions = results["actions"]
     assert 0 < len(actions) <= 3
     for action in actions:

@@ -58,7 +58,10 @@ def _worth(results: dict[str, Any], words: Words, labels: Labels) -> Answer:
         return {"texts": [*texts, say["unknown"]]}
     horizon = span(results["card"]["horizon"], words)
     between = _range(total, words, labels)
-    return {"texts": [*texts, say["worth"].format(total=words.money(total["value"]), horizon=horizon, range=between)]}
+    texts.append(say["worth"].format(total=words.money(total["value"]), horizon=horizon, range=between))
+    if results.get("earlier_predictions_off") is not None:
+        texts.append(say["tested"].format(off=words.share(results["earlier_predictions_off"])))
+    return {"texts": texts}
 
 
 def _holds(results: dict[str, Any], words: Words, labels: Labels) -> Answer:

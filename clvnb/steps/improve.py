@@ -19,7 +19,7 @@ from ..client import Client
 from ..contracts import check_contracts, read_contracts
 from ..engine import to_pandas
 from ..formulas import annual_billing_break_even
-from ..levers import CAUSED, Base, Scenario, customer_base, learn, lever_library, playbook
+from ..levers import CAUSED, Base, Scenario, customer_base, effect_name, learn, lever_library, playbook
 from ..link import Link, evidence, link_satisfaction, prior_link, renewal_outcomes, repeat_outcomes
 from ..power import detectable_change, sample_size
 from ..satisfaction import latest_series
@@ -172,7 +172,7 @@ class ImproveStep(Told):
         for scenario in self.library:
             for lever in scenario.levers:
                 effects = "; ".join(
-                    f"{k.replace('_', ' ')} {_signed(v[0], k)} to {_signed(v[2], k)}, most likely {_signed(v[1], k)}"
+                    f"{effect_name(k)} {_signed(v[0], k)} to {_signed(v[2], k)}, most likely {_signed(v[1], k)}"
                     for k, v in lever.effects.items()
                 )
                 costs = [
@@ -444,7 +444,7 @@ def _list_range(targets: pd.DataFrame, chosen: Scenario | None, scenarios: pd.Da
     gain, cost = float(treated["gain"].sum()), float(treated["cost"].sum())
     low, high = (gain * float(row[k] / row["gain"]) - cost for k in ("gain_low", "gain_high"))
     effects = ", ".join(
-        f"{k.replace('_', ' ')} {_signed(v[0], k)} to {_signed(v[2], k)}" for k, v in chosen.levers[0].effects.items()
+        f"{effect_name(k)} {_signed(v[0], k)} to {_signed(v[2], k)}" for k, v in chosen.levers[0].effects.items()
     )
     return (
         " The plan counts whole segments by their average; the list picks the single customers whose own value repays the cost."

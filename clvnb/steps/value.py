@@ -189,6 +189,7 @@ class ValueStep(Told):
             "active_customers": float(c["p_alive"].sum()) if self.total else None,
             "historic_value": float(c["historic_value"].sum()),
             "residual_value": self.total.to_dict() if self.total else None,
+            "earlier_predictions_off": None if self.backtest is None or self.total is None else self.backtest.off,
             "new_customer_value": self.new_customer.to_dict() if self.new_customer else None,
             "ladder": {str(r.rung): _finite([r.value, r.low, r.high]) for r in self.ladder.itertuples()},
             "held_by": {f"{r.customers:.1f}": float(r.share_of_value) for r in self.concentration.table.itertuples()},

@@ -13,7 +13,7 @@ import ipywidgets
 import pandas as pd
 
 from ..allocation import allocate
-from ..levers import Base, Scenario
+from ..levers import Base, Scenario, effect_name
 from ..link import Link, prior_link
 from ..plots import plot_plan, plot_scenarios, plot_tornado
 from ..scenarios import evaluate_scenarios, tornado
@@ -104,7 +104,7 @@ def _panel(scenario: Scenario, base: Base, link: Link, words: Words) -> Panel:
     controls: dict[str, Any] = {}
     for name, (low, mode, high) in lever.effects.items():
         room = max(high - low, 0.01)
-        controls[name] = slider(name.replace("_", " "), mode, low - room, high + room, room / 50)
+        controls[name] = slider(effect_name(name), mode, low - room, high + room, room / 50)
     top = max(lever.yearly_cost * 3, float((base.table["basket"] * 0.1).mean()))
     once = max(lever.fixed_cost * 3, base.total * 0.05, 10.0)
     controls["reach"] = slider("reach", lever.reach, 0.0, 1.0, 0.01, share=True)
