@@ -130,9 +130,11 @@ class Baseline(Told):
         Returns
         -------
         Baseline
-            With ``hash`` set; one whose fields are changed afterwards no longer loads.
+            With ``hash`` set and figures of nine digits, which are the same on every processor; one whose fields are changed
+            afterwards no longer loads.
         """
-        return replace(self, hash=_digest(asdict(self)))
+        short = replace(self, **{k: _nine_digits(v) for k, v in vars(self).items()})
+        return replace(short, hash=_digest(asdict(short)))
 
     @property
     def estimate(self) -> Estimate:
@@ -261,6 +263,15 @@ class Baseline(Told):
         score = f"{self.metric.upper()} {self.estimate}" if self.score else "no satisfaction was measured"
         text = f"Base point of {self.client} on {self.as_of}: {score}. Cycle {self.cycle}, seal {self.hash[:12]}."
         return text, [pd.DataFrame({"what": list(self.card), "how": [str(v) for v in self.card.values()]})]
+
+
+def _nine_digits(value: Any) -> Any:
+    """Figures without the digits in which one processor's logarithm differs from another's."""
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    if isinstance(value, Mapping):
+        return {k: _nine_digits(v) for k, v in value.items()}
+    return type(value)(_nine_digits(v) for v in value) if isinstance(value, list | tuple) else value
 
 
 def _digest(fields: Mapping[str, Any]) -> str:
