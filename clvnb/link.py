@@ -21,7 +21,7 @@ __all__ = ["EVIDENCE", "Link", "evidence", "link_satisfaction", "prior_link", "r
 
 DRAWS = 2000
 FEW_EVENTS = 30
-# Odds ratio of staying for one more point of five: median 1.15, nine in ten between 1.0 and 1.4; a judgement from the studies
+# Odds ratio of staying for one more point of five: median 1.15, nine in ten between 0.97 and 1.36; a judgement from the studies
 # on the evidence card, not an estimate.
 _PRIOR_MEAN, _PRIOR_SD = float(np.log(1.15)), float(np.log(1.4)) / 2 / 1.6449
 
