@@ -10,7 +10,7 @@ import pytest
 import clvnb as cv
 from clvnb.engine import as_ibis
 from clvnb.evaluate import choose_renewal_model
-from clvnb.models import base, bgnbd, gamma_gamma, lifetimes, mbgnbd, paretonbd
+from clvnb.models import base, bgnbd, gamma_gamma, ggompertznbd, lifetimes, mbgnbd, paretonbd
 from clvnb.models.base import collapse, discount_weights
 from clvnb.models.dropout import purchases_until_dropout
 from clvnb.models.fitting import Levels, Triples
@@ -590,13 +590,34 @@ def test_whole_days_are_put_together_as_fractions_are(monkeypatch):
     pd.testing.assert_series_equal(model.probability_alive(summary), alive)
 
 
-def test_cells_on_a_common_scale_and_in_logarithms_agree():
-    """The integral over the time of death: plain sums where nothing vanishes, logarithms elsewhere."""
-    rng = np.random.default_rng(1)
-    cell = rng.gamma(1.0, 1.0, (3, 50))
-    row, start = rng.integers(0, 3, 200), rng.integers(0, 40, 200)
-    end = start + rng.integers(0, 10, 200)
-    plain = lifetimes._sum_between(cell, row, start, end)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = lifetimes._log_sum_between(np.log(cell), row, start, end)
-    np.testing.assert_allclose(plain, np.exp(logs), rtol=1e-10, atol=1e-12)
+@pytest.mark.parametrize(
+    ("model", "life"), [(cv.ParetoNBD, paretonbd.pareto), (cv.GGompertzNBD, ggompertznbd.gompertz)]
+)
+def test_sums_over_a_grid_are_the_sums_of_the_likelihood(model, life):
+    """The integral over the time of death: sums where nothing vanishes on a common scale, else each row in logarithms."""
+    rows = collapse(many(30_000).query("frequency < 10"))
+    data, n = Triples.of(*(rows[k] for k in ("frequency", "recency", "T"))), rows["n"].to_numpy(float)
+    plain = {(0.5, 40.0, 0.6, 80.0): True, (3.0, 400.0, 0.05, 2000.0): True, (1e-5, 40.0, 1e-5, 1e7): True,
+             (400.0, 1.0, 0.6, 80.0): False, (0.5, 40.0, 400.0, 1.0): False}  # fmt: skip
+    for given, expected in plain.items():
+        theta = np.array([*given, 0.002][: len(model.parameters)])
+        grid = lifetimes._Grid.of(*given[:2], life(*theta[2:]), data)
+        assert grid.is_plain is expected
+        value, gradient = model()._log_likelihood(theta, data)
+        sums = [model()._total(theta, data, n)]
+        if expected:
+            sums.append(lifetimes._sum_on_grid(*given[:2], life(*theta[2:]), data, n, grid))
+        for total, slope in sums:
+            assert total == pytest.approx(float(n @ value), rel=1e-12)
+            np.testing.assert_allclose(slope, gradient @ n, rtol=1e-9, atol=1e-10 * n.sum())
+
+
+def test_a_row_by_itself_and_cells_in_logarithms_agree(monkeypatch):
+    data = Triples.of([0, 1, 3, 9], [0, 20, 300, 310], [364, 30, 300, 350])
+    for life in (paretonbd.pareto(0.6, 80.0), paretonbd.pareto(4.0, 3.0), ggompertznbd.gompertz(0.6, 80.0, 0.002)):
+        monkeypatch.setattr(lifetimes, "_cell_work", lambda data: 10**9)
+        one, means = lifetimes.ended(0.5, 40.0, life, data, means=True)
+        monkeypatch.setattr(lifetimes, "_cell_work", lambda data: 0)
+        other, same = lifetimes.ended(0.5, 40.0, life, data, means=True)
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+        np.testing.assert_allclose(means, same, rtol=1e-7)

@@ -87,6 +87,11 @@ class Triples:
         return cls(Levels.of(x), Levels.of(t_x), Levels.of(T), weights)
 
     @cached_property
+    def crossed(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The place of each row in a table of distinct x by distinct t_x, row after row, and in one of x by T."""
+        return tuple(self.x.index * len(other.values) + other.index for other in (self.t_x, self.T))  # type: ignore[return-value]
+
+    @cached_property
     def room(self) -> Vector:
         """Memory for five arrays of the rows, used again at each step: to ask for it anew costs more than to fill it."""
         return np.empty((5, len(self.n)))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .continuous import ContinuousModel, Newcomers
 from .fitting import Triples, Vector
-from .lifetimes import Lifetime, alive_of_lifetimes, log_likelihood_of_lifetimes
+from .lifetimes import Lifetime, alive_of_lifetimes, log_likelihood_of_lifetimes, sum_of_lifetimes
 
 __all__ = ["GGompertzNBD"]
 
@@ -95,6 +95,10 @@ class GGompertzNBD(ContinuousModel):
     def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
         r, alpha, s, beta, b = theta
         return log_likelihood(r, alpha, s, beta, b, data)
+
+    def _total(self, theta: Vector, data: Triples, n: Vector) -> tuple[float, Vector]:
+        r, alpha, s, beta, b = theta
+        return sum_of_lifetimes(r, alpha, gompertz(s, beta, b), data, n)
 
     def _value(self, theta: Vector, data: Triples) -> Vector:
         r, alpha, s, beta, b = theta

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, gammaln, psi
 
 from .fitting import Triples, Vector
 
-__all__ = ["Lifetime", "alive_of_lifetimes", "ended", "log_likelihood_of_lifetimes"]
+__all__ = ["Lifetime", "alive_of_lifetimes", "ended", "log_likelihood_of_lifetimes", "sum_of_lifetimes"]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 _OWN_NODES, _OWN_WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -77,6 +78,16 @@ def alive_of_lifetimes(r: float, alpha: float, life: Lifetime, data: Triples) ->
     return np.asarray(expit(-(r + data.x.full) * np.log(alpha + data.T.full) + ln_S[data.T.index] - ln_dead))
 
 
+def sum_of_lifetimes(r: float, alpha: float, life: Lifetime, data: Triples, n: Vector) -> tuple[float, Vector]:
+    """Return the sums of ``log_likelihood_of_lifetimes`` over rows that stand for ``n`` customers each."""
+    if 2 * len(_OWN_NODES) * len(n) > _cell_work(data):  # a point of the grid costs half of one of a row's own
+        grid = _Grid.of(r, alpha, life, data)
+        if grid.is_plain:
+            return _sum_on_grid(r, alpha, life, data, n, grid)
+    value, gradient = log_likelihood_of_lifetimes(r, alpha, life, data)
+    return float(n @ value), gradient @ n
+
+
 def ended(r: float, alpha: float, life: Lifetime, data: Triples, *, means: bool = False) -> tuple[Vector, Vector]:
     """Return the logarithm of the integral from t_x to T of (alpha+u)^-(r+x) f(u) du.
 
@@ -84,11 +95,16 @@ def ended(r: float, alpha: float, life: Lifetime, data: Triples, *, means: bool 
 
     Either each row is integrated for itself, or time is cut into cells that all rows share: whichever is less work.
     """
-    rows = _pieces(alpha, r + data.x.full, life, data.t_x.full, data.T.full)
-    work = len(_OWN_NODES) * float(rows.sum())
-    if work <= _MOST_OWN and work <= len(_NODES) * len(data.x.values) * (len(data.t_x.values) + len(data.T.values)):
-        return _ended_by_row(r, alpha, life, data, rows, means)
-    return _ended_by_cell(r, alpha, life, data, means)
+    pieces = _pieces(alpha, r + data.x.full, life, data.t_x.full, data.T.full)
+    work = len(_OWN_NODES) * float(pieces.sum())
+    if work <= min(_MOST_OWN, _cell_work(data)):
+        return _ended_by_row(r, alpha, life, data, pieces, means)
+    return _ended_by_cell(_Grid.of(r, alpha, life, data), data, means)
+
+
+def _cell_work(data: Triples) -> int:
+    """The fewest points at which cells that all rows share are reckoned."""
+    return len(_NODES) * len(data.x.values) * (len(data.t_x.values) + len(data.T.values))
 
 
 def _falls(alpha: float, R: Vector, life: Lifetime, start: Vector, end: Vector) -> tuple[Vector, Vector]:
@@ -133,41 +149,103 @@ def _ended_by_row(
     return ln_A, np.where(np.isfinite(ln_A), np.array(mean), 0.0)
 
 
-def _ended_by_cell(r: float, alpha: float, life: Lifetime, data: Triples, means: bool) -> tuple[Vector, Vector]:
-    """All distinct moments of the data cut time into cells; each is integrated once for every distinct x.
+@dataclass(frozen=True)
+class _Grid:
+    """All distinct moments of the data cut time into cells; the integrand there, for every distinct x.
 
-    By six-point Gauss-Legendre, in logarithms, added up from the end: the cost does not grow with the customers.
+    Attributes
+    ----------
+    share : array of (nodes, distinct x, cells)
+        The integrand times the nodes' weights, over exp(``top``).
+    top : array of (distinct x, cells)
+        The logarithm of its largest part in a cell.
+    parts : list of arrays of (nodes, cells)
+        What is averaged over it: ln(alpha+u), 1/(alpha+u) and the slopes of ln f.
+    starts, ends : array
+        The cell at which each distinct t_x, and each distinct T, begins.
     """
-    edges = _cells(data, alpha, r + float(data.x.values[-1]), life)
-    width = np.diff(edges) / 2
-    u = edges[:-1] + width * (1 + _NODES[:, None])
-    ln_a = np.log(alpha + u)
-    ln_density, slopes = life.log_density(u)
-    ln_f = -(r + data.x.values)[:, None] * ln_a[:, None] + (ln_density + np.log(width * _WEIGHTS[:, None]))[:, None]
-    top = ln_f.max(axis=0)
-    share = np.exp(ln_f - top)  # nodes x distinct x x cells
-    starts, ends = (np.searchsorted(edges, moments.values)[moments.index] for moments in (data.t_x, data.T))
-    at = (data.x.index, starts, ends)
-    largest = top.max(axis=1)
-    plain = bool(
-        (top > largest[:, None] - 600).all()
-    )  # nothing vanishes on a common scale: plain sums are several times faster
-    parts = (ln_a, 1 / (alpha + u), *slopes) if means else ()
+
+    share: Vector
+    top: Vector
+    parts: list[Vector]
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, r: float, alpha: float, life: Lifetime, data: Triples) -> _Grid:
+        """By six-point Gauss-Legendre: the cost does not grow with the customers."""
+        edges = _cells(data, alpha, r + float(data.x.values[-1]), life)
+        width = np.diff(edges) / 2
+        u = edges[:-1] + width * (1 + _NODES[:, None])
+        ln_a = np.log(alpha + u)
+        ln_density, slopes = life.log_density(u)
+        ln_f = -(r + data.x.values)[:, None] * ln_a[:, None] + (ln_density + np.log(width * _WEIGHTS[:, None]))[:, None]
+        top = ln_f.max(axis=0)
+        starts, ends = (np.searchsorted(edges, moments.values) for moments in (data.t_x, data.T))
+        return cls(np.exp(ln_f - top), top, [ln_a, 1 / (alpha + u), *slopes], starts, ends)
+
+    @property
+    def largest(self) -> Vector:
+        """The common scale of each distinct x, a logarithm."""
+        return self.top.max(axis=1)
+
+    @property
+    def is_plain(self) -> bool:
+        """Nothing vanishes on a common scale: plain sums are several times faster than those of logarithms."""
+        return bool((self.top > self.largest[:, None] - 600).all())
+
+    def from_here(self) -> Vector:
+        """From each cell to the last one, on the common scale: the integral, and the integral of each part."""
+        scale = np.exp(self.top - self.largest[:, None])
+        sums = [self.share.sum(axis=0), *(np.einsum("nxc,nc->xc", self.share, part) for part in self.parts)]
+        out = np.zeros((len(sums), scale.shape[0], scale.shape[1] + 1))
+        for table, cells in zip(out, sums, strict=True):
+            cells *= scale
+            np.cumsum(cells[:, ::-1], axis=1, out=table[:, -2::-1])
+        return out
+
+
+def _sum_on_grid(r: float, alpha: float, life: Lifetime, data: Triples, n: Vector, grid: _Grid) -> tuple[float, Vector]:
+    """The sums of ln L and of its slopes.
+
+    A row's L is F(x, t_x) + G(x, T), where F integrates from t_x on, and G is (alpha+T)^-(r+x) S(T) less what F
+    integrates beyond T: two small tables, of which each row takes one entry. A slope is a sum over rows of n/L times two
+    entries of other such tables, so that n/L is added up over the rows of each entry first.
+    """
+    R, log_a = r + data.x.values, np.log(alpha + data.T.values)
+    ln_S, ln_S_slope = life.log_survival(data.T.values)
+    integrals = grid.from_here()
+    of_last, of_end = integrals[:, :, grid.starts], -integrals[:, :, grid.ends]
+    alive = np.exp(ln_S - R[:, None] * log_a - grid.largest[:, None])
+    of_end[0] += alive
+    for table, part in zip(of_end[1:], (log_a, 1 / (alpha + data.T.values), *ln_S_slope), strict=True):
+        table += alive * part
+
+    at_last, at_end = data.crossed
+    L = of_last[0].ravel()[at_last]
+    L += of_end[0].ravel()[at_end]
+    n_x, customers = data.x.sum(n), float(n.sum())
+    value = n @ np.log(L) + n_x @ (grid.largest + gammaln(R)) + customers * (r * np.log(alpha) - gammaln(r))
+    each = n / L
+    of_last[1:] *= np.bincount(at_last, each, of_last[0].size).reshape(of_last[0].shape)
+    of_end[1:] *= np.bincount(at_end, each, of_end[0].size).reshape(of_end[0].shape)
+    mean = of_last[1:].sum(axis=2) + of_end[1:].sum(axis=2)  # of each part, by distinct x
+    by_r = n_x @ psi(R) + customers * (np.log(alpha) - psi(r)) - mean[0].sum()
+    by_alpha = customers * r / alpha - R @ mean[1]
+    return float(value), np.array([by_r, by_alpha, *mean[2:].sum(axis=1)])
+
+
+def _ended_by_cell(grid: _Grid, data: Triples, means: bool) -> tuple[Vector, Vector]:
+    """Sums over the cells between t_x and T, in logarithms, added up from the end."""
+    at = (data.x.index, grid.starts[data.t_x.index], grid.ends[data.T.index])
     with np.errstate(divide="ignore", invalid="ignore"):
-        if plain:
-            scale = np.exp(top - largest[:, None])
-            total = _sum_between(share.sum(axis=0) * scale, *at)
-            ln_A = np.log(total) + largest[data.x.index]
-        else:
-            ln_A = _log_sum_between(np.log(share.sum(axis=0)) + top, *at)
-        mean = np.zeros((len(parts) or 2, len(starts) if means else 0))
+        ln_A = _log_sum_between(np.log(grid.share.sum(axis=0)) + grid.top, *at)
+        parts = grid.parts if means else []
+        mean = np.zeros((len(parts) or 2, len(ln_A) if means else 0))
         for k, part in enumerate(parts):
             low = part.min()  # measured from the smallest one nothing is negative, and logarithms of sums stay real
-            cells = np.einsum("nxc,nc->xc", share, part - low)
-            if plain:
-                over = _sum_between(cells * scale, *at) / total
-            else:
-                over = np.exp(_log_sum_between(np.log(np.maximum(cells, 1e-290)) + top, *at) - ln_A)
+            cells = np.einsum("nxc,nc->xc", grid.share, part - low)
+            over = np.exp(_log_sum_between(np.log(np.maximum(cells, 1e-290)) + grid.top, *at) - ln_A)
             mean[k] = np.where(np.isfinite(over), over + low, 0.0)
     return ln_A, mean
 
@@ -188,16 +266,8 @@ def _cells(data: Triples, alpha: float, R: float, life: Lifetime) -> Vector:
     return np.append(moments[cell] + inner, moments[-1])
 
 
-def _sum_between(cell: Vector, row: Vector, start: Vector, end: Vector) -> Vector:
-    """The sum of cells from ``start`` up to ``end``, for the x in ``row``."""
-    from_here = np.zeros((cell.shape[0], cell.shape[1] + 1))
-    from_here[:, :-1] = np.cumsum(cell[:, ::-1], axis=1)[:, ::-1]
-    flat, at = from_here.ravel(), row * from_here.shape[1]
-    return flat[at + start] - flat[at + end]
-
-
 def _log_sum_between(cell: Vector, row: Vector, start: Vector, end: Vector) -> Vector:
-    """The same of logarithms, in logarithms, where a common scale would lose what is small."""
+    """The logarithm of the sum of cells from ``start`` up to ``end``, for the x in ``row``; cells are logarithms too."""
     from_here = np.logaddexp.accumulate(cell[:, ::-1], axis=1)[:, ::-1]
     from_here = np.concatenate([from_here, np.full((len(cell), 1), -np.inf)], axis=1)
     upper, lower = from_here[row, start], from_here[row, end]

@@ -14,7 +14,7 @@ import pandas as pd
 from ..formulas import annual_to_daily
 from .continuous import ContinuousModel, Newcomers
 from .fitting import Triples, Vector
-from .lifetimes import Lifetime, alive_of_lifetimes, ended, log_likelihood_of_lifetimes
+from .lifetimes import Lifetime, alive_of_lifetimes, ended, log_likelihood_of_lifetimes, sum_of_lifetimes
 
 __all__ = ["ParetoNBD"]
 
@@ -141,6 +141,10 @@ class ParetoNBD(ContinuousModel):
     def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
         r, alpha, s, beta = theta
         return log_likelihood(r, alpha, s, beta, data)
+
+    def _total(self, theta: Vector, data: Triples, n: Vector) -> tuple[float, Vector]:
+        r, alpha, s, beta = theta
+        return sum_of_lifetimes(r, alpha, pareto(s, beta), data, n)
 
     def _value(self, theta: Vector, data: Triples) -> Vector:
         r, alpha, s, beta = theta
