@@ -611,14 +611,31 @@ class _Packing:
 
     def distinct(self, codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """The numbers that are there, sorted, and the place of each row's among them."""
-        if self.top > _LOOKED_UP:
-            return np.unique(codes, return_inverse=True)
-        there = np.zeros(self.top, dtype=bool)
-        there[codes] = True
-        known = np.flatnonzero(there)
-        places = np.empty(self.top, dtype=np.int32)
-        places[known] = np.arange(len(known), dtype=np.int32)
-        return known, places[codes]
+        return _distinct(codes, self.top)
+
+
+def _distinct(codes: NDArray[np.int64], top: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Distinct numbers below ``top``, sorted, and the place of each among them: looked up, or by a sort where top is far."""
+    if top > _LOOKED_UP:
+        return np.unique(codes, return_inverse=True)
+    there = np.zeros(top, dtype=bool)
+    there[codes] = True
+    known = np.flatnonzero(there)
+    places = np.empty(top, dtype=np.int32)
+    places[known] = np.arange(len(known), dtype=np.int32)
+    return known, places[codes]
+
+
+def _pairs(x: Vector, T: Vector) -> tuple[Vector, Vector, NDArray[Any]]:
+    """Distinct (x, T), and the place of each row among them."""
+    span = int(T.max()) + 1
+    top = (int(x.max()) + 1) * span
+    if top <= _LOOKED_UP and (T == np.floor(T)).all():
+        codes, index = _distinct((x * span + T).astype(np.int64), top)
+        known = np.divmod(codes, span)
+        return known[0].astype(float), known[1].astype(float), index
+    pairs, index = np.unique(x + 1j * T, return_inverse=True)
+    return pairs.real, pairs.imag, index.reshape(-1)
 
 
 def _counted(whole: list[NDArray[np.int64]], like: pd.DataFrame) -> pd.DataFrame:
@@ -637,13 +654,17 @@ def _some(rows: pd.DataFrame, size: int) -> pd.DataFrame:
     return rows.assign(n=taken)[taken > 0]
 
 
+def _cannot_be(triples: pd.DataFrame) -> NDArray[np.bool_]:
+    """Rows with negative counts, a last purchase after the end, repeats on day 0."""
+    x, t_x, T = (triples[k].to_numpy(float, na_value=np.nan) for k in KEYS)
+    with np.errstate(invalid="ignore"):
+        fine = (x >= 0) & (t_x >= 0) & (t_x <= T) & (x == np.floor(x)) & ((x > 0) == (t_x > 0))
+    return ~fine
+
+
 def _sane(triples: pd.DataFrame) -> pd.DataFrame:
-    """Refuse what cannot be: negative counts, a last purchase after the end, repeats on day 0."""
-    x, t_x, T = (triples[k] for k in KEYS)
-    wrong = triples[
-        x.isna() | t_x.isna() | T.isna() | (x < 0) | (t_x < 0) | (t_x > T) | (x != np.floor(x))
-        | ((x > 0) & (t_x == 0)) | ((x == 0) & (t_x > 0))
-    ]  # fmt: skip
+    """Refuse what cannot be."""
+    wrong = triples[_cannot_be(triples)]
     if len(wrong):
         row = wrong.iloc[0]
         raise TableError(
@@ -783,10 +804,9 @@ class TransactionModel(CollapsedModel):
     ) -> Vector:
         if self.recency_matters:
             return np.sum([w * self._purchases_if_alive(theta, x, t_x, T, t) for t, w in weights], axis=0)
-        pairs, index = np.unique(x + 1j * T, return_inverse=True)  # a costly function of (x, T), once for each pair
-        u, v = pairs.real, pairs.imag
+        u, v, index = _pairs(x, T)  # a costly function of (x, T), once for each pair
         sums = np.sum([w * self._purchases_if_alive(theta, u, 0 * u, v, t) for t, w in weights], axis=0)
-        return np.asarray(sums[index.reshape(-1)])
+        return np.asarray(sums[index])
 
     def expected_new(
         self, weights: list[tuple[float, float]], draws: Vector | None = None, of: Mapping[str, Any] | None = None
@@ -1023,9 +1043,10 @@ class TransactionModel(CollapsedModel):
         if whole:
             packing = _Packing.of(whole)
             codes, where = packing.distinct(packing.pack(whole))
-            rows = _sane(packing.unpack(codes, summary).assign(n=np.bincount(where)))
-            told = pd.DataFrame(function(rows))
-            return _to_customers(told.take(where), summary)
+            rows = packing.unpack(codes, summary)
+            if _cannot_be(rows).any():
+                collapse(summary)  # which says what is wrong, and of how many customers
+            return _to_customers(function(rows), where, summary)
         rows = collapse(summary, also=self.covariates_)
         answers = function(rows)
         return spread(summary, rows[self.keys].assign(**answers), list(answers), self.keys)
@@ -1055,15 +1076,20 @@ def spread(summary: Any, answers: pd.DataFrame, names: list[str], keys: Sequence
         packing = _Packing.of(other)
         known, where = packing.distinct(packing.pack(other))
         if np.array_equal(known, packing.pack(one)):  # as ``collapse`` leaves them
-            return _to_customers(answers[names].take(where), summary)
+            return _to_customers(answers[names], where, summary)
     where = pd.MultiIndex.from_frame(answers[keys]).get_indexer(pd.MultiIndex.from_frame(summary[keys]))
-    return _to_customers(answers[names].take(where), summary)
+    return _to_customers(answers[names], where, summary)
 
 
-def _to_customers(told: pd.DataFrame, summary: pd.DataFrame) -> pd.Series | pd.DataFrame:
+def _to_customers(
+    answers: Mapping[str, Vector] | pd.DataFrame, where: NDArray[Any], summary: pd.DataFrame
+) -> pd.Series | pd.DataFrame:
     """Answers in the order of the customers, on their index; one column as a series."""
-    out = told.set_axis(summary.index)
-    return out[out.columns[0]] if out.shape[1] == 1 else out
+    told = {name: np.asarray(answers[name])[where] for name in answers}
+    if len(told) == 1:
+        [(name, only)] = told.items()
+        return pd.Series(only, index=summary.index, name=name)
+    return pd.DataFrame(told, index=summary.index)
 
 
 def discount_weights(horizon: str | float, discount_rate: float, step: str | None = None) -> list[tuple[float, float]]:
