@@ -630,7 +630,7 @@ def _pairs(x: Vector, T: Vector) -> tuple[Vector, Vector, NDArray[Any]]:
     """Distinct (x, T), and the place of each row among them."""
     span = int(T.max()) + 1
     top = (int(x.max()) + 1) * span
-    if top <= _LOOKED_UP and (T == np.floor(T)).all():
+    if top <= _LOOKED_UP and (np.floor(T) == T).all():
         codes, index = _distinct((x * span + T).astype(np.int64), top)
         known = np.divmod(codes, span)
         return known[0].astype(float), known[1].astype(float), index
