@@ -287,7 +287,7 @@ def coverage(
     if len(table) > ENOUGH_CUSTOMERS:  # a share among so many is known to half a point
         table = table.sample(ENOUGH_CUSTOMERS, random_state=0)
     cells = table.value_counts(sort=False).reset_index(name="n")
-    draws = model.simulate_purchases(cells, float(horizon), size=draws_each(len(cells), FOR_A_SUM))
+    draws = model.outcomes(cells, float(horizon), size=draws_each(len(cells), FOR_A_SUM))
     below = (draws < cells["actual"].to_numpy(float)).mean(axis=0)
     at_most = (draws <= cells["actual"].to_numpy(float)).mean(axis=0)
     low, high = (1 - level) / 2, (1 + level) / 2

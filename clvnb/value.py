@@ -273,8 +273,8 @@ def _per_triple(
     length = economics.horizon_days
     weights = discount_weights(length, economics.discount_rate, economics.step)
     expected, discounted = purchases.expected(rows, [(length, 1.0)]), purchases.expected(rows, weights)
-    counts = purchases.simulate_purchases(rows, length, seed=seed)
-    money = _money_shape(counts, rows["frequency"].to_numpy(float), spend, seed)
+    counts = purchases.outcomes(rows, length, seed=seed)
+    money = _money_of_outcomes(counts, rows["frequency"].to_numpy(float), spend, seed)
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(counts, tails, axis=0, method="inverted_cdf")
     money_low, money_high = np.quantile(money, tails, axis=0)
@@ -287,6 +287,27 @@ def _per_triple(
         "_money_low": money_low * discounted / expected,
         "_money_high": money_high * discounted / expected,
     }
+
+
+def _money_of_outcomes(counts: np.ndarray, x: np.ndarray, spend: Spend, seed: int) -> np.ndarray:
+    """What ``_money_shape`` draws, with the same gammas for all rows: enough where each row is looked at by itself.
+
+    The gamma of n purchases is a sum of n gammas of one, so that more purchases never bring less.
+    """
+    if not isinstance(spend, GammaGamma):
+        return counts
+    size, most = len(counts), int(counts.max())
+    if size * most > counts.size:
+        return _money_shape(counts, x, spend, seed)
+    p, q, _ = spend._theta()
+    rng = np.random.default_rng(seed + 2)
+    known, index = np.unique(x, return_inverse=True)
+    of_customer = rng.gamma(q + p * known[:, None], size=(len(known), size))
+    of_count = np.vstack([np.zeros(size), np.cumsum(rng.gamma(p, size=(most, size)), axis=0)])
+    drawn = np.arange(size)
+    money = of_count.ravel()[counts.T.astype(np.intp) * size + drawn]
+    money /= of_customer[index]
+    return money.T
 
 
 def _money_shape(counts: np.ndarray, x: np.ndarray, spend: Spend, seed: int) -> np.ndarray:
@@ -475,7 +496,7 @@ def _totals(
     phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
     means = np.array([worth(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
     few = draws_each(len(keys), FOR_A_SUM)
-    counts = purchases.simulate_purchases(keys, economics.horizon_days, size=few, seed=seed)
+    counts = purchases.outcomes(keys, economics.horizon_days, size=few, seed=seed)
     shape = _money_shape(counts, keys["frequency"].to_numpy(float), spend, seed)
     chance = member @ (_squares(spend, economics, own, n, rows) * shape.var(axis=0)[at])
     reach = tail(level) * np.sqrt(means.var(axis=0, ddof=1) + chance)

@@ -327,6 +327,33 @@ def test_simulation_has_the_expected_mean(fitted, sample_summary):
     assert drawn.sum() == pytest.approx(known.expected_purchases(rows, 365.0).sum(), rel=0.01)
 
 
+def test_outcomes_follow_the_closed_distribution_of_purchases():
+    """A newcomer of BG/NBD is a customer with x = 0 and T = 0: P(n) of equation (8), to one outcome in ten thousand."""
+    model = cv.BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    row = pd.DataFrame({"frequency": [0.0], "recency": [0.0], "T": [0.0]})
+    drawn = model.outcomes(row, 365.0, size=10_000)[:, 0]
+    share = np.bincount(drawn.astype(int), minlength=60)[:60] / 10_000
+    assert np.abs(share - model.purchase_probabilities(365.0, 59)).max() < 1.01e-4
+
+
+@pytest.mark.parametrize("model", [cv.BGNBD, cv.MBGNBD])
+def test_outcomes_are_those_of_the_simulation(model, sample_summary):
+    """Mean, spread and quantiles, parameters' doubt included; rows of a thousand purchases, which are simulated, too."""
+    fitted = model().fit(sample_summary)
+    rows = collapse(sample_summary).head(400)
+    often = pd.DataFrame({"frequency": [900, 3], "recency": [990, 40], "T": [1000, 41], "n": [1, 1]})
+    rows = pd.concat([rows, often], ignore_index=True)
+    exact, drawn = fitted.outcomes(rows, 730.0, size=1000), fitted.simulate_purchases(rows, 730.0, size=10_000)
+    assert exact.shape == (1000, len(rows))
+    assert exact[:, :-2].sum() / 1000 == pytest.approx(drawn[:, :-2].sum() / 10_000, rel=0.01)
+    assert exact[:, -2:].mean(axis=0) == pytest.approx(drawn[:, -2:].mean(axis=0), rel=0.3)
+    assert exact[:, :-2].var(axis=0).sum() == pytest.approx(drawn[:, :-2].var(axis=0).sum(), rel=0.03)
+    for level in (0.05, 0.5, 0.95):
+        ends = [np.quantile(k[:, :-2], level, axis=0, method="inverted_cdf") for k in (exact, drawn)]
+        assert (ends[0] != ends[1]).mean() < 0.2  # where a jump of the distribution lies near the level
+        assert np.abs(ends[0] - ends[1]).max() <= 1
+
+
 def test_intervals_widen_with_level_and_hold_the_estimate(sample_summary):
     model = cv.BGNBD().fit(sample_summary)
     narrow = model.purchase_interval(sample_summary, "39 weeks", 0.5, total=True)
@@ -556,6 +583,7 @@ def test_sums_over_columns_are_the_sums_of_the_likelihood(model):
     for theta in ([0.5, 40.0, 0.8, 2.0], [3.0, 400.0, 0.05, 0.4], [0.02, 1.0, 6.0, 30.0]):
         value, gradient = one._log_likelihood(np.array(theta), data)
         total, slope = one._total(np.array(theta), data, n)
+        assert one._total(np.array(theta), data, n, slope=False)[0] == total
         assert total == pytest.approx(float(n @ value), rel=1e-12)
         np.testing.assert_allclose(slope, gradient @ n, rtol=1e-10, atol=1e-8 * n.sum())
 
@@ -606,7 +634,8 @@ def test_sums_over_a_grid_are_the_sums_of_the_likelihood(model, life):
         value, gradient = model()._log_likelihood(theta, data)
         sums = [model()._total(theta, data, n)]
         if expected:
-            sums.append(lifetimes._sum_on_grid(*given[:2], life(*theta[2:]), data, n, grid))
+            sums.append(lifetimes._sum_on_grid(*given[:2], life(*theta[2:]), data, n, grid, True))
+            assert lifetimes._sum_on_grid(*given[:2], life(*theta[2:]), data, n, grid, False)[0] == sums[-1][0]
         for total, slope in sums:
             assert total == pytest.approx(float(n @ value), rel=1e-12)
             np.testing.assert_allclose(slope, gradient @ n, rtol=1e-9, atol=1e-10 * n.sum())

@@ -10,8 +10,9 @@ import clvnb as cv
 from clvnb.contracts import summarize_contracts
 from clvnb.engine import as_ibis
 from clvnb.evaluate import Holdout
+from clvnb.models.base import collapse
 from clvnb.trust import data_trust
-from clvnb.value import clv_totals
+from clvnb.value import _money_of_outcomes, _money_shape, clv_totals
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,22 @@ BASE = {"discount_rate": 0.1, "horizon": "2 years"}
 
 def table(summary, models, **settings):
     return cv.clv_table(summary, *models, cv.Economics(**(BASE | settings)))
+
+
+def test_money_of_outcomes_shares_its_gammas_and_keeps_the_distribution(sample_summary, models):
+    """Looked at row by row it is the money that is drawn for each purchase, and more purchases never bring less."""
+    purchases, spend = models
+    rows = collapse(sample_summary).iloc[::4]
+    x = rows["frequency"].to_numpy(float)
+    counts = purchases.outcomes(rows, 365.0, size=2000)
+    shared, own = _money_of_outcomes(counts, x, spend, 1), _money_shape(counts, x, spend, 1)
+    assert not (shared == own).all()
+    for level in (0.5, 0.95):
+        one, other = (np.quantile(money, level, axis=0) for money in (shared, own))
+        assert np.abs(one - other).max() < 0.15 * other.max()
+        assert one.mean() == pytest.approx(other.mean(), rel=0.02)
+    more = _money_of_outcomes(counts + (counts > 0), x, spend, 1)
+    assert (more >= shared).all()
 
 
 def test_doubling_margin_doubles_value(sample_summary, models):

@@ -34,6 +34,7 @@ __all__ = [
     "collapse",
     "discount_weights",
     "draws_each",
+    "pairs",
     "spread",
 ]
 
@@ -370,12 +371,10 @@ class CollapsedModel(Model):
             for z, at, data in parts:
                 theta = self._of_pattern(full, z)
                 with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                    if not slope:
-                        total += float(n[at] @ self._value(theta, data))
-                        continue
-                    value, gradient = self._total(theta, data, n[at])
+                    value, gradient = self._total(theta, data, n[at], slope=slope)
                 total += value
-                slopes += self._chain(full, theta, z, gradient)
+                if slope:
+                    slopes += self._chain(full, theta, z, gradient)
             return total, slopes
 
         return objective
@@ -388,14 +387,13 @@ class CollapsedModel(Model):
     def _log_likelihood(self, theta: Vector, data: Any) -> tuple[Vector, Vector]:
         """Each row's log-likelihood and its slopes in the parameters."""
 
-    def _total(self, theta: Vector, data: Any, n: Vector) -> tuple[float, Vector]:
-        """The log-likelihood of rows that stand for ``n`` customers each, and its gradient."""
+    def _total(self, theta: Vector, data: Any, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:
+        """The log-likelihood of rows that stand for ``n`` customers each, and its gradient.
+
+        A model that has the one for less than both leaves the gradient out where ``slope`` is false.
+        """
         value, gradient = self._log_likelihood(theta, data)
         return float(n @ value), gradient @ n
-
-    def _value(self, theta: Vector, data: Any) -> Vector:
-        """The log-likelihood alone, where that costs less than with its slopes."""
-        return self._log_likelihood(theta, data)[0]
 
     def _of_pattern(self, full: Vector, z: Vector) -> Vector:
         """The parameters of customers with covariates ``z``: each effect multiplies by exp(sign effect z)."""
@@ -626,7 +624,7 @@ def _distinct(codes: NDArray[np.int64], top: int) -> tuple[NDArray[np.int64], ND
     return known, places[codes]
 
 
-def _pairs(x: Vector, T: Vector) -> tuple[Vector, Vector, NDArray[Any]]:
+def pairs(x: Vector, T: Vector) -> tuple[Vector, Vector, NDArray[Any]]:
     """Distinct (x, T), and the place of each row among them."""
     span = int(T.max()) + 1
     top = (int(x.max()) + 1) * span
@@ -804,7 +802,7 @@ class TransactionModel(CollapsedModel):
     ) -> Vector:
         if self.recency_matters:
             return np.sum([w * self._purchases_if_alive(theta, x, t_x, T, t) for t, w in weights], axis=0)
-        u, v, index = _pairs(x, T)  # a costly function of (x, T), once for each pair
+        u, v, index = pairs(x, T)  # a costly function of (x, T), once for each pair
         sums = np.sum([w * self._purchases_if_alive(theta, u, 0 * u, v, t) for t, w in weights], axis=0)
         return np.asarray(sums[index])
 
@@ -979,11 +977,34 @@ class TransactionModel(CollapsedModel):
         tails = [(1 - level) / 2, (1 + level) / 2]
 
         def ends(rows: pd.DataFrame) -> dict[str, Vector]:
-            counts = self.simulate_purchases(rows, t, seed=seed)
+            counts = self.outcomes(rows, t, seed=seed)
             low, high = np.quantile(counts, tails, axis=0, method="inverted_cdf")
             return {"expected_purchases_low": low, "expected_purchases_high": high}
 
         return self._each(summary, ends)
+
+    def outcomes(self, rows: pd.DataFrame, t: float, *, size: int | None = None, seed: int = 0) -> Vector:
+        """Return equally likely numbers of purchases in the next ``t`` days for each row, parameters and chance included.
+
+        Each row by itself: what belongs to one draw is not what several customers do at one time.
+
+        Parameters
+        ----------
+        rows : pandas.DataFrame
+            Distinct rows with the columns ``keys``.
+        t : float
+            Days.
+        size : int, optional
+            Outcomes of each row; between 200 and 2,000 when left out.
+        seed : int
+            Of the random draws.
+
+        Returns
+        -------
+        array of shape (size, rows)
+            Numbers of purchases.
+        """
+        return self.simulate_purchases(rows, t, size=size, seed=seed)
 
     def simulate_purchases(self, rows: pd.DataFrame, t: float, *, size: int | None = None, seed: int = 0) -> Vector:
         """Draw the number of purchases in the next ``t`` days for each row.
@@ -1032,7 +1053,7 @@ class TransactionModel(CollapsedModel):
         value = float(n @ self.expected(rows, once))
         means = [float(n @ self.expected(rows, once, full)) for full in self.draws(TOTAL_DRAWS, seed=seed)]
         few = draws_each(len(rows), FOR_A_SUM)
-        chance = float(n @ self.simulate_purchases(rows, t, size=few, seed=seed).var(axis=0))
+        chance = float(n @ self.outcomes(rows, t, size=few, seed=seed).var(axis=0))
         reach = z * float(np.sqrt(np.var(means, ddof=1) + chance))
         method = f"{self.name}, parameters and chance"
         return Estimate(value, max(value - reach, 0.0), value + reach, level, int(n.sum()), method)

@@ -103,10 +103,6 @@ class BGNBD(RandomDropoutModel):
         r, alpha, a, b = theta
         return log_likelihood(r, alpha, a, b, data)
 
-    def _value(self, theta: Vector, data: Triples) -> Vector:
-        r, alpha, a, b = theta
-        return _value(r, alpha, a, b, data)[0]
-
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]:
         rate = (rows["frequency"] * rows["n"]).sum() / max(float((rows["T"] * rows["n"]).sum()), 1.0)
         return [[0.5, 0.5 / rate, 0.7, 2.0], [1.0, 1.0 / rate, 0.2, 4.0]]

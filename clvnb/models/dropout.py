@@ -8,11 +8,14 @@ that the customer is alive, the future is the same process in both papers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 from scipy.special import betainc, betaln, gammaln, hyp2f1, psi
 
+from .base import KEYS, draws_each, pairs
 from .continuous import ContinuousModel, Newcomers
 from .fitting import Triples, Vector
 
@@ -20,6 +23,7 @@ __all__ = [
     "DropoutModel",
     "RandomDropoutModel",
     "count_probabilities",
+    "outcomes_until_dropout",
     "purchases_until_dropout",
     "regular_until_dropout",
     "simulate_until_dropout",
@@ -28,6 +32,10 @@ __all__ = [
 # The closed form is a difference; rounding is magnified by |(a+B-1)/(a-1)| over the result. Beyond this it is
 # replaced by quadrature, which keeps the relative error below 1e-10.
 _MAGNIFIED = 1e5
+# Rows times draws of the parameters: of many rows each needs fewer draws, since so many customers leave little doubt.
+_MIXED = 2_000_000
+# Purchases up to which chances are added up one after another; who may make more is simulated.
+_ONE_BY_ONE = 500.0
 
 
 def purchases_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float) -> Vector:
@@ -152,6 +160,58 @@ def _mean_purchases(r: Vector, ratio: Vector, k: int, stage: int) -> Vector:
     return np.asarray((stage + r * ratio - rest) / k)
 
 
+def outcomes_until_dropout(
+    future: Sequence[Vector], alive: Vector, pair: Vector, t: float, offset: Vector, size: int
+) -> Vector:
+    """Return ``size`` equally likely numbers of purchases in t for each row, in ascending order.
+
+    P(n | alive) is that of ``count_probabilities``, from one n to the next: the chance to be there for an n-th purchase
+    and to stay, or to leave at it. Its mean over the draws of the parameters, cut into ``size`` equal parts, gives
+    the outcomes (systematic sampling): only where the cuts lie is drawn.
+
+    Parameters
+    ----------
+    future : arrays of (pairs, draws)
+        R, A, a and B of customers alive, one row for each distinct (x, T).
+    alive : array of (rows, draws)
+        P(alive).
+    pair : array of (rows,)
+        The row of ``future`` that each row has.
+    t : float
+        Days.
+    offset : array of (rows,)
+        Where the cuts lie, uniform on [0, 1).
+    size : int
+
+    Returns
+    -------
+    array of (rows, size)
+    """
+    R, A, a, B = future
+    z = t / (A + t)
+    counted, at_least, there = np.exp(R * np.log1p(-z)), np.ones_like(z), np.ones_like(z)
+    chance, n = counted, 0
+    steps = np.zeros((len(pair), size + 1))  # one more from this cut on
+    row, cdf = np.arange(len(pair)), 1 - alive.mean(axis=1)
+    while len(row):
+        cdf += np.einsum("rj,rj->r", alive, chance[pair]) / alive.shape[1]
+        cut = np.minimum(np.floor(size * cdf + 1 - offset[row]), size).astype(np.intp)
+        cut[cdf > 1 - 1e-12] = size  # beyond, rounding says how much is left
+        steps[row, cut] += 1
+        more = cut < size
+        if more.mean() < 0.7:  # to leave rows out costs as much as a step
+            row, cdf, alive = row[more], cdf[more], alive[more]
+            kept, pair = np.unique(pair[more], return_inverse=True)
+            R, a, B, z, counted, at_least, there = (v[kept] for v in (R, a, B, z, counted, at_least, there))
+        n += 1
+        leaves = there * a / (a + B + (n - 1))
+        at_least = at_least - counted
+        there = there - leaves
+        counted = counted * z * ((R + (n - 1)) / n)
+        chance = there * counted + leaves * at_least
+    return np.cumsum(steps[:, :size], axis=1)
+
+
 def simulate_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float, rng: np.random.Generator) -> Vector:
     """Draw the purchases in t of customers alive now: a Poisson count, cut at a geometric drop-out."""
     rate = rng.gamma(R) / A
@@ -199,7 +259,7 @@ class DropoutModel(ContinuousModel):
 class RandomDropoutModel(DropoutModel):
     """A ``DropoutModel`` whose purchases come at random, so that their number has a closed distribution."""
 
-    def _total(self, theta: Vector, data: Triples, n: Vector) -> tuple[float, Vector]:
+    def _total(self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:
         """The sums of ``log_likelihood`` over the rows, without its arrays: what depends on one column is summed over its values.
 
         With B = b + x, or b + x + 1 where a customer may leave at the first purchase, both papers' likelihoods are
@@ -217,20 +277,22 @@ class RandomDropoutModel(DropoutModel):
         odds -= t_x.take(log_tx, spare)
         odds *= x.take(R, each_R)
         odds += x.take(log_left, spare)
-        has_left = odds >= 0
         np.exp(np.negative(np.abs(odds, out=left), out=left), out=left)
         np.add(left, 1.0, out=one_more)
-        value = n @ np.log(one_more, out=spare) + n @ np.maximum(odds, 0.0, out=odds)
-        np.copyto(left, 1.0, where=has_left)
-        left /= one_more
-        left *= n  # customers who have left, and below the same times r + x
         n_x, n_T, n_R = x.sum(n), T.sum(n), T.sum(np.multiply(each_R, n, out=spare))
-        left_x, left_T, left_tx = x.sum(left), T.sum(left), t_x.sum(left)
-        each_R *= left
-        all_n, all_left = float(n_x.sum()), float(left_x.sum())
-
+        all_n = float(n_x.sum())
+        value = n @ np.log(one_more, out=spare) + n @ np.maximum(odds, 0.0, out=spare)
         value += n_x @ (gammaln(R) + gammaln(B) - gammaln(a + B)) - n_R @ log_T
         value += all_n * (r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b))
+        if not slope:
+            return float(value), np.zeros(0)
+
+        np.copyto(left, 1.0, where=odds >= 0)
+        left /= one_more
+        left *= n  # customers who have left, and below the same times r + x
+        left_x, left_T, left_tx = x.sum(left), T.sum(left), t_x.sum(left)
+        each_R *= left
+        all_left = float(left_x.sum())
         both = n_x @ (psi(a + b) - psi(a + B))
         by_r = n_x @ psi(R) + all_n * (np.log(alpha) - psi(r)) - (n_T - left_T) @ log_T - left_tx @ log_tx
         by_alpha = (
@@ -240,6 +302,28 @@ class RandomDropoutModel(DropoutModel):
         )
         by_b = both + n_x @ psi(B) - all_n * psi(b) - left_x[may_leave] @ (1 / (B[may_leave] - 1))
         return float(value), np.array([by_r, by_alpha, both + all_left / a, by_b])
+
+    def outcomes(self, rows: pd.DataFrame, t: float, *, size: int | None = None, seed: int = 0) -> Vector:
+        """Return equally likely numbers of purchases of each row; see ``TransactionModel.outcomes``.
+
+        From the closed distribution of a living customer's purchases, mixed over draws of the parameters.
+        """
+        size = size or draws_each(len(rows))
+        drawn = self.draws(1 if self.posterior_ is None else int(np.clip(_MIXED // len(rows), 20, 100)), seed=seed + 1)
+        x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
+        offset, out = np.random.default_rng(seed).random(len(rows)), np.empty((len(rows), size))
+        for shared in zip(*(self._patterns(rows, full) for full in drawn), strict=True):
+            theta, at = np.array([one for one, _ in shared]).T[:, None], shared[0][1]
+            u, v, pair = pairs(x[at], T[at])
+            r, alpha, a, b = theta
+            future = np.broadcast_arrays(r + u[:, None], alpha + v[:, None], a, b + u[:, None] + self.at_first)
+            many = (future[0] * t / future[1]).max(axis=1) > _ONE_BY_ONE
+            few, heavy = (np.nonzero(many[pair] == side)[0] for side in (False, True))
+            alive = self._alive(theta, x[at, None], t_x[at, None], T[at, None])
+            out[at[few]] = outcomes_until_dropout(future, alive[few], pair[few], t, offset[at[few]], size)
+            if len(heavy):
+                out[at[heavy]] = self.simulate_purchases(rows.iloc[at[heavy]], t, size=size, seed=seed).T
+        return out.T
 
     def purchase_probabilities(self, horizon: str | float, up_to: int) -> Vector:
         """Return the chance that a new customer makes 0, 1, ... ``up_to`` repeat purchases over the horizon.

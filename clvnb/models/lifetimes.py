@@ -78,14 +78,16 @@ def alive_of_lifetimes(r: float, alpha: float, life: Lifetime, data: Triples) ->
     return np.asarray(expit(-(r + data.x.full) * np.log(alpha + data.T.full) + ln_S[data.T.index] - ln_dead))
 
 
-def sum_of_lifetimes(r: float, alpha: float, life: Lifetime, data: Triples, n: Vector) -> tuple[float, Vector]:
+def sum_of_lifetimes(
+    r: float, alpha: float, life: Lifetime, data: Triples, n: Vector, *, slope: bool = True
+) -> tuple[float, Vector]:
     """Return the sums of ``log_likelihood_of_lifetimes`` over rows that stand for ``n`` customers each."""
     if 2 * len(_OWN_NODES) * len(n) > _cell_work(data):  # a point of the grid costs half of one of a row's own
         grid = _Grid.of(r, alpha, life, data)
         if grid.is_plain:
-            return _sum_on_grid(r, alpha, life, data, n, grid)
-    value, gradient = log_likelihood_of_lifetimes(r, alpha, life, data)
-    return float(n @ value), gradient @ n
+            return _sum_on_grid(r, alpha, life, data, n, grid, slope)
+    value, gradient = log_likelihood_of_lifetimes(r, alpha, life, data, slope=slope)
+    return float(n @ value), gradient @ n if slope else gradient
 
 
 def ended(r: float, alpha: float, life: Lifetime, data: Triples, *, means: bool = False) -> tuple[Vector, Vector]:
@@ -194,10 +196,11 @@ class _Grid:
         """Nothing vanishes on a common scale: plain sums are several times faster than those of logarithms."""
         return bool((self.top > self.largest[:, None] - 600).all())
 
-    def from_here(self) -> Vector:
-        """From each cell to the last one, on the common scale: the integral, and the integral of each part."""
+    def from_here(self, *, means: bool) -> Vector:
+        """From each cell to the last one, on the common scale: the integral, and on request that of each part."""
         scale = np.exp(self.top - self.largest[:, None])
-        sums = [self.share.sum(axis=0), *(np.einsum("nxc,nc->xc", self.share, part) for part in self.parts)]
+        sums = [self.share.sum(axis=0)]
+        sums += [np.einsum("nxc,nc->xc", self.share, part) for part in self.parts] if means else []
         out = np.zeros((len(sums), scale.shape[0], scale.shape[1] + 1))
         for table, cells in zip(out, sums, strict=True):
             cells *= scale
@@ -205,7 +208,9 @@ class _Grid:
         return out
 
 
-def _sum_on_grid(r: float, alpha: float, life: Lifetime, data: Triples, n: Vector, grid: _Grid) -> tuple[float, Vector]:
+def _sum_on_grid(
+    r: float, alpha: float, life: Lifetime, data: Triples, n: Vector, grid: _Grid, slope: bool
+) -> tuple[float, Vector]:
     """The sums of ln L and of its slopes.
 
     A row's L is F(x, t_x) + G(x, T), where F integrates from t_x on, and G is (alpha+T)^-(r+x) S(T) less what F
@@ -214,18 +219,20 @@ def _sum_on_grid(r: float, alpha: float, life: Lifetime, data: Triples, n: Vecto
     """
     R, log_a = r + data.x.values, np.log(alpha + data.T.values)
     ln_S, ln_S_slope = life.log_survival(data.T.values)
-    integrals = grid.from_here()
+    integrals = grid.from_here(means=slope)
     of_last, of_end = integrals[:, :, grid.starts], -integrals[:, :, grid.ends]
     alive = np.exp(ln_S - R[:, None] * log_a - grid.largest[:, None])
     of_end[0] += alive
-    for table, part in zip(of_end[1:], (log_a, 1 / (alpha + data.T.values), *ln_S_slope), strict=True):
-        table += alive * part
-
     at_last, at_end = data.crossed
     L = of_last[0].ravel()[at_last]
     L += of_end[0].ravel()[at_end]
     n_x, customers = data.x.sum(n), float(n.sum())
     value = n @ np.log(L) + n_x @ (grid.largest + gammaln(R)) + customers * (r * np.log(alpha) - gammaln(r))
+    if not slope:
+        return float(value), np.zeros(0)
+
+    for table, part in zip(of_end[1:], (log_a, 1 / (alpha + data.T.values), *ln_S_slope), strict=True):
+        table += alive * part
     each = n / L
     of_last[1:] *= np.bincount(at_last, each, of_last[0].size).reshape(of_last[0].shape)
     of_end[1:] *= np.bincount(at_end, each, of_end[0].size).reshape(of_end[0].shape)

@@ -142,13 +142,9 @@ class ParetoNBD(ContinuousModel):
         r, alpha, s, beta = theta
         return log_likelihood(r, alpha, s, beta, data)
 
-    def _total(self, theta: Vector, data: Triples, n: Vector) -> tuple[float, Vector]:
+    def _total(self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:
         r, alpha, s, beta = theta
-        return sum_of_lifetimes(r, alpha, pareto(s, beta), data, n)
-
-    def _value(self, theta: Vector, data: Triples) -> Vector:
-        r, alpha, s, beta = theta
-        return log_likelihood_of_lifetimes(r, alpha, pareto(s, beta), data, slope=False)[0]
+        return sum_of_lifetimes(r, alpha, pareto(s, beta), data, n, slope=slope)
 
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]:
         rate = (rows["frequency"] * rows["n"]).sum() / max(float((rows["T"] * rows["n"]).sum()), 1.0)
