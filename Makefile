@@ -14,7 +14,7 @@ help:
 	@echo "make notebooks  run the notebooks and store their outputs"
 	@echo "make docs       the documentation in site/, built offline"
 	@echo "make test-slow  the simulations that take minutes"
-	@echo "make bench      beside the peers, in environments of their own: half an hour"
+	@echo "make bench      beside the peers, in environments of their own: an hour, 20 GB of disk"
 
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -52,8 +52,13 @@ docs: setup
 check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-bench: setup
+MILLIONS ?= 1 10 100
+bench: setup  # LOGS="name=log.parquet" adds logs of your own to the accuracy, MILLIONS="1 10" leaves the largest orders out
 	$(BIN)/python benchmarks/peers.py .bench
+	$(BIN)/python benchmarks/accuracy.py .bench $(LOGS)
+	$(BIN)/python benchmarks/reports.py
+	$(BIN)/python benchmarks/scale.py .bench $(MILLIONS)
+	$(BIN)/python benchmarks/results.py
 
 lock:  # new pins, for every Python that is supported; no address of a registry is written
 	uv pip compile --quiet --universal --python-version 3.11 --extra test --extra dev --no-header --no-annotate \

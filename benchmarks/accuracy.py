@@ -1,94 +1,129 @@
 """Is the model that clvnb chooses as accurate as the best peer's, on real logs whose future is known?
 
-    python benchmarks/accuracy.py NAME=LOG.parquet ...        writes benchmarks/accuracy.csv
+    python benchmarks/accuracy.py FOLDER [NAME=LOG.parquet ...]        writes benchmarks/accuracy.csv
 
-Each log (customer_id, date, amount) is cut at two thirds. ``choose_model`` sees the first part only, and chooses by a
-holdout of its own inside it; then the last third is predicted, by its choice, by every model, by lifetimes where it is
-installed (PEER_PYTHON names the Python of its environment), and by the naive guesses.
+CDNOW's log and its sample are always there; more logs (customer_id, date, amount) may be given. Each is cut at two thirds.
+``choose_model`` sees the first part only, and chooses by a holdout of its own inside it; then the last third is predicted, by
+its choice, by every model, by the models of lifetimes, clvkit and pymc-marketing (at the maximum of its posterior) fitted on the
+same summary in environments under FOLDER, and by the naive guesses.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from beside import environment, log_of_sample, script
 
 import clvnb as cv
-from clvnb.evaluate import CANDIDATES
+from clvnb.engine import to_pandas
+from clvnb.evaluate import CANDIDATES, gain
 
-PEER = """
-import sys, warnings
+FRAME = """
+import logging, sys, warnings
 warnings.filterwarnings("ignore")
+logging.disable(logging.WARNING)
 import pandas as pd
-from lifetimes import BetaGeoFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
-s, t = pd.read_csv(sys.argv[1], dtype={"customer_id": str}), float(sys.argv[2])
-for fitter in (BetaGeoFitter, ModifiedBetaGeoFitter, ParetoNBDFitter):
+s, days = pd.read_parquet(sys.argv[1]), float(sys.argv[2])
+weeks = s[["customer_id", "frequency"]].assign(recency=s["recency"] / 7, T=s["T"] / 7)
+out = pd.DataFrame(index=s.index)
+def told(name, work):
     try:
-        m = fitter().fit(s["frequency"], s["recency"], s["T"])
-        s[fitter.__name__] = m.conditional_expected_number_of_purchases_up_to_time(t, s["frequency"], s["recency"], s["T"])
+        out[name] = work()
     except Exception as error:
-        print(fitter.__name__, error, file=sys.stderr)
-s.to_csv(sys.argv[3], index=False)
+        print(name, error, file=sys.stderr)
+{body}
+out.to_parquet(sys.argv[3])
+print("MEASURED", "{{}}")
 """
+PEERS = {
+    "lifetimes": """
+from lifetimes import BetaGeoFitter, ModifiedBetaGeoFitter, ParetoNBDFitter
+given = weeks["frequency"], weeks["recency"], weeks["T"]
+for name, fitter in {"BG/NBD": BetaGeoFitter, "MBG/NBD": ModifiedBetaGeoFitter, "Pareto/NBD": ParetoNBDFitter}.items():
+    told(name, lambda: fitter().fit(*given).conditional_expected_number_of_purchases_up_to_time(days / 7, *given))
+""",
+    "clvkit": """
+from clvkit import BGNBD, MBGNBD, CustomerBase
+base = CustomerBase(weeks.set_index("customer_id"), time_unit="W", observation_period_end=pd.Timestamp("2024-12-31"),
+                    has_monetary=False, on_negative="net", collapse="D")
+for name, model in {"BG/NBD": BGNBD, "MBG/NBD": MBGNBD}.items():
+    told(name, lambda: model().fit(base).predict(days / 7).to_pandas().iloc[:, -1].to_numpy())
+""",
+    "pymc-marketing": """
+from pymc_marketing import clv
+models = {"BG/NBD": clv.BetaGeoModel, "MBG/NBD": clv.ModifiedBetaGeoModel, "Pareto/NBD": clv.ParetoNBDModel}
+def expected(model):
+    fitted = model()
+    fitted.fit(weeks, method="map", progressbar=False)
+    return fitted.expected_purchases(weeks, future_t=days / 7).mean(("chain", "draw")).to_numpy()
+for name, model in models.items():
+    told(name, lambda: expected(model))
+""",
+}
 
 
-def peers(summary: pd.DataFrame, length: int) -> pd.DataFrame:
-    python = os.environ.get("PEER_PYTHON")
-    if not python:
-        print("PEER_PYTHON is not set: lifetimes is left out")
-        return pd.DataFrame(index=summary.index)
+def predictions(python: str, peer: str, summary: pd.DataFrame, length: int) -> pd.DataFrame:
+    """What a peer's models expect of each customer, one column a model; those that fail are left out."""
     with tempfile.TemporaryDirectory() as folder:
-        into, out = Path(folder) / "in.csv", Path(folder) / "out.csv"
-        summary[["customer_id", "frequency", "recency", "T"]].to_csv(into, index=False)
-        subprocess.run([python, "-c", PEER, str(into), str(length), str(out)], check=True)
-        return pd.read_csv(out).drop(columns=["customer_id", "frequency", "recency", "T"]).set_axis(summary.index)
+        into, out = Path(folder) / "in.parquet", Path(folder) / "out.parquet"
+        summary[["customer_id", "frequency", "recency", "T"]].to_parquet(into)
+        done = script(python, FRAME.format(body=PEERS[peer]), into, length, out)
+        return pd.read_parquet(out) if done is not None else pd.DataFrame()
 
 
-def rows_of(name: str, log: pd.DataFrame) -> list[dict[str, object]]:
+def rows_of(name: str, given: Any, pythons: dict[str, str | None]) -> list[dict[str, Any]]:
+    log = to_pandas(cv.check_transactions(given).kept)
     first, last = log["date"].min().date(), log["date"].max().date()
     end = first + timedelta(days=(last - first).days * 2 // 3)
     length = (last - end).days
-    known, _ = cv.split_log(log, end)
+    known, after = cv.split_log(log, end)
     choice = cv.choose_model(known, as_of=end)
     check = cv.holdout(log, [c() for c in CANDIDATES], calibration_end=end)
-    summary = cv.summarize(known, as_of=end)
-    actual = check.table["actual"].iloc[0]
-    whole = cv.summarize(log)
-    trust = cv.trust_gate(whole, as_of=last, purchases=choice.model, spend=cv.GammaGamma().fit(whole),
-                          check=check, log=log)  # fmt: skip
+    whole, summary = cv.summarize(log), cv.summarize(known, as_of=end)
+    light = cv.trust_gate(whole, as_of=last, purchases=choice.model, spend=cv.GammaGamma().fit(whole),
+                          check=check, log=log).light  # fmt: skip
     rows = [
-        {"log": name, "who": "naive" if r.baseline else "clvnb", "model": r.model, "mae": r.mae, "bias": r.bias,
-         "coverage": r.coverage, "chosen": r.model == choice.model.name}
+        {"log": name, "customers": len(summary), "days": length, "light": light, "who": "naive" if r.baseline else "clvnb",
+         "model": r.model, "mae": r.mae, "rmse": r.rmse, "bias": r.bias, "gini": r.gain, "coverage": r.coverage,
+         "chosen": r.model == choice.model.name}
         for r in check.table.itertuples()
     ]  # fmt: skip
-    late = cv.summarize(cv.split_log(log, end)[1], as_of=last).set_index("customer_id")["purchases"]
-    came = late.reindex(summary["customer_id"]).fillna(0.0).to_numpy(float)
-    for model, expected in peers(summary, length).items():
-        rows.append({"log": name, "who": "lifetimes", "model": model, "mae": np.abs(expected - came).mean(),
-                     "bias": expected.sum() / actual - 1, "coverage": np.nan, "chosen": False})  # fmt: skip
-    print(f"{name}: {len(summary):,} customers, {length} days ahead, light {trust.light}. {choice.text}")
+    came = cv.summarize(after, as_of=last).set_index("customer_id")["purchases"]
+    actual = came.reindex(summary["customer_id"]).fillna(0.0).to_numpy(float)
+    for peer, python in pythons.items():
+        for model, expected in predictions(python, peer, summary, length).items() if python else ():
+            miss = expected.to_numpy(float) - actual
+            rows.append({"log": name, "customers": len(summary), "days": length, "light": light, "who": peer, "model": model,
+                         "mae": np.abs(miss).mean(), "rmse": np.sqrt((miss**2).mean()), "bias": miss.sum() / actual.sum(),
+                         "gini": gain(expected, actual), "coverage": np.nan, "chosen": False})  # fmt: skip
+    print(f"{name}: {len(summary):,} customers, {length} days ahead, light {light}. {choice.text}", flush=True)
     return rows
 
 
 def main() -> None:
-    rows: list[dict[str, object]] = []
-    for given in sys.argv[1:]:
+    folder = Path(sys.argv[1])
+    logs = {"CDNOW": lambda: cv.read_transactions(cv.load_sample("cdnow")), "CDNOW's sample": log_of_sample}
+    for given in sys.argv[2:]:
         name, _, path = given.partition("=")
-        raw = pd.read_parquet(path)
-        raw = raw[raw["customer_id"].notna()].assign(customer_id=lambda t: t["customer_id"].astype(str))
-        log = cv.check_transactions(cv.read_transactions(raw[["customer_id", "date", "amount"]])).kept
-        rows += rows_of(name, log)
+        logs[name] = lambda path=path: cv.read_transactions(_with_customer(pd.read_parquet(path)))
+    pythons = {name: environment(folder, name) for name in PEERS}
+    rows = [row for name, read in logs.items() for row in rows_of(name, read(), pythons)]
     table = pd.DataFrame(rows)
     best = table[table["who"] != "naive"].groupby("log")["mae"].transform("min")
     table["against_best"] = table["mae"] / best.reindex(table.index) - 1
     table.round(4).to_csv(Path(__file__).with_name("accuracy.csv"), index=False)
     print(table.round(3).to_string(index=False))
+
+
+def _with_customer(raw: pd.DataFrame) -> pd.DataFrame:
+    raw = raw[raw["customer_id"].notna()]
+    return raw.assign(customer_id=raw["customer_id"].astype(str))[["customer_id", "date", "amount"]]
 
 
 if __name__ == "__main__":
