@@ -24,9 +24,9 @@ import pandas as pd
 from beside import ENVIRONMENTS, HERE, environment, log_of_sample, script
 
 import clvnb as cv
-from clvnb.models.base import collapse
 from clvnb.models.fitting import Levels
 from clvnb.models.gamma_gamma import Spends, log_likelihood
+from clvnb.models.histories import collapse
 
 FRAME = """
 import json, os, re, sys, time, warnings
@@ -191,7 +191,7 @@ FIRST = {
     "clvnb": """
 import clvnb as cv
 log = cv.check_transactions(cv.read_transactions(SOURCE)).kept
-summary = cv.summarize(log)
+summary = cv.summarize(log).to_pandas()
 economics = cv.Economics(margin=0.4, discount_rate=0.1, horizon="12 months")
 cv.clv_table(summary, cv.BGNBD().fit(summary), cv.GammaGamma().fit(summary), economics)
 """,
@@ -437,7 +437,7 @@ def main() -> None:
     for work in works():
         if not wanted or any(w in f"{work.name}, {work.data}" for w in wanted):
             rows += measured(folder, work, pythons)
-    pd.DataFrame(rows).to_csv(HERE / "peers.csv", index=False, float_format="%.6g")
+    pd.DataFrame(rows).to_csv(HERE / "peers.csv", index=False, float_format="%.12g")
 
 
 if __name__ == "__main__":

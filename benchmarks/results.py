@@ -85,7 +85,7 @@ def of(data: pd.DataFrame, work: Work) -> pd.DataFrame:
 def ratio(own: pd.DataFrame, way: str, base: str = "clvnb") -> tuple[float, float, float]:
     """Of medians, and the smallest and largest of a turn."""
     mine, other = (own[own["way"] == w].set_index("turn")["seconds"] for w in (base, way))
-    each = (other / mine).dropna()
+    each = (other / mine).dropna() if len(other) > 1 else other.iloc[0] / mine
     return float(other.median() / mine.median()), float(each.min()), float(each.max())
 
 
@@ -282,7 +282,7 @@ def scaled(scale: pd.DataFrame) -> str:
         for r in scale.rename(columns={"size": "size_"}).itertuples()
     ]  # fmt: skip
     told = (
-        "From `scale.py`, parquet to parquet. `read only` counts rows and adds up the amounts, which nobody can do without reading the file. "
+        "From `scale.py`, parquet to parquet. `read only` looks at every id, day and amount once, which no way can do without. "
         "The SQL by hand makes the same columns, and its sums are checked to be the same."
     )
     return f"{told}\n\n{grid('work | size | way | seconds: | beside SQL: | MB: | runs:', rows)}"
@@ -365,7 +365,7 @@ def draw_ratios(data: pd.DataFrame) -> None:
     ax.set(xscale="log", xlabel="times clvnb's seconds, logarithmic scale")
     ax.set_yticks(found.index, found["work"])
     ax.grid(axis="x", alpha=0.3)
-    ax.legend(loc="lower right")
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(HERE / "ratios.png", dpi=110)
 
 

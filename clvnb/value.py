@@ -17,9 +17,10 @@ from .client import Economics
 from .engine import is_ibis
 from .formulas import ltv_cac, tail
 from .models import GammaGamma
-from .models.base import FOR_A_SUM, TOTAL_DRAWS, TransactionModel, collapse, discount_weights, draws_each, spread
+from .models.base import FOR_A_SUM, TOTAL_DRAWS, TransactionModel, blocks, discount_weights, draws_each
 from .models.continuous import ContinuousModel
 from .models.gamma_gamma import fit_spend
+from .models.histories import collapse, spread
 from .segments import value_tiers
 from .tables import SUMMARY, Estimate, Finding, TableError, check, need
 
@@ -236,8 +237,8 @@ def clv_table(
     check(summary, SUMMARY)
     _on_days(purchases)
     rows = collapse(summary, also=purchases.covariates_)
-    blocks = [rows.iloc[k : k + _AT_ONCE] for k in range(0, len(rows), _AT_ONCE)]
-    numbers = pd.concat([pd.DataFrame(_per_triple(b, purchases, spend, economics, level, seed)) for b in blocks])
+    parts = [pd.DataFrame(_per_triple(block, purchases, spend, economics, level, seed)) for block in blocks(rows)]
+    numbers = pd.concat(parts)
     names = list(numbers.columns)
     answers = pd.concat([rows[purchases.keys], numbers.set_axis(rows.index)], axis=1)
     wide = spread(summary, answers, names, purchases.keys)
@@ -247,9 +248,6 @@ def clv_table(
             "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
     keep += [c for c in ("historic_value", "total_value", "channel") if c in out.columns]
     return out.select(*keep) if is_ibis(out) else out[keep]
-
-
-_AT_ONCE = 50_000  # distinct histories whose futures are drawn together: 200 draws of each are 80 MB
 
 
 def _on_days(purchases: TransactionModel) -> None:
@@ -495,16 +493,23 @@ def _totals(
     thetas = purchases.draws(TOTAL_DRAWS, seed=seed)
     phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
     means = np.array([worth(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
-    few = draws_each(len(keys), FOR_A_SUM)
-    counts = purchases.outcomes(keys, economics.horizon_days, size=few, seed=seed)
-    shape = _money_shape(counts, keys["frequency"].to_numpy(float), spend, seed)
-    chance = member @ (_squares(spend, economics, own, n, rows) * shape.var(axis=0)[at])
+    by_chance = _variances(keys, purchases, spend, economics.horizon_days, seed)
+    chance = member @ (_squares(spend, economics, own, n, rows) * by_chance[at])
     reach = tail(level) * np.sqrt(means.var(axis=0, ddof=1) + chance)
     size, method = member @ n, f"{purchases.name}, parameters and chance"
     return {
         name: Estimate(value[k], value[k] - reach[k], value[k] + reach[k], level, int(size[k]), method)
         for k, name in enumerate(names)
     }
+
+
+def _variances(keys: pd.DataFrame, purchases: TransactionModel, spend: Spend, length: float, seed: int) -> np.ndarray:
+    """The variance of each row's money, in units of (v + x z)."""
+    few, found = draws_each(len(keys), FOR_A_SUM), []
+    for block in blocks(keys):
+        counts = purchases.outcomes(block, length, size=few, seed=seed)
+        found.append(_money_shape(counts, block["frequency"].to_numpy(float), spend, seed).var(axis=0))
+    return np.concatenate(found)
 
 
 def _own(summary: Any) -> Any:

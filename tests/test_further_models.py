@@ -192,6 +192,8 @@ def test_bgbb_meets_the_donors(donors, further):
         assert model.expected_purchases(one_donor(key), 10).item() == pytest.approx(value, rel=1e-4)
     for key, value in gold["p_alive"].items():
         assert model.probability_alive(one_donor(key)).item() == pytest.approx(value, abs=5e-3)
+    with pytest.raises(ValueError, match="discounts by opportunity"):
+        model.discounted_purchases(donors, 10, 0.1, step="month")
 
 
 def one_donor(key: str) -> pd.DataFrame:

@@ -10,10 +10,11 @@ import pytest
 import clvnb as cv
 from clvnb.engine import as_ibis
 from clvnb.evaluate import choose_renewal_model
-from clvnb.models import base, bgnbd, gamma_gamma, ggompertznbd, lifetimes, mbgnbd, paretonbd
-from clvnb.models.base import collapse, discount_weights
+from clvnb.models import base, bgnbd, gamma_gamma, ggompertznbd, histories, lifetimes, mbgnbd, paretonbd
+from clvnb.models.base import discount_weights
 from clvnb.models.dropout import purchases_until_dropout
 from clvnb.models.fitting import Levels, Triples
+from clvnb.models.histories import collapse
 
 MODELS = {"bgnbd": cv.BGNBD, "mbgnbd": cv.MBGNBD, "paretonbd": cv.ParetoNBD}
 WEEK = "1 week"
@@ -614,7 +615,7 @@ def test_whole_days_are_put_together_as_fractions_are(monkeypatch):
     x, t_x, T = (summary[k].to_numpy(float) for k in ("frequency", "recency", "T"))
     np.testing.assert_allclose(alive, mbgnbd.probability_alive(0.6, 120.0, 0.8, 2.0, x, t_x, T), rtol=1e-12)
     assert alive.index.equals(summary.index)
-    monkeypatch.setattr(base, "_LOOKED_UP", 0)
+    monkeypatch.setattr(histories, "_LOOKED_UP", 0)
     pd.testing.assert_series_equal(model.probability_alive(summary), alive)
 
 
@@ -639,6 +640,23 @@ def test_sums_over_a_grid_are_the_sums_of_the_likelihood(model, life):
         for total, slope in sums:
             assert total == pytest.approx(float(n @ value), rel=1e-12)
             np.testing.assert_allclose(slope, gradient @ n, rtol=1e-9, atol=1e-10 * n.sum())
+
+
+def test_a_fit_of_many_takes_the_grid_and_their_intervals_no_simulation(monkeypatch):
+    """What would take ten times as long is not asked."""
+
+    def never(*given, **named):
+        raise AssertionError("asked for what takes long")
+
+    summary = many(40_000).query("frequency < 10").assign(monetary_value=30.0)
+    monkeypatch.setattr(lifetimes, "_ended_by_cell", never)
+    pareto = cv.ParetoNBD().fit(summary)
+    assert pareto._fitted().evaluations <= 24
+    monkeypatch.setattr(base.TransactionModel, "simulate_purchases", never)
+    model, economics = cv.MBGNBD().fit(summary), cv.Economics(margin=0.4, horizon="1 year")
+    assert (cv.clv_table(summary, model, 30.0, economics)["clv_high"] >= 0).all()
+    with pytest.raises(AssertionError, match="takes long"):
+        cv.clv_table(summary, pareto, 30.0, economics)
 
 
 def test_a_row_by_itself_and_cells_in_logarithms_agree(monkeypatch):

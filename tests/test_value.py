@@ -10,7 +10,8 @@ import clvnb as cv
 from clvnb.contracts import summarize_contracts
 from clvnb.engine import as_ibis
 from clvnb.evaluate import Holdout
-from clvnb.models.base import collapse
+from clvnb.models import base
+from clvnb.models.histories import collapse
 from clvnb.trust import data_trust
 from clvnb.value import _money_of_outcomes, _money_shape, clv_totals
 
@@ -41,6 +42,27 @@ def test_money_of_outcomes_shares_its_gammas_and_keeps_the_distribution(sample_s
         assert one.mean() == pytest.approx(other.mean(), rel=0.02)
     more = _money_of_outcomes(counts + (counts > 0), x, spend, 1)
     assert (more >= shared).all()
+
+
+def test_customers_in_blocks_are_the_same_customers(sample_summary, models, monkeypatch):
+    purchases, spend = models
+    economics = cv.Economics(margin=0.4, horizon="1 year")
+
+    def found():
+        total = cv.clv_total(sample_summary, purchases, spend, economics)
+        ends = purchases.purchase_interval(sample_summary, "1 year", 0.9)
+        whole = purchases.purchase_interval(sample_summary, "1 year", 0.9, total=True)
+        return cv.clv_table(sample_summary, purchases, spend, economics), total, ends, whole
+
+    table, total, ends, whole = found()
+    monkeypatch.setattr(base, "_AT_ONCE", 100)
+    again, total_again, ends_again, whole_again = found()
+    pd.testing.assert_series_equal(again["clv"], table["clv"])
+    assert (again["expected_purchases_high"] - table["expected_purchases_high"]).abs().max() <= 1
+    assert again["clv_high"].sum() == pytest.approx(table["clv_high"].sum(), rel=0.02)
+    assert (ends_again - ends).abs().to_numpy().max() <= 1
+    assert total_again.high == pytest.approx(total.high, rel=0.01)
+    assert whole_again.high == pytest.approx(whole.high, rel=0.01)
 
 
 def test_doubling_margin_doubles_value(sample_summary, models):

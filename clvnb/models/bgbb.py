@@ -119,6 +119,8 @@ class BGBB(TransactionModel):
         return float(horizon)
 
     def _weights(self, horizon: str | float, discount_rate: float, step: str | None) -> list[tuple[float, float]]:
+        if step is not None:
+            raise ValueError(f"{self.name} discounts by opportunity, of which each is a step: leave out step={step!r}")
         v, last = 1 / (1 + discount_rate), int(self._length(horizon))
         return [(float(k), v**k - (v ** (k + 1) if k < last else 0.0)) for k in range(1, last + 1)]
 

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import betainc, betaln, gammaln, hyp2f1, psi
 
-from .base import KEYS, draws_each, pairs
+from .base import draws_each
 from .continuous import ContinuousModel, Newcomers
 from .fitting import Triples, Vector
+from .histories import KEYS, pairs
 
 __all__ = [
     "DropoutModel",
@@ -209,7 +210,7 @@ def outcomes_until_dropout(
         there = there - leaves
         counted = counted * z * ((R + (n - 1)) / n)
         chance = there * counted + leaves * at_least
-    return np.cumsum(steps[:, :size], axis=1)
+    return np.cumsum(steps[:, :size], axis=1, out=steps[:, :size])
 
 
 def simulate_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float, rng: np.random.Generator) -> Vector:

@@ -1,0 +1,248 @@
+"""Customers with the same history are reckoned once: distinct (frequency, recency, T), and the way back to every customer.
+
+In: a SUMMARY, pandas or Ibis. Out: its distinct rows with counts, or answers for each customer in the kind that came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..engine import is_ibis, run
+from ..tables import SUMMARY, TableError, check, closest
+from .fitting import Vector
+
+__all__ = ["KEYS", "collapse", "each", "pairs", "sample", "spread"]
+
+KEYS = ["frequency", "recency", "T"]
+# The largest table of places that is kept: 200 MB.
+_LOOKED_UP = 50_000_000
+
+
+def collapse(
+    summary: Any, extra: dict[str, Callable[[Any], Any]] | None = None, *, also: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the distinct (frequency, recency, T) with their number of customers ``n``.
+
+    An Ibis table is grouped in its engine, and only the distinct rows come back.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    extra : mapping, optional
+        Further sums for Ibis or pandas: name to a function of the table that gives the column to be summed.
+    also : sequence of str
+        Further columns that tell rows apart: covariates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``frequency, recency, T``, the further columns, ``n`` and the extra sums, sorted.
+    """
+    check(summary, SUMMARY)
+    missing = [c for c in also if c not in summary.columns]
+    if missing:
+        raise TableError(
+            f"the SUMMARY has no column {missing[0]!r}{closest(missing[0], summary.columns)}; covariates are columns of "
+            "the SUMMARY: `summarize` carries those that it is told to"
+        )
+    sums, keys = extra or {}, [*KEYS, *also]
+    if is_ibis(summary):
+        grouped = summary.group_by(keys).aggregate(n=summary.count(), **{k: f(summary).sum() for k, f in sums.items()})
+        return _sane(run(grouped.order_by(keys), summary))
+    whole = None if sums or also else _whole(summary)
+    if whole:
+        return _sane(_counted(whole, summary))
+    columns = summary[keys].assign(n=1, **{k: f(summary) for k, f in sums.items()})
+    return _sane(columns.groupby(keys, as_index=False, sort=True, dropna=False, observed=True).sum())
+
+
+def each(summary: Any, function: Callable[[pd.DataFrame], dict[str, Vector]], also: Sequence[str] = ()) -> Any:
+    """Run ``function`` once for each distinct row and bring the answers to every customer.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    function : callable
+        Takes distinct rows, returns arrays by name.
+    also : sequence of str
+        Further columns that tell rows apart.
+
+    Returns
+    -------
+    pandas.Series for one name, pandas.DataFrame for several, ibis.Table with ``customer_id`` for an Ibis table.
+    """
+    whole = None if is_ibis(summary) or also else _whole(check(summary, SUMMARY))
+    if whole:
+        packing = _Packing.of(whole)
+        codes, where = packing.distinct(packing.pack(whole))
+        rows = packing.unpack(codes, summary)
+        if _cannot_be(rows).any():
+            collapse(summary)  # which says what is wrong, and of how many customers
+        return _to_customers(function(rows), where, summary)
+    rows = collapse(summary, also=also)
+    answers, keys = function(rows), [*KEYS, *also]
+    return spread(summary, rows[keys].assign(**answers), list(answers), keys)
+
+
+def spread(summary: Any, answers: pd.DataFrame, names: list[str], keys: Sequence[str] = KEYS) -> Any:
+    """Join answers per triple back to the customers of ``summary``, in the engine where the table lives there.
+
+    Returns
+    -------
+    pandas.Series for one name, pandas.DataFrame for several, ibis.Table with ``customer_id`` for an Ibis table.
+    """
+    if is_ibis(summary):
+        import ibis
+
+        side = ibis.memtable(answers.rename(columns={k: f"{k}_key" for k in keys}))
+        joined = summary.left_join(side, [summary[k] == side[f"{k}_key"] for k in keys])
+        return joined.select("customer_id", *names)
+    keys = list(keys)
+    one, other = (_whole(answers), _whole(summary)) if keys == KEYS else (None, None)
+    if one and other:
+        packing = _Packing.of(other)
+        known, where = packing.distinct(packing.pack(other))
+        if np.array_equal(known, packing.pack(one)):  # as ``collapse`` leaves them
+            return _to_customers(answers[names], where, summary)
+    where = pd.MultiIndex.from_frame(answers[keys]).get_indexer(pd.MultiIndex.from_frame(summary[keys]))
+    return _to_customers(answers[names], where, summary)
+
+
+def _to_customers(
+    answers: Mapping[str, Vector] | pd.DataFrame, where: NDArray[Any], summary: pd.DataFrame
+) -> pd.Series | pd.DataFrame:
+    """Answers in the order of the customers, on their index; one column as a series."""
+    told = {name: np.asarray(answers[name])[where] for name in answers}
+    if len(told) == 1:
+        [(name, only)] = told.items()
+        return pd.Series(only, index=summary.index, name=name)
+    return pd.DataFrame(told, index=summary.index)
+
+
+def _whole(table: pd.DataFrame) -> list[NDArray[np.int64]] | None:
+    """Frequency, recency and T as whole numbers; nothing where they are not, or are too large to be put into one."""
+    arrays = []
+    for name in KEYS:
+        given = table[name].to_numpy()
+        if given.dtype.kind not in "iuf" or not len(given):
+            return None
+        if given.dtype.kind == "f" and not (np.isfinite(given) & (given == np.floor(given))).all():
+            return None
+        if given.min() < 0 or given.max() >= 1 << 20:
+            return None
+        arrays.append(given.astype(np.int64, copy=False))
+    return arrays
+
+
+@dataclass(frozen=True)
+class _Packing:
+    """How the three are put into one number and taken out again; numbers stand in the order of the three.
+
+    Attributes
+    ----------
+    wide, first, span : int
+        Of recency how many, of T the first and how many there may be.
+    top : int
+        One more than the largest number.
+    """
+
+    wide: int
+    first: int
+    span: int
+    top: int
+
+    @classmethod
+    def of(cls, whole: list[NDArray[np.int64]]) -> _Packing:
+        x, t_x, T = whole
+        wide, first = int(t_x.max()) + 1, int(T.min())
+        span = int(T.max()) - first + 1
+        return cls(wide, first, span, (int(x.max()) + 1) * wide * span)
+
+    def pack(self, whole: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+        x, t_x, T = whole
+        codes = x * self.wide
+        codes += t_x
+        codes *= self.span
+        codes += T
+        codes -= self.first
+        return codes
+
+    def unpack(self, codes: NDArray[np.int64], like: pd.DataFrame) -> pd.DataFrame:
+        rest, T = np.divmod(codes, self.span)
+        x, t_x = np.divmod(rest, self.wide)
+        return pd.DataFrame({"frequency": x, "recency": t_x, "T": T + self.first}).astype(
+            {k: like[k].dtype for k in KEYS}
+        )
+
+    def distinct(self, codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """The numbers that are there, sorted, and the place of each row's among them."""
+        return _distinct(codes, self.top)
+
+
+def _distinct(codes: NDArray[np.int64], top: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Distinct numbers below ``top``, sorted, and the place of each among them: looked up, or by a sort where top is far."""
+    if top > _LOOKED_UP:
+        return np.unique(codes, return_inverse=True)
+    there = np.zeros(top, dtype=bool)
+    there[codes] = True
+    known = np.flatnonzero(there)
+    places = np.empty(top, dtype=np.int32)
+    places[known] = np.arange(len(known), dtype=np.int32)
+    return known, places[codes]
+
+
+def pairs(x: Vector, T: Vector) -> tuple[Vector, Vector, NDArray[Any]]:
+    """Distinct (x, T), and the place of each row among them."""
+    span = int(T.max()) + 1
+    top = (int(x.max()) + 1) * span
+    if top <= _LOOKED_UP and (np.floor(T) == T).all():
+        codes, index = _distinct((x * span + T).astype(np.int64), top)
+        known = np.divmod(codes, span)
+        return known[0].astype(float), known[1].astype(float), index
+    pairs, index = np.unique(x + 1j * T, return_inverse=True)
+    return pairs.real, pairs.imag, index.reshape(-1)
+
+
+def _counted(whole: list[NDArray[np.int64]], like: pd.DataFrame) -> pd.DataFrame:
+    """The distinct triples and how often each stands there: one sort of one column."""
+    packing = _Packing.of(whole)
+    codes = packing.pack(whole)
+    codes.sort()
+    first = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
+    return packing.unpack(codes[first], like).assign(n=np.diff(np.r_[first, len(codes)]))
+
+
+def sample(rows: pd.DataFrame, size: int) -> pd.DataFrame:
+    """About ``size`` customers of sorted rows, one in so many: every part of the data in proportion."""
+    ends = rows["n"].to_numpy(float).cumsum()
+    taken = np.diff(np.floor(ends * (size / ends[-1]) + 0.5), prepend=0.0)
+    return rows.assign(n=taken)[taken > 0]
+
+
+def _cannot_be(triples: pd.DataFrame) -> NDArray[np.bool_]:
+    """Rows with negative counts, a last purchase after the end, repeats on day 0."""
+    x, t_x, T = (triples[k].to_numpy(float, na_value=np.nan) for k in KEYS)
+    with np.errstate(invalid="ignore"):
+        fine = (x >= 0) & (t_x >= 0) & (t_x <= T) & (x == np.floor(x)) & ((x > 0) == (t_x > 0))
+    return ~fine
+
+
+def _sane(triples: pd.DataFrame) -> pd.DataFrame:
+    """Refuse what cannot be."""
+    wrong = triples[_cannot_be(triples)]
+    if len(wrong):
+        row = wrong.iloc[0]
+        raise TableError(
+            f"a SUMMARY row cannot be: frequency {row.frequency}, recency {row.recency}, T {row['T']} "
+            f"({int(wrong.n.sum())} customers). Needed: 0 <= recency <= T in days, frequency a whole number of "
+            "repeat purchases, and recency 0 exactly when frequency is 0; `summarize` makes it so."
+        )
+    if triples.empty:
+        raise TableError("the SUMMARY has no customers")
+    return triples
