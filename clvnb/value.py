@@ -288,23 +288,28 @@ def _per_triple(
 
 
 def _money_of_outcomes(counts: np.ndarray, x: np.ndarray, spend: Spend, seed: int) -> np.ndarray:
-    """What ``_money_shape`` draws, with the same gammas for all rows: enough where each row is looked at by itself.
+    """What ``_money_shape`` draws, from a stock of gammas of which each row takes a stretch: a tenth as many, or less.
 
-    The gamma of n purchases is a sum of n gammas of one, so that more purchases never bring less.
+    The gamma of n purchases is a sum of n gammas of one.
     """
     if not isinstance(spend, GammaGamma):
         return counts
-    size, most = len(counts), int(counts.max())
-    if size * most > counts.size:
+    (size, rows), most = counts.shape, int(counts.max())
+    known, index = np.unique(x, return_inverse=True)
+    stock = max(counts.size // (10 * (most + len(known))), size)
+    if stock * (most + len(known)) > counts.size:
         return _money_shape(counts, x, spend, seed)
     p, q, _ = spend._theta()
     rng = np.random.default_rng(seed + 2)
-    known, index = np.unique(x, return_inverse=True)
-    of_customer = rng.gamma(q + p * known[:, None], size=(len(known), size))
-    of_count = np.vstack([np.zeros(size), np.cumsum(rng.gamma(p, size=(most, size)), axis=0)])
-    drawn = np.arange(size)
-    money = of_count.ravel()[counts.T.astype(np.intp) * size + drawn]
-    money /= of_customer[index]
+    of_customer = rng.gamma(q + p * known[:, None], size=(len(known), stock))
+    of_count = np.cumsum(rng.gamma(p, size=(most, stock)), axis=0)
+    wide = stock + size  # the first stand once more at the end, so that a stretch may begin anywhere
+    of_customer = np.concatenate([of_customer, of_customer[:, :size]], axis=1)
+    of_count = np.concatenate([np.zeros((1, wide)), np.concatenate([of_count, of_count[:, :size]], axis=1)])
+    at = rng.integers(stock, size=rows)[:, None] + np.arange(size)
+    money = of_count.ravel()[counts.T.astype(np.intp) * wide + at]
+    at += index[:, None] * wide
+    money /= of_customer.ravel()[at]
     return money.T
 
 

@@ -355,6 +355,17 @@ def test_outcomes_are_those_of_the_simulation(model, sample_summary):
         assert np.abs(ends[0] - ends[1]).max() <= 1
 
 
+def test_outcomes_of_those_whose_chances_spread_without_end():
+    """Where few buy and those very often, chances fall too slowly to be added up one by one; nobody gives nothing."""
+    model = cv.BGNBD.with_params(r=1e-3, alpha=3e-3, a=1e-3, b=2.0)
+    row = pd.DataFrame({"frequency": [0.0, 2.0], "recency": [0.0, 2.0], "T": [0.0, 3.0]})
+    drawn = model.outcomes(row, 1096.0, size=2000)
+    assert drawn.shape == (2000, 2)
+    assert np.isfinite(drawn).all()
+    assert np.median(drawn[:, 1]) > 100
+    assert model.outcomes(row.head(0), 365.0, size=200).shape == (200, 0)
+
+
 def test_intervals_widen_with_level_and_hold_the_estimate(sample_summary):
     model = cv.BGNBD().fit(sample_summary)
     narrow = model.purchase_interval(sample_summary, "39 weeks", 0.5, total=True)
@@ -624,7 +635,10 @@ def test_whole_days_are_put_together_as_fractions_are(monkeypatch):
 )
 def test_sums_over_a_grid_are_the_sums_of_the_likelihood(model, life):
     """The integral over the time of death: sums where nothing vanishes on a common scale, else each row in logarithms."""
-    rows = collapse(many(30_000).query("frequency < 10"))
+    often = pd.DataFrame(
+        {"frequency": [250, 900], "recency": [300, 690], "T": [560, 700]}
+    )  # as one customer in a million does
+    rows = collapse(pd.concat([many(30_000), often], ignore_index=True))
     data, n = Triples.of(*(rows[k] for k in ("frequency", "recency", "T"))), rows["n"].to_numpy(float)
     plain = {(0.5, 40.0, 0.6, 80.0): True, (3.0, 400.0, 0.05, 2000.0): True, (1e-5, 40.0, 1e-5, 1e7): True,
              (400.0, 1.0, 0.6, 80.0): False, (0.5, 40.0, 400.0, 1.0): False}  # fmt: skip

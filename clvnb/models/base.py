@@ -626,10 +626,10 @@ class TransactionModel(CollapsedModel):
             Purchases, one number a row.
         """
 
-        def each(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+        def of_row(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
             return self._alive(theta, x, t_x, T) * self._while_alive(theta, x, t_x, T, weights)
 
-        return self._over(rows, full, each)
+        return self._over(rows, full, of_row)
 
     def _while_alive(
         self, theta: Vector, x: Vector, t_x: Vector, T: Vector, weights: list[tuple[float, float]]
@@ -869,14 +869,14 @@ class TransactionModel(CollapsedModel):
         rng = np.random.default_rng(seed)
         out = np.zeros((size, len(rows)))
         x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
-        blocks = np.array_split(np.arange(size), min(size, 100))
-        for block, full in zip(blocks, self.draws(len(blocks), seed=seed + 1), strict=True):
+        groups = np.array_split(np.arange(size), min(size, 100))
+        for group, full in zip(groups, self.draws(len(groups), seed=seed + 1), strict=True):
             for theta, at in self._patterns(rows, full):
-                alive = rng.random((len(block), len(at))) < self._alive(theta, x[at], t_x[at], T[at])
+                alive = rng.random((len(group), len(at))) < self._alive(theta, x[at], t_x[at], T[at])
                 who = at[np.nonzero(alive)[1]]
                 drawn = np.zeros(alive.shape)
                 drawn[alive] = self._simulate_if_alive(theta, x[who], t_x[who], T[who], t, rng)
-                out[np.ix_(block, at)] = drawn
+                out[np.ix_(group, at)] = drawn
         return out
 
     def _length(self, horizon: str | float) -> float:

@@ -33,9 +33,10 @@ __all__ = [
 # The closed form is a difference; rounding is magnified by |(a+B-1)/(a-1)| over the result. Beyond this it is
 # replaced by quadrature, which keeps the relative error below 1e-10.
 _MAGNIFIED = 1e5
-# Rows times draws of the parameters: of many rows each needs fewer draws, since so many customers leave little doubt.
+# Rows times draws of the parameters, where so many customers were fitted that there is little doubt about them.
 _MIXED = 2_000_000
-# Purchases up to which chances are added up one after another; who may make more is simulated.
+_MANY = 20_000
+# Purchases, or the scale on which their chances fall, up to which these are added up one after another; beyond, they are simulated.
 _ONE_BY_ONE = 500.0
 
 
@@ -310,7 +311,10 @@ class RandomDropoutModel(DropoutModel):
         From the closed distribution of a living customer's purchases, mixed over draws of the parameters.
         """
         size = size or draws_each(len(rows))
-        drawn = self.draws(1 if self.posterior_ is None else int(np.clip(_MIXED // len(rows), 20, 100)), seed=seed + 1)
+        if rows.empty:
+            return np.zeros((size, 0))
+        mixed = int(np.clip(_MIXED // len(rows), 20, 100)) if self.n_ > _MANY else 100
+        drawn = self.draws(1 if self.posterior_ is None else mixed, seed=seed + 1)
         x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
         offset, out = np.random.default_rng(seed).random(len(rows)), np.empty((len(rows), size))
         for shared in zip(*(self._patterns(rows, full) for full in drawn), strict=True):
@@ -318,7 +322,7 @@ class RandomDropoutModel(DropoutModel):
             u, v, pair = pairs(x[at], T[at])
             r, alpha, a, b = theta
             future = np.broadcast_arrays(r + u[:, None], alpha + v[:, None], a, b + u[:, None] + self.at_first)
-            many = (future[0] * t / future[1]).max(axis=1) > _ONE_BY_ONE
+            many = (np.maximum(future[0], 1.0) * t / future[1]).max(axis=1) > _ONE_BY_ONE
             few, heavy = (np.nonzero(many[pair] == side)[0] for side in (False, True))
             alive = self._alive(theta, x[at, None], t_x[at, None], T[at, None])
             out[at[few]] = outcomes_until_dropout(future, alive[few], pair[few], t, offset[at[few]], size)

@@ -92,6 +92,15 @@ class Triples:
         return tuple(self.x.index * len(other.values) + other.index for other in (self.t_x, self.T))  # type: ignore[return-value]
 
     @cached_property
+    def reach(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Of each distinct x the place of its smallest t_x among the distinct ones, and that of its largest T."""
+        first = np.full(len(self.x.values), len(self.t_x.values) - 1)
+        last = np.zeros(len(self.x.values), dtype=first.dtype)
+        np.minimum.at(first, self.x.index, self.t_x.index)
+        np.maximum.at(last, self.x.index, self.T.index)
+        return first, last
+
+    @cached_property
     def room(self) -> Vector:
         """Memory for five arrays of the rows, used again at each step: to ask for it anew costs more than to fill it."""
         return np.empty((5, len(self.n)))

@@ -199,14 +199,14 @@ def _distinct(codes: NDArray[np.int64], top: int) -> tuple[NDArray[np.int64], ND
 
 def pairs(x: Vector, T: Vector) -> tuple[Vector, Vector, NDArray[Any]]:
     """Distinct (x, T), and the place of each row among them."""
-    span = int(T.max()) + 1
-    top = (int(x.max()) + 1) * span
-    if top <= _LOOKED_UP and (np.floor(T) == T).all():
-        codes, index = _distinct((x * span + T).astype(np.int64), top)
-        known = np.divmod(codes, span)
-        return known[0].astype(float), known[1].astype(float), index
-    pairs, index = np.unique(x + 1j * T, return_inverse=True)
-    return pairs.real, pairs.imag, index.reshape(-1)
+    span = np.floor(T.max()) + 1
+    top = (np.floor(x.max()) + 1) * span
+    if top <= min(_LOOKED_UP, 100 * len(x) + 100_000) and (np.floor(T) == T).all() and (np.floor(x) == x).all():
+        codes, index = _distinct((x * span + T).astype(np.int64), int(top))
+        u, v = np.divmod(codes, int(span))
+        return u.astype(float), v.astype(float), index
+    known, index = np.unique(x + 1j * T, return_inverse=True)
+    return known.real, known.imag, index.reshape(-1)
 
 
 def _counted(whole: list[NDArray[np.int64]], like: pd.DataFrame) -> pd.DataFrame:
@@ -229,7 +229,7 @@ def _cannot_be(triples: pd.DataFrame) -> NDArray[np.bool_]:
     """Rows with negative counts, a last purchase after the end, repeats on day 0."""
     x, t_x, T = (triples[k].to_numpy(float, na_value=np.nan) for k in KEYS)
     with np.errstate(invalid="ignore"):
-        fine = (x >= 0) & (t_x >= 0) & (t_x <= T) & (x == np.floor(x)) & ((x > 0) == (t_x > 0))
+        fine = (x >= 0) & (t_x >= 0) & (t_x <= T) & np.isfinite(T) & (x == np.floor(x)) & ((x > 0) == (t_x > 0))
     return ~fine
 
 

@@ -49,12 +49,12 @@ class Lifetime:
 
 
 def log_likelihood_of_lifetimes(
-    r: float, alpha: float, life: Lifetime, data: Triples, *, slope: bool = True
+    r: float, alpha: float, life: Lifetime, data: Triples, *, slope: bool = True, grid: _Grid | None = None
 ) -> tuple[Vector, Vector]:
     """Return ln L of each (x, t_x, T) and its gradient in (r, alpha, the lifetime's parameters), if asked for."""
     x = data.x.full
     R = r + x
-    ln_dead, mean = ended(r, alpha, life, data, means=slope)
+    ln_dead, mean = ended(r, alpha, life, data, means=slope) if grid is None else _ended_by_cell(grid, data, slope)
     ln_S, ln_S_slope = life.log_survival(data.T.values)
     log_a = data.T.map(lambda T: np.log(alpha + T))
     ln_alive = -R * log_a + ln_S[data.T.index]
@@ -82,11 +82,12 @@ def sum_of_lifetimes(
     r: float, alpha: float, life: Lifetime, data: Triples, n: Vector, *, slope: bool = True
 ) -> tuple[float, Vector]:
     """Return the sums of ``log_likelihood_of_lifetimes`` over rows that stand for ``n`` customers each."""
+    grid = None
     if 2 * len(_OWN_NODES) * len(n) > _cell_work(data):  # a point of the grid costs half of one of a row's own
         grid = _Grid.of(r, alpha, life, data)
         if grid.is_plain:
             return _sum_on_grid(r, alpha, life, data, n, grid, slope)
-    value, gradient = log_likelihood_of_lifetimes(r, alpha, life, data, slope=slope)
+    value, gradient = log_likelihood_of_lifetimes(r, alpha, life, data, slope=slope, grid=grid)
     return float(n @ value), gradient @ n if slope else gradient
 
 
@@ -165,6 +166,12 @@ class _Grid:
         What is averaged over it: ln(alpha+u), 1/(alpha+u) and the slopes of ln f.
     starts, ends : array
         The cell at which each distinct t_x, and each distinct T, begins.
+    first : array of (distinct x, 1)
+        The cell from which on a row with this x looks.
+    largest : array
+        The common scale of each distinct x, a logarithm: the largest part in a cell that its rows look at.
+    is_plain : bool
+        Nothing that a row looks at vanishes on that scale: plain sums are several times faster than those of logarithms.
     """
 
     share: Vector
@@ -172,6 +179,9 @@ class _Grid:
     parts: list[Vector]
     starts: NDArray[np.intp]
     ends: NDArray[np.intp]
+    first: NDArray[np.intp]
+    largest: Vector
+    is_plain: bool
 
     @classmethod
     def of(cls, r: float, alpha: float, life: Lifetime, data: Triples) -> _Grid:
@@ -184,21 +194,18 @@ class _Grid:
         ln_f = -(r + data.x.values)[:, None] * ln_a[:, None] + (ln_density + np.log(width * _WEIGHTS[:, None]))[:, None]
         top = ln_f.max(axis=0)
         starts, ends = (np.searchsorted(edges, moments.values) for moments in (data.t_x, data.T))
-        return cls(np.exp(ln_f - top), top, [ln_a, 1 / (alpha + u), *slopes], starts, ends)
-
-    @property
-    def largest(self) -> Vector:
-        """The common scale of each distinct x, a logarithm."""
-        return self.top.max(axis=1)
-
-    @property
-    def is_plain(self) -> bool:
-        """Nothing vanishes on a common scale: plain sums are several times faster than those of logarithms."""
-        return bool((self.top > self.largest[:, None] - 600).all())
+        first, last = starts[data.reach[0]][:, None], ends[data.reach[1]][:, None]
+        cell = np.arange(top.shape[1])
+        seen = (cell >= first) & (cell < np.maximum(last, first + 1))
+        largest = np.where(seen, top, -np.inf).max(axis=1)
+        is_plain = bool(((top > largest[:, None] - 600) | ~seen).all())
+        parts = [ln_a, 1 / (alpha + u), *slopes]
+        return cls(np.exp(ln_f - top), top, parts, starts, ends, first, largest, is_plain)
 
     def from_here(self, *, means: bool) -> Vector:
         """From each cell to the last one, on the common scale: the integral, and on request that of each part."""
-        scale = np.exp(self.top - self.largest[:, None])
+        scale = np.exp(np.minimum(self.top - self.largest[:, None], 600.0))
+        scale[np.arange(scale.shape[1]) < self.first] = 0.0
         sums = [self.share.sum(axis=0)]
         sums += [np.einsum("nxc,nc->xc", self.share, part) for part in self.parts] if means else []
         out = np.zeros((len(sums), scale.shape[0], scale.shape[1] + 1))
@@ -221,7 +228,8 @@ def _sum_on_grid(
     ln_S, ln_S_slope = life.log_survival(data.T.values)
     integrals = grid.from_here(means=slope)
     of_last, of_end = integrals[:, :, grid.starts], -integrals[:, :, grid.ends]
-    alive = np.exp(ln_S - R[:, None] * log_a - grid.largest[:, None])
+    ln_alive = ln_S - R[:, None] * log_a - grid.largest[:, None]
+    alive = np.exp(np.minimum(ln_alive, 600.0))  # more stands only where no row looks
     of_end[0] += alive
     at_last, at_end = data.crossed
     L = of_last[0].ravel()[at_last]

@@ -22,8 +22,16 @@ def log_likelihood(r: float, alpha: float, a: float, b: float, data: Triples) ->
     L = G(r+x) alpha^r / G(r) * [B(a, b+x+1)/B(a, b) (alpha+T)^-(r+x) + B(a+1, b+x)/B(a, b) (alpha+t_x)^-(r+x)];
     the second term is a/(b+x) of the first one's beta ratio.
     """
-    ln_L, odds, log_T, log_tx = _value(r, alpha, a, b, data)
-    x, R, dead = data.x.full, r + data.x.full, expit(odds)
+    x, R = data.x.full, r + data.x.full
+    log_T, log_tx = data.T.map(lambda T: np.log(alpha + T)), data.t_x.map(lambda t: np.log(alpha + t))
+    odds = np.log(a) - np.log(b + x) + R * (log_T - log_tx)
+    ln_L = (
+        data.x.map(lambda x: gammaln(r + x) + gammaln(b + x + 1) - gammaln(a + b + x + 1))
+        + (r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b))
+        - R * log_T
+        + np.logaddexp(0.0, odds)
+    )
+    dead = expit(odds)
     inv_T, inv_tx = data.T.map(lambda T: 1 / (alpha + T)), data.t_x.map(lambda t: 1 / (alpha + t))
     both = data.x.map(lambda x: psi(a + b) - psi(a + b + x + 1))
     gradient = np.array(
@@ -35,20 +43,6 @@ def log_likelihood(r: float, alpha: float, a: float, b: float, data: Triples) ->
         ]
     )
     return ln_L, gradient
-
-
-def _value(r: float, alpha: float, a: float, b: float, data: Triples) -> tuple[Vector, Vector, Vector, Vector]:
-    """ln L, and what its gradient takes from it: the odds of having left and the two logarithms of time."""
-    x, R = data.x.full, r + data.x.full
-    log_T, log_tx = data.T.map(lambda T: np.log(alpha + T)), data.t_x.map(lambda t: np.log(alpha + t))
-    odds = np.log(a) - np.log(b + x) + R * (log_T - log_tx)
-    ln_L = (
-        data.x.map(lambda x: gammaln(r + x) + gammaln(b + x + 1) - gammaln(a + b + x + 1))
-        + (r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b))
-        - R * log_T
-        + np.logaddexp(0.0, odds)
-    )
-    return ln_L, odds, log_T, log_tx
 
 
 def probability_alive(r: float, alpha: float, a: float, b: float, x: Vector, t_x: Vector, T: Vector) -> Vector:
