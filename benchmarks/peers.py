@@ -1,6 +1,6 @@
 """The same work beside lifetimes, clvkit and pymc-marketing, on the same data, in turns, in one run.
 
-    python benchmarks/peers.py FOLDER [WORK ...]       writes benchmarks/peers.csv
+    python benchmarks/peers.py FOLDER [WORK ...]       writes benchmarks/peers.csv; of works that are named, their rows alone
 
 Every run is a process of its own that is warmed up on two thousand customers before its clock starts, so that neither imports nor
 compilers are measured; only ``first result`` begins with nothing at all: a notebook of one cell, from before its kernel is there to
@@ -432,12 +432,20 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     pythons = {"clvnb": sys.executable} | {name: environment(folder, name) for name in ENVIRONMENTS}
     rows: list[dict] = []
-    imports(rows)
-    first_results(folder, pythons, rows)
+    if not wanted:
+        imports(rows)
+        first_results(folder, pythons, rows)
     for work in works():
-        if not wanted or any(w in f"{work.name}, {work.data}" for w in wanted):
+        if not wanted or any(f"{work.name}, {work.data}".startswith(w) for w in wanted):
             rows += measured(folder, work, pythons)
-    pd.DataFrame(rows).to_csv(HERE / "peers.csv", index=False, float_format="%.12g")
+    found = pd.DataFrame(rows)
+    if wanted:
+        before = pd.read_csv(HERE / "peers.csv", keep_default_na=False, na_values=[""])
+        again = set(zip(found["work"], found["data"], strict=True))
+        found = pd.concat(
+            [before[[pair not in again for pair in zip(before["work"], before["data"], strict=True)]], found]
+        )
+    found.to_csv(HERE / "peers.csv", index=False, float_format="%.12g")
 
 
 if __name__ == "__main__":

@@ -358,15 +358,16 @@ class CollapsedModel(Model):
     def _objective(self, rows: pd.DataFrame, design: Design | None) -> Callable[..., tuple[float, Vector]]:
         """The log-likelihood of all rows and its slope; other weights than the counts may be given."""
         groups = design.groups(rows) if design else [(np.zeros(0), np.arange(len(rows)))]
-        parts = [(z, at, self._data(rows.iloc[at])) for z, at in groups]
         counts = rows["n"].to_numpy(float)
+        parts = [(z, at, self._data(rows.iloc[at]), counts[at]) for z, at in groups]
 
         def objective(full: Vector, weights: Vector | None = None, *, slope: bool = True) -> tuple[float, Vector]:
-            n, total, slopes = counts if weights is None else weights, 0.0, np.zeros(len(full))
-            for z, at, data in parts:
+            total, slopes = 0.0, np.zeros(len(full))
+            for z, at, data, counted in parts:
+                n = counted if weights is None else weights[at]
                 theta = self._of_pattern(full, z)
                 with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                    value, gradient = self._total(theta, data, n[at], slope=slope)
+                    value, gradient = self._total(theta, data, n, slope=slope)
                 total += value
                 if slope:
                     slopes += self._chain(full, theta, z, gradient)

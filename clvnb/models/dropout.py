@@ -281,7 +281,7 @@ class RandomDropoutModel(DropoutModel):
         odds += x.take(log_left, spare)
         np.exp(np.negative(np.abs(odds, out=left), out=left), out=left)
         np.add(left, 1.0, out=one_more)
-        n_x, n_T, n_R = x.sum(n), T.sum(n), T.sum(np.multiply(each_R, n, out=spare))
+        (n_x, n_T), n_R = data.customers(n), T.sum(np.multiply(each_R, n, out=spare))
         all_n = float(n_x.sum())
         value = n @ np.log(one_more, out=spare) + n @ np.maximum(odds, 0.0, out=spare)
         value += n_x @ (gammaln(R) + gammaln(B) - gammaln(a + B)) - n_R @ log_T

@@ -91,6 +91,13 @@ class Triples:
         """The place of each row in a table of distinct x by distinct t_x, row after row, and in one of x by T."""
         return tuple(self.x.index * len(other.values) + other.index for other in (self.t_x, self.T))  # type: ignore[return-value]
 
+    def customers(self, n: Vector) -> tuple[Vector, Vector]:
+        """``n`` added up by x and by T: kept as long as the same array is asked for, as at each step of a search."""
+        kept = self.__dict__.get("_customers")
+        if kept is None or kept[0] is not n:
+            kept = self.__dict__["_customers"] = (n, self.x.sum(n), self.T.sum(n))
+        return kept[1], kept[2]
+
     @cached_property
     def reach(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Of each distinct x the place of its smallest t_x among the distinct ones, and that of its largest T."""
