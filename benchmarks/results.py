@@ -33,7 +33,7 @@ def main() -> None:
     absent = [name for name in ENVIRONMENTS if name not in {*data["way"], *scale["way"]}]
     text = [
         "# Beside the peers",
-        f"Written on {date.today():%d %B %Y} by `make bench`: {machine()}. clvnb {cv.__version__}, {versions}."
+        f"Written on {date.today():%d %B %Y} from what the scripts of `make bench` measured, each work in one go, some works later than others: {machine()}. clvnb {cv.__version__}, {versions}."
         + (f" Could not be installed, and so is not measured: {', '.join(absent)}." if absent else "")
         + " CLVTools needs R and CRAN, which this machine does not reach: not measured, and its bar is open.",
         "## Every bar", bars(data, scale, accuracy),
