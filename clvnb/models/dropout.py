@@ -271,38 +271,33 @@ class RandomDropoutModel(DropoutModel):
         x, t_x, T = data.x, data.t_x, data.T
         R, B = r + x.values, b + x.values + self.at_first
         log_T, log_tx = np.log(alpha + T.values), np.log(alpha + t_x.values)
-        may_leave = x.values + self.at_first > 0
-        log_left = np.where(may_leave, np.log(a) - np.log(np.where(may_leave, B - 1, 1.0)), -np.inf)
+        rest = np.where(x.values + self.at_first > 0, B - 1, np.inf)  # infinite: nobody can have left
 
-        odds, left, each_R, one_more, spare = data.room
-        T.take(log_T, odds)
-        odds -= t_x.take(log_tx, spare)
-        odds *= x.take(R, each_R)
-        odds += x.take(log_left, spare)
+        log_ratio, odds, each_R, left, spare = data.room
+        np.subtract(T.take(log_T, odds), t_x.take(log_tx, spare), out=log_ratio)
+        np.multiply(x.take(R, each_R), log_ratio, out=odds)
+        odds += x.take(np.log(a) - np.log(rest), spare)
         np.exp(np.negative(np.abs(odds, out=left), out=left), out=left)
-        np.add(left, 1.0, out=one_more)
-        (n_x, n_T), n_R = data.customers(n), T.sum(np.multiply(each_R, n, out=spare))
-        all_n = float(n_x.sum())
+        one_more = np.add(left, 1.0, out=spare)
+        np.copyto(left, 1.0, where=odds >= 0)
+        left /= one_more
+        n_x, n_T, purchases_T = data.customers(n)
+        n_R, all_n = r * n_T + purchases_T, float(n_x.sum())
         value = n @ np.log(one_more, out=spare) + n @ np.maximum(odds, 0.0, out=spare)
         value += n_x @ (gammaln(R) + gammaln(B) - gammaln(a + B)) - n_R @ log_T
         value += all_n * (r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b))
         if not slope:
             return float(value), np.zeros(0)
 
-        np.copyto(left, 1.0, where=odds >= 0)
-        left /= one_more
         left *= n  # customers who have left, and below the same times r + x
-        left_x, left_T, left_tx = x.sum(left), T.sum(left), t_x.sum(left)
+        all_left, left_b, left_r = left.sum(), left @ x.take(1 / rest, spare), left @ log_ratio
         each_R *= left
-        all_left = float(left_x.sum())
+        one_T, one_tx = 1 / (alpha + T.values), 1 / (alpha + t_x.values)
+        left_alpha = each_R @ np.subtract(T.take(one_T, odds), t_x.take(one_tx, spare), out=odds)
         both = n_x @ (psi(a + b) - psi(a + B))
-        by_r = n_x @ psi(R) + all_n * (np.log(alpha) - psi(r)) - (n_T - left_T) @ log_T - left_tx @ log_tx
-        by_alpha = (
-            all_n * r / alpha
-            - (n_R - T.sum(each_R)) @ (1 / (alpha + T.values))
-            - t_x.sum(each_R) @ (1 / (alpha + t_x.values))
-        )
-        by_b = both + n_x @ psi(B) - all_n * psi(b) - left_x[may_leave] @ (1 / (B[may_leave] - 1))
+        by_r = n_x @ psi(R) + all_n * (np.log(alpha) - psi(r)) - n_T @ log_T + left_r
+        by_alpha = all_n * r / alpha - n_R @ one_T + left_alpha
+        by_b = both + n_x @ psi(B) - all_n * psi(b) - left_b
         return float(value), np.array([by_r, by_alpha, both + all_left / a, by_b])
 
     def outcomes(self, rows: pd.DataFrame, t: float, *, size: int | None = None, seed: int = 0) -> Vector:

@@ -91,12 +91,12 @@ class Triples:
         """The place of each row in a table of distinct x by distinct t_x, row after row, and in one of x by T."""
         return tuple(self.x.index * len(other.values) + other.index for other in (self.t_x, self.T))  # type: ignore[return-value]
 
-    def customers(self, n: Vector) -> tuple[Vector, Vector]:
-        """``n`` added up by x and by T: kept as long as the same array is asked for, as at each step of a search."""
+    def customers(self, n: Vector) -> tuple[Vector, Vector, Vector]:
+        """``n`` added up by x and by T, and x times ``n`` by T: kept while the same array is asked for, as in a search."""
         kept = self.__dict__.get("_customers")
         if kept is None or kept[0] is not n:
-            kept = self.__dict__["_customers"] = (n, self.x.sum(n), self.T.sum(n))
-        return kept[1], kept[2]
+            kept = self.__dict__["_customers"] = (n, (self.x.sum(n), self.T.sum(n), self.T.sum(n * self.x.full)))
+        return kept[1]
 
     @cached_property
     def reach(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -20,7 +20,7 @@ from .fitting import Vector
 __all__ = ["KEYS", "collapse", "each", "pairs", "sample", "spread"]
 
 KEYS = ["frequency", "recency", "T"]
-# The largest table of places that is kept: 200 MB.
+# The most numbers that a table has a place for: 400 MB.
 _LOOKED_UP = 50_000_000
 
 
@@ -55,9 +55,9 @@ def collapse(
     if is_ibis(summary):
         grouped = summary.group_by(keys).aggregate(n=summary.count(), **{k: f(summary).sum() for k, f in sums.items()})
         return _sane(run(grouped.order_by(keys), summary))
-    whole = None if sums or also else _whole(summary)
-    if whole:
-        return _sane(_counted(whole, summary))
+    packed = None if sums or also else _packed(summary)
+    if packed:
+        return _sane(_counted(*packed, summary))
     columns = summary[keys].assign(n=1, **{k: f(summary) for k, f in sums.items()})
     return _sane(columns.groupby(keys, as_index=False, sort=True, dropna=False, observed=True).sum())
 
@@ -77,14 +77,14 @@ def each(summary: Any, function: Callable[[pd.DataFrame], dict[str, Vector]], al
     -------
     pandas.Series for one name, pandas.DataFrame for several, ibis.Table with ``customer_id`` for an Ibis table.
     """
-    whole = None if is_ibis(summary) or also else _whole(check(summary, SUMMARY))
-    if whole:
-        packing = _Packing.of(whole)
-        codes, where = packing.distinct(packing.pack(whole))
-        rows = packing.unpack(codes, summary)
+    packed = None if is_ibis(summary) or also else _packed(check(summary, SUMMARY))
+    if packed:
+        codes, packing = packed
+        known, bring = _distinct(codes, packing.top)
+        rows = packing.unpack(known, summary)
         if _cannot_be(rows).any():
             collapse(summary)  # which says what is wrong, and of how many customers
-        return _to_customers(function(rows), where, summary)
+        return _to_customers(function(rows), bring, summary)
     rows = collapse(summary, also=also)
     answers, keys = function(rows), [*KEYS, *also]
     return spread(summary, rows[keys].assign(**answers), list(answers), keys)
@@ -104,40 +104,45 @@ def spread(summary: Any, answers: pd.DataFrame, names: list[str], keys: Sequence
         joined = summary.left_join(side, [summary[k] == side[f"{k}_key"] for k in keys])
         return joined.select("customer_id", *names)
     keys = list(keys)
-    one, other = (_whole(answers), _whole(summary)) if keys == KEYS else (None, None)
-    if one and other:
-        packing = _Packing.of(other)
-        known, where = packing.distinct(packing.pack(other))
-        if np.array_equal(known, packing.pack(one)):  # as ``collapse`` leaves them
-            return _to_customers(answers[names], where, summary)
+    packed = _packed(summary) if keys == KEYS else None
+    if packed:
+        codes, packing = packed
+        known, bring = _distinct(codes, packing.top)
+        if np.array_equal(packing.unpack(known, answers), answers[KEYS]):  # as ``collapse`` leaves them
+            return _to_customers(answers[names], bring, summary)
     where = pd.MultiIndex.from_frame(answers[keys]).get_indexer(pd.MultiIndex.from_frame(summary[keys]))
-    return _to_customers(answers[names], where, summary)
+    return _to_customers(answers[names], lambda answer: answer[where], summary)
 
 
 def _to_customers(
-    answers: Mapping[str, Vector] | pd.DataFrame, where: NDArray[Any], summary: pd.DataFrame
+    answers: Mapping[str, Vector] | pd.DataFrame, bring: Callable[[Vector], Vector], summary: pd.DataFrame
 ) -> pd.Series | pd.DataFrame:
     """Answers in the order of the customers, on their index; one column as a series."""
-    told = {name: np.asarray(answers[name])[where] for name in answers}
+    told = {name: bring(np.asarray(answers[name])) for name in answers}
     if len(told) == 1:
         [(name, only)] = told.items()
-        return pd.Series(only, index=summary.index, name=name)
-    return pd.DataFrame(told, index=summary.index)
+        return pd.Series(only, index=summary.index, name=name, copy=False)
+    return pd.DataFrame(told, index=summary.index, copy=False)
 
 
-def _whole(table: pd.DataFrame) -> list[NDArray[np.int64]] | None:
-    """Frequency, recency and T as whole numbers; nothing where they are not, or are too large to be put into one."""
-    arrays = []
+def _packed(table: pd.DataFrame) -> tuple[NDArray[np.int64], _Packing] | None:
+    """Each row as one whole number; nothing where the three are not whole, or are too large to be put into one."""
+    whole, ends = [], []
     for name in KEYS:
         given = table[name].to_numpy()
         if given.dtype.kind not in "iuf" or not len(given):
             return None
         if given.dtype.kind == "f" and not (np.isfinite(given) & (given == np.floor(given))).all():
             return None
-        if given.min() < 0 or given.max() >= 1 << 20:
+        low, high = given.min(), given.max()
+        if low < 0 or high >= 1 << 20:
             return None
-        arrays.append(given.astype(np.int64, copy=False))
-    return arrays
+        whole.append(given.astype(np.int64, copy=False))
+        ends.append((int(low), int(high)))
+    (_, most), (_, latest), (first, last) = ends
+    wide, span = latest + 1, last - first + 1
+    packing = _Packing(wide, first, span, (most + 1) * wide * span)
+    return packing.pack(*whole), packing
 
 
 @dataclass(frozen=True)
@@ -157,15 +162,7 @@ class _Packing:
     span: int
     top: int
 
-    @classmethod
-    def of(cls, whole: list[NDArray[np.int64]]) -> _Packing:
-        x, t_x, T = whole
-        wide, first = int(t_x.max()) + 1, int(T.min())
-        span = int(T.max()) - first + 1
-        return cls(wide, first, span, (int(x.max()) + 1) * wide * span)
-
-    def pack(self, whole: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-        x, t_x, T = whole
+    def pack(self, x: NDArray[np.int64], t_x: NDArray[np.int64], T: NDArray[np.int64]) -> NDArray[np.int64]:
         codes = x * self.wide
         codes += t_x
         codes *= self.span
@@ -174,27 +171,31 @@ class _Packing:
         return codes
 
     def unpack(self, codes: NDArray[np.int64], like: pd.DataFrame) -> pd.DataFrame:
-        rest, T = np.divmod(codes, self.span)
-        x, t_x = np.divmod(rest, self.wide)
-        return pd.DataFrame({"frequency": x, "recency": t_x, "T": T + self.first}).astype(
-            {k: like[k].dtype for k in KEYS}
-        )
-
-    def distinct(self, codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """The numbers that are there, sorted, and the place of each row's among them."""
-        return _distinct(codes, self.top)
+        rest = codes // self.span  # numpy divides by one number much faster than it finds remainders
+        x = rest // self.wide
+        arrays = x, rest - x * self.wide, codes - rest * self.span + self.first
+        columns = {k: v.astype(like[k].dtype, copy=False) for k, v in zip(KEYS, arrays, strict=True)}
+        return pd.DataFrame(columns, copy=False)
 
 
-def _distinct(codes: NDArray[np.int64], top: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Distinct numbers below ``top``, sorted, and the place of each among them: looked up, or by a sort where top is far."""
+def _distinct(codes: NDArray[np.int64], top: int) -> tuple[NDArray[np.int64], Callable[[Vector], Vector]]:
+    """Distinct numbers below ``top``, sorted, and the way from an array of theirs to one of all rows.
+
+    By a table of all numbers, which takes less memory than the place of each row; by a sort where top is far.
+    """
     if top > _LOOKED_UP:
-        return np.unique(codes, return_inverse=True)
+        known, where = np.unique(codes, return_inverse=True)
+        return known, lambda answer: answer[where]
     there = np.zeros(top, dtype=bool)
     there[codes] = True
     known = np.flatnonzero(there)
-    places = np.empty(top, dtype=np.int32)
-    places[known] = np.arange(len(known), dtype=np.int32)
-    return known, places[codes]
+
+    def bring(answer: Vector) -> Vector:
+        table = np.empty(top, dtype=answer.dtype)
+        table[known] = answer
+        return np.asarray(table[codes])
+
+    return known, bring
 
 
 def pairs(x: Vector, T: Vector) -> tuple[Vector, Vector, NDArray[Any]]:
@@ -202,17 +203,15 @@ def pairs(x: Vector, T: Vector) -> tuple[Vector, Vector, NDArray[Any]]:
     span = np.floor(T.max()) + 1
     top = (np.floor(x.max()) + 1) * span
     if top <= min(_LOOKED_UP, 100 * len(x) + 100_000) and (np.floor(T) == T).all() and (np.floor(x) == x).all():
-        codes, index = _distinct((x * span + T).astype(np.int64), int(top))
-        u, v = np.divmod(codes, int(span))
-        return u.astype(float), v.astype(float), index
-    known, index = np.unique(x + 1j * T, return_inverse=True)
-    return known.real, known.imag, index.reshape(-1)
+        known, bring = _distinct((x * span + T).astype(np.int64), int(top))
+        u, v = np.divmod(known, int(span))
+        return u.astype(float), v.astype(float), bring(np.arange(len(known)))
+    crossed, index = np.unique(x + 1j * T, return_inverse=True)
+    return crossed.real, crossed.imag, index.reshape(-1)
 
 
-def _counted(whole: list[NDArray[np.int64]], like: pd.DataFrame) -> pd.DataFrame:
+def _counted(codes: NDArray[np.int64], packing: _Packing, like: pd.DataFrame) -> pd.DataFrame:
     """The distinct triples and how often each stands there: one sort of one column."""
-    packing = _Packing.of(whole)
-    codes = packing.pack(whole)
     codes.sort()
     first = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
     return packing.unpack(codes[first], like).assign(n=np.diff(np.r_[first, len(codes)]))
