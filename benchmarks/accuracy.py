@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from beside import environment, log_of_sample, script
+from beside import environment, log_of_sample, script, stamped
 
 import clvnb as cv
 from clvnb.engine import to_pandas
@@ -117,7 +117,7 @@ def main() -> None:
     table = pd.DataFrame(rows)
     best = table[table["who"] != "naive"].groupby("log")["mae"].transform("min")
     table["against_best"] = table["mae"] / best.reindex(table.index) - 1
-    table.round(4).to_csv(Path(__file__).with_name("accuracy.csv"), index=False)
+    stamped(table.round(4)).to_csv(Path(__file__).with_name("accuracy.csv"), index=False)
     print(table.round(3).to_string(index=False))
 
 

@@ -1,4 +1,4 @@
-"""The same work beside lifetimes, clvkit and pymc-marketing, on the same data, in turns, in one run.
+"""The same work beside lifetimes, clvkit, pymc-marketing and CLVTools, on the same data, in turns, in one run.
 
     python benchmarks/peers.py FOLDER [WORK ...]       writes benchmarks/peers.csv; of works that are named, their rows alone
 
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from beside import ENVIRONMENTS, HERE, environment, log_of_sample, script
+from beside import ENVIRONMENTS, HERE, environment, log_of_sample, refusal, script, stamped
 
 import clvnb as cv
 from clvnb.models.fitting import Levels
@@ -73,6 +73,20 @@ from pymc_marketing import clv
 def weeks(s):
     return pd.DataFrame({"customer_id": s["customer_id"], "frequency": s["frequency"], "recency": s["recency"] / 7, "T": s["T"] / 7,
                          "monetary_value": s["monetary_value"].fillna(0)})
+"""
+CLVTOOLS = """
+suppressPackageStartupMessages({library(CLVTools); library(data.table)})
+purchases <- fread(commandArgs(trailingOnly = TRUE)[1], colClasses = "character")
+of <- function(given) clvdata(given, date.format = "ymd", time.unit = "weeks", name.price = NULL)
+work <- function(given) pnbd(given, verbose = FALSE)
+invisible(work(of(purchases[Id %in% head(unique(Id), 2000)])))
+given <- of(purchases)
+took <- system.time(found <- work(given))
+most <- as.numeric(gsub("\\\\D", "", grep("VmHWM", readLines("/proc/self/status"), value = TRUE)))
+parameters <- coef(found) * c(r = 1, alpha = 7, s = 1, beta = 7)[names(coef(found))]
+cat(sprintf("MEASURED {\\"seconds\\": %f, \\"cpu\\": %f, \\"megabytes\\": %f, \\"parameters\\": {%s}}",
+            took[["elapsed"]], sum(took[1:2]), most / 1024,
+            paste(sprintf("\\"%s\\": %.17g", names(parameters), parameters), collapse = ", ")))
 """
 READ = (
     "clvnb",
@@ -258,6 +272,8 @@ def work(s):
         name: ("clvkit", f"{CLVKIT}\ndef work(s): return fitted({name}().fit(base(s)))") for name in ("BGNBD", "MBGNBD")
     }  # fmt: skip
     least = {"one pass": READ}
+    pareto_too = pareto | {"CLVTools": ("CLVTools", CLVTOOLS)} | least
+    pareto_bars = {"lifetimes": 800, "CLVTools": 100}
     return [
         Work("BG/NBD fit", "2.4k", bg | least, {}, "BGNBD"),
         Work("BG/NBD fit", "24k", bg | least, {}, "BGNBD"),
@@ -279,10 +295,10 @@ def work(s):
         ),
         Work("MBG/NBD fit", "1M", mbg | least, {"lifetimes": 100}, "MBGNBD"),
         Work("MBG/NBD fit", "10M", {"clvnb": mbg["clvnb"], **least}, {}, "MBGNBD"),
-        Work("Pareto/NBD fit", "2.4k", pareto | least, {}, "ParetoNBD"),
-        Work("Pareto/NBD fit", "24k", pareto | least, {}, "ParetoNBD"),
-        Work("Pareto/NBD fit", "100k", {"clvnb": pareto["clvnb"], **least}, {}, "ParetoNBD"),
-        Work("Pareto/NBD fit", "1M", pareto | least, {"lifetimes": 800}, "ParetoNBD", seldom=("lifetimes",)),
+        Work("Pareto/NBD fit", "2.4k", pareto_too, {}, "ParetoNBD"),
+        Work("Pareto/NBD fit", "24k", pareto_too, {}, "ParetoNBD"),
+        Work("Pareto/NBD fit", "100k", {k: pareto_too[k] for k in pareto_too if k != "lifetimes"}, {}, "ParetoNBD"),
+        Work("Pareto/NBD fit", "1M", pareto_too, pareto_bars, "ParetoNBD", seldom=("lifetimes", "CLVTools")),
         Work("Pareto/NBD fit", "10M", {"clvnb": pareto["clvnb"], **least}, {}, "ParetoNBD"),
         Work("Gamma-Gamma fit", "2.4k", spend, {}, "GammaGamma"),
         Work("Gamma-Gamma fit", "24k", spend, {}, "GammaGamma"),
@@ -343,18 +359,37 @@ def written(folder: Path, data: str) -> Path:
     return path
 
 
+def purchases(source: Path) -> Path:
+    """A log whose summary is that of ``source``, for a peer that takes purchases: the first, the last, others the days after the first."""
+    path = source.with_name(source.stem.replace("summary", "purchases") + ".csv")
+    if not path.exists():
+        known = pd.read_parquet(source)
+        bought = known["frequency"].to_numpy() + 1
+        of, number = (
+            np.repeat(np.arange(len(known)), bought),
+            np.arange(bought.sum()) - np.repeat(np.cumsum(bought) - bought, bought),
+        )
+        recency, T = (known[k].to_numpy(int)[of] for k in ("recency", "T"))
+        after = np.where(number == known["frequency"].to_numpy()[of], recency, number)
+        day = np.datetime64("2024-12-31") - T + after
+        pd.DataFrame({"Id": known["customer_id"].to_numpy()[of], "Date": day.astype(str)}).to_csv(path, index=False)
+    return path
+
+
 # ----------------------------------------------------------------------------------------------- running
 
 
-def measured(folder: Path, work: Work, pythons: dict[str, str | None]) -> Iterator[dict]:
+def measured(folder: Path, work: Work, programs: dict[str, str | None]) -> Iterator[dict]:
     """All ways of a work in turns, so that a slow moment of the machine slows them alike."""
     source, failed = written(folder, work.data), set()
     for turn in range(work.turns):
         for way, (where, prepare) in work.ways.items():
-            python = pythons[where]
-            if python is None or way in failed or (turn and way in work.seldom):
+            program = programs[where]
+            if program is None or way in failed or (turn and way in work.seldom):
                 continue
-            found = script(python, FRAME.replace("{prepare}", prepare), source)
+            in_r = where == "CLVTools"
+            text = prepare if in_r else FRAME.replace("{prepare}", prepare)
+            found = script(program, text, purchases(source) if in_r else source)
             if found is None:
                 failed.add(way)
                 continue
@@ -405,6 +440,8 @@ def first_results(folder: Path, pythons: dict[str, str | None], rows: list[dict]
     orders, kernels = folder / "orders.csv", folder / "kernels"
     log_of_sample()[["customer_id", "date", "amount"]].to_csv(orders, index=False)
     for name, python in pythons.items():
+        if name not in FIRST or python is None:
+            continue
         (kernels / name).mkdir(parents=True, exist_ok=True)
         argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         spec = {"argv": argv, "display_name": name, "language": "python", "env": {"OPENBLAS_NUM_THREADS": "1"}}
@@ -430,15 +467,19 @@ def first_results(folder: Path, pythons: dict[str, str | None], rows: list[dict]
 def main() -> None:
     folder, wanted = Path(sys.argv[1]), sys.argv[2:]
     folder.mkdir(parents=True, exist_ok=True)
-    pythons = {"clvnb": sys.executable} | {name: environment(folder, name) for name in ENVIRONMENTS}
-    rows: list[dict] = []
+    programs = {"clvnb": sys.executable} | {name: environment(folder, name) for name in ENVIRONMENTS}
+    rows: list[dict] = [
+        {"work": "install", "data": refusal(folder, name), "way": name}
+        for name, program in programs.items()
+        if not program
+    ]
     if not wanted:
         imports(rows)
-        first_results(folder, pythons, rows)
+        first_results(folder, programs, rows)
     for work in works():
         if not wanted or any(f"{work.name}, {work.data}".startswith(w) for w in wanted):
-            rows += measured(folder, work, pythons)
-    found = pd.DataFrame(rows)
+            rows += measured(folder, work, programs)
+    found = stamped(pd.DataFrame(rows))
     if wanted:
         before = pd.read_csv(HERE / "peers.csv", keep_default_na=False, na_values=[""])
         again = set(zip(found["work"], found["data"], strict=True))

@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
+from beside import stamped
 
 import clvnb as cv
 from clvnb.samples import guide_folder
@@ -216,7 +217,7 @@ def main() -> None:
     sums["own_work"] = sum(own) / len(own)
     sums["added_per_notebook"] = (sums["cpu_each"] - sums["own_work"]) / len(notebooks())
     print(sums.round(2).T.to_string())
-    sums.round(3).to_csv(Path(__file__).parent / "reports.csv")
+    stamped(sums.round(3)).to_csv(Path(__file__).parent / "reports.csv")
     shutil.rmtree(root)
 
 

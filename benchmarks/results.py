@@ -10,32 +10,30 @@ from __future__ import annotations
 
 import os
 import platform
-from datetime import date
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from beside import ENVIRONMENTS, HERE
+from beside import ENVIRONMENTS, HERE, state
 from matplotlib.axes import Axes
 from peers import Work, works
 
 import clvnb as cv
 
 LOOKS = {"clvnb": ("o", "-", "#1f6f8b"), "lifetimes": ("s", "--", "#c8553d"), "clvkit": ("^", ":", "#555555"),
-         "pymc-marketing": ("D", "-.", "#8a6d00"), "one pass": ("", (0, (1, 3)), "#888888")}  # fmt: skip
+         "pymc-marketing": ("D", "-.", "#8a6d00"), "CLVTools": ("v", "--", "#7a4f9a"), "one pass": ("", (0, (1, 3)), "#888888")}  # fmt: skip
 MET, SHORT = "met", "**short**"
 
 
 def main() -> None:
     data = pd.read_csv(HERE / "peers.csv", keep_default_na=False, na_values=[""])
-    scale, accuracy = pd.read_csv(HERE / "scale.csv"), pd.read_csv(HERE / "accuracy.csv")
+    scale, accuracy, reports = (pd.read_csv(HERE / f"{name}.csv") for name in ("scale", "accuracy", "reports"))
     versions = ", ".join(pins[0].replace("==", " ") for pins in ENVIRONMENTS.values())
-    absent = [name for name in ENVIRONMENTS if name not in {*data["way"], *scale["way"]}]
+    absent = [f"{r.way} ({r.data})" for r in data[data["work"] == "install"].itertuples()]
     text = [
         "# Beside the peers",
-        f"Written on {date.today():%d %B %Y} from what the scripts of `make bench` measured, each work in one go, some works later than others: {machine()}. clvnb {cv.__version__}, {versions}."
-        + (f" Could not be installed, and so is not measured: {', '.join(absent)}." if absent else "")
-        + " CLVTools needs R and CRAN, which this machine does not reach: not measured, and its bar is open.",
+        f"Measured by `make bench`, {when([data, accuracy, reports, scale])}. {machine()}; clvnb {cv.__version__}, {versions}."
+        + (f" Could not be installed, and so is not measured: {'; '.join(absent)}. A bar beside it is open." if absent else ""),
         "## Every bar", bars(data, scale, accuracy),
         "![Each way's time over clvnb's, with the smallest and the largest of a turn, beside its bar](ratios.png)",
         "## Fits and scores", table(data),
@@ -52,7 +50,7 @@ def main() -> None:
         "## Intervals of parameters beside NUTS", widths(data),
         "## Orders to summary, and to the table of values", scaled(scale),
         "## Accuracy on real logs", accurate(accuracy),
-        "## First result, import, reports", firsts(data), imported(data), reported(),
+        "## First result, import, reports", firsts(data), imported(data), reported(reports.set_index("way")),
     ]  # fmt: skip
     (HERE / "RESULTS.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
     draw_ratios(data)
@@ -63,6 +61,16 @@ def main() -> None:
 def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} processors ({platform.machine()}), {memory:.0f} GB, {platform.system()}, Python {platform.python_version()}"
+
+
+def when(parts: list[pd.DataFrame]) -> str:
+    """From when to when, and whether all of it is of the package as it stands."""
+    stamps = pd.concat([part[["measured", "state"]] for part in parts])
+    told = f"between {stamps['measured'].min()} and {stamps['measured'].max()}"
+    other = int((stamps["state"] != state()).sum())
+    if not other:
+        return f"{told}, all of it with the package as it stands (state `{state()}`)"
+    return f"{told}; **{other} of {len(stamps)} rows were measured with another state of the package** than `{state()}`"
 
 
 def grid(head: str, rows: list[list[str]]) -> str:
@@ -106,7 +114,9 @@ def bars(data: pd.DataFrame, scale: pd.DataFrame, accuracy: pd.DataFrame) -> str
                     [f"{work.name}, {work.data}", f"{bar:g} times {way}", f"{found:,.0f}", verdict(found >= bar)]
                 )
             else:
-                rows.append([f"{work.name}, {work.data}", f"{bar:g} times {way}", "not measured", SHORT])
+                absent = way in set(data.loc[data["work"] == "install", "way"])
+                told = ["could not be installed", "open"] if absent else ["not measured", SHORT]
+                rows.append([f"{work.name}, {work.data}", f"{bar:g} times {way}", *told])
         if work.most:
             found = ours["seconds"].median()
             rows.append(
@@ -116,7 +126,6 @@ def bars(data: pd.DataFrame, scale: pd.DataFrame, accuracy: pd.DataFrame) -> str
             found = ours["megabytes"].max()
             bar = f"at most {work.most_megabytes:,.0f} MB"
             rows.append([f"{work.name}, {work.data}", bar, f"{found:,.0f} MB", verdict(found <= work.most_megabytes)])
-    rows.append(["Pareto/NBD fit, 1M", "100 times CLVTools", "not measured", "open"])
     worst = max(worse(of(data, work)) for work in works() if work.model)
     rows.append(["log-likelihood of every fit", "no peer better by 1e-6 of it", f"{worst:.1g}", verdict(worst <= 1e-6)])
     for name, (slope, bar) in growth(data, scale).items():
@@ -330,8 +339,7 @@ def imported(data: pd.DataFrame) -> str:
     return f"`import clvnb` takes {cpu['clvnb']:.3f} CPU seconds, `import pandas` {cpu['pandas']:.3f}."
 
 
-def reported() -> str:
-    own = pd.read_csv(HERE / "reports.csv").set_index("way")
+def reported(own: pd.DataFrame) -> str:
     rows = [
         [way, f"{r.reports_per_minute:.1f}", f"{r.times_slower:.2f}", f"{r.cpu_each:.2f}", f"{r.memory:,.0f}"] for way, r in own.iterrows()
     ]  # fmt: skip

@@ -11,7 +11,6 @@ CLV table to parquet, in the engine.
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -19,7 +18,8 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from beside import HERE, environment
+import pandas as pd
+from beside import HERE, environment, stamped
 from logs import write
 
 END = "2024-12-29"
@@ -232,11 +232,7 @@ def main() -> None:
     folder, sizes = Path(sys.argv[1]), [int(s) for s in sys.argv[2:]]
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         rows = summaries(folder, sizes, scratch) + scores(folder, max(sizes), scratch)
-    names = ["work", "size", "way", "seconds", "cpu", "beside_sql", "fit", "megabytes", "runs"]
-    with (HERE / "scale.csv").open("w", newline="", encoding="utf-8") as file:
-        out = csv.DictWriter(file, names)
-        out.writeheader()
-        out.writerows(rows)
+    stamped(pd.DataFrame(rows)).to_csv(HERE / "scale.csv", index=False)
 
 
 if __name__ == "__main__":
