@@ -299,7 +299,7 @@ def find_baseline(place: str | Path, as_of: date | str) -> tuple[Baseline, Path]
     Raises
     ------
     TableError
-        When the file is missing or was edited, or is not of an earlier day.
+        When the file or the folder is missing, when the file was edited, or is not of an earlier day.
 
     Examples
     --------
@@ -318,6 +318,8 @@ def find_baseline(place: str | Path, as_of: date | str) -> tuple[Baseline, Path]
         if found.as_of >= day:
             raise TableError(f"{folder}: is the base point of {found.as_of}; a report of {day} needs an earlier one")
         return found, folder if folder.is_file() else folder / "baseline.json"
+    if not folder.is_dir():
+        raise TableError(f"{folder}: no such folder of earlier reports; leave it empty where this is the first cycle")
     earlier = sorted(p for p in folder.glob("????-??-??/baseline.json") if p.parent.name < day)
     return (Baseline.load(earlier[-1]), earlier[-1]) if earlier else None
 

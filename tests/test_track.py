@@ -172,6 +172,8 @@ def test_another_card_and_another_client_are_refused(shop):
     with pytest.raises(cv.TableError, match="needs an earlier one"):
         cv.find_baseline(shop / "reports" / THEN, THEN)
     assert cv.find_baseline(shop / "reports", THEN) is None
+    with pytest.raises(cv.TableError, match="nowhere: no such folder of earlier reports"):
+        cv.find_baseline(shop / "nowhere", THEN)
     named, place = cv.find_baseline(shop / "reports" / THEN / "baseline.json", NOW)
     assert named.as_of == THEN
     assert place.name == "baseline.json"

@@ -274,7 +274,8 @@ def _worked(job: _Job) -> tuple[Outcome, dict[str, Any] | None, str]:
         client = Client.load(job.folder)
         name = client.name
         key = _input_key(client, job.day)
-        base = job.earlier if job.earlier is not None else job.out / slug
+        own = job.out / slug
+        base = job.earlier or (own.resolve() if own.is_dir() else "")
         if job.known is not None and _is_same(job, job.known, key, base):
             return outcome("unchanged", folder=job.out / Path(job.known["page"]).parent), job.known, ""
         for tries in range(1, TRIES + 1):
@@ -306,7 +307,7 @@ def _worked(job: _Job) -> tuple[Outcome, dict[str, Any] | None, str]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _is_same(job: _Job, known: dict[str, Any], key: str, base: Path) -> bool:
+def _is_same(job: _Job, known: dict[str, Any], key: str, base: Path | str) -> bool:
     """Whether the report that is there would come out the same."""
     page = job.out / known.get("page", "")
     there = known.get("key") == key and known.get("status") == "done" and page.is_file()
@@ -327,13 +328,13 @@ def _write_log(job: _Job, outcome: Outcome, log: str) -> None:
         replace_file(place, lambda p: p.write_text(text, encoding="utf-8"))
 
 
-def _base_hash(place: Path, as_of: str) -> str:
+def _base_hash(place: Path | str, as_of: str) -> str:
     """What a report of this day is measured against; empty in the first cycle."""
     found = find_baseline(place, as_of)
     return found[0].hash if found else ""
 
 
-def _make(client: Client, job: _Job, key: str, base: Path, tries: int) -> dict[str, Any]:
+def _make(client: Client, job: _Job, key: str, base: Path | str, tries: int) -> dict[str, Any]:
     """Run the notebooks into the scratch folder, add page, tables and results, and move it to its final name."""
     scratch = _scratch(job)
     (scratch / "notebooks").mkdir()
@@ -342,7 +343,7 @@ def _make(client: Client, job: _Job, key: str, base: Path, tries: int) -> dict[s
         "client": str(client.folder),
         "as_of": job.day,
         "output": str((scratch / "tables").resolve()),
-        "earlier": str(base.resolve()),
+        "earlier": str(base),
     }
     whole = run_notebook(_joined(_notebooks()), parameters, fork=job.fork, limits=job.limits, name="report")
     seconds, steps = _seconds(whole), _apart(whole, _notebooks())
