@@ -481,7 +481,7 @@ def main() -> None:
             rows += measured(folder, work, programs)
     found = stamped(pd.DataFrame(rows))
     if wanted:
-        before = pd.read_csv(HERE / "peers.csv", keep_default_na=False, na_values=[""])
+        before = pd.read_csv(HERE / "peers.csv", keep_default_na=False, na_values=[""]).query("work != 'install'")
         again = set(zip(found["work"], found["data"], strict=True))
         found = pd.concat(
             [before[[pair not in again for pair in zip(before["work"], before["data"], strict=True)]], found]

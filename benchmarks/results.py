@@ -28,8 +28,9 @@ MET, SHORT = "met", "**short**"
 def main() -> None:
     data = pd.read_csv(HERE / "peers.csv", keep_default_na=False, na_values=[""])
     scale, accuracy, reports = (pd.read_csv(HERE / f"{name}.csv") for name in ("scale", "accuracy", "reports"))
-    versions = ", ".join(pins[0].replace("==", " ") for pins in ENVIRONMENTS.values())
-    absent = [f"{r.way} ({r.data})" for r in data[data["work"] == "install"].itertuples()]
+    refused = data[data["work"] == "install"].set_index("way")["data"]
+    versions = ", ".join(pins[0].replace("==", " ") for name, pins in ENVIRONMENTS.items() if name not in refused)
+    absent = [f"{name} ({why})" for name, why in refused.items()]
     text = [
         "# Beside the peers",
         f"Measured by `make bench`, {when([data, accuracy, reports, scale])}. {machine()}; clvnb {cv.__version__}, {versions}."
