@@ -65,9 +65,9 @@ def machine() -> str:
 
 
 def when(parts: list[pd.DataFrame]) -> str:
-    """From when to when, and whether all of it is of the package as it stands."""
+    """When the first and the last part ended, and whether all of it is of the package as it stands."""
     stamps = pd.concat([part[["measured", "state"]] for part in parts])
-    told = f"between {stamps['measured'].min()} and {stamps['measured'].max()}"
+    told = f"whose parts ended between {stamps['measured'].min()} and {stamps['measured'].max()}"
     other = int((stamps["state"] != state()).sum())
     if not other:
         return f"{told}, all of it with the package as it stands (state `{state()}`)"
