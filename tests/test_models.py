@@ -313,6 +313,16 @@ def test_an_engine_table_gives_the_same(sample_summary):
     )
 
 
+@pytest.mark.parametrize("kind", ["Int64", "UInt32", "int64[pyarrow]", "Float64", "float32", "int32", "object"])
+def test_columns_of_any_kind_of_number_give_the_same(sample_summary, kind):
+    table = sample_summary.astype(dict.fromkeys(("frequency", "recency", "T"), kind))
+    plain, given = cv.MBGNBD().fit(sample_summary), cv.MBGNBD().fit(table)
+    np.testing.assert_allclose(given.params_, plain.params_, rtol=1e-12)
+    np.testing.assert_allclose(given.probability_alive(table), plain.probability_alive(sample_summary), rtol=1e-12)
+    ends = given.purchase_interval(table, "1 year"), plain.purchase_interval(sample_summary, "1 year")
+    np.testing.assert_array_equal(*ends)
+
+
 def test_inputs_stay_as_they_came(sample_summary):
     before = sample_summary.copy(deep=True)
     model = cv.BGNBD().fit(sample_summary)

@@ -174,7 +174,7 @@ class _Packing:
         rest = codes // self.span  # numpy divides by one number much faster than it finds remainders
         x = rest // self.wide
         arrays = x, rest - x * self.wide, codes - rest * self.span + self.first
-        columns = {k: v.astype(like[k].dtype, copy=False) for k, v in zip(KEYS, arrays, strict=True)}
+        columns = {k: pd.Series(v, copy=False).astype(like[k].dtype) for k, v in zip(KEYS, arrays, strict=True)}
         return pd.DataFrame(columns, copy=False)
 
 
