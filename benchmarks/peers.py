@@ -365,10 +365,8 @@ def purchases(source: Path) -> Path:
     if not path.exists():
         known = pd.read_parquet(source)
         bought = known["frequency"].to_numpy() + 1
-        of, number = (
-            np.repeat(np.arange(len(known)), bought),
-            np.arange(bought.sum()) - np.repeat(np.cumsum(bought) - bought, bought),
-        )
+        of = np.repeat(np.arange(len(known)), bought)
+        number = np.arange(bought.sum()) - np.repeat(np.cumsum(bought) - bought, bought)
         recency, T = (known[k].to_numpy(int)[of] for k in ("recency", "T"))
         after = np.where(number == known["frequency"].to_numpy()[of], recency, number)
         day = np.datetime64("2024-12-31") - T + after
