@@ -71,6 +71,7 @@ _HOMES = {
         "ParetoNBD",
         "ShiftedBetaGeometric",
     ],
+    "models.stored": ["load_model"],
     "plots": [
         "as_table",
         "plot_answers",

@@ -15,11 +15,11 @@ import pandas as pd
 
 from .client import Economics
 from .engine import is_ibis
-from .formulas import ltv_cac, tail
+from .formulas import ltv_cac
 from .models import GammaGamma
-from .models.base import FOR_A_SUM, TOTAL_DRAWS, TransactionModel, blocks, discount_weights, draws_each
+from .models.base import FOR_A_SUM, TOTAL_DRAWS, TransactionModel, blocks, draws_each, sum_range
 from .models.continuous import ContinuousModel
-from .models.gamma_gamma import fit_spend
+from .models.gamma_gamma import fit_spend, positive
 from .models.histories import collapse, spread
 from .segments import value_tiers
 from .tables import SUMMARY, Estimate, Finding, TableError, check, need
@@ -269,21 +269,22 @@ def _per_triple(
 ) -> dict[str, Any]:
     """Everything that depends on (x, t_x, T) alone, computed once for each distinct triple."""
     length = economics.horizon_days
-    weights = discount_weights(length, economics.discount_rate, economics.step)
+    weights = purchases.discounting(rows, length, economics.discount_rate, economics.step)
     expected, discounted = purchases.expected(rows, [(length, 1.0)]), purchases.expected(rows, weights)
     counts = purchases.outcomes(rows, length, seed=seed)
     money = _money_of_outcomes(counts, rows["frequency"].to_numpy(float), spend, seed)
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(counts, tails, axis=0, method="inverted_cdf")
     money_low, money_high = np.quantile(money, tails, axis=0)
+    kept = np.divide(discounted, expected, out=np.ones_like(expected), where=expected > 0)
     return {
         "p_alive": purchases.alive(rows),
         "expected_purchases": expected,
         "expected_purchases_low": low,
         "expected_purchases_high": high,
         "_discounted": discounted,
-        "_money_low": money_low * discounted / expected,
-        "_money_high": money_high * discounted / expected,
+        "_money_low": money_low * kept,
+        "_money_high": money_high * kept,
     }
 
 
@@ -336,15 +337,15 @@ def _money(base: Any, spend: Spend, economics: Economics) -> Any:
         x = base["frequency"]
         x = x.cast("float64") if is_ibis(base) else x  # or Spark would count in decimals of six places
         own = base["monetary_value"]
-        own = own.fill_null(0.0) if is_ibis(base) else own.fillna(0.0)
+        own = positive(own)
         weight = p * x / (p * x + q - 1)
         expected_spend = (1 - weight) * (p * v / (q - 1)) + weight * own
         scale = v + x * own
     else:
         expected_spend = base["expected_purchases"] * 0 + float(spend)
-        scale = expected_spend
+        scale = 1.0  # outcomes are purchases, each worth its unit
     unit = economics.margin_rate * expected_spend - economics.cost_to_serve
-    per_money = unit / expected_spend
+    per_money = unit / expected_spend if isinstance(spend, GammaGamma) else unit
     # Where serving costs more than a sale brings, more purchases are worse: the ends change places.
     loses = unit < 0
     one, other = per_money * scale * base["_money_low"], per_money * scale * base["_money_high"]
@@ -402,9 +403,10 @@ def clv_total(
 
     Notes
     -----
-    The interval is the value and to either side z times the root of two variances added up: of the mean over 100 draws
-    of the parameters of both models, and of the customers' simulated money (chance). It says nothing about a model that
-    does not fit: see the holdout.
+    Two variances are added up: of the mean over 100 draws of the parameters of both models, and of the customers'
+    simulated money (chance). The interval is that of a gamma distribution with this mean and variance, which never
+    reaches below 0; where some customers bring money and others cost it, of a normal one. It says nothing about a model
+    that does not fit: see the holdout.
 
     Examples
     --------
@@ -484,26 +486,31 @@ def _totals(
     keys = rows[purchases.keys].drop_duplicates().sort_values(purchases.keys, ignore_index=True)
     at = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(rows[purchases.keys]))
     n, own = rows["n"].to_numpy(float), rows["frequency"].to_numpy(float)
-    weights = discount_weights(economics.horizon_days, economics.discount_rate, economics.step)
+    terms = economics.horizon_days, economics.discount_rate, economics.step
+    exact, near = (purchases.discounting(keys, *terms, digits=digits) for digits in (9, 4))
     names = list(groups)
     member = np.array([rows["_group"] == name for name in names], dtype=float)
 
-    def worth(theta: np.ndarray, phi: np.ndarray | None) -> np.ndarray:
+    def worth(theta: np.ndarray, phi: np.ndarray | None, weights: list[tuple[float, float]] = near) -> np.ndarray:
         money = _spend_sum(phi, spend, own, n, rows)
         each = economics.margin_rate * money - economics.cost_to_serve * n
         return member @ (purchases.expected(keys, weights, theta)[at] * each)
 
     gg = spend if isinstance(spend, GammaGamma) else None
-    value = worth(purchases._theta(), gg._theta() if gg else None)
+    value = worth(purchases._theta(), gg._theta() if gg else None, exact)
     thetas = purchases.draws(TOTAL_DRAWS, seed=seed)
     phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
     means = np.array([worth(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
     by_chance = _variances(keys, purchases, spend, economics.horizon_days, seed)
     chance = member @ (_squares(spend, economics, own, n, rows) * by_chance[at])
-    reach = tail(level) * np.sqrt(means.var(axis=0, ddof=1) + chance)
+    spread = means.var(axis=0, ddof=1) + chance
     size, method = member @ n, f"{purchases.name}, parameters and chance"
+    signs = member @ np.sign(
+        _spend_sum(phis[0], spend, own, n, rows) * economics.margin_rate - economics.cost_to_serve * n
+    )
+    one_sided = np.abs(signs) == member.sum(axis=1)  # nobody loses, or everybody does: the sum cannot change its sign
     return {
-        name: Estimate(value[k], value[k] - reach[k], value[k] + reach[k], level, int(size[k]), method)
+        name: sum_range(value[k], spread[k], level, int(size[k]), method, one_sided=bool(one_sided[k]))
         for k, name in enumerate(names)
     }
 
@@ -519,8 +526,7 @@ def _variances(keys: pd.DataFrame, purchases: TransactionModel, spend: Spend, le
 
 def _own(summary: Any) -> Any:
     """A customer's own mean spend, 0 without a repeat purchase."""
-    own = summary["monetary_value"]
-    return own.fill_null(0.0) if is_ibis(summary) else own.fillna(0.0)
+    return positive(summary["monetary_value"])
 
 
 def _proper(phis: Any) -> Any:
@@ -545,7 +551,7 @@ def _squares(spend: Spend, economics: Economics, x: np.ndarray, n: np.ndarray, r
         scale = n * v**2 + 2 * v * x * z + x**2 * zz
         mean = _spend_sum(spend._theta(), spend, x, n, rows) / n
     else:
-        scale, mean = n * float(spend) ** 2, np.full(len(n), float(spend))
+        return n * (economics.margin_rate * float(spend) - economics.cost_to_serve) ** 2
     return np.asarray(((economics.margin_rate * mean - economics.cost_to_serve) / mean) ** 2 * scale)
 
 
@@ -600,7 +606,7 @@ def clv_new_customer(
     33.72
     """
     _on_days(purchases)
-    weights = discount_weights(economics.horizon_days, economics.discount_rate, economics.step)
+    weights = purchases.discounting(None, economics.horizon_days, economics.discount_rate, economics.step)
     draws = 2 * TOTAL_DRAWS
     if isinstance(spend, GammaGamma):
         p, q, v = _proper(spend.draws(draws, seed=seed + 7)).T
@@ -759,7 +765,7 @@ def tier_chances(
     check(summary, SUMMARY)
     _on_days(purchases)
     rows = collapse(summary, also=purchases.covariates_)
-    weights = discount_weights(economics.horizon_days, economics.discount_rate, economics.step)
+    weights = purchases.discounting(rows, economics.horizon_days, economics.discount_rate, economics.step, digits=4)
     where = pd.MultiIndex.from_frame(rows[purchases.keys]).get_indexer(
         pd.MultiIndex.from_frame(summary[purchases.keys])
     )

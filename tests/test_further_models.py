@@ -12,7 +12,7 @@ from scipy.stats import gamma
 
 import clvnb as cv
 from clvnb.models import bgbb, cnbdk, ggompertznbd, paretonbd
-from clvnb.models.dropout import regular_until_dropout
+from clvnb.models.dropout import purchases_until_dropout
 from clvnb.models.fitting import Triples
 from helpers import ROOT
 
@@ -70,7 +70,7 @@ def test_expected_regular_purchases_are_the_sum_over_purchases():
         k = int(rng.integers(2, 6))
         j = int(rng.integers(0, k))
         terms = betainc(n * k - j, R, t / (A + t)) * np.exp(betaln(a, B + n - 1) - betaln(a, B))
-        ours = regular_until_dropout(np.array([R]), np.array([A]), a, np.array([B]), t, k, j)[0]
+        ours = purchases_until_dropout(np.array([R]), np.array([A]), a, np.array([B]), t, k, j)[0]
         assert ours == pytest.approx(terms.sum(), rel=1e-6), (R, A, a, B, t, k, j)
 
 

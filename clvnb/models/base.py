@@ -6,34 +6,46 @@ In: a SUMMARY, pandas or Ibis. Out: estimates per customer in the kind that came
 from __future__ import annotations
 
 import html
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
+from ..atomic import replace_file
+from ..engine import is_ibis, run
 from ..formulas import annual_to_daily, days, tail
 from ..tables import Estimate, FitError, TableError, table_html
 from .covariates import Design
-from .fitting import Fit, Triples, Vector, maximize
+from .fitting import BOUNDS, Fit, Triples, Vector, maximize
 from .histories import KEYS, collapse, each, pairs, sample
-from .posterior import Posterior
+from .posterior import Kept, Posterior
 
 if TYPE_CHECKING:
     from statsmodels.iolib.summary2 import Summary
 
 __all__ = [
     "FOR_A_SUM",
+    "STORED",
     "TOTAL_DRAWS",
     "CollapsedModel",
     "Model",
     "TransactionModel",
+    "added_up",
     "blocks",
     "discount_weights",
     "draws_each",
+    "sum_range",
 ]
 
+# The version of a stored model's file: higher where an older clvnb would read it wrongly.
+STORED = 1
 # Enough for the spread of a total: the interval of a standard deviation from 100 draws is within 15 %.
 TOTAL_DRAWS = 100
 # Draws of all rows together: of a sum over customers only the variance is wanted, which their number makes steady.
@@ -60,6 +72,8 @@ class Model(ABC):
         Customers that the fit used.
     at_bound_ : tuple of str
         Parameters that the data could not determine.
+    window_ : mapping
+        What the fit saw: ``longest``, days of the longest history; ``first`` and ``last`` date, where the table has them.
     name : str
         Of the model, as it is shown.
     parameters : tuple of str
@@ -74,6 +88,68 @@ class Model(ABC):
     fit_: Fit | None = None
     posterior_: Posterior | None = None
     n_: int = 0
+    window_: Mapping[str, Any] = {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the model was made with, by argument; a model of the same class and settings is fitted alike."""
+        return {}
+
+    @property
+    def key(self) -> str:
+        """What tells this model from others in a table, whatever it is called on a page: class and settings."""
+        said = ", ".join(f"{k}={v}" for k, v in self.settings.items() if v is not None)
+        return f"{type(self).__name__}({said})" if said else type(self).__name__
+
+    def clone(self) -> Self:
+        """Return a model of the same class and settings that is not fitted."""
+        return type(self)(**self.settings)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to a small JSON file: parameters, their uncertainty, bounds, data window and versions.
+
+        No customer is in it and no code: ``clvnb.load_model`` reads it back, and predicts to the last digit alike.
+
+        Parameters
+        ----------
+        path : path
+            Of the file; one that is there is replaced.
+
+        Raises
+        ------
+        FitError
+            When there are no parameters yet.
+        ReportError
+            When the file cannot be written.
+        """
+        text = json.dumps(self._state(), indent=1, allow_nan=False)
+        replace_file(Path(path), lambda beside: beside.write_text(text, encoding="utf-8"))
+
+    def _state(self) -> dict[str, Any]:
+        """Everything that a prediction needs, as plain values."""
+        self._theta()
+        kept = None if self.posterior_ is None else self.posterior_.kept
+        return {
+            "format": "clvnb model", "version": STORED, "clvnb": version("clvnb"),
+            "model": type(self).__name__, "name": self.name, "key": self.key, "settings": self.settings,
+            "params": {k: float(v) for k, v in self.params_.items()}, "time": "days", "bounds": list(BOUNDS),
+            "customers": self.n_, "window": dict(self.window_), "fit": _plain(self.fit_),
+            "draws": kept and {"method": kept.method, "points": _listed(kept.points), "weights": _listed(kept.weights)},
+        }  # fmt: skip
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.params_ = pd.Series({k: float(state["params"][k]) for k in self.parameters})
+        self.n_, self.window_ = int(state["customers"]), dict(state["window"])
+        if state["fit"]:
+            self.fit_ = _fit_of(state["fit"])
+        if state["draws"] and self.fit_ is not None:
+            points, weights = (state["draws"][k] for k in ("points", "weights"))
+            kept = Kept(
+                state["draws"]["method"],
+                None if points is None else np.array(points),
+                None if weights is None else np.array(weights),
+            )
+            self.posterior_ = Posterior.of_kept(self.fit_, kept)
 
     @classmethod
     def with_params(cls, *, unit: str | float = "1 day", **params: float) -> Self:
@@ -319,6 +395,27 @@ class Model(ABC):
         return f"<p><strong>{html.escape(self.name)}</strong>, time in days</p>{table_html(self.estimates())}"
 
 
+def _listed(array: Vector | None) -> list[Any] | None:
+    """An array as lists; what is missing, as null."""
+    if array is None:
+        return None
+    return [_listed(row) if row.ndim else (float(row) if np.isfinite(row) else None) for row in array]
+
+
+def _plain(fit: Fit | None) -> dict[str, Any] | None:
+    if fit is None:
+        return None
+    return asdict(fit) | {"values": _listed(fit.values), "log_covariance": _listed(fit.log_covariance)}
+
+
+def _fit_of(state: Mapping[str, Any]) -> Fit:
+    rows = [[np.nan if v is None else v for v in row] for row in state["log_covariance"]]
+    return Fit(
+        tuple(state["names"]), np.array(state["values"]), np.array(rows), float(state["log_likelihood"]),
+        float(state["gradient"]), int(state["evaluations"]), tuple(state["at_bound"]),
+    )  # fmt: skip
+
+
 class CollapsedModel(Model):
     """A model that is fitted on distinct rows with their counts, and may take covariates.
 
@@ -336,6 +433,27 @@ class CollapsedModel(Model):
     design_: Design | None = None
     patterns_: pd.DataFrame | None = None
     plain_: Fit | None = None
+
+    def _state(self) -> dict[str, Any]:
+        known = None
+        if self.design_ is not None and self.patterns_ is not None:
+            columns = {name: [_scalar(v) for v in self.patterns_[name]] for name in self.patterns_}
+            levels = {name: [_scalar(v) for v in levels] for name, levels in self.design_.levels.items()}
+            known = {
+                "columns": list(self.covariates_),
+                "levels": levels,
+                "patterns": columns,
+                "plain": _plain(self.plain_),
+            }
+        return super()._state() | {"covariates": known}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        super()._restore(state)
+        known = state["covariates"]
+        if known:
+            self.covariates_ = tuple(known["columns"])
+            self.design_ = Design({name: tuple(levels) for name, levels in known["levels"].items()})
+            self.patterns_, self.plain_ = pd.DataFrame(known["patterns"]), _fit_of(known["plain"])
 
     def _estimate(self, rows: pd.DataFrame, starts: list[list[float]], covariates: Sequence[str]) -> Self:
         """Maximise the likelihood of collapsed rows with counts ``n``, first without covariates, then with them."""
@@ -380,16 +498,11 @@ class CollapsedModel(Model):
         """The rows as the model's likelihood takes them."""
 
     @abstractmethod
-    def _log_likelihood(self, theta: Vector, data: Any) -> tuple[Vector, Vector]:
-        """Each row's log-likelihood and its slopes in the parameters."""
-
     def _total(self, theta: Vector, data: Any, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:
-        """The log-likelihood of rows that stand for ``n`` customers each, and its gradient.
+        """The log-likelihood of rows that stand for ``n`` customers each, and its gradient in the parameters.
 
         A model that has the one for less than both leaves the gradient out where ``slope`` is false.
         """
-        value, gradient = self._log_likelihood(theta, data)
-        return float(n @ value), gradient @ n
 
     def _of_pattern(self, full: Vector, z: Vector) -> Vector:
         """The parameters of customers with covariates ``z``: each effect multiplies by exp(sign effect z)."""
@@ -552,7 +665,9 @@ class TransactionModel(CollapsedModel):
                 f"none of the {n:,.0f} customers bought twice, so {self.name} cannot tell how often they return. "
                 "Report historic value only, and come back when there are repeat purchases."
             )
-        return self._estimate(rows, self._starts(rows), covariates)
+        self._estimate(rows, self._starts(rows), covariates)
+        self.window_ = {"longest": float(rows["T"].max())} | _dates(summary)
+        return self
 
     def _extra_sums(self, summary: Any) -> dict[str, Callable[[Any], Any]]:
         return {}
@@ -576,7 +691,21 @@ class TransactionModel(CollapsedModel):
     def _purchases_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector: ...
 
     @abstractmethod
-    def _purchases_new(self, theta: Vector, t: float) -> float: ...
+    def _stays_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector: ...
+
+    @abstractmethod
+    def _buys_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector: ...
+
+    @abstractmethod
+    def _counts_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, n: Vector) -> Vector: ...
+
+    def _alive_new(self, theta: Vector) -> float:
+        """P(alive) right after the first purchase."""
+        return 1.0
+
+    def _purchases_new(self, theta: Vector, t: float) -> float:
+        zero = np.zeros(1)
+        return float(self._alive_new(theta) * self._purchases_if_alive(theta, zero, zero, zero, t)[0])
 
     @abstractmethod
     def _simulate_if_alive(
@@ -667,12 +796,14 @@ class TransactionModel(CollapsedModel):
         ])  # fmt: skip
 
     # ---- per customer ----
-    def probability_alive(self, summary: Any) -> Any:
-        """Return the probability that each customer has not dropped out by T.
+    def probability_alive(self, summary: Any, *, ahead: str | float | None = None) -> Any:
+        """Return the probability that each customer has not dropped out by T, or by a day to come.
 
         Parameters
         ----------
         summary : SUMMARY
+        ahead : str or number of days, optional
+            How long after T, for example ``"90 days"``.
 
         Returns
         -------
@@ -686,7 +817,111 @@ class TransactionModel(CollapsedModel):
         TableError
             When a row of the SUMMARY cannot be, or has a covariate that the fit has not seen.
         """
-        return self._each(summary, lambda rows: {"p_alive": self.alive(rows)})
+        if ahead is None:
+            return self._each(summary, lambda rows: {"p_alive": self.alive(rows)})
+        t = self._length(ahead)
+
+        def then(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+            return self._alive(theta, x, t_x, T) * self._stays_if_alive(theta, x, t_x, T, t)
+
+        return self._each(summary, lambda rows: {"p_alive": self._over(rows, None, then)})
+
+    def probability_of_purchase(self, summary: Any, horizon: str | float) -> Any:
+        """Return the probability of at least one purchase within the horizon; 1 less it is the risk of churn.
+
+        "Churn risk within 90 days" is ``1 - probability_of_purchase(summary, "90 days")``: whoever has left buys
+        nothing, and neither do some who have not.
+
+        Parameters
+        ----------
+        summary : SUMMARY
+        horizon : str or number of days
+            For example ``"90 days"``.
+
+        Returns
+        -------
+        pandas.Series
+            Named ``p_purchase``; for an Ibis table, a table (customer_id, p_purchase).
+
+        Raises
+        ------
+        FitError, TableError, ValueError
+            As ``expected_purchases``.
+        """
+        t = self._length(horizon)
+
+        def some(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+            return self._alive(theta, x, t_x, T) * self._buys_if_alive(theta, x, t_x, T, t)
+
+        return self._each(summary, lambda rows: {"p_purchase": self._over(rows, None, some)})
+
+    def purchase_distribution(self, summary: Any, horizon: str | float, up_to: int) -> Any:
+        """Return the probability that each customer makes 0, 1, ... ``up_to`` purchases within the horizon.
+
+        Parameters
+        ----------
+        summary : SUMMARY
+        horizon : str or number of days
+            For example ``"90 days"``.
+        up_to : int
+            The largest number of purchases.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``p_0, p_1, ...`` on the index of ``summary``; for an Ibis table with ``customer_id``.
+
+        Raises
+        ------
+        FitError, TableError, ValueError
+            As ``expected_purchases``.
+        """
+        t, n = self._length(horizon), np.arange(up_to + 1)
+
+        def chances(rows: pd.DataFrame) -> dict[str, Vector]:
+            x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
+            out = np.empty((len(n), len(rows)))
+            for theta, at in self._patterns(rows, self._theta()):
+                alive = self._alive(theta, x[at], t_x[at], T[at])
+                out[:, at] = alive * self._counts_if_alive(theta, x[at], t_x[at], T[at], t, n)
+                out[0, at] += 1 - alive
+            return {f"p_{k}": out[k] for k in n}
+
+        return self._each(summary, chances)
+
+    def purchase_probabilities(self, horizon: str | float, up_to: int) -> Vector:
+        """Return the chance that a new customer makes 0, 1, ... ``up_to`` repeat purchases over the horizon.
+
+        With covariates, of a customer whose covariates are all 0 or the reference.
+
+        Parameters
+        ----------
+        horizon : str or number of days
+            For example ``"39 weeks"`` or ``"1 year"``.
+        up_to : int
+            The largest number of purchases.
+
+        Returns
+        -------
+        array of shape (up_to + 1,)
+            Between 0 and 1.
+
+        Raises
+        ------
+        FitError
+            When there are no parameters yet.
+        ValueError
+            For a horizon that is no duration.
+
+        References
+        ----------
+        BG/NBD: Fader, Hardie and Lee (2005), Marketing Science 24(2), 275-284, equation (8); MBG/NBD: Batislam, Denizel
+        and Filiztekin (2007).
+        """
+        theta, zero = self._theta()[: len(self.parameters)], np.zeros(1)
+        counts = self._counts_if_alive(theta, zero, zero, zero, self._length(horizon), np.arange(up_to + 1))[:, 0]
+        alive = self._alive_new(theta)
+        return alive * counts + (1 - alive) * (np.arange(up_to + 1) == 0)
 
     def expected_purchases(self, summary: Any, horizon: str | float) -> Any:
         """Return how many purchases are expected of each customer over the horizon.
@@ -769,8 +1004,46 @@ class TransactionModel(CollapsedModel):
         ValueError
             For a horizon or a step that cannot be, or a yearly rate outside 0 to 1.
         """
-        weights = self._weights(horizon, discount_rate, step)
-        return self._each(summary, lambda rows: {"discounted_purchases": self.expected(rows, weights)})
+        self.discounting(None, horizon, discount_rate, step)  # what cannot be is said before anything is computed
+
+        def discounted(rows: pd.DataFrame) -> dict[str, Vector]:
+            return {"discounted_purchases": self.expected(rows, self.discounting(rows, horizon, discount_rate, step))}
+
+        return self._each(summary, discounted)
+
+    def discounting(
+        self,
+        rows: pd.DataFrame | None,
+        horizon: str | float,
+        discount_rate: float,
+        step: str | None = None,
+        *,
+        digits: int = 9,
+    ) -> list[tuple[float, float]]:
+        """Return moments t and weights w, such that the sum of w E[purchases in t] is the discounted number.
+
+        Parameters
+        ----------
+        rows : pandas.DataFrame or None
+            Distinct rows with the columns ``keys``; None for newcomers.
+        horizon, discount_rate, step
+            As of ``discounted_purchases``.
+        digits : int
+            How many of the result are right; fewer moments serve draws of the parameters.
+
+        Returns
+        -------
+        list of (t, w)
+            For ``expected`` or ``expected_new``.
+        """
+        zero = np.zeros(1)
+        spans = (
+            [self._scale(theta, zero, zero, zero) for theta, _ in self._mix(self._theta(), {})]
+            if rows is None
+            else [self._over(rows, None, self._scale)]
+        )
+        shortest = min(float(span.min()) for span in spans)
+        return discount_weights(horizon, discount_rate, step, scale=shortest, digits=digits)
 
     def purchase_interval(
         self, summary: Any, horizon: str | float, level: float = 0.9, *, total: bool = False, seed: int = 0
@@ -803,12 +1076,13 @@ class TransactionModel(CollapsedModel):
         Notes
         -----
         Quantiles of ``outcomes``, whole numbers since they invert the distribution function; the parameters' own doubt
-        is in it by ``draws``. The total is the estimate, and to either side z standard deviations of
-        parameters and chance together, not below 0.
+        is in it by ``draws``. Of the total, the quantiles of a gamma distribution whose mean is the estimate and
+        whose variance is that of parameters and chance together.
         """
-        t, z = self._length(horizon), tail(level)
+        t = self._length(horizon)
+        tail(level)  # refuses what is no level
         if total:
-            return self._total_purchases(collapse(summary, also=self.covariates_), t, level, z, seed)
+            return self._total_purchases(collapse(summary, also=self.covariates_), t, level, seed)
         tails = [(1 - level) / 2, (1 + level) / 2]
 
         def ends(rows: pd.DataFrame) -> dict[str, Vector]:
@@ -883,22 +1157,60 @@ class TransactionModel(CollapsedModel):
     def _length(self, horizon: str | float) -> float:
         return days(horizon)
 
-    def _weights(self, horizon: str | float, discount_rate: float, step: str | None) -> list[tuple[float, float]]:
-        return discount_weights(horizon, discount_rate, step)
+    @abstractmethod
+    def _scale(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+        """The shortest span, in days, on which the expected purchases of each row bend."""
 
-    def _total_purchases(self, rows: pd.DataFrame, t: float, level: float, z: float, seed: int) -> Estimate:
+    def _total_purchases(self, rows: pd.DataFrame, t: float, level: float, seed: int) -> Estimate:
         n, once = rows["n"].to_numpy(float), [(t, 1.0)]
         value = float(n @ self.expected(rows, once))
         means = [float(n @ self.expected(rows, once, full)) for full in self.draws(TOTAL_DRAWS, seed=seed)]
         few = draws_each(len(rows), FOR_A_SUM)
         spread = [self.outcomes(block, t, size=few, seed=seed).var(axis=0) for block in blocks(rows)]
         chance = float(n @ np.concatenate(spread))
-        reach = z * float(np.sqrt(np.var(means, ddof=1) + chance))
-        method = f"{self.name}, parameters and chance"
-        return Estimate(value, max(value - reach, 0.0), value + reach, level, int(n.sum()), method)
+        variance = float(np.var(means, ddof=1)) + chance
+        return sum_range(value, variance, level, int(n.sum()), f"{self.name}, parameters and chance")
 
     def _each(self, summary: Any, function: Callable[[pd.DataFrame], dict[str, Vector]]) -> Any:
         return each(summary, function, self.covariates_)
+
+
+def _scalar(value: Any) -> Any:
+    """A level as JSON has it: numpy's numbers and truth values are none of its own."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def sum_range(value: float, variance: float, level: float, n: int, method: str, *, one_sided: bool = True) -> Estimate:
+    """Return a sum with its interval: quantiles of a gamma with its mean and variance, which keeps its sign.
+
+    Where terms of both signs are added up (not ``one_sided``), of a normal distribution.
+    """
+    from scipy.special import gammaincinv
+
+    size, tails = abs(value), np.array([(1 - level) / 2, (1 + level) / 2])
+    if not one_sided or not size or variance <= (1e-4 * size) ** 2:  # so narrow that both are one
+        ends = value + np.array([-1, 1]) * tail(level) * np.sqrt(variance)
+    else:
+        shape = size**2 / variance
+        ends = np.sort(np.sign(value) * gammaincinv(shape, tails) * size / shape)
+    low, high = (float(end) for end in ends)
+    return Estimate(float(value), min(low, float(value)), max(high, float(value)), level, n, method)
+
+
+def added_up(by_row: tuple[Vector, Vector], n: Vector) -> tuple[float, Vector]:
+    """Add up each row's log-likelihood and its slopes, of rows that stand for ``n`` customers each."""
+    value, gradient = by_row
+    return float(n @ value), gradient @ n
+
+
+def _dates(summary: Any) -> dict[str, str]:
+    """The first and the last day on which anybody of a SUMMARY bought, where it says so."""
+    if not {"first_date", "last_date"} <= set(summary.columns):
+        return {}
+    if is_ibis(summary):
+        ends = run(summary.aggregate(first=summary.first_date.min(), last=summary.last_date.max()), summary)
+        return {k: f"{pd.Timestamp(ends[k].iloc[0]):%Y-%m-%d}" for k in ("first", "last")}
+    return {"first": f"{summary['first_date'].min():%Y-%m-%d}", "last": f"{summary['last_date'].max():%Y-%m-%d}"}
 
 
 def blocks(rows: pd.DataFrame) -> list[pd.DataFrame]:
@@ -911,11 +1223,13 @@ def draws_each(rows: int, together: int = 1_000_000) -> int:
     return int(np.clip(together // max(rows, 1), 200, 2_000))
 
 
-def discount_weights(horizon: str | float, discount_rate: float, step: str | None = None) -> list[tuple[float, float]]:
+def discount_weights(
+    horizon: str | float, discount_rate: float, step: str | None = None, *, scale: float = 7.0, digits: int = 9
+) -> list[tuple[float, float]]:
     """Return moments t and weights w such that sum w E[Y(t)] is the discounted number of purchases.
 
-    Without a step this is the integral of exp(-delta t) dE[Y(t)] in parts, by Gauss-Legendre quadrature of four points
-    up to 400 days and eight for every three years beyond. With a step, purchases fall on the ends of whole steps.
+    Without a step this is the integral of exp(-delta t) dE[Y(t)] in parts, by Gauss-Legendre quadrature in ln(scale + t),
+    where ``scale`` is the shortest span on which E[Y(t)] bends. With a step, purchases fall on the ends of whole steps.
 
     Examples
     --------
@@ -926,11 +1240,12 @@ def discount_weights(horizon: str | float, discount_rate: float, step: str | Non
     if step is None:
         if delta == 0:
             return [(length, 1.0)]
-        nodes, weights = np.polynomial.legendre.leggauss(8 if length > 400 else 4)
-        panels = int(np.ceil(length / 1100))
-        half = length / panels / 2
-        t = np.concatenate([(nodes + 1) * half + 2 * half * k for k in range(panels)])
-        w = np.tile(weights, panels) * half * delta * np.exp(-delta * t)
+        half = float(np.log1p(length / scale)) / 2
+        y = np.pi / 2 / half  # E[Y(t)] is smooth in a strip of width pi/2; rho is the ellipse that fits into it
+        rho = y + np.sqrt(1 + y * y)
+        nodes, weights = np.polynomial.legendre.leggauss(int(np.ceil(2.3 * digits / 2 / np.log(rho))) + 1)
+        t = scale * np.expm1((nodes + 1) * half)
+        w = weights * half * (scale + t) * delta * np.exp(-delta * t)
         inside = list(zip(t.tolist(), w.tolist(), strict=True))
         return [*inside, (length, float(np.exp(-delta * length)))]
     if step not in _STEP_DAYS:

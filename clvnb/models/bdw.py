@@ -7,10 +7,12 @@ retention' revisited", Journal of Interactive Marketing 43(1), 1-16.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betaln, psi
+from scipy.special import psi
 
+from .base import added_up
 from .fitting import Levels, Vector
 from .renewals import RenewalModel
+from .special import ln_beta_ratio
 
 __all__ = ["BetaDiscreteWeibull"]
 
@@ -34,7 +36,7 @@ def _log_survival(alpha: float, beta: float, c: float, t: Levels, ahead: float) 
     log_t = t.map(lambda v: np.log(np.maximum(v + ahead, 1.0)))
     both, of_beta = psi(alpha + beta) - psi(alpha + beta + u), psi(beta + u) - psi(beta)
     slope = np.array([both, both + of_beta, (psi(beta + u) - psi(alpha + beta + u)) * u * log_t])
-    return betaln(alpha, beta + u) - betaln(alpha, beta), slope
+    return ln_beta_ratio(alpha, beta, u), slope
 
 
 class BetaDiscreteWeibull(RenewalModel):
@@ -74,13 +76,16 @@ class BetaDiscreteWeibull(RenewalModel):
     name = "BdW"
     parameters = ("alpha", "beta", "c")
 
-    def _log_likelihood(self, theta: Vector, data: tuple[Levels, Vector]) -> tuple[Vector, Vector]:
+    def _total(
+        self, theta: Vector, data: tuple[Levels, Vector], n: Vector, *, slope: bool = True
+    ) -> tuple[float, Vector]:
         alpha, beta, c = theta
-        return log_likelihood(alpha, beta, c, *data)
+        return added_up(log_likelihood(alpha, beta, c, *data), n)
 
     def _log_survival(self, theta: Vector, t: Vector) -> Vector:
         alpha, beta, c = theta
-        return np.asarray(betaln(alpha, beta + t**c) - betaln(alpha, beta))
+        with np.errstate(over="ignore"):
+            return ln_beta_ratio(alpha, beta, np.minimum(t**c, 1e300))
 
     def _starts(self, churn: float) -> list[list[float]]:
         odds = (1 - churn) / churn

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import betaln, logsumexp, psi
+from scipy.special import gammaln, logsumexp, psi
 
-from .base import TransactionModel
+from .base import TransactionModel, added_up
 from .fitting import Triples, Vector
+from .special import ln_beta_ratio, ln_rising
 
 __all__ = ["BGBB"]
 
@@ -30,7 +31,8 @@ def log_likelihood(alpha: float, beta: float, gamma: float, delta: float, data: 
     inside, there = (m >= t_x) & (m <= n), m == n
     left = np.where(there, 0.0, 1.0)
     misses = np.where(inside, m - x, 1.0)
-    terms = betaln(alpha + x, beta + misses) + betaln(gamma + left, delta + m)
+    terms = _ln_used(alpha, beta, x, misses) + ln_beta_ratio(gamma, delta, m)
+    terms += np.where(there, 0.0, np.log(gamma) - np.log(gamma + delta + m))
     ln_sum = logsumexp(np.where(inside, terms, -np.inf), axis=0)
     weight = np.where(inside, np.exp(terms - ln_sum), 0.0)
 
@@ -48,7 +50,12 @@ def log_likelihood(alpha: float, beta: float, gamma: float, delta: float, data: 
             mean(psi(delta + m)) - both_q - psi(delta) + gd,
         ]
     )
-    return ln_sum - betaln(alpha, beta) - betaln(gamma, delta), gradient
+    return ln_sum, gradient
+
+
+def _ln_used(alpha: float, beta: float, x: Vector, misses: Vector) -> Vector:
+    """ln B(alpha+x, beta+misses)/B(alpha, beta): one given order of x opportunities used and so many missed."""
+    return ln_rising(alpha, x) + ln_rising(beta, misses) - ln_rising(alpha + beta, x + misses)
 
 
 class BGBB(TransactionModel):
@@ -93,40 +100,51 @@ class BGBB(TransactionModel):
     parameters = ("alpha", "beta", "gamma", "delta")
     effects = {"alpha": 1, "beta": 1, "gamma": 1, "delta": 1}
 
-    def probability_alive(self, summary: Any) -> Any:
+    def probability_alive(self, summary: Any, *, ahead: str | float | None = None) -> Any:
         """Return the probability that each customer is still there at the next opportunity, as the paper has it.
 
         Parameters
         ----------
         summary : SUMMARY
             Counted in opportunities.
+        ahead : int, optional
+            How many opportunities after the next one.
 
         Returns
         -------
         pandas.Series
             Named ``p_alive``; for an Ibis table, a table (customer_id, p_alive).
         """
+        t = 1.0 if ahead is None else 1.0 + self._length(ahead)
 
-        def next_one(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
-            _, _, gamma, delta = theta
-            return self._alive(theta, x, t_x, T) * (delta + T) / (gamma + delta + T)
+        def then(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+            return self._alive(theta, x, t_x, T) * self._stays_if_alive(theta, x, t_x, T, t)
 
-        return self._each(summary, lambda rows: {"p_alive": self._over(rows, None, next_one)})
+        return self._each(summary, lambda rows: {"p_alive": self._over(rows, None, then)})
 
     def _length(self, horizon: str | float) -> float:
         if isinstance(horizon, str) or horizon != int(horizon) or horizon < 1:
             raise ValueError(f"BG/BB counts opportunities: give a whole number of them as horizon, got {horizon!r}")
         return float(horizon)
 
-    def _weights(self, horizon: str | float, discount_rate: float, step: str | None) -> list[tuple[float, float]]:
+    def discounting(
+        self,
+        rows: pd.DataFrame | None,
+        horizon: str | float,
+        discount_rate: float,
+        step: str | None = None,
+        *,
+        digits: int = 9,
+    ) -> list[tuple[float, float]]:
+        """Return each opportunity and its weight; see ``TransactionModel.discounting``."""
         if step is not None:
             raise ValueError(f"{self.name} discounts by opportunity, of which each is a step: leave out step={step!r}")
         v, last = 1 / (1 + discount_rate), int(self._length(horizon))
         return [(float(k), v**k - (v ** (k + 1) if k < last else 0.0)) for k in range(1, last + 1)]
 
-    def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
+    def _total(self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:
         alpha, beta, gamma, delta = theta
-        return log_likelihood(alpha, beta, gamma, delta, data)
+        return added_up(log_likelihood(alpha, beta, gamma, delta, data), n)
 
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]:
         used = float((rows["frequency"] * rows["n"]).sum() / (rows["recency"] * rows["n"]).sum())
@@ -136,16 +154,39 @@ class BGBB(TransactionModel):
     def _alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
         alpha, beta, gamma, delta = theta
         ln_L, _ = log_likelihood(alpha, beta, gamma, delta, Triples.of(x, t_x, T))
-        there = betaln(alpha + x, beta + T - x) - betaln(alpha, beta)
-        return np.exp(there + betaln(gamma, delta + T) - betaln(gamma, delta) - ln_L)
+        return np.exp(_ln_used(alpha, beta, x, T - x) + ln_beta_ratio(gamma, delta, T) - ln_L)
 
     def _purchases_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
         alpha, beta, gamma, delta = theta
-        stays = np.exp(betaln(gamma, delta + T[:, None] + np.arange(1, int(t) + 1)) - betaln(gamma, delta + T)[:, None])
+        stays = np.exp(ln_beta_ratio(gamma, delta + T[:, None], np.arange(1, int(t) + 1)))
         return np.asarray((alpha + x) / (alpha + beta + T) * stays.sum(axis=1))
 
-    def _purchases_new(self, theta: Vector, t: float) -> float:
-        return float(self._purchases_if_alive(theta, np.zeros(1), np.zeros(1), np.zeros(1), t)[0])
+    def _stays_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
+        _, _, gamma, delta = theta
+        return np.exp(ln_beta_ratio(gamma, delta + T, int(t)))
+
+    def _buys_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
+        """The first use comes after j missed opportunities, all of which were there."""
+        alpha, beta, gamma, delta = theta
+        j = np.arange(int(t))[:, None]
+        first = ln_beta_ratio(alpha + x, beta + T - x, j) + np.log(alpha + x) - np.log(alpha + beta + T + j)
+        return np.exp(first + ln_beta_ratio(gamma, delta + T, j + 1)).sum(axis=0)
+
+    def _counts_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, n: Vector) -> Vector:
+        alpha, beta, gamma, delta = theta
+        out = np.zeros((len(n), len(x)))
+        for j in range(int(t) + 1):  # opportunities that are there
+            stays = ln_beta_ratio(gamma, delta + T, j)
+            if j < int(t):
+                stays = stays + np.log(gamma) - np.log(gamma + delta + T + j)
+            used = np.minimum(n, j)[:, None]
+            ways = gammaln(j + 1) - gammaln(used + 1) - gammaln(j - used + 1)
+            chance = np.exp(ways + _ln_used(alpha + x, beta + T - x, used, j - used) + stays)
+            out += np.where(n[:, None] <= j, chance, 0.0)
+        return out
+
+    def _scale(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+        return np.ones(len(x))
 
     def _simulate_if_alive(
         self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator

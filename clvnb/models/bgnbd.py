@@ -8,51 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, gammaln, psi
+from scipy.special import expit
 
 from .dropout import RandomDropoutModel
-from .fitting import Triples, Vector
+from .fitting import Vector
 
 __all__ = ["BGNBD"]
 
 
-def log_likelihood(r: float, alpha: float, a: float, b: float, data: Triples) -> tuple[Vector, Vector]:
-    """Return ln L of each (x, t_x, T) and its gradient in (r, alpha, a, b): equation (6) in logarithms.
-
-    ln L = ln[G(r+x) alpha^r / G(r)] + ln[B(a, b+x) / B(a, b)] + ln[(alpha+T)^-(r+x) + 1{x>0} a/(b+x-1)
-    (alpha+t_x)^-(r+x)].
-    """
-    x, R = data.x.full, r + data.x.full
-    log_T, log_tx = data.T.map(lambda T: np.log(alpha + T)), data.t_x.map(lambda t: np.log(alpha + t))
-    odds = np.where(x > 0, log_odds_dead(x, R, a, b, log_T - log_tx), -np.inf)
-    ln_L = (
-        data.x.map(lambda x: gammaln(r + x) + gammaln(b + x) - gammaln(a + b + x))
-        + (r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b))
-        - R * log_T
-        + np.logaddexp(0.0, odds)
-    )
-    dead = expit(odds)
-    inv_T, inv_tx = data.T.map(lambda T: 1 / (alpha + T)), data.t_x.map(lambda t: 1 / (alpha + t))
-    both = data.x.map(lambda x: psi(a + b) - psi(a + b + x))
-    gradient = np.array(
-        [
-            data.x.map(lambda x: psi(r + x)) - psi(r) + np.log(alpha) - (1 - dead) * log_T - dead * log_tx,
-            r / alpha - R * ((1 - dead) * inv_T + dead * inv_tx),
-            both + dead / a,
-            both + data.x.map(lambda x: psi(b + x)) - psi(b) - dead / np.maximum(b + x - 1, 1e-300),
-        ]
-    )
-    return ln_L, gradient
-
-
-def log_odds_dead(x: Vector, R: Vector, a: float, b: float, log_ratio: Vector) -> Vector:
-    """Return ln of the odds of having left after the last repeat purchase, x > 0: a/(b+x-1) ((alpha+T)/(alpha+t_x))^R."""
-    return np.log(a) - np.log(np.where(x > 0, b + x - 1, 1.0)) + R * log_ratio
-
-
 def probability_alive(r: float, alpha: float, a: float, b: float, x: Vector, t_x: Vector, T: Vector) -> Vector:
-    """Return P(alive | x, t_x, T); it is 1 for x = 0, since nobody can leave before a repeat purchase."""
-    odds = log_odds_dead(x, r + x, a, b, np.log((alpha + T) / (alpha + t_x)))
+    """Return P(alive | x, t_x, T) = 1 / (1 + a/(b+x-1) ((alpha+T)/(alpha+t_x))^(r+x)).
+
+    It is 1 for x = 0, since nobody can leave before a repeat purchase.
+    """
+    rest = np.where(x > 0, b + (x - 1), 1.0)
+    odds = np.log(a) - np.log(rest) + (r + x) * np.log1p((T - t_x) / (alpha + t_x))
     return np.where(x > 0, expit(-odds), 1.0)
 
 
@@ -92,10 +62,6 @@ class BGNBD(RandomDropoutModel):
 
     name = "BG/NBD"
     at_first = False
-
-    def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
-        r, alpha, a, b = theta
-        return log_likelihood(r, alpha, a, b, data)
 
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]:
         rate = (rows["frequency"] * rows["n"]).sum() / max(float((rows["T"] * rows["n"]).sum()), 1.0)

@@ -11,7 +11,7 @@ larger k, the more regularly. P(alive) then falls faster once a purchase is over
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -21,14 +21,15 @@ from scipy.special import expit, gammaln, logsumexp, psi
 
 from ..engine import is_ibis, run
 from ..tables import FitError, TableError
+from .base import added_up
 from .continuous import Newcomers
-from .dropout import DropoutModel, regular_until_dropout
+from .dropout import DropoutModel, count_probabilities, purchases_until_dropout, still_there
 from .fitting import Triples, Vector
+from .special import at_least, ln_rising
 
 __all__ = ["BGCNBDk", "MBGCNBDk"]
 
 LARGEST_K = 6
-NODES = 16
 
 
 def log_likelihood(
@@ -74,7 +75,7 @@ def _stages(R: Vector, alpha: float, t_x: Vector, T: Vector, k: int) -> Vector:
     j = np.arange(k)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         power = j * np.log((T - t_x) / (alpha + T))
-    return np.where(j == 0, 0.0, gammaln(R + j) - gammaln(R) - gammaln(j + 1) + power)
+    return np.where(j == 0, 0.0, ln_rising(R, j) - gammaln(j + 1) + power)
 
 
 class _CNBDk(DropoutModel):
@@ -87,6 +88,18 @@ class _CNBDk(DropoutModel):
             raise ValueError(f"k must be a whole number of at least 1, or None to have it chosen, got {k!r}")
         self.wanted, self.k = k, k or 1
         self._constant = 0.0  # the gaps' own part of the likelihood, which tells the k apart
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """``k``, where it was given."""
+        return {"k": self.wanted}
+
+    def _state(self) -> dict[str, Any]:
+        return super()._state() | {"k": self.k, "constant": self._constant}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        super()._restore(state)
+        self.k, self._constant = int(state["k"]), float(state["constant"])
 
     @classmethod
     def with_params(cls, *, unit: str | float = "1 day", **params: float) -> Self:
@@ -195,9 +208,9 @@ class _CNBDk(DropoutModel):
     def _count(self) -> int:
         return super()._count() + (self.wanted is None)
 
-    def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
+    def _total(self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:
         r, alpha, a, b = theta
-        return log_likelihood(r, alpha, a, b, self.k, self.at_first, data)
+        return added_up(log_likelihood(r, alpha, a, b, self.k, self.at_first, data), n)
 
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]:
         rate = self.k * (rows["frequency"] * rows["n"]).sum() / max(float((rows["T"] * rows["n"]).sum()), 1.0)
@@ -205,24 +218,45 @@ class _CNBDk(DropoutModel):
 
     def _alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
         r, alpha, a, b = theta
-        R, B = r + self.k * x, b + x + self.at_first
+        R, may_leave = r + self.k * x, (x > 0) | self.at_first
         ln_C = logsumexp(_stages(R, alpha, t_x, T, self.k), axis=0)
-        may_leave = (x > 0) | self.at_first
-        odds = np.log(a) - np.log(np.where(may_leave, B - 1, 1.0)) + R * np.log((alpha + T) / (alpha + t_x)) - ln_C
+        rest = np.where(may_leave, b + (x + self.at_first - 1), 1.0)
+        odds = np.log(a) - np.log(rest) + R * np.log1p((T - t_x) / (alpha + t_x)) - ln_C
         return np.where(may_leave, expit(-odds), 1.0)
 
-    def _purchases_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
-        r, alpha, a, b = theta
-        parts = _stages(r + self.k * x, alpha, t_x, T, self.k)
+    def _by_stage(
+        self,
+        theta: Vector,
+        x: Vector,
+        t_x: Vector,
+        T: Vector,
+        of_stage: Callable[[Vector, Vector, Vector, int], Vector],
+    ) -> Vector:
+        """The mean of ``of_stage(R, A, B, stage)`` over the stages that the next purchase may have reached."""
+        r, alpha, _, b = theta
+        R, B = r + self.k * x, b + x + self.at_first
+        parts = _stages(R, alpha, t_x, T, self.k)
         weight = np.exp(parts - logsumexp(parts, axis=0))
-        often, row = np.unique(x, return_inverse=True)
-        ages, column = np.unique(np.log(alpha + T), return_inverse=True)
-        nodes, to_ages = _smooth(ages)
-        A, many = np.tile(np.exp(nodes), len(often)), np.repeat(often, len(nodes))
-        R, B = r + self.k * many, b + many + self.at_first
-        by_stage = [regular_until_dropout(R + j, A, a, B, t, self.k, j) for j in range(self.k)]
-        at = [(grid.reshape(len(often), -1) @ to_ages)[row.reshape(-1), column.reshape(-1)] for grid in by_stage]
-        return np.asarray((weight * np.array(at)).sum(axis=0))
+        return np.asarray(sum(w * of_stage(R + j, alpha + T, B, j) for j, w in enumerate(weight)))
+
+    def _purchases_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
+        a = theta[2]
+        return self._by_stage(theta, x, t_x, T, lambda R, A, B, j: purchases_until_dropout(R, A, a, B, t, self.k, j))
+
+    def _stays_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
+        a = theta[2]
+        return self._by_stage(theta, x, t_x, T, lambda R, A, B, j: still_there(R, A, a, B, t, self.k, j))
+
+    def _buys_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
+        return self._by_stage(theta, x, t_x, T, lambda R, A, _, j: at_least(self.k - j, R, t / A))
+
+    def _counts_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, n: Vector) -> Vector:
+        a = theta[2]
+        return self._by_stage(theta, x, t_x, T, lambda R, A, B, j: count_probabilities(R, A, a, B, t, n, self.k, j))
+
+    def _scale(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+        r, alpha, _, _ = theta
+        return self.k * (alpha + T) / (1 + r + self.k * x)
 
     def _simulate_if_alive(
         self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
@@ -241,31 +275,14 @@ class _CNBDk(DropoutModel):
         """The chance of no purchase in ``wait`` after T, given silence from t_x to T."""
         r, alpha = theta[:2]
         R = r + self.k * x
-        now = logsumexp(_stages(R, alpha, t_x, T, self.k), axis=0) - R * np.log(alpha + T)
-        later = logsumexp(_stages(R, alpha, t_x, T + wait, self.k), axis=0) - R * np.log(alpha + T + wait)
-        return np.exp(later - now)
+        now, later = (logsumexp(_stages(R, alpha, t_x, end, self.k), axis=0) for end in (T, T + wait))
+        return np.exp(later - now - R * np.log1p(wait / (alpha + T)))
 
     def _newcomers(self, theta: Vector, n: int, rng: np.random.Generator) -> Newcomers:
         return replace(super()._newcomers(theta, n, rng), k=self.k)
 
     def __repr__(self) -> str:
         return super().__repr__().replace(type(self).__name__ + "(", f"{type(self).__name__}(k={self.k}, ", 1)
-
-
-def _smooth(points: Vector) -> tuple[Vector, Vector]:
-    """Where to evaluate a smooth function, and the matrix that takes it from there to ``points`` (barycentric, Chebyshev).
-
-    Expected purchases are analytic in ln(alpha + T): sixteen values give them all.
-    """
-    if len(points) <= NODES:
-        return points, np.eye(len(points))
-    angle = (2 * np.arange(NODES) + 1) * np.pi / (2 * NODES)
-    middle, half = (points[0] + points[-1]) / 2, (points[-1] - points[0]) / 2
-    nodes = middle + half * np.cos(angle)
-    weight = (-1.0) ** np.arange(NODES) * np.sin(angle)
-    gap = points - nodes[:, None]
-    part = weight[:, None] / np.where(gap == 0, 1e-300, gap)
-    return nodes, part / part.sum(axis=0)
 
 
 def _sums(summary: Any) -> tuple[float, float]:

@@ -8,17 +8,18 @@ that the customer is alive, the future is the same process in both papers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.special import betainc, betaln, gammaln, hyp2f1, psi
+from scipy.special import hyp2f1, psi
 
 from .base import draws_each
 from .continuous import ContinuousModel, Newcomers
 from .fitting import Triples, Vector
 from .histories import KEYS, pairs
+from .special import at_least, beta_mean, chebyshev, ln_beta_ratio, ln_nbd, ln_rising
 
 __all__ = [
     "DropoutModel",
@@ -26,13 +27,13 @@ __all__ = [
     "count_probabilities",
     "outcomes_until_dropout",
     "purchases_until_dropout",
-    "regular_until_dropout",
     "simulate_until_dropout",
+    "still_there",
 ]
 
-# The closed form is a difference; rounding is magnified by |(a+B-1)/(a-1)| over the result. Beyond this it is
-# replaced by quadrature, which keeps the relative error below 1e-10.
-_MAGNIFIED = 1e5
+# The closed form is a difference; rounding is magnified by |(a+B-1)/(a-1)| over the result. Beyond this, and where
+# 2F1 has parameters beyond the other (B and R twenty times it), p is integrated: within 1e-9 over all bounds of a fit.
+_MAGNIFIED, _TRUSTED = 1e4, 50.0
 # Rows times draws of the parameters, where so many customers were fitted that there is little doubt about them.
 _MIXED = 2_000_000
 _MANY = 20_000
@@ -40,126 +41,125 @@ _MANY = 20_000
 _ONE_BY_ONE = 500.0
 
 
-def purchases_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float) -> Vector:
-    """Return E[purchases in t | alive] = E[(1 - (1 + p t/A)^-R) / p] for p ~ Beta(a, B).
+def purchases_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float, k: int = 1, stage: int = 0) -> Vector:
+    """Return E[purchases in t | alive], where a purchase takes k stages, ``stage`` of which are done.
 
-    Closed form by Euler's transformation of 2F1, which cancels every power of x:
-    (a+B-1)/(a-1) [1 - (1-z)^(a-1) 2F1(a-1, a+B-1-R; a+B-1; z)], z = t/(A+t).
-    Where that loses digits (a near 1, t short against A, overflow) the expectation is integrated instead.
+    Stages come at a rate that is gamma(R, A) across customers; the chance p to leave after a purchase is Beta(a, B). For
+    k = 1 it is E[(1 - (1 + p t/A)^-R) / p], in closed form by Euler's transformation of 2F1, which cancels every power
+    of x: (a+B-1)/(a-1) [1 - (1-z)^(a-1) 2F1(a-1, a+B-1-R; a+B-1; z)], z = t/(A+t). Where that loses digits (a near 1,
+    t short against A, large parameters) and for k > 1 the mean over p is integrated instead. As a and B grow at one
+    ratio it passes into that of one p for everybody, as R and A grow into that of one rate.
 
     References
     ----------
     Fader, Hardie and Lee (2005), equation (10); Batislam, Denizel and Filiztekin (2007) with B = b + x + 1.
     """
+    if k > 1:
+        return _over_p(_per_purchase, R, A, a, B, t, k, stage)
     z = t / (A + t)
     c = a + B - 1.0
     with np.errstate(all="ignore"):
         front = c / (a - 1.0)
         out = front * (1.0 - (1.0 - z) ** (a - 1.0) * hyp2f1(a - 1.0, c - R, c, z))
         doubtful = ~np.isfinite(out) | (np.abs(front) > _MAGNIFIED * np.abs(out)) | (out <= 0)
+        doubtful |= (a > _TRUSTED) | (B > 20 * _TRUSTED) | (R > 20 * _TRUSTED)
     if doubtful.any():
-        out[doubtful] = _integrated(R[doubtful], A[doubtful], a, B[doubtful], t)
+        out[doubtful] = _over_p(_per_purchase, R[doubtful], A[doubtful], a, B[doubtful], t)
     return np.asarray(out)
 
 
-def _integrated(R: Vector, A: Vector, a: float, B: Vector, t: float) -> Vector:
-    """Integrate over p by the trapezoidal rule after p = 1/(1 + exp(-pi/2 sinh v)), which decays doubly exponentially."""
-    ln_p, ln_q, ln_weight = _double_exponential(1.0 / 48)
-    p = np.exp(ln_p)
-    out = np.empty(len(R))
-    for k in range(0, len(R), 1000):  # in blocks, so that memory stays bounded
-        r, s, b = R[k : k + 1000], t / A[k : k + 1000], B[k : k + 1000]
-        with np.errstate(all="ignore"):
-            per_p = np.where(p > 1e-200, -np.expm1(-r * np.log1p(p * s)) / p, r * s)
-        out[k : k + 1000] = (_beta_weights(ln_p, ln_q, ln_weight, a, b) * per_p).sum(axis=0)
-    return out
+def still_there(R: Vector, A: Vector, a: float, B: Vector, t: float, k: int = 1, stage: int = 0) -> Vector:
+    """Return P(alive after t | alive now) = E[q^M], M the purchases in t if nobody left; for k = 1 E[(1 + p t/A)^-R]."""
+    return _over_p(_stays, R, A, a, B, t, k, stage)
 
 
-def _double_exponential(h: float) -> tuple[Vector, Vector, Vector]:
-    """The logarithms of p, 1 - p and the weights of the trapezoidal rule with step h, as columns."""
-    v = np.arange(-8.2, 5.2, h)[:, None]
-    u = np.pi / 2 * np.sinh(v)
-    return -np.logaddexp(0.0, -u), -np.logaddexp(0.0, u), np.log(np.pi / 2 * np.cosh(v)) + np.log(h)
+def _over_p(
+    of_p: Callable[..., Vector], R: Vector, A: Vector, a: float, B: Vector, t: float, k: int = 1, stage: int = 0
+) -> Vector:
+    """The mean over p, for each distinct (R, B) at the few A from which all others follow: it is smooth in ln A."""
+    pairs, row = np.unique(np.array([R, B]), axis=1, return_inverse=True)
+    ages, column = np.unique(np.log(A), return_inverse=True)
+    nodes, to_ages = chebyshev(ages)
+    if pairs.shape[1] * len(nodes) < len(R):
+        many = np.repeat(pairs, len(nodes), axis=1)
+        grid = _over_p(of_p, many[0], np.tile(np.exp(nodes), pairs.shape[1]), a, many[1], t, k, stage)
+        return (grid.reshape(-1, len(nodes)) @ to_ages)[row.reshape(-1), column.reshape(-1)]
+    ratio = t / A
+    return beta_mean(a, B, lambda p, ln_q, at: of_p(p, ln_q, R[at], ratio[at], k, stage), (R + 1) * ratio)
 
 
-def _beta_weights(ln_p: Vector, ln_q: Vector, ln_weight: Vector, a: float, b: Vector) -> Vector:
-    return np.exp(a * ln_p + b * ln_q + ln_weight - betaln(a, b))
+def _per_purchase(p: Vector, ln_q: Vector, R: Vector, ratio: Vector, k: int, stage: int) -> Vector:
+    """Purchases in t of customers who leave after each one with chance p: E[1 + q + ... + q^(M-1)] = (1 - E[q^M]) / p.
 
-
-def count_probabilities(r: float, alpha: float, a: float, b: float, at_first: bool, t: float, up_to: int) -> Vector:
-    """Return P(X(t) = n) of a new customer for n = 0 ... up_to.
-
-    Either n purchases came and the customer is still there, or left at the n-th one: equation (8) of Fader, Hardie and
-    Lee (2005); with ``at_first`` of Batislam, Denizel and Filiztekin (2007).
-    """
-    n = np.arange(up_to + 1)
-    ln_nbd = (
-        gammaln(r + n) - gammaln(r) - gammaln(n + 1) + r * np.log(alpha / (alpha + t)) + n * np.log(t / (alpha + t))
-    )
-    at_least = betainc(np.maximum(n, 1), r, t / (alpha + t)) * (n > 0) + (n == 0)
-    B = b + n + at_first
-    stays = np.exp(betaln(a, B) - betaln(a, b))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        leaves = np.where(n + at_first > 0, np.exp(betaln(a + 1, np.maximum(B - 1, 1e-300)) - betaln(a, b)), 0.0)
-    return np.asarray(stays * np.exp(ln_nbd) + leaves * at_least)
-
-
-def regular_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float, k: int, stage: int) -> Vector:
-    """Return E[purchases in t | alive] where a purchase takes k stages, ``stage`` of which are done.
-
-    Stages come at a rate that is gamma(R, A) across customers, the chance p to leave after a purchase is Beta(a, B).
-    For given p, with q = 1 - p, the count is (1 - E[q^floor((N + stage)/k)]) / p, where N is the number of stages to
-    come. The power of a floor is a sum over the k-th roots w of unity of powers s^N with s = w q^(1/k), and E[s^N] = (1
-    + (1 - s) t/A)^-R; so only p is left to integrate.
+    M = floor((N + stage)/k) of N stages, of which E[s^N] = (1 + (1-s) t/A)^-R. The power of a floor is a sum over the
+    k-th roots w of unity of powers of s = w q^(1/k); each is written as what it adds to N = 0, where nothing is bought.
     """
     if k == 1:
-        return purchases_until_dropout(R, A, a, B, t)
-    ln_p, ln_q, ln_weight = _double_exponential(1.0 / 12)
-    density = a * ln_p + np.array([B.min(), B.max()]) * ln_q
-    heavy = np.nonzero((density > density.max(axis=0) - 42.0).any(axis=1))[0]
-    matters = slice(heavy[0], heavy[-1] + 1)
-    ln_p, ln_q, ln_weight = ln_p[matters], ln_q[matters], ln_weight[matters]
-    p = np.exp(ln_p)
-    out = np.empty(len(R))
-    for at in range(0, len(R), 1000):  # in blocks, so that memory stays bounded
-        r, ratio, b = R[at : at + 1000], t / A[at : at + 1000], B[at : at + 1000]
-        with np.errstate(all="ignore"):
-            kept = _kept(ln_q, r, ratio, k, stage)
-            per_p = np.where(p > 1e-8, (1 - kept) / p, _mean_purchases(r, ratio, k, stage))
-        out[at : at + 1000] = (_beta_weights(ln_p, ln_q, ln_weight, a, b) * per_p).sum(axis=0)
-    rare = out < 1e-4  # where 1 - kept has lost its digits, few terms of the sum over purchases are enough
-    if rare.any():
-        n = np.arange(1, 41)[:, None]
-        reached = betainc(n * k - stage, R[rare], t / (A[rare] + t))
-        out[rare] = (reached * np.exp(betaln(a, B[rare] + n - 1) - betaln(a, B[rare]))).sum(axis=0)
-    return out
-
-
-def _kept(ln_q: Vector, r: Vector, ratio: Vector, k: int, stage: int) -> Vector:
-    """E[q^floor((N + stage)/k)], by roots of unity; for tiny q it is the chance that no purchase is completed."""
-    total = np.zeros((len(ln_q), len(r)))
-    u = np.exp(np.maximum(ln_q, -20.0) / k)
-    ratios, at = np.unique(ratio, return_inverse=True)  # few: the ages at which the caller asks
-    for m in range(k // 2 + 1):
-        alone = m in (0, k / 2)  # a real root; the others come in pairs
-        s = u * ((1.0 if m == 0 else -1.0) if alone else np.exp(2j * np.pi * m / k))
-        head = sum(s**-rho for rho in range(k)) / k * s**stage
-        wave = head * np.exp(-r * np.log(1 + (1 - s) * ratios)[:, at])
-        total += wave if alone else 2 * wave.real
-    tiny = ln_q[:, 0] < -20.0
-    total[tiny] = sum(
-        np.exp(gammaln(r + i) - gammaln(r) - gammaln(i + 1) + i * np.log(ratio) - (r + i) * np.log1p(ratio))
-        for i in range(k - stage)
-    )
+        return -np.expm1(-R * _of_ratio(lambda v: np.log1p(p * v), p, ratio)) / p
+    y = -np.maximum(ln_q, -60.0) / k
+    head = sum(np.exp((i - stage) * y) for i in range(k)) / k
+    total = np.asarray(-head / p * np.expm1(-R * _of_ratio(lambda v: np.log1p(-np.expm1(-y) * v), p, ratio)))
+    for m in range(1, k // 2 + 1):
+        paired = 2 * m < k  # complex roots come in pairs, -1 alone
+        s = np.exp(-y) * (np.exp(2j * np.pi * m / k) if paired else -1.0)
+        wave = _beyond_none(s, p, R, ratio)
+        wave *= s**stage * np.exp(k * y) / (k * (1 - 1 / s))
+        total += 2 * wave.real if paired else wave
+    # Where hardly anything is bought waves cancel, and few terms of the sum over purchases are all of it; at q = 0, one.
+    first = at_least(k - stage, R, ratio)
+    total = np.where(ln_q < -60.0, first, total)
+    rare = np.nonzero(first < 1e-4 * np.minimum(R * ratio, 1.0))[0]
+    if len(rare):
+        q = np.exp(ln_q if ln_q.shape[1] == 1 else ln_q[:, rare])
+        sums = np.zeros((1, len(rare)))
+        for n in range(5, 0, -1):
+            sums = sums * q + at_least(n * k - stage, R[rare], ratio[rare])
+        total[:, rare] = sums
     return total
 
 
-def _mean_purchases(r: Vector, ratio: Vector, k: int, stage: int) -> Vector:
-    """E[floor((N + stage)/k)], for those who never leave: (N + stage)/k less the mean of the remainder."""
-    roots = np.exp(2j * np.pi * np.arange(k) / k)
-    waves = [w**stage * (1 + (1 - w) * ratio) ** -r for w in roots]
-    rest = sum(rho * sum((w**-rho * wave).real for w, wave in zip(roots, waves, strict=True)) / k for rho in range(k))
-    return np.asarray((stage + r * ratio - rest) / k)
+def _stays(p: Vector, ln_q: Vector, R: Vector, ratio: Vector, k: int, stage: int) -> Vector:
+    if k == 1:
+        return np.exp(-R * _of_ratio(lambda v: np.log1p(p * v), p, ratio))
+    return np.maximum(1 - p * _per_purchase(p, ln_q, R, ratio, k, stage), 0.0)
+
+
+def _beyond_none(s: Vector, p: Vector, R: Vector, ratio: Vector) -> Vector:
+    """E[s^N] - 1: what customers with stages to come add to those without."""
+    return np.expm1(-R * _of_ratio(lambda v: _log1p((1 - s) * v), p, ratio))
+
+
+def _of_ratio(function: Callable[[Vector], Vector], p: Vector, ratio: Vector) -> Vector:
+    """A function of points and rows' t/A, once for each distinct one where all rows share their points."""
+    if p.shape[1] > 1:
+        return function(ratio)
+    ratios, at = np.unique(ratio, return_inverse=True)
+    return function(ratios)[:, at.reshape(-1)]
+
+
+def _log1p(z: Vector) -> Vector:
+    """ln(1 + z), of complex z too, for which numpy's own rounds 1 + z."""
+    if not np.iscomplexobj(z):
+        return np.log1p(z)
+    return 0.5 * np.log1p(z.real * (2 + z.real) + z.imag**2) + 1j * np.arctan2(z.imag, 1 + z.real)
+
+
+def count_probabilities(
+    R: Vector, A: Vector, a: float, B: Vector, t: float, n: Vector, k: int = 1, stage: int = 0
+) -> Vector:
+    """Return P(n purchases in t | alive now) of each row, one row of the answer for each of ``n``.
+
+    Either n purchases came and the customer is still there, or left at the n-th one: equation (8) of Fader, Hardie and
+    Lee (2005), whose newcomers have R = r, A = alpha, B = b; with B = b + 1 of Batislam, Denizel and Filiztekin (2007).
+    """
+    n, ratio = n[:, None], t / A
+    least = [at_least(m * k - stage, R, ratio) for m in (n, n + 1)]
+    exactly = np.exp(ln_nbd(R, ratio, n)) if k == 1 else least[0] - least[1]
+    stays = np.exp(ln_beta_ratio(a, B, n))
+    leaves = np.where(
+        n > 0, np.exp(ln_beta_ratio(a, B, np.maximum(n - 1, 0))) * a / (a + B + np.maximum(n - 1, 0)), 0.0
+    )
+    return np.asarray(stays * exactly + leaves * least[0])
 
 
 def outcomes_until_dropout(
@@ -232,15 +232,29 @@ class DropoutModel(ContinuousModel):
     effects = {"alpha": -1, "a": 1, "b": 1}
     at_first: ClassVar[bool]
 
+    def _alive_new(self, theta: Vector) -> float:
+        _, _, a, b = theta
+        return float(b / (a + b)) if self.at_first else 1.0
+
     def _purchases_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
         r, alpha, a, b = theta
         return purchases_until_dropout(r + x, alpha + T, a, b + x + self.at_first, t)
 
-    def _purchases_new(self, theta: Vector, t: float) -> float:
-        _, _, a, b = theta
-        zero = np.zeros(1)
-        stays = b / (a + b) if self.at_first else 1.0
-        return float(stays * self._purchases_if_alive(theta, zero, zero, zero, t)[0])
+    def _stays_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
+        r, alpha, a, b = theta
+        return still_there(r + x, alpha + T, a, b + x + self.at_first, t)
+
+    def _buys_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
+        r, alpha, _, _ = theta
+        return -np.expm1(-(r + x) * np.log1p(t / (alpha + T)))
+
+    def _counts_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, n: Vector) -> Vector:
+        r, alpha, a, b = theta
+        return count_probabilities(r + x, alpha + T, a, b + x + self.at_first, t, n)
+
+    def _scale(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+        r, alpha, a, b = theta
+        return (alpha + T) / (1 + (r + x) * a / (a + b + x))
 
     def _simulate_if_alive(
         self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
@@ -250,7 +264,7 @@ class DropoutModel(ContinuousModel):
 
     def _quiet(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, wait: Vector) -> Vector:
         r, alpha, _, _ = theta
-        return np.asarray(((alpha + T) / (alpha + T + wait)) ** (r + x))
+        return np.exp(-(r + x) * np.log1p(wait / (alpha + T)))
 
     def _newcomers(self, theta: Vector, n: int, rng: np.random.Generator) -> Newcomers:
         r, alpha, a, b = theta
@@ -262,16 +276,20 @@ class RandomDropoutModel(DropoutModel):
     """A ``DropoutModel`` whose purchases come at random, so that their number has a closed distribution."""
 
     def _total(self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:
-        """The sums of ``log_likelihood`` over the rows, without its arrays: what depends on one column is summed over its values.
+        """The log-likelihood: equation (6) of Fader, Hardie and Lee (2005), of MBG/NBD Batislam et al. (2007).
 
-        With B = b + x, or b + x + 1 where a customer may leave at the first purchase, both papers' likelihoods are
-        G(r+x) alpha^r / G(r) * G(B) G(a+b) / (G(a+B) G(b)) * (alpha+T)^-(r+x) * (1 + a/(B-1) ((alpha+T)/(alpha+t_x))^(r+x)).
+        With B = b + x, or b + x + 1 where a customer may leave at the first purchase, that of a row is in both papers
+        G(r+x) alpha^r / G(r) * B(a, B) / B(a, b) * (alpha+T)^-(r+x) * (1 + a/(B-1) ((alpha+T)/(alpha+t_x))^(r+x)).
+        No row is computed for itself: what depends on one column is summed over its values. The tests hold this sum
+        against the papers' formulas row by row.
         """
         r, alpha, a, b = theta
         x, t_x, T = data.x, data.t_x, data.T
         R, B = r + x.values, b + x.values + self.at_first
-        log_T, log_tx = np.log(alpha + T.values), np.log(alpha + t_x.values)
-        rest = np.where(x.values + self.at_first > 0, B - 1, np.inf)  # infinite: nobody can have left
+        log_T, log_tx = np.log1p(T.values / alpha), np.log1p(t_x.values / alpha)
+        rest = np.where(
+            x.values + self.at_first > 0, b + (x.values + self.at_first - 1), np.inf
+        )  # infinite: nobody can have left
 
         log_ratio, odds, each_R, left, spare = data.room
         np.subtract(T.take(log_T, odds), t_x.take(log_tx, spare), out=log_ratio)
@@ -282,10 +300,10 @@ class RandomDropoutModel(DropoutModel):
         np.copyto(left, 1.0, where=odds >= 0)
         left /= one_more
         n_x, n_T, purchases_T = data.customers(n)
-        n_R, all_n = r * n_T + purchases_T, float(n_x.sum())
+        n_R = r * n_T + purchases_T
         value = n @ np.log(one_more, out=spare) + n @ np.maximum(odds, 0.0, out=spare)
-        value += n_x @ (gammaln(R) + gammaln(B) - gammaln(a + B)) - n_R @ log_T
-        value += all_n * (r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b))
+        value += n_x @ (ln_rising(r, x.values) + ln_beta_ratio(a, b, x.values + self.at_first))
+        value -= n_R @ log_T + purchases_T.sum() * np.log(alpha)
         if not slope:
             return float(value), np.zeros(0)
 
@@ -295,9 +313,9 @@ class RandomDropoutModel(DropoutModel):
         one_T, one_tx = 1 / (alpha + T.values), 1 / (alpha + t_x.values)
         left_alpha = each_R @ np.subtract(T.take(one_T, odds), t_x.take(one_tx, spare), out=odds)
         both = n_x @ (psi(a + b) - psi(a + B))
-        by_r = n_x @ psi(R) + all_n * (np.log(alpha) - psi(r)) - n_T @ log_T + left_r
-        by_alpha = all_n * r / alpha - n_R @ one_T + left_alpha
-        by_b = both + n_x @ psi(B) - all_n * psi(b) - left_b
+        by_r = n_x @ (psi(R) - psi(r)) - n_T @ log_T + left_r
+        by_alpha = n_T @ (T.values * one_T) * r / alpha - purchases_T @ one_T + left_alpha
+        by_b = both + n_x @ (psi(B) - psi(b)) - left_b
         return float(value), np.array([by_r, by_alpha, both + all_left / a, by_b])
 
     def outcomes(self, rows: pd.DataFrame, t: float, *, size: int | None = None, seed: int = 0) -> Vector:
@@ -324,35 +342,3 @@ class RandomDropoutModel(DropoutModel):
             if len(heavy):
                 out[at[heavy]] = self.simulate_purchases(rows.iloc[at[heavy]], t, size=size, seed=seed).T
         return out.T
-
-    def purchase_probabilities(self, horizon: str | float, up_to: int) -> Vector:
-        """Return the chance that a new customer makes 0, 1, ... ``up_to`` repeat purchases over the horizon.
-
-        With covariates, of a customer whose covariates are all 0 or the reference.
-
-        Parameters
-        ----------
-        horizon : str or number of days
-            For example ``"39 weeks"`` or ``"1 year"``.
-        up_to : int
-            The largest number of purchases.
-
-        Returns
-        -------
-        array of shape (up_to + 1,)
-            Between 0 and 1.
-
-        Raises
-        ------
-        FitError
-            When there are no parameters yet.
-        ValueError
-            For a horizon that is no duration.
-
-        References
-        ----------
-        Fader, Hardie and Lee (2005), Marketing Science 24(2), 275-284, equation (8); for MBG/NBD Batislam, Denizel and
-        Filiztekin (2007).
-        """
-        r, alpha, a, b = self._theta()[:4]
-        return count_probabilities(r, alpha, a, b, self.at_first, self._length(horizon), up_to)

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from ..tables import FitError
 
-__all__ = ["Fit", "Levels", "Objective", "Triples", "maximize"]
+__all__ = ["BOUNDS", "Fit", "Levels", "Objective", "Triples", "maximize"]
 
 Vector = NDArray[Any]
 Objective = Callable[[Vector], tuple[float, Vector]]
 
 # exp(-14) and exp(20): beyond these a parameter says that the data cannot tell, not how large it is.
-_BOUNDS = (-14.0, 20.0)
+BOUNDS = (-14.0, 20.0)
 # Information below this is a standard error of seven in the logarithm, a factor of a thousand: no estimate.
 _FLAT = 0.02
 
@@ -211,7 +211,7 @@ def _slope(objective: Objective, n: float, log_parameters: Vector) -> tuple[floa
 
 
 def _inside(point: Vector) -> NDArray[np.bool_]:
-    return (point > _BOUNDS[0] + 1.0) & (point < _BOUNDS[1] - 1.0)
+    return (point > BOUNDS[0] + 1.0) & (point < BOUNDS[1] - 1.0)
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,7 @@ def _descend(
 
     near = None if hessian is None else _close_in(slope, start, hessian)
     if near is None:
-        bounds = [_BOUNDS] * len(start)
+        bounds = [BOUNDS] * len(start)
         found = minimize(slope, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})
         near = (np.asarray(found.x, dtype=float), *slope(np.asarray(found.x, dtype=float)))
     at, value, gradient = near
@@ -282,7 +282,7 @@ def _descend(
             break
         step = np.zeros_like(at)
         step[free] = np.linalg.solve(inner, point.gradient[free])
-        at = np.clip(point.at - step * min(1.0, 1.0 / max(np.max(np.abs(step)), 1e-300)), *_BOUNDS)
+        at = np.clip(point.at - step * min(1.0, 1.0 / max(np.max(np.abs(step)), 1e-300)), *BOUNDS)
         value, gradient = slope(at)
         if not np.isfinite(value) or value > point.value + 1e-12 * abs(point.value):
             break

@@ -20,7 +20,7 @@ from .base import Model
 from .fitting import Levels, Vector, maximize
 from .posterior import Posterior
 
-__all__ = ["GammaGamma", "fit_spend"]
+__all__ = ["GammaGamma", "fit_spend", "positive"]
 
 
 # Buyers with as many purchases and means of spend within 1/512 of each other are put together where they are many. What
@@ -116,14 +116,24 @@ def log_likelihood(p: float, q: float, v: float, spends: Spends) -> tuple[Vector
 
 
 def expected_spend(p: float, q: float, v: float, x: Vector, z: Vector) -> Vector:
-    """Return E(M | x, z), equation (5): the crowd's mean p v/(q-1) and the customer's own z, weighted."""
+    """Return E(M | x, z), equation (5): the crowd's mean p v/(q-1) and the customer's own z, weighted.
+
+    A mean below 0, of refunds, is no level of spend, and counts as 0.
+    """
     mean, out = p * v / (q - 1), np.empty(len(x))
     for k in range(0, len(x), _IN_CACHE):
         bought, own = np.asarray(x[k : k + _IN_CACHE], dtype=float), np.asarray(z[k : k + _IN_CACHE], dtype=float)
-        own = np.where(bought > 0, own, mean)
-        own[np.isnan(own)] = 0.0
+        own = np.where(bought > 0, np.maximum(np.nan_to_num(own), 0.0), mean)
         out[k : k + _IN_CACHE] = (own - mean) * (p * bought / (p * bought + q - 1)) + mean
     return out
+
+
+def positive(own: Any) -> Any:
+    """A column of customers' mean spend with 0 where it is missing or below 0."""
+    if isinstance(own, pd.Series):
+        return own.astype(float).fillna(0.0).clip(lower=0.0)
+    known = own.cast("float64").fill_null(0.0).nullif(float("nan")).fill_null(0.0)
+    return (known > 0).ifelse(known, 0.0)
 
 
 class GammaGamma(Model):
@@ -239,7 +249,7 @@ class GammaGamma(Model):
         if is_ibis(summary):
             x = summary.frequency.cast("float64")  # or Spark would count in decimals of six places
             weight = p * x / (p * x + q - 1)
-            own = summary.monetary_value.fill_null(0.0).nullif(float("nan")).fill_null(0.0)
+            own = positive(summary.monetary_value)
             spend = (1 - weight) * (p * v / (q - 1)) + weight * own
             return summary.select("customer_id", expected_spend=spend)
         spend = expected_spend(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .continuous import ContinuousModel, Newcomers
+from .continuous import Newcomers
 from .fitting import Triples, Vector
-from .lifetimes import Lifetime, alive_of_lifetimes, log_likelihood_of_lifetimes, sum_of_lifetimes
+from .lifetimes import Lifetime, LifetimeModel, alive_of_lifetimes, log_likelihood_of_lifetimes
+from .special import ln_integral
 
 __all__ = ["GGompertzNBD"]
 
@@ -40,7 +41,29 @@ def gompertz(s: float, beta: float, b: float) -> Lifetime:
         slope = slope + np.array([np.full_like(u, 1 / s), -1 / (beta + g), u - g_b / (beta + g)])
         return ln_S + np.log(s) + b * u - np.log(beta + g), slope
 
-    return Lifetime(survival, density, low=beta, power=s + 1, growth=b * (s + 1))
+    def slack(u: Vector) -> Vector:
+        """(beta + g(u)) b exp(-b u): large while the risk grows, 1 from then on."""
+        return np.asarray(b * beta * np.exp(-b * u) - np.expm1(-b * u))
+
+    def log_ratio(start: Vector, gap: Vector) -> Vector:
+        """-s ln(1 + expm1(b gap)/slack), in which nothing overflows."""
+        ln_slack = np.log(slack(start))
+        with np.errstate(over="ignore"):
+            short = np.log1p(np.expm1(np.minimum(b * gap, 500.0)) / slack(start))
+        return np.where(b * gap < 500.0, -s * short, -s * np.logaddexp(0.0, b * gap - ln_slack))
+
+    return Lifetime(
+        survival,
+        density,
+        low=beta,
+        power=s + 1,
+        log_ratio=log_ratio,
+        log_hazard=lambda u: np.log(s) + np.log(b) - np.log(slack(u)),
+        growth=b * (s + 1),
+        peak=float(np.log(max((b * beta - 1) / s, 1.0)) / b),
+        turn=float(np.log(max(b * beta - 1, 1.0)) / b),
+        growth_rate=b,
+    )
 
 
 def _grown(u: Vector, b: float) -> tuple[Vector, Vector]:
@@ -51,7 +74,7 @@ def _grown(u: Vector, b: float) -> tuple[Vector, Vector]:
     return np.expm1(y) / b, slope
 
 
-class GGompertzNBD(ContinuousModel):
+class GGompertzNBD(LifetimeModel):
     """The GGompertz/NBD model of repeat purchases.
 
     Parameters, time in days: ``r, alpha``, shape and rate of the gamma of purchase rates; ``s, beta``, of the gamma of
@@ -92,14 +115,6 @@ class GGompertzNBD(ContinuousModel):
     time_powers = {"alpha": 1, "beta": 1, "b": -1}
     effects = {"alpha": -1, "beta": -1}
 
-    def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
-        r, alpha, s, beta, b = theta
-        return log_likelihood(r, alpha, s, beta, b, data)
-
-    def _total(self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:
-        r, alpha, s, beta, b = theta
-        return sum_of_lifetimes(r, alpha, gompertz(s, beta, b), data, n, slope=slope)
-
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]:
         rate = (rows["frequency"] * rows["n"]).sum() / max(float((rows["T"] * rows["n"]).sum()), 1.0)
         span = float(rows["T"].max())
@@ -107,15 +122,18 @@ class GGompertzNBD(ContinuousModel):
 
     def _alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
         r, alpha, s, beta, b = theta
-        return alive_of_lifetimes(r, alpha, gompertz(s, beta, b), Triples.of(x, t_x, T))
+        return alive_of_lifetimes(r, alpha, gompertz(s, beta, b), x, t_x, T)
 
     def _purchases_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
         r, alpha, s, beta, b = theta
         return (r + x) / (alpha + T) * _remaining(s, beta, b, T, t)
 
-    def _purchases_new(self, theta: Vector, t: float) -> float:
-        r, alpha, s, beta, b = theta
-        return float(r / alpha * _remaining(s, beta, b, np.zeros(1), t)[0])
+    def _stays_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
+        return np.exp(self._life(theta).log_ratio(T, np.full(len(T), t)))
+
+    def _scale(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+        s, beta, b = theta[2:]
+        return np.exp(-self._life(theta).log_hazard(T)) * s / (1 + s) / (1 + b * (beta + T))
 
     def _simulate_if_alive(
         self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
@@ -124,9 +142,8 @@ class GGompertzNBD(ContinuousModel):
         rate = rng.gamma(r + x) / (alpha + T)
         return rng.poisson(np.minimum(rate * np.minimum(t, _life_left(s, beta, b, T, rng)), 1e9)).astype(float)
 
-    def _quiet(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, wait: Vector) -> Vector:
-        r, alpha = theta[:2]
-        return np.asarray(((alpha + T) / (alpha + T + wait)) ** (r + x))
+    def _life(self, theta: Vector) -> Lifetime:
+        return gompertz(*theta[2:])
 
     def _newcomers(self, theta: Vector, n: int, rng: np.random.Generator) -> Newcomers:
         r, alpha, s, beta, b = theta
@@ -137,13 +154,15 @@ def _remaining(s: float, beta: float, b: float, T: Vector, t: float) -> Vector:
     """The days lived in the next t by those alive at T: the integral of S(T+u)/S(T), in panels for each distinct T."""
     ages, index = np.unique(T, return_inverse=True)
     life = gompertz(s, beta, b)
+    if b * (t + ages[-1]) > 8 or np.exp(life.log_hazard(ages)).max() * t > 50:  # within a panel it would fall too far
+        parts = [(life.living(ages), np.zeros(len(ages)))]
+        spans = np.exp(ln_integral(parts, np.full(len(ages), t), beta + ages, life.bends(ages)))
+        return np.asarray(spans[index.reshape(-1)])
     edges = np.concatenate([[0.0], np.geomspace(t / 256, t, 9)])
     half = np.diff(edges)[:, None] / 2
     u = (edges[:-1, None] + half * (1 + _NODES)).ravel()
     weights = (half * _WEIGHTS).ravel()
-    now, _ = life.log_survival(ages)
-    later, _ = life.log_survival(ages[:, None] + u)
-    return np.asarray((np.exp(later - now[:, None]) @ weights)[index.reshape(-1)])
+    return np.asarray((np.exp(life.log_ratio(ages[:, None], u)) @ weights)[index.reshape(-1)])
 
 
 def _life_left(s: float, beta: float, b: float, T: Vector, rng: np.random.Generator) -> Vector:

@@ -8,6 +8,7 @@ lasts beyond T, or it ended at some u after the last purchase.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,12 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln, psi
 
+from .continuous import ContinuousModel
 from .fitting import Triples, Vector
+from .special import ln_integral, ln_nbd
 
-__all__ = ["Lifetime", "alive_of_lifetimes", "ended", "log_likelihood_of_lifetimes", "sum_of_lifetimes"]
+__all__ = [
+    "Lifetime",
+    "LifetimeModel",
+    "alive_of_lifetimes",
+    "buys_of_lifetimes",
+    "counts_of_lifetimes",
+    "ended",
+    "log_likelihood_of_lifetimes",
+    "sum_of_lifetimes",
+]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 _OWN_NODES, _OWN_WEIGHTS = np.polynomial.legendre.leggauss(12)
+_NOTHING = 45.0  # e-folds, from which on a growing risk is as good as constant
 _MOST_OWN = 2_000_000  # points at a time: beyond, memory says cells
 Curve = Callable[[Vector], tuple[Vector, Vector]]
 
@@ -37,15 +50,48 @@ class Lifetime:
         The time scale on which the density changes near 0.
     power : float
         How steeply, in powers of low + u.
+    log_ratio : callable
+        Of two arrays, start and gap: ln S(start + gap) - ln S(start), which keeps its digits where S has lost them.
+    log_hazard : callable
+        Of an array u: ln of the density over survival.
     growth : float
         Or how steeply, in e-folds a day.
+    peak, turn : float
+        Where the density is largest, and until when the risk of ending grows.
+    growth_rate : float
+        By how much that risk grows each day, in logarithms.
     """
 
     log_survival: Curve
     log_density: Curve
     low: float
     power: float
+    log_ratio: Callable[[Vector, Vector], Vector]
+    log_hazard: Callable[[Vector], Vector]
     growth: float = 0.0
+    peak: float = 0.0
+    turn: float = 0.0
+    growth_rate: float = 0.0
+
+    def living(self, start: Vector) -> Callable[[Vector, Vector], Vector]:
+        """The logarithm of S(start + v)/S(start), of row numbers and v."""
+        return lambda row, v: self.log_ratio(start[row], v)
+
+    def dying(self, start: Vector) -> Callable[[Vector, Vector], Vector]:
+        """The logarithm of f(start + v)/S(start), of row numbers and v."""
+        return lambda row, v: self.log_ratio(start[row], v) + self.log_hazard(start[row] + v)
+
+    def bends(self, start: Vector) -> Callable[[Vector, Vector, Vector], Vector] | None:
+        """Whether a panel lies where the risk's growth bends, and is too long for it."""
+        if not self.growth_rate:
+            return None
+        reach = _NOTHING / self.growth_rate
+
+        def too_long(row: Vector, low: Vector, high: Vector) -> Vector:
+            near = (start[row] + low < self.turn + reach) & (start[row] + high > self.turn - reach)
+            return np.asarray(near & (self.growth_rate * (high - low) > 2.0))
+
+        return too_long
 
 
 def log_likelihood_of_lifetimes(
@@ -71,11 +117,50 @@ def log_likelihood_of_lifetimes(
     return ln_L, np.array([*of_rate, *of_life])
 
 
-def alive_of_lifetimes(r: float, alpha: float, life: Lifetime, data: Triples) -> Vector:
-    """Return P(alive | x, t_x, T): the share of L that comes from a life longer than T."""
-    ln_dead, _ = ended(r, alpha, life, data)
-    ln_S, _ = life.log_survival(data.T.values)
-    return np.asarray(expit(-(r + data.x.full) * np.log(alpha + data.T.full) + ln_S[data.T.index] - ln_dead))
+def alive_of_lifetimes(r: float, alpha: float, life: Lifetime, x: Vector, t_x: Vector, T: Vector) -> Vector:
+    """Return P(alive | x, t_x, T): the share of L that comes from a life longer than T.
+
+    Both parts are taken relative to the day of the last purchase; where the integrand falls steeply, as with parameters
+    near their bounds, the integral is cut into panels row by row until none falls by more than a few e-folds.
+    """
+    gap, R = T - t_x, r + x
+    ln_alive = -R * np.log1p(gap / (alpha + t_x)) + life.log_ratio(t_x, gap)
+    fall, ratio = _falls(alpha, R, life, t_x, T)
+    steep = (np.maximum(R, life.power) > 1e3) | (fall > 300) | (ratio > 12) | (life.growth * T > 20)
+    ln_dead = np.empty(len(x))
+    ln_dead[steep] = _ended_since(R[steep], alpha, life, t_x[steep], gap[steep])
+    easy = ~steep
+    if easy.any():
+        data = Triples.of(x[easy], t_x[easy], T[easy])
+        ln_S, _ = life.log_survival(t_x[easy])
+        ln_dead[easy] = ended(r, alpha, life, data)[0] + R[easy] * np.log(alpha + t_x[easy]) - ln_S
+    return np.asarray(expit(ln_alive - ln_dead))
+
+
+def _ended_since(R: Vector, alpha: float, life: Lifetime, t_x: Vector, gap: Vector) -> Vector:
+    """The logarithm of the integral of ((alpha+t_x)/(alpha+t_x+v))^R f(t_x+v)/S(t_x) dv over ``gap``, for each row."""
+    rate = lambda row, v: -R[row] * np.log1p(v / (alpha + t_x[row]))  # noqa: E731
+    parts = [(rate, np.zeros(len(R))), (life.dying(t_x), life.peak - t_x)]
+    return ln_integral(parts, gap, np.minimum(alpha, life.low) + t_x, life.bends(t_x))
+
+
+def buys_of_lifetimes(R: Vector, A: Vector, life: Lifetime, T: Vector, t: float) -> Vector:
+    """Return P(at least one purchase in t | alive at T): the chance that the first one comes before life ends."""
+    first = lambda row, v: np.log(R[row]) - np.log(A[row] + v) - R[row] * np.log1p(v / A[row])  # noqa: E731
+    parts = [(first, np.zeros(len(R))), (life.living(T), np.zeros(len(R)))]
+    return np.exp(ln_integral(parts, np.full(len(R), t), np.minimum(A, life.low + T), life.bends(T)))
+
+
+def counts_of_lifetimes(R: Vector, A: Vector, life: Lifetime, T: Vector, t: float, n: Vector) -> Vector:
+    """Return P(n purchases in t | alive at T), one row for each of ``n``: a count until the end of life or of t."""
+    out = np.empty((len(n), len(R)))
+    for k, one in enumerate(n):
+        count = lambda row, v, one=one: ln_nbd(R[row], v / A[row], one)  # noqa: E731
+        parts = [(count, one * A / R), (life.dying(T), life.peak - T)]
+        gone = ln_integral(parts, np.full(len(R), t), np.minimum(A, life.low + T), life.bends(T))
+        there = ln_nbd(R, t / A, one) + life.log_ratio(T, np.full(len(R), t))
+        out[k] = np.exp(gone) + np.exp(there)
+    return out
 
 
 def sum_of_lifetimes(
@@ -287,3 +372,23 @@ def _log_sum_between(cell: Vector, row: Vector, start: Vector, end: Vector) -> V
     from_here = np.concatenate([from_here, np.full((len(cell), 1), -np.inf)], axis=1)
     upper, lower = from_here[row, start], from_here[row, end]
     return np.where(start < end, upper + np.log1p(-np.exp(np.minimum(lower - upper, 0.0))), -np.inf)
+
+
+class LifetimeModel(ContinuousModel):
+    """A model in which purchases come at random, each customer's rate gamma(r, alpha), while a life lasts."""
+
+    @abstractmethod
+    def _life(self, theta: Vector) -> Lifetime:
+        """The distribution of lifetimes."""
+
+    def _total(self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:
+        return sum_of_lifetimes(theta[0], theta[1], self._life(theta), data, n, slope=slope)
+
+    def _quiet(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, wait: Vector) -> Vector:
+        return np.exp(-(theta[0] + x) * np.log1p(wait / (theta[1] + T)))
+
+    def _buys_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
+        return buys_of_lifetimes(theta[0] + x, theta[1] + T, self._life(theta), T, t)
+
+    def _counts_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, n: Vector) -> Vector:
+        return counts_of_lifetimes(theta[0] + x, theta[1] + T, self._life(theta), T, t, n)

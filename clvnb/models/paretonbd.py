@@ -12,9 +12,16 @@ import numpy as np
 import pandas as pd
 
 from ..formulas import annual_to_daily
-from .continuous import ContinuousModel, Newcomers
+from .continuous import Newcomers
 from .fitting import Triples, Vector
-from .lifetimes import Lifetime, alive_of_lifetimes, ended, log_likelihood_of_lifetimes, sum_of_lifetimes
+from .lifetimes import (
+    Lifetime,
+    LifetimeModel,
+    alive_of_lifetimes,
+    ended,
+    log_likelihood_of_lifetimes,
+)
+from .special import ln_integral
 
 __all__ = ["ParetoNBD"]
 
@@ -40,7 +47,14 @@ def pareto(s: float, beta: float) -> Lifetime:
         slope = slope + np.array([np.full_like(u, 1 / s), -1 / (beta + u)])
         return ln_S + np.log(s) - np.log(beta + u), slope
 
-    return Lifetime(survival, density, low=beta, power=s + 1)
+    return Lifetime(
+        survival,
+        density,
+        low=beta,
+        power=s + 1,
+        log_ratio=lambda start, gap: -s * np.log1p(gap / (beta + start)),
+        log_hazard=lambda u: np.log(s) - np.log(beta + u),
+    )
 
 
 def life_ended(r: float, alpha: float, s: float, beta: float, data: Triples) -> Vector:
@@ -50,7 +64,7 @@ def life_ended(r: float, alpha: float, s: float, beta: float, data: Triples) -> 
 
 def probability_alive(r: float, alpha: float, s: float, beta: float, x: Vector, t_x: Vector, T: Vector) -> Vector:
     """Return P(alive | x, t_x, T): the share of L that comes from a life longer than T."""
-    return alive_of_lifetimes(r, alpha, pareto(s, beta), Triples.of(x, t_x, T))
+    return alive_of_lifetimes(r, alpha, pareto(s, beta), x, t_x, T)
 
 
 def purchases_while_alive(rate: Vector, s: float, B: Vector, t: float) -> Vector:
@@ -61,7 +75,7 @@ def purchases_while_alive(rate: Vector, s: float, B: Vector, t: float) -> Vector
         return np.asarray(rate * B * L * np.where(np.abs(y) < 1e-12, 1.0, -np.expm1(-y) / y))
 
 
-class ParetoNBD(ContinuousModel):
+class ParetoNBD(LifetimeModel):
     """The Pareto/NBD model of repeat purchases.
 
     Parameters, time in days: ``r, alpha``, shape and rate of the gamma of purchase rates; ``s, beta``, of the gamma of
@@ -122,29 +136,25 @@ class ParetoNBD(ContinuousModel):
         ValueError
             When ``discount_rate`` is not above 0, or above 1.
 
-        References ---------- Fader, Hardie and Lee (2005), JMR 42(4), equation (2), whose confluent hypergeometric
-        function is the integral of survival ((beta+T)/(beta+T+t))^s against exp(-delta t).
+        References
+        ----------
+        Fader, Hardie and Lee (2005), JMR 42(4), equation (2), whose confluent hypergeometric function is the integral
+        of survival ((beta+T)/(beta+T+t))^s against exp(-delta t).
         """
-        from scipy.special import hyperu
-
         delta = annual_to_daily(discount_rate)
         if delta <= 0:
             raise ValueError("a sum without end needs a discount_rate above 0")
 
         def dert(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
             r, alpha, s, beta = theta
-            rate, B = (r + x) / (alpha + T), beta + T
-            return np.asarray(self._alive(theta, x, t_x, T) * rate * B * hyperu(1.0, 2.0 - s, delta * B))
+            B = beta + T
+            # e^-(y w) (1+w)^-s over w > 0, y = delta B: the integral behind the paper's confluent hypergeometric function
+            end = np.minimum(45.0 / (delta * B), np.expm1(min(45.0 / s, 700.0)))
+            part = (lambda row, w: -delta * B[row] * w - s * np.log1p(w), np.zeros(len(x)))
+            ln_span = ln_integral([part], end, np.ones(len(x)))
+            return np.asarray(self._alive(theta, x, t_x, T) * (r + x) / (alpha + T) * B * np.exp(ln_span))
 
         return self._each(summary, lambda rows: {"dert": self._over(rows, None, dert)})
-
-    def _log_likelihood(self, theta: Vector, data: Triples) -> tuple[Vector, Vector]:
-        r, alpha, s, beta = theta
-        return log_likelihood(r, alpha, s, beta, data)
-
-    def _total(self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:
-        r, alpha, s, beta = theta
-        return sum_of_lifetimes(r, alpha, pareto(s, beta), data, n, slope=slope)
 
     def _starts(self, rows: pd.DataFrame) -> list[list[float]]:
         rate = (rows["frequency"] * rows["n"]).sum() / max(float((rows["T"] * rows["n"]).sum()), 1.0)
@@ -159,9 +169,13 @@ class ParetoNBD(ContinuousModel):
         r, alpha, s, beta = theta
         return purchases_while_alive((r + x) / (alpha + T), s, beta + T, t)
 
-    def _purchases_new(self, theta: Vector, t: float) -> float:
-        r, alpha, s, beta = theta
-        return float(purchases_while_alive(np.array([r / alpha]), s, np.array([beta]), t)[0])
+    def _stays_if_alive(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float) -> Vector:
+        _, _, s, beta = theta
+        return np.exp(-s * np.log1p(t / (beta + T)))
+
+    def _scale(self, theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
+        _, _, s, beta = theta
+        return (beta + T) / (1 + abs(s - 1))
 
     def _simulate_if_alive(
         self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
@@ -171,9 +185,8 @@ class ParetoNBD(ContinuousModel):
         ends = rng.exponential(size=len(x)) / np.maximum(rng.gamma(s, size=len(x)) / (beta + T), 1e-300)
         return rng.poisson(np.minimum(rate * np.minimum(t, ends), 1e9)).astype(float)
 
-    def _quiet(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, wait: Vector) -> Vector:
-        r, alpha, _, _ = theta
-        return np.asarray(((alpha + T) / (alpha + T + wait)) ** (r + x))
+    def _life(self, theta: Vector) -> Lifetime:
+        return pareto(*theta[2:])
 
     def _newcomers(self, theta: Vector, n: int, rng: np.random.Generator) -> Newcomers:
         r, alpha, s, beta = theta

@@ -6,14 +6,16 @@ In: a log-likelihood, its maximum and the counts it weighs. Out: draws of the pa
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 
 from ..tables import FitError
 from .fitting import Fit, Vector, maximize
 
-__all__ = ["Posterior"]
+__all__ = ["Kept", "Posterior"]
 
 PROPOSALS = 400
 # With the logarithms known to a fifth the likelihood is as good as normal in them.
@@ -27,6 +29,23 @@ ENOUGH_CUSTOMERS = 500
 # With so few nothing is predicted, and the likelihood is costly far from its top.
 FEW = 150
 REFITS = 100
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What draws are made from.
+
+    Attributes
+    ----------
+    method : str
+        How, in a sentence.
+    points, weights : array or None
+        Parameters in logarithms and the chance of each; None where they are drawn from the normal approximation.
+    """
+
+    method: str
+    points: Vector | None = None
+    weights: Vector | None = None
 
 
 class Posterior:
@@ -60,49 +79,56 @@ class Posterior:
 
     def draw(self, size: int, seed: int) -> Vector:
         """Draw ``size`` parameter vectors."""
-        rng = np.random.default_rng(seed)
-        if self._sharp or self._thin:
+        rng, kept = np.random.default_rng(seed), self.kept
+        if kept.points is None:
             root = self._root()
             logs = np.log(self.fit.values) + rng.standard_normal((size, len(root))) @ root.T
         else:
-            points, weights, _ = self._points
-            logs = points[rng.choice(len(points), size=size, p=weights)]
+            logs = kept.points[rng.choice(len(kept.points), size=size, p=kept.weights)]
         return np.exp(logs)
 
     @property
     def method(self) -> str:
         """How the draws are made, in a sentence."""
-        if self._sharp:
-            return "normal in the logarithms of the parameters, which the data determine to within a fifth"
-        if self._thin:
-            return f"normal in the logarithms of the parameters; {self.counts.sum():,.0f} customers are too few to check that"
-        return self._points[2]
+        return self.kept.method
 
-    @property
-    def _sharp(self) -> bool:
-        return bool(np.nanmax(np.diag(self.fit.log_covariance), initial=0.0) < SHARP**2)
+    @cached_property
+    def kept(self) -> Kept:
+        """All that draws need: made when first asked for, and what a stored model keeps."""
+        if np.nanmax(np.diag(self.fit.log_covariance), initial=0.0) < SHARP**2:
+            return Kept("normal in the logarithms of the parameters, which the data determine to within a fifth")
+        if self.counts.sum() < FEW:
+            return Kept(
+                f"normal in the logarithms of the parameters; {self.counts.sum():,.0f} customers are too few to check that"
+            )
+        return self._points()
 
-    @property
-    def _thin(self) -> bool:
-        return bool(self.counts.sum() < FEW)
+    @classmethod
+    def of_kept(cls, fit: Fit, kept: Kept) -> Self:
+        """Make it from what a stored model kept, without the data."""
+        new = cls.__new__(cls)
+        new.__dict__.update(fit=fit, kept=kept)
+        return new
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"fit": self.fit, "kept": self.kept}
 
     def _root(self) -> Vector:
         values, vectors = np.linalg.eigh(np.nan_to_num(self.fit.log_covariance))
         return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
-    @cached_property
-    def _points(self) -> tuple[Vector, Vector, str]:
+    def _points(self) -> Kept:
         points, weights = self._importance(np.random.default_rng(1))
         effective = 1.0 / float(np.sum(weights**2))
         if effective >= ENOUGH * PROPOSALS or self.counts.sum() < ENOUGH_CUSTOMERS:
             said = f"importance sampling around the normal approximation, effective sample size {effective:.0f} of {PROPOSALS}"
-            return points, weights, said
+            return Kept(said, points, weights)
         points = self._bootstrap(np.random.default_rng(2))
         said = (
             f"{len(points)} refits on reweighted customers (Bayesian bootstrap), since the normal approximation misses "
             f"the likelihood's shape (effective sample size {effective:.0f} of {PROPOSALS})"
         )
-        return points, np.full(len(points), 1 / len(points)), said
+        return Kept(said, points, np.full(len(points), 1 / len(points)))
 
     def _importance(self, rng: np.random.Generator) -> tuple[Vector, Vector]:
         """Proposals from a Student t, and their normalised weights."""

@@ -7,10 +7,12 @@ retention", Journal of Interactive Marketing 21(1), 76-90; (2010), Marketing Sci
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betaln, psi
+from scipy.special import psi
 
+from .base import added_up
 from .fitting import Levels, Vector
 from .renewals import RenewalModel
+from .special import ln_beta_ratio
 
 __all__ = ["ShiftedBetaGeometric"]
 
@@ -22,7 +24,7 @@ def log_likelihood(alpha: float, beta: float, t: Levels, active: Vector) -> tupl
     ln P(T=t+1) = ln B(alpha+1, beta+t)/B(alpha, beta) = ln S(t) + ln alpha - ln(alpha+beta+t).
     """
     lost = 1.0 - active
-    ln_S = t.map(lambda t: betaln(alpha, beta + t) - betaln(alpha, beta))
+    ln_S = t.map(lambda t: ln_beta_ratio(alpha, beta, t))
     n = alpha + beta + t.full
     both = t.map(lambda t: psi(alpha + beta) - psi(alpha + beta + t))
     gradient = np.array(
@@ -70,13 +72,15 @@ class ShiftedBetaGeometric(RenewalModel):
     parameters = ("alpha", "beta")
     effects = {"alpha": 1, "beta": 1}
 
-    def _log_likelihood(self, theta: Vector, data: tuple[Levels, Vector]) -> tuple[Vector, Vector]:
+    def _total(
+        self, theta: Vector, data: tuple[Levels, Vector], n: Vector, *, slope: bool = True
+    ) -> tuple[float, Vector]:
         alpha, beta = theta
-        return log_likelihood(alpha, beta, *data)
+        return added_up(log_likelihood(alpha, beta, *data), n)
 
     def _log_survival(self, theta: Vector, t: Vector) -> Vector:
         alpha, beta = theta
-        return np.asarray(betaln(alpha, beta + t) - betaln(alpha, beta))
+        return ln_beta_ratio(alpha, beta, t)
 
     def _starts(self, churn: float) -> list[list[float]]:
         odds = (1 - churn) / churn
