@@ -9,7 +9,7 @@ from typing import Any
 _HOMES = {
     "allocation": ["allocate", "investment_map", "spend_ceilings", "target_list"],
     "basepoint": ["Baseline", "baseline", "find_baseline"],
-    "bridge": ["clv_bridge", "fingerprint", "realised_against_predicted", "shapley", "value_drift"],
+    "bridge": ["clv_bridge", "fingerprint", "is_same_table", "realised_against_predicted", "shapley", "value_drift"],
     "client": ["Client", "Economics"],
     "cohorts": [
         "clv_cohort",

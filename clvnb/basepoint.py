@@ -1,4 +1,4 @@
-"""The base point that later changes are judged against: frozen, hashed, kept as a file, and found again.
+"""The base point that later changes are judged against: frozen, sealed, kept as a file, and found again.
 
 In: the answers of one series and wave, weights, and the CLV card of the same day. Out: ``Baseline``, and its JSON file.
 """
@@ -25,7 +25,8 @@ from .tables import Estimate, TableError, Told, as_day
 
 __all__ = ["FEWEST", "LOOKS", "Baseline", "baseline", "find_baseline", "planning_size"]
 
-FORMAT = 2
+FORMAT = 3
+OLDEST = 2  # the format of 0.1.0, which is still read
 FEWEST = 10  # answers below which there is no base point of satisfaction
 LOOKS = (182, 365)  # days after which a verdict may be asked for; the last one closes the cycle
 
@@ -73,8 +74,10 @@ class Baseline(Told):
     value : dict
         ``residual_value``, ``new_customer_value`` (estimates or None), ``historic_value``, ``customers``, and
         ``forecasts``: what the customers were expected to leave within so many days, with intervals.
-    fingerprint : str
-        Of the table of customers that belongs to it.
+    fingerprint : dict
+        Of the table of customers that belongs to it, from ``fingerprint``; text in a file of clvnb 0.1.0.
+    inputs : str
+        Hash of the files and settings that it was made from, from ``input_hash``; empty where they are not known.
     looks : list of str
         Days on which a verdict may be asked for; others are interim.
     parent : str
@@ -86,7 +89,13 @@ class Baseline(Told):
     format : int
         Of the file, for later versions.
     hash : str
-        Of everything above.
+        Which base point this is: of its text, days, counts and ``inputs``, and of no measured figure.
+
+    Notes
+    -----
+    The last digits of a figure hang on the processor, and no rounding mends that: two figures that differ by as little as
+    one likes may lie on either side of a border. ``hash`` therefore holds none, and is the same wherever the same files
+    are valued. That no figure was edited is seen by the ``checksum`` of the file, which is compared with that file alone.
 
     References
     ----------
@@ -116,7 +125,8 @@ class Baseline(Told):
     cut_points: dict[str, list[float]]
     card: dict[str, Any]
     value: dict[str, Any]
-    fingerprint: str = ""
+    fingerprint: dict[str, Any] | str = field(default_factory=dict)
+    inputs: str = ""
     looks: list[str] = field(default_factory=list)
     parent: str = ""
     cycle: int = 1
@@ -130,11 +140,9 @@ class Baseline(Told):
         Returns
         -------
         Baseline
-            With ``hash`` set and figures of nine digits, which are the same on every processor; one whose fields are changed
-            afterwards no longer loads.
+            With ``hash`` set.
         """
-        short = replace(self, **{k: _nine_digits(v) for k, v in vars(self).items()})
-        return replace(short, hash=_digest(asdict(short)))
+        return replace(self, hash=_identity(asdict(self)))
 
     @property
     def estimate(self) -> Estimate:
@@ -211,7 +219,12 @@ class Baseline(Told):
         """
         target = Path(path)
         target = target / "baseline.json" if target.is_dir() else target
-        text = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        fields = asdict(self)
+        if self.format > OLDEST:
+            fields["checksum"] = _checksum(fields)
+        else:  # a base point of 0.1.0 goes on as it was, sealed by its hash alone
+            del fields["inputs"]
+        text = json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         replace_file(target, lambda beside: beside.write_text(text, encoding="utf-8"))
         return target
 
@@ -238,7 +251,9 @@ class Baseline(Told):
         file = file / "baseline.json" if file.is_dir() else file
         try:
             raw = json.loads(file.read_text(encoding="utf-8"))
+            _refuse_other_formats(file, raw)
             known: dict[str, Any] = {k: (tuple(v) if k in {"scale", "asked"} else v) for k, v in raw.items()}
+            checksum = known.pop("checksum", "")
             found = cls(**known)
         except OSError as error:
             raise TableError(f"{file}: cannot be read as a base point: {error.strerror}") from error
@@ -246,13 +261,7 @@ class Baseline(Told):
             raise TableError(
                 f"{file}: is not a base point that clvnb wrote ({error}); use a report's baseline.json"
             ) from error
-        if found.format > FORMAT:
-            raise TableError(f"{file}: was written by clvnb {found.clvnb}, which is newer; install that version")
-        if found.format < FORMAT:
-            raise TableError(
-                f"{file}: was written by an older clvnb ({found.clvnb}), in another form; make that report again with --as-of {found.as_of}"
-            )
-        if _digest(asdict(found)) != found.hash:
+        if not _as_written(raw, found, checksum):
             raise TableError(
                 f"{file}: was changed after it was written, so nothing can be measured against it; "
                 "take the baseline.json of the report again"
@@ -265,19 +274,45 @@ class Baseline(Told):
         return text, [pd.DataFrame({"what": list(self.card), "how": [str(v) for v in self.card.values()]})]
 
 
-def _nine_digits(value: Any) -> Any:
-    """Figures without the digits in which one processor's logarithm differs from another's."""
-    if isinstance(value, float):
-        return float(f"{value:.9g}")
-    if isinstance(value, Mapping):
-        return {k: _nine_digits(v) for k, v in value.items()}
-    return type(value)(_nine_digits(v) for v in value) if isinstance(value, list | tuple) else value
+def _refuse_other_formats(file: Path, raw: Mapping[str, Any]) -> None:
+    """Say what to do with a file of another version."""
+    made = raw.get("format", FORMAT)
+    if made > FORMAT:
+        raise TableError(f"{file}: was written by clvnb {raw.get('clvnb')}, which is newer; install that version")
+    if made < OLDEST:
+        raise TableError(
+            f"{file}: was written by an older clvnb ({raw.get('clvnb')}), in another form; "
+            f"make that report again with --as-of {raw.get('as_of')}"
+        )
 
 
-def _digest(fields: Mapping[str, Any]) -> str:
-    rest = {k: v for k, v in fields.items() if k != "hash"}
-    text = json.dumps(rest, sort_keys=True, ensure_ascii=False, default=list)
+def _as_written(raw: Mapping[str, Any], found: Baseline, checksum: str) -> bool:
+    """Whether a file holds what clvnb wrote into it; one of 0.1.0 was sealed by the hash of everything."""
+    if found.format == OLDEST:
+        return _checksum(raw) == found.hash
+    return _checksum(raw) == checksum and found.sealed().hash == found.hash
+
+
+def _checksum(fields: Mapping[str, Any]) -> str:
+    """Of everything in one file, figures included; made of that file's own digits, and held against nothing else."""
+    apart = "checksum" if fields.get("format", FORMAT) > OLDEST else "hash"
+    text = json.dumps({k: v for k, v in fields.items() if k != apart}, sort_keys=True, ensure_ascii=False, default=list)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _identity(fields: Mapping[str, Any]) -> str:
+    """Of the facts that are the same on every processor."""
+    facts = _facts({k: v for k, v in fields.items() if k not in {"hash", "fingerprint"}})
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _facts(value: Any) -> Any:
+    """Text, days and counts; of a figure only that there is one."""
+    if isinstance(value, float):
+        return "a figure"
+    if isinstance(value, Mapping):
+        return {k: _facts(v) for k, v in value.items()}
+    return [_facts(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def find_baseline(place: str | Path, as_of: date | str) -> tuple[Baseline, Path] | None:
@@ -336,7 +371,8 @@ def baseline(
     cut_points: Mapping[str, list[float]] | None = None,
     card: Mapping[str, Any] | None = None,
     value: Mapping[str, Any] | None = None,
-    fingerprint: str = "",
+    fingerprint: Mapping[str, Any] | None = None,
+    inputs: str = "",
     looks: list[str] | None = None,
     parent: Baseline | None = None,
     level: float = 0.9,
@@ -365,8 +401,10 @@ def baseline(
         How customers were valued, from ``Card.to_dict()``.
     value : mapping, optional
         What they are worth, as in ``Baseline.value``.
-    fingerprint : str
-        Of the table of customers.
+    fingerprint : mapping, optional
+        Of the table of customers, from ``fingerprint``.
+    inputs : str
+        From ``input_hash``.
     looks : list of str, optional
         Days on which a verdict may be asked for; half a year and a year from now when left out.
     parent : Baseline, optional
@@ -407,7 +445,8 @@ def baseline(
         cut_points={k: [float(x) for x in v] for k, v in (cut_points or {}).items()},
         card=dict(card or {}),
         value=dict(value or {}),
-        fingerprint=fingerprint,
+        fingerprint=dict(fingerprint or {}),
+        inputs=inputs,
         looks=[str(day + timedelta(days=d)) for d in LOOKS] if looks is None else list(looks),
         parent=parent.hash if parent else "",
         cycle=parent.cycle + 1 if parent else 1,

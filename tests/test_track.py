@@ -16,7 +16,7 @@ import clvnb as cv
 from clvnb.basepoint import LOOKS
 from clvnb.samples import guide_folder
 from clvnb.steps.initiatives import list_initiatives, measured_effects
-from clvnb.steps.satisfaction import seal_of
+from clvnb.steps.satisfaction import is_sealed
 from clvnb.steps.worth import WINDOWS
 from helpers import small_orders
 
@@ -200,8 +200,9 @@ def test_revised_data_are_seen(shop):
     settings(shop, surveys={"source": "surveys.csv"})
     then = pd.read_parquet(shop / "reports" / THEN / "tables/customers.parquet")
     forecast = pd.read_parquet(shop / "reports" / THEN / "tables/forecast.parquet")
-    assert seal_of(then, forecast) == cv.Baseline.load(shop / "reports" / THEN).fingerprint
-    assert seal_of(then, forecast.assign(margin_182=0.0)) != seal_of(then, forecast)
+    seal = cv.Baseline.load(shop / "reports" / THEN).fingerprint
+    assert is_sealed(then, forecast, seal)
+    assert not is_sealed(then, forecast.assign(margin_182=0.0), seal)
     known = then.set_index("customer_id")["historic_value"]
     drift = cv.value_drift(then, then, known_then=known)
     assert set(drift.table["reason"]) == {"no purchase since"}

@@ -5,7 +5,6 @@ In: client folders. Out: the files of a report run, one outcome per client.
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
@@ -26,6 +25,7 @@ from .. import __version__
 from ..atomic import replace_file
 from ..basepoint import find_baseline
 from ..client import Client, Connection
+from ..inputs import input_files, sources_of
 from ..samples import guide_folder
 from ..tables import ClvnbError, ReportError, UsageError, as_day
 from .execute import Limits, MachineError, run_notebook
@@ -488,23 +488,11 @@ def _notebook_text(node: Any) -> str:
 def _input_key(client: Client, day: str) -> str:
     """Hash of everything a report depends on: notebooks, data, settings and version."""
     digest = hashlib.sha256(f"{__version__}|{day}".encode())
-    files = [client.folder / "client.yaml", *_notebooks()]
+    files = [client.folder / "client.yaml", *_notebooks(), *input_files(client)]
     if client.plan.opt_outs is not None:
         files.append(client.folder / client.plan.opt_outs)
-    for source in (
-        client.transactions,
-        client.contracts,
-        client.acquisition,
-        client.surveys,
-        client.service,
-        client.initiatives,
-    ):
-        if source is None:
-            continue
-        if isinstance(source.source, Connection):
-            digest.update(uuid.uuid4().bytes)  # what a database holds today cannot be known without asking it
-        else:
-            files += [Path(p) for p in sorted(glob.glob(str(client.folder / source.source)))]
+    if any(isinstance(source.source, Connection) for source in sources_of(client)):
+        digest.update(uuid.uuid4().bytes)  # what a database holds today cannot be known without asking it
     for file in files:
         if file.is_file():
             digest.update(file.name.encode())

@@ -5,7 +5,8 @@ In: ``Client``, with what step 1 handed over. Out: ``SatisfactionStep``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -15,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from ..basepoint import FEWEST, Baseline, baseline, planning_size
-from ..bridge import fingerprint
+from ..bridge import fingerprint, is_same_table
 from ..client import Client
 from ..engine import to_pandas
+from ..inputs import input_hash
 from ..power import sample_size
 from ..satisfaction import (
     Metric,
@@ -35,7 +37,16 @@ from ..touchpoints import comment_themes, drivers, expectation_gap, service_figu
 from ..weighting import early_and_late, post_stratify, response_bias
 from .worth import LEVEL, Handover, hand_over
 
-__all__ = ["WINDOW", "SatisfactionStep", "could_answer", "freeze", "measure_satisfaction", "read_answers", "seal_of"]
+__all__ = [
+    "WINDOW",
+    "SatisfactionStep",
+    "could_answer",
+    "freeze",
+    "is_sealed",
+    "measure_satisfaction",
+    "read_answers",
+    "seal_of",
+]
 
 _SAYS = {
     "csat": "are satisfied",
@@ -504,10 +515,26 @@ def could_answer(customers: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame
     return people[[*kept, *(["channel"] if few else [])]].assign(tenure=tenure, cell=cell)
 
 
-def seal_of(customers: pd.DataFrame, forecast: pd.DataFrame) -> str:
+def seal_of(customers: pd.DataFrame, forecast: pd.DataFrame) -> dict[str, Any]:
     """The fingerprint of all that step 4 will read of each customer."""
+    return fingerprint(*_sealed(customers, forecast))
+
+
+def is_sealed(customers: pd.DataFrame, forecast: pd.DataFrame, known: Mapping[str, Any] | str) -> bool:
+    """Whether the tables are those whose seal is known; clvnb 0.1.0 hashed every digit of them."""
+    own, columns = _sealed(customers, forecast)
+    if not isinstance(known, str):
+        return bool(known) and is_same_table(own, known)
+    digest, rows = hashlib.sha256(), own.sort_values("customer_id", kind="stable")
+    for row in rows[[c for c in columns if c in rows]].itertuples(index=False, name=None):
+        said = (repr(float(v)) if isinstance(v, float | np.floating) else str(v) for v in row)
+        digest.update(("\x1f".join(said) + "\n").encode())
+    return digest.hexdigest() == known
+
+
+def _sealed(customers: pd.DataFrame, forecast: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     own = customers.merge(forecast, on="customer_id", how="left") if len(forecast.columns) else customers
-    return fingerprint(own, ("customer_id", "clv", "historic_value", "tier", "segment", *forecast.columns[1:]))
+    return own, ("customer_id", "clv", "historic_value", "tier", "segment", *forecast.columns[1:])
 
 
 def freeze(
@@ -529,7 +556,8 @@ def freeze(
     }
     return baseline(
         answers, metric, client=client.name, as_of=worth.as_of, weights=weights, population=population, customers=customers,
-        cut_points=worth.cuts, value=value, card=worth.card, fingerprint=seal_of(worth.customers, worth.forecast), level=LEVEL,
+        cut_points=worth.cuts, value=value, card=worth.card, level=LEVEL,
+        fingerprint=seal_of(worth.customers, worth.forecast), inputs=input_hash(client),
     )  # fmt: skip
 
 

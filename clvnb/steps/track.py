@@ -43,7 +43,7 @@ from .initiatives import (
     months_stayed,
     of_metric,
 )
-from .satisfaction import could_answer, freeze, measure_satisfaction, seal_of
+from .satisfaction import could_answer, freeze, is_sealed, measure_satisfaction
 from .worth import LEVEL, WINDOWS, Handover, check_orders, hand_over
 
 __all__ = ["TrackStep", "track_change"]
@@ -229,7 +229,7 @@ class TrackStep(Told):
             text = f"With this report cycle {self.parent.cycle} is closed, and today's state is the base point of cycle {base.cycle}: {holds}. Verdicts are due on {looks}."
         else:
             text = f"Today's state is the base point of cycle {base.cycle}: {holds}. Verdicts are due on {looks}."
-        text += f" It lies in baseline.json; its hash begins with {base.hash[:12]}, by which an edited file is known."
+        text += " It lies in baseline.json; a file that was edited is refused."
         return Finding(pd.DataFrame({"what": list(vars(base)), "value": [str(v) for v in vars(base).values()]}), text)
 
     @property
@@ -442,7 +442,7 @@ def _customers_then(place: Path, parent: Baseline) -> tuple[_Then | None, str]:
             customers = pd.read_parquet(folder / "customers.parquet")
             file = folder / "forecast.parquet"
             forecast = pd.read_parquet(file) if file.is_file() else pd.DataFrame()
-            if seal_of(customers, forecast) == parent.fingerprint:
+            if is_sealed(customers, forecast, parent.fingerprint):
                 return _Then(customers, forecast), ""
     why = (
         f"The tables of the report of {parent.as_of} are not beside its base point, or not as they were left, so what was predicted of each "
