@@ -114,7 +114,7 @@ class UsageError(ReportError):
 class DataWarning(UserWarning):
     """Something in the data that a reader should know before trusting a number.
 
-    Given by ``clvnb.compat`` alone; elsewhere such things are findings and lights.
+    Given by ``clvnb.compat``, and by a picture that cannot be drawn; elsewhere such things are findings and lights.
     """
 
 
@@ -311,6 +311,12 @@ class Estimate:
     method : str
         How value and interval were made.
 
+    Notes
+    -----
+    The interval holds its value, by construction: an end that the value lies beyond is moved to the value. That happens
+    where value and ends come from different rules, such as the value at the estimates beside quantiles of skewed draws,
+    or a plain share beside an adjusted interval. A wider interval holds the truth as often as before, or more often.
+
     Raises
     ------
     ValueError
@@ -334,6 +340,9 @@ class Estimate:
             raise ValueError(f"level must lie between 0 and 1, got {self.level}")
         if not (math.isnan(self.low) or math.isnan(self.high)) and self.low > self.high:
             raise ValueError(f"the low end {self.low} lies above the high end {self.high}")
+        if not (math.isnan(self.value) or math.isnan(self.low) or math.isnan(self.high)):
+            object.__setattr__(self, "low", min(self.low, self.value))
+            object.__setattr__(self, "high", max(self.high, self.value))
 
     def __repr__(self) -> str:
         shown = f"{self.value:.5g} ({self.level:.0%} interval {self.low:.5g} to {self.high:.5g}, n = {self.n:,})"

@@ -253,7 +253,9 @@ def _season(repeats: pd.DataFrame, first: pd.Series, as_of: pd.Timestamp) -> lis
     known = first.dt.to_period("M").value_counts().sort_index().cumsum().reindex(months, method="ffill")
     rate = count / known
     around = rate.rolling(7, center=True, min_periods=4).median()
-    peak = (rate / around).replace(np.inf, np.nan)
+    peak = (rate / around).replace(np.inf, np.nan).dropna()  # beside months without purchases no month has a size
+    if peak.empty:
+        return []
     strongest = peak.idxmax()
     return [
         ("season", grade(bool(peak.max() > 2.0)),

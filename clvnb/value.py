@@ -589,8 +589,9 @@ def clv_new_customer(
 
     Notes
     -----
-    (1 + expected discounted repeat purchases) x (mean spend x margin - cost to serve); the ends are quantiles over
-    draws of both models.
+    (1 + expected discounted repeat purchases) x (mean spend x margin - cost to serve) at the estimates; the ends are
+    quantiles over draws of both models. Where the spend model's q is near 1, its mean runs away and draws are held at
+    q of 1.05 or more: the value at the estimates may then lie beyond the draws' quantile, and the range reaches to it.
 
     References
     ----------

@@ -223,6 +223,34 @@ def test_seasons_and_drift_are_seen(long_log):
     assert light_of(fades, "cohorts") == "amber"
 
 
+def sparse_log(busy: tuple[str, ...]) -> pd.DataFrame:
+    """Customers who all come in the first month, and buy again in a few months alone."""
+    days = [pd.Timestamp("2021-01-05"), *map(pd.Timestamp, busy), pd.Timestamp("2023-06-30")]
+    rows = [
+        (f"{k:03d}", day + pd.Timedelta(days=k % 9), 20.0 + k % 7)
+        for k in range(300)
+        for day in days[: -1 if k else None]
+    ]
+    return pd.DataFrame(rows, columns=["customer_id", "date", "amount"])
+
+
+def test_months_without_purchases_claim_no_season(make_client):
+    """Beside months in which nobody bought, the busiest month has no size."""
+    log = sparse_log(("2021-06-10", "2022-05-10"))
+    trust = cv.trust_gate(cv.summarize(log), as_of="2023-06-30", log=log, why="too few.")
+    assert "season" not in set(trust.table["check"])
+    folder = make_client(log.to_csv(index=False, date_format="%Y-%m-%d"), economics={"margin": 0.4})
+    assert len(cv.value_customers(cv.Client.load(folder)).customers) == 300
+
+
+def test_a_season_beside_some_empty_months_is_seen():
+    """Months in a row have a size, and one of them three times as many purchases; those far off are empty."""
+    log = sparse_log((*(f"2021-0{k}-10" for k in range(3, 9)), "2021-06-01", "2021-06-20"))
+    checks = cv.trust_gate(cv.summarize(log), as_of="2023-06-30", log=log, why="too few.").table.set_index("check")
+    assert checks.loc["season", "light"] == "amber"
+    assert "2021-06, had 3.0 times" in checks.loc["season", "found"]
+
+
 def test_an_over_predicted_holdout_is_never_green():
     """A shop that lost its customers at a stroke: the model expects what does not come."""
     log = TRUTH.simulate(2500, start="2021-01-01", joined="365 days", length="900 days", spend=SPEND, seed=4)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import clvnb as cv
 from clvnb.contracts import summarize_contracts
@@ -271,3 +273,29 @@ def test_past_and_future_are_valued_on_the_same_terms(sample_log, models):
     np.testing.assert_allclose(one["total_value"], two["total_value"])
     there = cv.clv_table(as_ibis(bare), *models, economics).to_pandas().sort_values("customer_id")
     np.testing.assert_allclose(there["total_value"], two["total_value"], rtol=1e-9)
+
+
+# -------------------------------------------------------------------------------- a value and its range
+
+
+@given(value=st.floats(-1e9, 1e9), ends=st.tuples(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9)))
+def test_an_estimate_lies_inside_its_range(value, ends):
+    made = cv.Estimate(value, min(ends), max(ends), 0.9, 3, "x")
+    assert made.low <= made.value <= made.high
+    assert made.low <= min(ends)
+    assert made.high >= max(ends)
+    assert cv.Estimate.from_dict(made.to_dict()) == made
+
+
+def test_ends_that_are_not_known_stay_so():
+    assert np.isnan(cv.Estimate(1.0, np.nan, 2.0, 0.9, 3, "x").low)
+    assert cv.Estimate(np.nan, 1.0, 2.0, 0.9, 3, "x").high == 2.0
+
+
+def test_a_newcomer_of_a_runaway_mean_lies_inside_its_range():
+    """A spend model whose q is hardly above 1: draws are held away from there, the estimate is not."""
+    terms = cv.Economics(margin=0.4, horizon="1 year")
+    spend = cv.GammaGamma.with_params(p=6.25, q=1.02, v=15.44)
+    purchases = cv.BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    found = cv.clv_new_customer(purchases, spend, terms)
+    assert found.low < found.value <= found.high

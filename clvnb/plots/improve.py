@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..words import Words
-from .style import BLUE, GREY, INK, ORANGE, PALE, axes, labels, money_axis, nothing, share_axis, styled, tell
+from .style import BLUE, GREY, INK, ORANGE, PALE, axes, labels, money_axis, nothing, share_axis, styled, tell, whiskers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def plot_link(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | Non
     ax = axes(ax, size=(7.2, 3.4))
     if table.empty:
         return nothing(ax, "No answers can be joined with what customers did afterwards")
-    ends = [table["stayed"] - table["low"], table["high"] - table["stayed"]]
+    ends = whiskers(table["stayed"], table["low"], table["high"])
     ax.errorbar(table["score"], table["stayed"], yerr=ends, fmt="o", color=BLUE, ecolor=INK, capsize=4, ms=8)
     for row in table.itertuples():
         ax.annotate(
@@ -106,7 +106,7 @@ def plot_scenarios(table: pd.DataFrame, *, ax: Axes | None = None, words: Words 
     if rows.empty:
         return nothing(ax, "No scenario could be reckoned")
     y = np.arange(len(rows))
-    ends = [(rows["net"] - rows["net_low"]).clip(lower=0), (rows["net_high"] - rows["net"]).clip(lower=0)]
+    ends = whiskers(rows["net"], rows["net_low"], rows["net_high"])
     ax.axvline(0, color=INK, lw=1.2)
     good = (rows["net"] > 0).to_numpy(bool)
     ax.errorbar(rows["net"], y, xerr=ends, fmt="none", ecolor=GREY, capsize=3, lw=1.6)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..words import Words
-from .style import BLUE, GREY, INK, ORANGE, PALE, axes, money_axis, nothing, share_axis, styled, tell
+from .style import BLUE, GREY, INK, ORANGE, PALE, axes, money_axis, nothing, share_axis, styled, tell, whiskers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,7 +196,7 @@ def plot_realised(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     if table.empty:
         return nothing(ax, "Nothing that was predicted can be held against what came yet")
     part = "tenth" if len(table) == 10 else "part"
-    ends = [table["realised"] - table["low"], table["high"] - table["realised"]]
+    ends = whiskers(table["realised"], table["low"], table["high"])
     top = float(max(table["predicted"].max(), table["high"].max()))
     ax.plot([0, top], [0, top], color=INK, ls="--", lw=1.2, label="as predicted")
     ax.errorbar(

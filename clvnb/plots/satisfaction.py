@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..words import Words
-from .style import BLUE, GREY, INK, ORANGE, axes, labels, nothing, share_axis, styled, tell
+from .style import BLUE, GREY, INK, ORANGE, axes, labels, nothing, share_axis, styled, tell, whiskers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +117,7 @@ def plot_waves(
     if table.empty:
         return nothing(ax, "Nobody was asked")
     x = np.arange(len(table))
-    ends = [table["value"] - table["low"], table["high"] - table["value"]]
+    ends = whiskers(table["value"], table["low"], table["high"])
     ax.errorbar(
         x,
         table["value"],
@@ -244,7 +244,7 @@ def plot_groups(
     ):
         if mask.any():
             part = rows[mask]
-            ends = [(part["value"] - part["low"]).clip(lower=0), (part["high"] - part["value"]).clip(lower=0)]
+            ends = whiskers(part["value"], part["low"], part["high"])
             ax.errorbar(
                 part["value"], y[mask], xerr=ends, fmt="o", color=colour, ecolor=colour, capsize=3, ms=7, label=label
             )
@@ -290,7 +290,7 @@ def plot_drivers(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     ax = axes(ax, size=(7.2, 4.2))
     if table.empty:
         return nothing(ax, "No attributes were rated")
-    ends = [(table["importance"] - table["low"]).clip(lower=0), (table["high"] - table["importance"]).clip(lower=0)]
+    ends = whiskers(table["importance"], table["low"], table["high"])
     first = (table["place"] == "improve first").to_numpy(bool)
     ax.errorbar(table["performance"], table["importance"], yerr=ends, fmt="none", ecolor=GREY, capsize=3)
     ax.plot(table["performance"][~first], table["importance"][~first], "o", color=BLUE, ms=9)

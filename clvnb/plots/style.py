@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import io
+import warnings
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from ..tables import table_html
+from ..tables import ClvnbError, DataWarning, table_html
 from ..words import Words
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "PALE",
     "as_table",
     "axes",
+    "could_not",
     "labels",
     "money_axis",
     "nothing",
@@ -38,6 +40,7 @@ __all__ = [
     "snug",
     "styled",
     "tell",
+    "whiskers",
 ]
 
 # Okabe and Ito's colours for the colour-blind; light and dark enough to tell apart in grey.
@@ -69,16 +72,66 @@ Plot = TypeVar("Plot", bound=Callable[..., "Axes"])
 
 
 def styled(plot: Plot) -> Plot:
-    """Draw in the house style without changing the user's own settings."""
+    """Draw in the house style without changing the user's own settings; what cannot be drawn is said in its place.
+
+    A wrong argument still raises, such as a table without a column that is drawn. What a right table's values do to a
+    picture does not: a report goes on, and the picture says why it is none.
+    """
 
     @wraps(plot)
     def drawn(*args: Any, **kwargs: Any) -> Axes:
         import matplotlib.pyplot as plt
 
+        open_before = set(plt.get_fignums())
         with plt.rc_context(_STYLE):
-            return plot(*args, **kwargs)
+            try:
+                return plot(*args, **kwargs)
+            except Exception as error:
+                for number in set(plt.get_fignums()) - open_before:
+                    plt.close(number)
+                if _is_misuse(error, [*args, *kwargs.values()]):
+                    raise
+                return _not_drawn(kwargs.get("ax"), plot.__name__, error)
 
     return drawn  # type: ignore[return-value]
+
+
+def _is_misuse(error: Exception, given: list[Any]) -> bool:
+    """Whether the arguments are at fault: no table, a table without a column that is drawn, or what is no argument."""
+    tables = [x for x in given if isinstance(x, pd.DataFrame)]
+    if isinstance(error, ClvnbError) or (isinstance(error, TypeError) and not tables):
+        return True
+    if isinstance(error, TypeError):
+        return error.__traceback__ is not None and error.__traceback__.tb_next is None  # the call itself
+    lacks = error.args[0] if isinstance(error, KeyError) else getattr(error, "name", None)
+    return (
+        isinstance(error, KeyError | AttributeError)
+        and isinstance(lacks, str)
+        and not any(lacks in t.columns for t in tables)
+    )
+
+
+def _not_drawn(ax: Axes | None, name: str, error: Exception) -> Axes:
+    """Empty axes that say why there is no picture."""
+    said = could_not(error)
+    warnings.warn(f"{name}: {said}", DataWarning, stacklevel=3)
+    ax = axes(None) if ax is None else ax
+    ax.clear()
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, said, ha="center", va="center", wrap=True, transform=ax.transAxes)
+    ax.figure.clvnb_failed = said  # type: ignore[union-attr]
+    return tell(ax, said)
+
+
+def could_not(error: Exception) -> str:
+    """Say that there is no picture, and why."""
+    return f"This picture could not be drawn ({type(error).__name__}: {error})."
+
+
+def whiskers(value: Any, low: Any, high: Any) -> list[np.ndarray]:
+    """Lengths of error bars below and above: never below 0, and missing where an end is."""
+    value, low, high = (np.asarray(x, dtype=float) for x in (value, low, high))
+    return [np.maximum(value - low, 0.0), np.maximum(high - value, 0.0)]
 
 
 def axes(ax: Axes | None, *, size: tuple[float, float] = (7.2, 3.6)) -> Axes:
@@ -160,7 +213,7 @@ def show(ax: Axes, *, caption: str = "") -> None:
     Returns
     -------
     None
-        The picture is displayed.
+        The picture is displayed; of one that cannot be drawn, the sentence that says why.
 
     Examples
     --------
@@ -173,11 +226,19 @@ def show(ax: Axes, *, caption: str = "") -> None:
 
     figure: Any = ax.figure
     alt = getattr(figure, "clvnb_alt", "a figure without a description")
+    said = getattr(figure, "clvnb_failed", "")
     if getattr(figure, "clvnb_empty", False):  # nothing to see: the sentence beside it says why
         plt.close(figure)
         return
-    picture = _png(figure)
+    try:
+        picture = b"" if said else _png(figure)
+    except Exception as error:  # matplotlib lays out and numbers its axes only now
+        said = could_not(error)
+        warnings.warn(said, DataWarning, stacklevel=2)
     plt.close(figure)
+    if said:
+        say(said)
+        return
     display(
         {"image/png": picture, "text/plain": f"[figure: {alt}]"},
         raw=True,

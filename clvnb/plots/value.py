@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..words import Words
-from .style import BLUE, GREY, INK, ORANGE, PALE, axes, labels, money_axis, nothing, share_axis, styled, tell
+from .style import BLUE, GREY, INK, ORANGE, PALE, axes, labels, money_axis, nothing, share_axis, styled, tell, whiskers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -240,7 +240,7 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     ax.barh(y, rows["historic_value"], height=0.55, color=BLUE, label="so far")
     ax.barh(y, coming, left=rows["historic_value"], height=0.55, color=PALE, label="to come")
     has = rows["clv"].notna()
-    ends = [(rows["clv"] - rows["clv_low"])[has], (rows["clv_high"] - rows["clv"])[has]]
+    ends = whiskers(*(rows.loc[has, c] for c in ("clv", "clv_low", "clv_high")))
     ax.errorbar((rows["historic_value"] + coming)[has], y[has], xerr=ends, fmt="none", ecolor=INK, capsize=4, lw=1.4)
     if rows["cac"].notna().any():
         ax.plot(rows["cac"], y, "D", color=ORANGE, mec=INK, ms=8, label="cost of winning one")
@@ -289,7 +289,7 @@ def plot_ladder(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | N
     known, sure = table["value"].notna().to_numpy(), table["low"].notna().to_numpy()
     value = table["value"].to_numpy(float)
     ax.hlines(y[known], 0, value[known], color="#d0d0d0", lw=2)
-    ends = [(table["value"] - table["low"])[sure], (table["high"] - table["value"])[sure]]
+    ends = whiskers(*(table.loc[sure, c] for c in ("value", "low", "high")))
     ax.errorbar(value[sure], y[sure], xerr=ends, fmt="none", ecolor=INK, capsize=4, lw=1.4, zorder=3)
     plain = known & ~sure
     ax.plot(value[plain], y[plain], "o", mfc="white", mec=GREY, mew=1.8, ms=9, label="no interval")
