@@ -30,7 +30,7 @@ __all__ = [
 # Why a customer base is worth more or less than before.
 REASONS = ("new", "bought again", "stayed", "no purchase since", "left", "data revised")
 
-SAME = 1e-6  # of a column's sum: fits of the same data on two processors differ by less
+SAME = 1e-8  # of a column's sum: fits of the same data on two processors were seen to differ by 1e-11
 
 _FACTORS = ("retention", "frequency", "basket", "margin", "cost_to_serve", "active", "mix", "rest")
 _SAID = {"retention": "how long they stay", "frequency": "how often they buy", "basket": "what they spend each time", "margin": "the margin",
@@ -423,7 +423,7 @@ def is_same_table(customers: pd.DataFrame, known: Mapping[str, Any]) -> bool:
     Returns
     -------
     bool
-        Whether ids, text and counts are the same and no column's figures moved by more than a millionth of their sum,
+        Whether ids, text and counts are the same and no column's figures moved by more than 1e-8 of their sum,
         so that the same table valued on another processor counts as the same.
     """
     now = fingerprint(customers, known["columns"])

@@ -1,26 +1,23 @@
 """Run tests as another processor would: with OpenBLAS's kernels, numpy's loops and the C library of an older one.
 
-``python tests/kernels.py [ARGUMENT OF PYTEST ...]``. Sums and logarithms then differ in their last digits, and nothing that
-is stored or compared may.
+``python tests/kernels.py CORE THREADS [ARGUMENT OF PYTEST ...]``, CORE as OpenBLAS calls it, such as Nehalem or Haswell. Sums
+and logarithms then differ in their last digits, and nothing that is stored or compared may.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 
-CORE = {"x86_64": "Nehalem", "AMD64": "Nehalem", "aarch64": "ARMV8"}  # older than any machine that this runs on
-THREADS = "2"
 _CPU = """
 from numpy._core._multiarray_umath import __cpu_dispatch__ as found, __cpu_features__ as has
 print(*(name for name in found if has.get(name)))
 """
 _BLAS = """
 import json, numpy, scipy.linalg, threadpoolctl
-print(json.dumps(sorted({f"{k['architecture']}, {k['num_threads']} threads" for k in threadpoolctl.threadpool_info() if "architecture" in k})))
+print(json.dumps(sorted({f"{k['architecture']} ({k['num_threads']})" for k in threadpoolctl.threadpool_info() if "architecture" in k})))
 """
 
 
@@ -29,12 +26,12 @@ def asked(code: str, env: dict[str, str]) -> str:
     return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
 
 
-def another_processor() -> dict[str, str]:
+def another_processor(core: str, threads: str) -> dict[str, str]:
     """The environment in which this machine computes as an older one."""
     return {
         **os.environ,
-        "OPENBLAS_CORETYPE": CORE[platform.machine()],
-        "OPENBLAS_NUM_THREADS": THREADS,
+        "OPENBLAS_CORETYPE": core,
+        "OPENBLAS_NUM_THREADS": threads,
         "NPY_DISABLE_CPU_FEATURES": asked(_CPU, dict(os.environ)).strip(),
         "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX2,-FMA",
     }
@@ -42,14 +39,15 @@ def another_processor() -> dict[str, str]:
 
 def main() -> int:
     """Run pytest there, unless the kernels are this machine's own."""
-    env = another_processor()
+    core, threads, *args = sys.argv[1:]
+    env = another_processor(core, threads)
     own, other = (json.loads(asked(_BLAS, e)) for e in (dict(os.environ), env))
-    sys.stdout.write(f"BLAS kernels: {'; '.join(own)} by default; {'; '.join(other)} in this run\n")
+    sys.stdout.write(f"BLAS kernels (threads): {', '.join(own)} by default, {', '.join(other)} in this run\n")
     sys.stdout.flush()
     if own == other:
         sys.stderr.write("these are this machine's own kernels, so nothing would be learned\n")
         return 1
-    return subprocess.call([sys.executable, "-m", "pytest", *sys.argv[1:]], env=env)
+    return subprocess.call([sys.executable, "-m", "pytest", *args], env=env)
 
 
 if __name__ == "__main__":
