@@ -39,11 +39,11 @@ COMPARED := -n 2 --dist loadfile -m "not slow" --nbval --nbval-current-env --nbv
 test: setup
 	$(BIN)/python -m pytest $(COMPARED) tests clvnb notebooks
 
-# What is stored or compared to its last digits, and what makes it; tutorials 8 and 9 take minutes, and have their turn in `make test`.
-SENSITIVE := notebooks/*.ipynb notebooks/tutorials/[1-7]*.ipynb tests/test_seals.py tests/test_steps.py tests/test_track.py tests/test_models.py
+# What is stored or compared to its last digits, and what makes it; the longest have their turn in `make test` alone.
+SENSITIVE := notebooks/[0-4]_*.ipynb notebooks/tutorials/[1-7]*.ipynb tests/test_seals.py tests/test_steps.py tests/test_track.py tests/test_models.py
 test-kernels: setup
 	$(BIN)/python tests/kernels.py Nehalem 1 $(COMPARED) $(SENSITIVE)
-	$(BIN)/python tests/kernels.py Haswell 2 $(COMPARED) notebooks/[1-4]_*.ipynb tests/test_seals.py
+	$(BIN)/python tests/kernels.py Haswell 2 $(COMPARED) notebooks/[14]_*.ipynb tests/test_seals.py
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow tests
