@@ -22,7 +22,7 @@ from beside import environment, log_of_sample, script, stamped
 
 import clvnb as cv
 from clvnb.engine import to_pandas
-from clvnb.evaluate import CANDIDATES, gain
+from clvnb.evaluation import CANDIDATES, gain
 
 FRAME = """
 import logging, sys, warnings

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 import clvnb as cv
-from clvnb.evaluate import coverage
+from clvnb.evaluation import coverage
 from clvnb.models.base import Model
 from clvnb.tables import FitError
 

@@ -33,7 +33,7 @@ _HOMES = {
         "two_waves",
         "weighted_difference",
     ],
-    "evaluate": ["backtest", "choose_model", "compare_models", "holdout", "tracking"],
+    "evaluation": ["backtest", "choose_model", "compare_models", "holdout", "tracking"],
     "formulas": [
         "annual_billing_break_even",
         "annualise",

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .engine import run
-from .evaluate import BASELINES, Holdout
+from .evaluation import BASELINES, Holdout
 from .models import GammaGamma
 from .models.base import TransactionModel
 from .models.renewals import RenewalModel

@@ -51,7 +51,7 @@ def test_what_is_returned_has_its_place(site):
     page = (site / "reference/results.html").read_text(encoding="utf-8")
     for name in (
         "steps.value.ValueStep",
-        "evaluate.Choice",
+        "evaluation.Choice",
         "report.runner.Outcome",
         "widgets.panel.Panel",
         "client.Source",

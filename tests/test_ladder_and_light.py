@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clvnb as cv
-from clvnb.evaluate import gain
+from clvnb.evaluation import gain
 from clvnb.models.posterior import Posterior
 from clvnb.tables import Estimate
 

@@ -10,7 +10,7 @@ import pytest
 import clvnb as cv
 import oracles
 from clvnb.engine import as_ibis
-from clvnb.evaluate import choose_renewal_model
+from clvnb.evaluation import choose_renewal_model
 from clvnb.models import base, bgnbd, gamma_gamma, ggompertznbd, histories, lifetimes, mbgnbd, paretonbd
 from clvnb.models.base import discount_weights
 from clvnb.models.dropout import purchases_until_dropout

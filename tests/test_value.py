@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import clvnb as cv
 from clvnb.contracts import summarize_contracts
 from clvnb.engine import as_ibis
-from clvnb.evaluate import Holdout
+from clvnb.evaluation import Holdout
 from clvnb.models import base
 from clvnb.models.histories import collapse
 from clvnb.trust import data_trust

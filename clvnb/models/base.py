@@ -712,7 +712,7 @@ class TransactionModel(CollapsedModel):
         self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
     ) -> Vector: ...
 
-    # ---- for all distinct rows at once; value.py and evaluate.py build on these ----
+    # ---- for all distinct rows at once; value.py and evaluation.py build on these ----
     def _over(self, rows: pd.DataFrame, full: Vector | None, function: Callable[..., Vector]) -> Vector:
         """Run ``function(theta, x, t_x, T)`` for every row with its own parameters."""
         x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)

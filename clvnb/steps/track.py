@@ -21,7 +21,7 @@ from ..client import Client
 from ..cohorts import compare_survival
 from ..designs import Change, Threat, paired_change, two_waves
 from ..engine import to_pandas
-from ..evaluate import CANDIDATES
+from ..evaluation import CANDIDATES
 from ..formulas import tail
 from ..levers import customer_base
 from ..looks import Look, look_on

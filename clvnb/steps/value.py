@@ -17,7 +17,7 @@ import pandas as pd
 from ..client import Client
 from ..cohorts import cohort_matrix
 from ..engine import to_pandas
-from ..evaluate import Backtest, Holdout, backtest, tracking
+from ..evaluation import Backtest, Holdout, backtest, tracking
 from ..ladder import contract_ladder, shop_ladder
 from ..models import GammaGamma
 from ..models.base import Model, TransactionModel

@@ -17,7 +17,7 @@ import pandas as pd
 from ..client import Client, Economics
 from ..contracts import check_contracts, read_contracts, summarize_contracts
 from ..engine import to_pandas
-from ..evaluate import Holdout, choose_model, choose_renewal_model
+from ..evaluation import Holdout, choose_model, choose_renewal_model
 from ..levers import Newcomers
 from ..models import GammaGamma
 from ..models.base import Model, TransactionModel
