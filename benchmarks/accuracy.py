@@ -22,7 +22,8 @@ from beside import environment, log_of_sample, script, stamped
 
 import clvnb as cv
 from clvnb.engine import to_pandas
-from clvnb.evaluation import CANDIDATES, gain
+from clvnb.evaluation import CANDIDATES
+from clvnb.predictions import gain
 
 FRAME = """
 import logging, sys, warnings

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 
 import clvnb as cv
-from clvnb.evaluation import coverage
 from clvnb.models.base import Model
+from clvnb.predictions import coverage
 from clvnb.tables import FitError
 
 CUSTOMERS, KNOWN, HELD_OUT = 3000, 364, 182

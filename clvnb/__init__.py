@@ -72,6 +72,7 @@ _HOMES = {
         "ShiftedBetaGeometric",
     ],
     "models.stored": ["load_model"],
+    "predictions": ["evaluate"],
     "plots": [
         "as_table",
         "plot_answers",

@@ -22,16 +22,15 @@ from .models import (
     MBGNBD,
     BetaDiscreteWeibull,
     BGCNBDk,
-    GammaGamma,
     MBGCNBDk,
     ParetoNBD,
     ShiftedBetaGeometric,
 )
-from .models.base import FOR_A_SUM, TransactionModel, draws_each
-from .models.gamma_gamma import fit_spend
+from .models.base import TransactionModel
 from .models.renewals import RenewalModel
+from .predictions import BASELINES, Origin, Prediction, evaluate, guesses, look_back, predict, span, table_of
 from .tables import FitError, TableError, Told, as_day, table_html
-from .transactions import purchase_days, summaries_on, summarize
+from .transactions import purchase_days, summarize
 
 __all__ = [
     "Backtest",
@@ -40,15 +39,29 @@ __all__ = [
     "backtest",
     "choose_model",
     "choose_renewal_model",
+    "closer",
     "compare_models",
-    "coverage",
-    "gain",
     "holdout",
     "tracking",
 ]
 
-ENOUGH_CUSTOMERS = 4000
-BASELINES = ("own rate so far", "same as last period", "everybody alike")
+CANDIDATES: tuple[type[TransactionModel], ...] = (BGNBD, MBGNBD, ParetoNBD, BGCNBDk, MBGCNBDk)
+# Scores within this share of each other count as equal.
+MARGIN = 0.02
+# A model whose total is further off than the best candidate's by this share of what came is not chosen.
+OFF_TOTAL = 0.10
+ORIGINS = 3
+
+
+def closer(score: float, other: float) -> bool:
+    """Return whether a score is better than another by more than 2 % of it; False where one is missing.
+
+    Examples
+    --------
+    >>> closer(0.97, 1.0), closer(0.99, 1.0)
+    (True, False)
+    """
+    return bool(score < (1 - MARGIN) * other)
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,17 +71,17 @@ class Holdout(Told):
     Attributes
     ----------
     table : pandas.DataFrame
-        One row per model and naive guess: ``model, log_likelihood, aic, expected, actual, bias, mae, rmse, gain,
-        coverage, baseline``. ``expected`` and ``actual`` are repeat purchases of all customers; ``mae`` and ``rmse``
-        purchases per customer. ``gain`` says how well customers are ranked, 1 perfectly and 0 at random; ``bias`` is
-        expected / actual - 1 of the total; ``coverage`` the share of customers inside their 90 % interval, an outcome
-        on the edge counted by the probability mass that lies inside.
+        One row per model and naive guess: ``model, log_likelihood, aic, expected, actual, bias, mae, rmse, wape, crps,
+        gain, coverage, baseline``. ``expected`` and ``actual`` are repeat purchases of all customers; ``mae, rmse`` and
+        ``crps`` purchases per customer; see ``evaluate`` for each.
     text : str
     calibration_end : date
     days : int
         Length of the holdout.
     customers : int
         Customers known at ``calibration_end``.
+    predictions : PREDICTIONS
+        One row per customer and model or naive guess.
     """
 
     table: pd.DataFrame
@@ -76,6 +89,12 @@ class Holdout(Told):
     calibration_end: date
     days: int
     customers: int
+    made: tuple[Prediction, ...] = ()
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """The PREDICTIONS behind the scores."""
+        return table_of(self.made)
 
     def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
         return self.text, [self.table.drop(columns=["baseline"])]
@@ -83,29 +102,6 @@ class Holdout(Told):
     def _repr_html_(self) -> str:
         shown = self.table.drop(columns=["baseline"])
         return f"<p>{html.escape(self.text)}</p>{table_html(shown, {'bias': '{:+.0%}', 'coverage': '{:.0%}'})}"
-
-
-@dataclass(frozen=True, repr=False)
-class Choice(Told):
-    """The chosen purchase model, fitted on all data, and why.
-
-    Attributes
-    ----------
-    model : a fitted purchase model
-    holdout : Holdout
-    text : str
-    table : pandas.DataFrame
-        Every candidate: ``model, log_likelihood, aic, bic`` on the whole log, ``holdout_bias, holdout_mae,
-        holdout_gain, holdout_coverage``, and ``chosen``; the naive baselines below.
-    """
-
-    model: TransactionModel
-    holdout: Holdout
-    text: str
-    table: pd.DataFrame
-
-    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
-        return self.text, [self.table]
 
 
 def holdout(
@@ -132,7 +128,7 @@ def holdout(
     Returns
     -------
     Holdout
-        ``table`` with one row per model and naive guess, and ``text``.
+        ``table`` with one row per model and naive guess, ``text`` and ``predictions``.
 
     Raises
     ------
@@ -142,11 +138,14 @@ def holdout(
     Notes
     -----
     The naive guesses: the customer's own rate so far (frequency / T x length), the purchases in the stretch of the same
-    length before, and everybody alike (their mean).
+    length before, and everybody alike (their mean). So that they have a score (CRPS) too, the first two get the Poisson
+    distribution of their mean, the third the spread of all customers' purchases in the stretch before.
+
+    Distributions, and so ``crps`` and ``coverage``, are those at the estimates, of 2,000 customers where there are more.
 
     References
     ----------
-    ``gain``: Wang, Liu and Miao (2019), arXiv:1912.07753.
+    CRPS: Gneiting and Raftery (2007), JASA 102, 359-378. ``gain``: Wang, Liu and Miao (2019), arXiv:1912.07753.
 
     Examples
     --------
@@ -158,171 +157,112 @@ def holdout(
     2  same as last period   185.0      True
     3      everybody alike   185.0      True
     """
-    first, last = _span(log)
-    last = as_day(as_of) or last
+    first, last = _ends(log, as_of)
     total = (last - first).days
-    if total < 60:
-        raise TableError(f"the log spans {total} days; a holdout needs at least 60")
     end = as_day(calibration_end) or last - timedelta(days=min(total // 3, 365))
     length = (last - end).days
     if not 0 < length < total:
         raise TableError(f"calibration_end {end} must lie between {first} and {last}")
-    [known] = summaries_on(log, [end])
-    before, after = _stretches(log, end - timedelta(days=length), length, 2)
-    actual = _of(known, after["purchases"])
-    rows = [_score_model(model, known, actual, length)[0] for model in candidates or (BGNBD(), MBGNBD(), ParetoNBD())]
-    rows += [
-        _row(name, guess, actual.to_numpy(float), baseline=True)
-        for name, guess in _naive(known, before["purchases"], end, length).items()
-    ]
-    table = pd.DataFrame(rows)
-    return Holdout(table, _say_holdout(table, end, length, len(known)), end, length, len(known))
+    [origin] = look_back(log, [(end, length)])
+    models = candidates or (BGNBD(), MBGNBD(), ParetoNBD())
+    return _held_out([*(predict(model, origin) for model in models), *guesses(origin)])
 
 
-def _span(log: Any) -> tuple[date, date]:
-    if isinstance(log, pd.DataFrame):
-        return log["date"].min().date(), log["date"].max().date()
-    ends = to_pandas(log.aggregate(first=log["date"].min(), last=log["date"].max()))
-    return ends["first"].iloc[0].date(), ends["last"].iloc[0].date()
+def _ends(log: Any, as_of: date | str | None) -> tuple[date, date]:
+    """The first day of the log and the last one looked at, far enough apart for a test."""
+    first, last = span(log)
+    last = as_day(as_of) or last
+    if (last - first).days < 60:
+        raise TableError(f"the log spans {(last - first).days} days; a holdout needs at least 60")
+    return first, last
 
 
-def _stretches(log: Any, start: date, length: int, count: int) -> list[pd.DataFrame]:
-    """Purchases and revenue of each customer in each of ``count`` stretches of ``length`` days, the first after ``start``."""
-    bought = purchase_days(log)
-    bought = bought.mutate(stretch=(bought.date.delta(start, unit="day").cast("int64") - 1) // length)
-    bought = bought.filter(bought.date > start, bought.stretch < count)
-    sums = bought.group_by("customer_id", "stretch").aggregate(purchases=bought.bought.sum(), revenue=bought.net.sum())
-    found = run(sums, log).set_index("customer_id")
-    return [found[found["stretch"] == k] for k in range(count)]
+def _held_out(predictions: list[Prediction]) -> Holdout:
+    """The scores of predictions from one day."""
+    origin = predictions[0].origin
+    table = _scored(predictions)[
+        ["model", "log_likelihood", "aic", "expected", "actual", "bias", "mae", "rmse", "wape", "crps", "gain", "coverage",
+         "baseline"]
+    ]  # fmt: skip
+    text = _say_holdout(table, origin.day, origin.horizon, len(origin.known))
+    return Holdout(table, text, origin.day, origin.horizon, len(origin.known), tuple(predictions))
 
 
-def _of(known: pd.DataFrame, came: pd.Series) -> pd.Series:
-    """What came of each known customer; nothing of those who are not there."""
-    return came.reindex(known["customer_id"]).fillna(0.0).astype(float).set_axis(known.index)
-
-
-def _naive(known: pd.DataFrame, came: pd.Series, end: date, length: int) -> dict[str, np.ndarray]:
-    """What each customer would do by guesses that need no model; ``came`` in the stretch before."""
-    # The first purchase of those who joined in that stretch is no repeat.
-    joined = known["first_date"] > pd.Timestamp(end - timedelta(days=length))
-    before = (_of(known, came) - joined.astype(float)).to_numpy(float)
-    own = (known["frequency"] / known["T"].clip(lower=1) * length).to_numpy(float)
-    return dict(zip(BASELINES, (own, before, np.full(len(known), before.mean())), strict=True))
-
-
-def _row(name: str, expected: np.ndarray, actual: np.ndarray, *, baseline: bool = False) -> dict[str, Any]:
-    miss = expected - actual
-    return {
-        "model": name,
-        "log_likelihood": np.nan,
-        "aic": np.nan,
-        "expected": float(expected.sum()),
-        "actual": float(actual.sum()),
-        "bias": float(expected.sum() / actual.sum() - 1) if actual.sum() else np.nan,
-        "mae": float(np.abs(miss).mean()),
-        "rmse": float(np.sqrt((miss**2).mean())),
-        "gain": gain(expected, actual),
-        "coverage": np.nan,
-        "baseline": baseline,
-    }
-
-
-def gain(expected: Any, actual: Any) -> float:
-    """Return how well ``expected`` ranks what came: 1 for the perfect order, about 0 for a random one.
-
-    The Gini coefficient of the cumulative gain, over that of the perfect order. Equal expectations share what their
-    customers brought.
-
-    References
-    ----------
-    Wang, Liu and Miao (2019), "A deep probabilistic model for customer lifetime value prediction", arXiv:1912.07753.
-
-    Examples
-    --------
-    >>> gain([3, 2, 1], [30, 20, 10]), gain([1, 1, 1], [30, 20, 10])
-    (1.0, 0.0)
-    """
-    expected, actual = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
-    if len(actual) == 0 or actual.sum() <= 0 or not np.isfinite(expected).all():
-        return float("nan")
-
-    def lorenz(order: np.ndarray) -> float:
-        _, at = np.unique(-order, return_inverse=True)
-        share = np.bincount(at, weights=actual).cumsum() / actual.sum()
-        before = np.concatenate([[0.0], share[:-1]])
-        return float(((share + before) / 2 * np.bincount(at)).sum() / len(actual) - 0.5)
-
-    best, own = lorenz(actual), lorenz(expected)
-    return own / best if best > 1e-12 and abs(own) > 1e-12 else 0.0
-
-
-def _score_model(
-    model: TransactionModel, known: pd.DataFrame, actual: pd.Series, length: int
-) -> tuple[dict[str, Any], np.ndarray]:
-    """Fit on what was known, and compare; also what was expected of each customer, missing where no fit was found."""
-    try:
-        model.fit(known)
-    except FitError:
-        expected = np.full(len(known), np.nan)
-        return _row(model.name, expected, actual.to_numpy(float)), expected
-    expected = model.expected_purchases(known, length).to_numpy(float)
-    return _row(model.name, expected, actual.to_numpy(float)) | {
-        "log_likelihood": model.log_likelihood_,
-        "aic": model.aic_,
-        "coverage": coverage(model, known, actual, length),
-    }, expected
-
-
-def coverage(
-    model: TransactionModel, known: pd.DataFrame, actual: pd.Series, horizon: float, level: float = 0.9
-) -> float:
-    """Return the share of customers inside their predictive interval.
-
-    Counts are lumpy: most outcomes are 0, and 0 is often all of the lower tail. So an outcome is placed at random
-    within its own probability, and counts by the part of it that lies between the tails (the randomised probability
-    integral transform); a true model then scores exactly ``level``.
-    """
-    table = known[model.keys].assign(actual=actual.to_numpy(float))
-    table = table.sort_values([*table])  # the engine gives customers in any order, and the draws go by rows
-    if len(table) > ENOUGH_CUSTOMERS:  # a share among so many is known to half a point
-        table = table.sample(ENOUGH_CUSTOMERS, random_state=0)
-    cells = table.value_counts(sort=False).reset_index(name="n")
-    draws = model.outcomes(cells, float(horizon), size=draws_each(len(cells), FOR_A_SUM))
-    below = (draws < cells["actual"].to_numpy(float)).mean(axis=0)
-    at_most = (draws <= cells["actual"].to_numpy(float)).mean(axis=0)
-    low, high = (1 - level) / 2, (1 + level) / 2
-    width = np.maximum(at_most - below, 1e-12)
-    inside = np.clip(np.minimum(at_most, high) - np.maximum(below, low), 0, None) / width
-    inside = np.where(at_most == below, ((below >= low) & (below <= high)).astype(float), inside)
-    return float(np.average(inside, weights=cells["n"]))
+def _scored(predictions: list[Prediction]) -> pd.DataFrame:
+    """One row of scores for each prediction, with the likelihood of the fit behind it."""
+    scores = pd.concat([evaluate(p.rows(), ["origin", "model", "baseline"]) for p in predictions], ignore_index=True)
+    return scores.assign(
+        log_likelihood=[p.fitted.log_likelihood_ if p.fitted else np.nan for p in predictions],
+        aic=[p.fitted.aic_ if p.fitted else np.nan for p in predictions],
+    )
 
 
 def _say_holdout(table: pd.DataFrame, end: date, length: int, customers: int) -> str:
     actual = table["actual"].iloc[0]
     fitted = table[~table["baseline"]].dropna(subset=["mae"])
-    naive = table[table["baseline"]].sort_values("mae").iloc[0]
+    naive = table[table["baseline"]].sort_values("crps").iloc[0]
     text = f"Of {customers:,} customers known on {end}, {actual:,.0f} purchases came in the next {length} days."
     for row in fitted.itertuples():
-        text += f" {row.model} expected {row.expected:,.0f} ({row.bias:+.0%}), off by {row.mae:.3f} per customer."
+        text += (
+            f" {row.model} expected {row.expected:,.0f} ({row.bias:+.0%}); mean absolute error {row.mae:.3f} per customer, "
+            f"score (CRPS) {row.crps:.3f}."
+        )
     if fitted.empty:
         text += " No model could be fitted on the earlier data."
-    return text + f" The best naive guess ({naive.model}) is off by {naive.mae:.3f} ({naive.bias:+.0%} in total)."
+    return text + f" The best naive guess ({naive.model}) has a score of {naive.crps:.3f} ({naive.bias:+.0%} in total)."
 
 
-CANDIDATES: tuple[type[TransactionModel], ...] = (BGNBD, MBGNBD, ParetoNBD, BGCNBDk, MBGCNBDk)
+# ----------------------------------------------------------------------------------------------- choice
+
+
+@dataclass(frozen=True, repr=False)
+class Choice(Told):
+    """The chosen purchase model, fitted on all data, and why.
+
+    Attributes
+    ----------
+    model : a fitted purchase model
+    holdout : Holdout
+        The predictions from the middle one of the earlier days, a third of the log before its end where the horizon is
+        long.
+    text : str
+    table : pandas.DataFrame
+        Every candidate: ``model, log_likelihood, aic, bic`` on the whole log; over all earlier days ``holdout_crps``, by
+        which is chosen, ``holdout_total_error, holdout_money_total_error, holdout_bias, holdout_mae, holdout_gain,
+        holdout_coverage`` (see ``evaluate``); and ``chosen``; the naive guesses below.
+    predictions : PREDICTIONS
+        One row per customer, earlier day and model or naive guess.
+    """
+
+    model: TransactionModel
+    holdout: Holdout
+    text: str
+    table: pd.DataFrame
+    made: tuple[Prediction, ...] = ()
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """The PREDICTIONS behind the scores."""
+        return table_of(self.made)
+
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return self.text, [self.table]
 
 
 def choose_model(
     log: Any,
     candidates: Sequence[type[TransactionModel]] = CANDIDATES,
     *,
+    horizon: str | float = "3 years",
     as_of: date | str | None = None,
     summary: Any = None,
 ) -> Choice:
-    """Choose the purchase model by holdout and likelihood, fit it on everything, and say why.
+    """Choose the purchase model by its predictions from earlier days, fit it on everything, and say why.
 
-    Models whose holdout error is within 2 % of the best one count as equal there; among them the lower AIC on all data
-    wins. A regular model that finds no regularity (k = 1) is its plain model, and no candidate.
+    Every candidate predicts from three earlier days, and is scored by the CRPS of each customer's purchases. A
+    model whose total of purchases, or then of money, is further off than the best candidate's by more than ten percentage
+    points of what came is not chosen. Of the others, scores within 2 % of the best count as equal, and among them the lower AIC on
+    all data wins. A regular model that finds no regularity (k = 1) is its plain model, and no candidate.
 
     Parameters
     ----------
@@ -330,6 +270,8 @@ def choose_model(
         Checked.
     candidates : sequence of model classes
         Classes, no instances; by default BG/NBD, MBG/NBD, Pareto/NBD, BG/CNBD-k and MBG/CNBD-k.
+    horizon : str or number of days
+        How far ahead the model is to predict.
     as_of : date, optional
         The last day looked at; the last date in the log when left out.
     summary : SUMMARY, optional
@@ -338,7 +280,7 @@ def choose_model(
     Returns
     -------
     Choice
-        The chosen model, fitted on everything; the test, every candidate and why.
+        The chosen model, fitted on everything; the test, every candidate, the predictions and why.
 
     Raises
     ------
@@ -346,21 +288,30 @@ def choose_model(
         When no candidate can be fitted on the whole log.
     TableError
         When the log is shorter than 60 days, or a row of the SUMMARY cannot be.
+    ValueError
+        For a horizon that is no duration.
+
+    Notes
+    -----
+    The earlier days lie one, two and three horizons before the end, the first of them half of the log at most: then all three
+    move closer in proportion. From each the horizon is predicted, or what is left of the log. A day on which not every
+    candidate can be fitted counts for none.
 
     References
     ----------
-    Akaike (1974), IEEE Transactions on Automatic Control 19(6), 716-723. That errors within 2 % count as equal is
-    clvnb's convention.
+    CRPS: Gneiting and Raftery (2007), JASA 102, 359-378. Several origins: Tashman (2000), International Journal of
+    Forecasting 16(4), 437-450. Akaike (1974), IEEE Transactions on Automatic Control 19(6), 716-723. The margins of 2 % and
+    of ten points are clvnb's convention.
 
     Examples
     --------
     >>> log = BGNBD.with_params(r=0.9, alpha=60.0, a=0.8, b=2.5).simulate(300, length="1 year", seed=1)
     >>> choice = choose_model(log, [BGNBD])
     >>> choice.model.name, choice.text
-    ('BG/NBD', 'BG/NBD is used, the only model that could be fitted; it is 10% closer than the best naive guess.')
+    ('BG/NBD', 'BG/NBD is used, the only model that could be fitted. It is 27% closer than the best naive guess.')
     """
     summary = to_pandas(summarize(log, as_of=as_of) if summary is None else summary)
-    whole, reasons = [], []
+    kinds, whole, reasons = [], [], []
     for candidate in candidates:
         try:
             model = candidate().fit(summary)
@@ -368,40 +319,72 @@ def choose_model(
             reasons.append(str(error))
             continue
         if getattr(model, "k", 2) > 1 or candidates == (candidate,):
+            kinds.append(candidate)
             whole.append(model)
     if not whole:
         raise FitError(reasons[0])
-    check = holdout(log, [type(m)() for m in whole], as_of=as_of)
-    scores = check.table.set_index("model")["mae"]
-    fair = [m for m in whole if np.isfinite(scores.get(m.name, np.nan))] or whole
-    best = min(scores.get(m.name, np.inf) for m in fair)
-    close = [m for m in fair if not scores.get(m.name, np.inf) > 1.02 * best]
+    origins = look_back(log, _moments(*_ends(log, as_of), max(int(days(horizon)), 1)))
+    made = [[*(predict(kind(), origin) for kind in kinds), *guesses(origin)] for origin in origins]
+    scores = _by_model([p for one in made for p in one])
+    fair = _fair(whole, scores)
+    close = [
+        m for m in fair if not closer(scores.loc[[f.name for f in fair], "crps"].min(), scores.loc[m.name, "crps"])
+    ]
     chosen = min(close, key=lambda m: m.aic_)
-    return Choice(chosen, check, _say_choice(chosen, fair, close, check), _comparison(whole, check, chosen))
+    return Choice(
+        chosen,
+        _held_out(made[len(made) // 2]),
+        _say_choice(chosen, whole, fair, close, scores, origins),
+        _comparison(whole, scores, chosen),
+        tuple(p for one in made for p in one),
+    )
 
 
-def _comparison(whole: list[TransactionModel], check: Holdout, chosen: TransactionModel) -> pd.DataFrame:
+def _moments(first: date, last: date, asked: int) -> list[tuple[date, int]]:
+    """Earlier days and how far each predicts: a horizon apart where the log is long enough, else over half of it."""
+    far = min(ORIGINS * asked, (last - first).days // 2)
+    back = [far * k // ORIGINS for k in range(ORIGINS, 0, -1)]
+    return [(last - timedelta(days=ahead), min(asked, ahead)) for ahead in back]
+
+
+def _by_model(predictions: list[Prediction]) -> pd.DataFrame:
+    """The scores of each model over the days on which every one could be fitted; over all days where there is none."""
+    lost = {p.origin.day for p in predictions if np.isnan(p.mean).any()}
+    kept = [p for p in predictions if p.origin.day not in lost] or predictions
+    names = dict.fromkeys(p.model for p in kept)
+    return pd.concat([evaluate(table_of(p for p in kept if p.model == name)) for name in names]).set_index("model")
+
+
+def _fair(whole: list[TransactionModel], scores: pd.DataFrame) -> list[TransactionModel]:
+    """The models that have a score, and whose totals are within ten points of the best one's."""
+    fair = [m for m in whole if np.isfinite(scores.loc[m.name, "crps"])]
+    for total in ("total_error", "money_total_error"):
+        best = scores.loc[[m.name for m in fair], total].min()
+        fair = [m for m in fair if not scores.loc[m.name, total] > best + OFF_TOTAL]
+    return fair or whole
+
+
+def _comparison(whole: list[TransactionModel], scores: pd.DataFrame, chosen: TransactionModel) -> pd.DataFrame:
     fits = pd.DataFrame([(m.name, m.log_likelihood_, m.aic_, m.bic_) for m in whole],
                         columns=["model", "log_likelihood", "aic", "bic"])  # fmt: skip
-    held = check.table[["model", "bias", "mae", "gain", "coverage"]]
-    held = held.rename(columns={k: f"holdout_{k}" for k in ("bias", "mae", "gain", "coverage")})
-    table = fits.merge(held, on="model", how="outer", sort=False)
-    order = [*fits["model"], *BASELINES]
-    table = table.set_index("model").reindex([m for m in order if m in set(table["model"])]).reset_index()
-    return table.assign(chosen=table["model"] == chosen.name)
+    wanted = ["crps", "total_error", "money_total_error", "bias", "mae", "gain", "coverage"]
+    held = scores[wanted].add_prefix("holdout_").reindex([*fits["model"], *BASELINES])
+    table = held.reset_index(names="model").merge(fits, on="model", how="left")
+    return table[[*fits, *held]].assign(chosen=table["model"] == chosen.name)
 
 
 def compare_models(
     log: Any,
     candidates: Sequence[type[TransactionModel]] = CANDIDATES,
     *,
+    horizon: str | float = "3 years",
     as_of: date | str | None = None,
 ) -> pd.DataFrame:
-    """Return every candidate's likelihood on the whole log beside its errors in the holdout, and the naive guesses'.
+    """Return every candidate's likelihood on the whole log beside its errors from earlier days, and the naive guesses'.
 
     Parameters
     ----------
-    log, candidates, as_of
+    log, candidates, horizon, as_of
         As in ``choose_model``, which takes the one marked ``chosen``.
 
     Returns
@@ -424,30 +407,50 @@ def compare_models(
     2  same as last period   False
     3      everybody alike   False
     """
-    return choose_model(log, candidates, as_of=as_of).table
+    return choose_model(log, candidates, horizon=horizon, as_of=as_of).table
 
 
 def _say_choice(
-    chosen: TransactionModel, fair: list[TransactionModel], close: list[TransactionModel], check: Holdout
+    chosen: TransactionModel,
+    whole: list[TransactionModel],
+    fair: list[TransactionModel],
+    close: list[TransactionModel],
+    scores: pd.DataFrame,
+    origins: list[Origin],
 ) -> str:
-    scores = check.table.set_index("model")
-    own, naive = scores.loc[chosen.name, "mae"], scores.loc[list(BASELINES), "mae"].min()
+    own, naive = scores.loc[chosen.name, "crps"], scores.loc[list(BASELINES), "crps"]
+    ahead = f"{len(origins)} earlier days, up to {max(o.horizon for o in origins)} days ahead"
     text = f"{chosen.name} is used"
-    if len(fair) == 1:
-        text += ", the only model that could be fitted"
+    if len(whole) == 1:
+        text += ", the only model that could be fitted."
+    elif not np.isfinite(own):
+        text += ": its likelihood is the best (lowest AIC), and no model could be fitted on the earlier data."
     elif len(close) == 1:
-        text += ": its error in the holdout is the smallest"
+        text += f": of the predictions from {ahead}, its own have the best score (CRPS)."
     else:
         others = ", ".join(m.name for m in close if m is not chosen)
-        text += f": in the holdout it does as well as {others}, and its likelihood is better (lower AIC)"
-    if np.isfinite(own):
-        better = 1 - own / naive
-        text += (
-            f"; it is {better:.0%} closer than the best naive guess"
-            if better >= 0
-            else f"; a naive guess was {-better:.0%} closer, so lean on the ranking less than on the total"
+        text += f": its predictions from {ahead}, score as well (CRPS) as {others}, and its likelihood is better (lower AIC)."
+    text += _say_left_out([m.name for m in whole if m not in fair], scores)
+    if not np.isfinite(own):
+        return text
+    if closer(naive.min(), own):
+        return text + (
+            f" A naive guess ({naive.idxmin()}) is {1 - naive.min() / own:.0%} closer, so lean on the ranking less than on the "
+            "total."
         )
-    return text + "."
+    if closer(own, naive.min()):
+        return text + f" It is {1 - own / naive.min():.0%} closer than the best naive guess."
+    return text + f" The best naive guess ({naive.idxmin()}) is as close."
+
+
+def _say_left_out(names: list[str], scores: pd.DataFrame) -> str:
+    """Models whose totals are further off than may be, with the errors of their totals."""
+    worse = [n for n in names if np.isfinite(scores.loc[n, "crps"])]
+    if not worse:
+        return ""
+    said = ", ".join(f"{n} ({scores.loc[n, 'total_error']:.0%})" for n in worse)
+    best = scores.loc[~scores.index.isin(BASELINES), "total_error"].min()
+    return f" Not considered for the error of the total: {said}, against {best:.0%} of the best model."
 
 
 # --------------------------------------------------------------------------------------------- backtest
@@ -460,19 +463,27 @@ class Backtest(Told):
     Attributes
     ----------
     table : pandas.DataFrame
-        One row per origin and model or naive baseline: ``origin, model, customers, expected, actual, bias, mae, rmse,
-        gain, inside`` (whether the 90 % interval of the total held the outcome), ``coverage`` of the customers' own
-        intervals, and the same for money: ``money_expected, money_actual, money_bias, money_mae, money_gain``;
-        ``baseline``.
+        One row per origin and model or naive baseline: ``origin, model, baseline, customers, expected, actual, bias,
+        total_error, mae, rmse, wape, gain, crps, coverage`` (of the customers' own intervals), ``inside`` (whether the 90 %
+        interval of the total held the outcome), and for money ``money_expected, money_actual, money_bias,
+        money_total_error, money_mae, money_gain``; see ``evaluate``.
     deciles : pandas.DataFrame
         Customers of all origins by expected money, tenth by tenth from the best: ``decile, customers, expected,
         actual`` per customer, and ``share``, of all money that came.
     text : str
+    predictions : PREDICTIONS
+        One row per customer, origin and model or naive guess.
     """
 
     table: pd.DataFrame
     deciles: pd.DataFrame
     text: str
+    made: tuple[Prediction, ...] = ()
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """The PREDICTIONS behind the scores."""
+        return table_of(self.made)
 
     @property
     def off(self) -> float:
@@ -509,7 +520,7 @@ def backtest(
     Returns
     -------
     Backtest
-        ``table`` by origin and model, ``deciles`` of customers, ``text``.
+        ``table`` by origin and model, ``deciles`` of customers, ``text``, ``predictions``.
 
     Raises
     ------
@@ -518,7 +529,7 @@ def backtest(
 
     Notes
     -----
-    Money of a customer below 0 counts as 0.
+    Money of a customer below 0 counts as 0. Naive guesses and distributions are those of ``holdout``.
 
     References
     ----------
@@ -532,7 +543,7 @@ def backtest(
     >>> found.table["model"].tolist()
     ['BG/NBD', 'own rate so far', 'same as last period', 'everybody alike']
     """
-    first, last = _span(log)
+    first, last = span(log)
     last, length = as_day(as_of) or last, int(days(horizon))
     starts = [last - timedelta(days=length * k) for k in range(origins, 0, -1)]
     if (starts[0] - first).days < max(length, 60):
@@ -540,56 +551,31 @@ def backtest(
             f"the log spans {(last - first).days} days, too few for {origins} origins {length} days apart; ask for "
             "fewer origins or a shorter horizon"
         )
-    rows: list[dict[str, Any]] = []
-    ranked: list[pd.DataFrame] = []
-    stretches = _stretches(log, starts[0] - timedelta(days=length), length, origins + 1)
-    summaries = summaries_on(log, starts)
-    for origin, known, before, after in zip(starts, summaries, stretches[:-1], stretches[1:], strict=True):
-        came, money = _of(known, after["purchases"]), _of(known, after["revenue"]).clip(lower=0.0)
-        model_of_spend = fit_spend(known)
-        spend = (
-            model_of_spend.expected_spend(known).to_numpy(float)
-            if isinstance(model_of_spend, GammaGamma)
-            else np.full(len(known), model_of_spend)
-        )
-        for candidate in candidates:
-            rows.append(
-                {"origin": origin, "customers": len(known)}
-                | _score_origin(candidate(), known, came, money, spend, length)
-            )
-            if candidate is candidates[0]:
-                ranked.append(pd.DataFrame({"expected": rows[-1].pop("_money"), "actual": money.to_numpy(float)}))
-            rows[-1].pop("_money", None)
-        for name, guess in _naive(known, before["purchases"], origin, length).items():
-            row = _row(name, guess, came.to_numpy(float), baseline=True)
-            rows.append({"origin": origin, "customers": len(known)} | row | _money_row(guess * spend.mean(), money))
-    table = pd.DataFrame(rows).drop(columns=["log_likelihood", "aic"])
-    return Backtest(table, _deciles(pd.concat(ranked)), _say_backtest(table, length))
+    made = [
+        p
+        for origin in look_back(log, [(start, length) for start in starts])
+        for p in (*(predict(kind(), origin) for kind in candidates), *guesses(origin))
+    ]
+    table = _scored(made).drop(columns=["log_likelihood", "aic"]).assign(inside=[_total_inside(p) for p in made])
+    best = table_of(p for k, p in enumerate(made) if k % (len(candidates) + len(BASELINES)) == 0)
+    return Backtest(table, _deciles(best), _say_backtest(table, length), tuple(made))
 
 
-def _score_origin(
-    model: TransactionModel, known: pd.DataFrame, came: pd.Series, money: pd.Series, spend: np.ndarray, length: int
-) -> dict[str, Any]:
-    row, expected = _score_model(model, known, came, length)
-    expected = expected * spend
-    if not np.isfinite(row["mae"]):
-        return row | _money_row(expected, money) | {"_money": expected}
-    total = model.purchase_interval(known, length, total=True)
-    inside = float(total.low <= row["actual"] <= total.high)
-    return row | {"inside": inside} | _money_row(expected, money) | {"_money": expected}
+def _total_inside(made: Prediction) -> float:
+    """Whether the 90 % interval of the total held what came; missing without a fit."""
+    if made.fitted is None:
+        return float("nan")
+    total = made.fitted.purchase_interval(made.origin.known, made.origin.horizon, total=True)
+    return float(total.low <= made.origin.actual.sum() <= total.high)
 
 
-def _money_row(expected: np.ndarray, money: pd.Series) -> dict[str, Any]:
-    row = _row("", expected, money.to_numpy(float))
-    return {f"money_{k}": row[k] for k in ("expected", "actual", "bias", "mae", "gain")}
-
-
-def _deciles(customers: pd.DataFrame) -> pd.DataFrame:
-    rank = customers["expected"].rank(ascending=False, method="first", pct=True)
+def _deciles(predictions: pd.DataFrame) -> pd.DataFrame:
+    rank = predictions["money_mean"].rank(ascending=False, method="first", pct=True)
     decile = np.ceil(rank * 10).fillna(10).astype(int).rename("decile")
-    table = customers.groupby(decile).agg(
-        customers=("actual", "size"), expected=("expected", "mean"), actual=("actual", "mean"), money=("actual", "sum")
-    )
+    table = predictions.groupby(decile).agg(
+        customers=("money_actual", "size"), expected=("money_mean", "mean"), actual=("money_actual", "mean"),
+        money=("money_actual", "sum"),
+    )  # fmt: skip
     table["share"] = table["money"] / max(table["money"].sum(), 1e-12)
     return table.drop(columns="money").reset_index()
 
@@ -597,21 +583,22 @@ def _deciles(customers: pd.DataFrame) -> pd.DataFrame:
 def _say_backtest(table: pd.DataFrame, length: int) -> str:
     models = table[~table["baseline"]].dropna(subset=["mae"])
     origins = table["origin"].nunique()
-    text = f"From {origins} earlier days, {length} days ahead each time:"
+    text = f"From {origins} earlier days, {length} days ahead each time."
     for name, rows in models.groupby("model", sort=False):
         total = rows["expected"].sum() / max(rows["actual"].sum(), 1) - 1
         money = rows["money_expected"].sum() / max(rows["money_actual"].sum(), 1e-12) - 1
         text += (
-            f" {name} was off by {total:+.0%} in purchases and {money:+.0%} in money, by {rows['mae'].mean():.3f} "
-            f"purchases per customer, and its range held the total {int(rows['inside'].sum())} of {len(rows)} times"
+            f" {name}: bias {total:+.0%} in purchases and {money:+.0%} in money, mean absolute error {rows['mae'].mean():.3f} "
+            f"purchases per customer, score (CRPS) {rows['crps'].mean():.3f}; its range held the total "
+            f"{int(rows['inside'].sum())} of {len(rows)} times"
         )
         if rows["inside"].mean() < 0.6:
             text += (
                 f" (it leaves out what the model does not know: reckon with {rows['bias'].abs().mean():.0%} either way)"
             )
-        text += ";"
-    naive = table[table["baseline"]].groupby("model")["mae"].mean()
-    return text + f" the best naive guess ({naive.idxmin()}) was off by {naive.min():.3f} purchases per customer."
+        text += "."
+    naive = table[table["baseline"]].groupby("model")["crps"].mean()
+    return text + f" The best naive guess ({naive.idxmin()}) has a score of {naive.min():.3f}."
 
 
 def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int = 7) -> pd.DataFrame:

@@ -27,6 +27,9 @@ What the columns mean; ``customer_id`` is text, money is in the client's currenc
 - ``SCENARIOS``, one row per scenario: ``customers`` reached; ``clv_before`` and ``clv_after``, means per customer
   reached; ``gain`` with its interval and ``cost``, totals discounted over the horizon; ``roi``, (gain - cost) / cost;
   ``p_pays_off``, from 0 to 1; ``payback_years``.
+- ``PREDICTIONS``, one row per customer, origin and model: ``origin`` (the last day known) and ``horizon`` (days predicted);
+  ``customer_id, model, mean, actual`` (purchases); optional quantiles ``q05 … q95``, ``crps``, ``covered`` (the part of the
+  outcome inside the 90 % interval), ``money_mean, money_actual``;
 - ``VERDICTS``, one row per verdict: ``metric``; ``design``; ``before``, ``after`` and ``change`` with its interval, in
   the outcome's unit; ``n``, customers or answers; ``verdict``; ``sentence``.
 """
@@ -52,6 +55,7 @@ __all__ = [
     "SCENARIOS",
     "SUMMARY",
     "SURVEY",
+    "PREDICTIONS",
     "VERDICTS",
     "Checked",
     "ClientError",
@@ -191,6 +195,11 @@ SCENARIOS = Table(
     ("scenario", "customers", "clv_before", "clv_after", "gain", "gain_low", "gain_high", "cost", "roi", "p_pays_off",
      "payback_years"),
 )  # fmt: skip
+PREDICTIONS = Table(
+    "PREDICTIONS",
+    ("origin", "horizon", "customer_id", "model", "mean", "actual"),
+    ("baseline", "q05", "q25", "q50", "q75", "q95", "crps", "covered", "money_mean", "money_actual"),
+)
 VERDICTS = Table(
     "VERDICTS",
     ("metric", "design", "before", "after", "change", "change_low", "change_high", "n", "verdict", "sentence"),

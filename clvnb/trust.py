@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from .engine import run
-from .evaluation import BASELINES, Holdout
+from .evaluation import Holdout, closer
 from .models import GammaGamma
 from .models.base import TransactionModel
 from .models.renewals import RenewalModel
+from .predictions import BASELINES
 from .tables import Told, table_html
 from .transactions import purchase_days
 
@@ -88,7 +89,7 @@ def trust_gate(
     off by more than 25, 50 %.
 
     Amber alone: a parameter at a bound, or whose logarithm has a standard error above 1.5; a correlation of spend and
-    frequency beyond 0.3; a naive guess that is closer; a busiest month above twice its neighbours; older and newer
+    frequency beyond 0.3; a naive guess that is closer by more than 2 % (CRPS); a busiest month above twice its neighbours; older and newer
     halves of customers that differ in who comes back within 90 days, by more than 3.3 standard errors and a quarter; a
     first month with more than twice a later month's newcomers, who buy more often; no test on held-out data; no model
     of spend. No model of purchases is red.
@@ -293,14 +294,15 @@ def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -
             ("holdout", "amber", "The prediction was not tested on held-out data.",
              "Where the log is too short for a test, test again when it is longer.")
         ]  # fmt: skip
-    bias, mae = float(scores.loc[purchases.name, "bias"]), float(scores.loc[purchases.name, "mae"])
-    naive = scores.loc[list(BASELINES), "mae"].min()
+    bias, score = (float(scores.loc[purchases.name, k]) for k in ("bias", "crps"))
+    naive = float(scores.loc[list(BASELINES), "crps"].min())
+    tested = f"Tested on the {check.days:,} days after {check.calibration_end}"
     return [
         ("holdout total", grade(abs(bias) > 0.25, abs(bias) > 0.5),
-         f"Tested on the last {check.days} days, the total was {abs(bias):.0%} too {'high' if bias > 0 else 'low'}.",
+         f"{tested}, the total was {abs(bias):.0%} too {'high' if bias > 0 else 'low'}.",
          "Beyond 25% something the model does not know is at work: a season, a new kind of customer, a changed shop."),
-        ("holdout customers", grade(mae > naive),
-         f"Per customer it missed by {mae:.2f} purchases, the best naive guess by {naive:.2f}.",
+        ("holdout customers", grade(closer(naive, score)),
+         f"Per customer the error of the prediction (CRPS) was {score:.2f} purchases, of the best naive guess {naive:.2f}.",
          "Where a naive guess is closer, rank customers by it."),
     ]  # fmt: skip
 

@@ -81,7 +81,7 @@ class Worth:
     check : Holdout or None
         How well the chosen model told what was held back; None where nothing could be.
     comparison : pandas.DataFrame
-        Every candidate model in the holdout.
+        Every candidate model's predictions from earlier days.
     forecast : pandas.DataFrame
         What each customer is expected to leave in the windows after which step 4 looks, nothing discounted:
         ``customer_id`` and ``margin_182, margin_365``; ``forecasts`` has the sums with their intervals.
@@ -170,7 +170,7 @@ def _assess_shop(client: Client, as_of: date, checked: Checked) -> Worth:
     ).sort_values("customer_id", ignore_index=True)
     checked = _say_taken_back(checked, summary, client)
     try:
-        choice = choose_model(checked.kept, as_of=as_of, summary=summary)
+        choice = choose_model(checked.kept, horizon=economics.horizon, as_of=as_of, summary=summary)
     except (FitError, TableError) as error:
         return _unpredicted(client, as_of, checked, summary, str(error))
     purchases, spend = choice.model, fit_spend(summary)
