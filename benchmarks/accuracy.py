@@ -3,7 +3,7 @@
     python benchmarks/accuracy.py FOLDER [NAME=LOG.parquet ...]        writes benchmarks/accuracy.csv
 
 CDNOW's log and its sample are always there; more logs (customer_id, date, amount) may be given. Each is cut at two thirds.
-``choose_model`` sees the first part only, and chooses by a holdout of its own inside it; then the last third is predicted, by
+``choose_model`` sees the first part only, and chooses by predictions from earlier days inside it; then the last third is predicted, by
 its choice, by every model, by the models of lifetimes, clvkit and pymc-marketing (at the maximum of its posterior) fitted on the
 same summary in environments under FOLDER, and by the naive guesses.
 """
@@ -84,14 +84,14 @@ def rows_of(name: str, given: Any, pythons: dict[str, str | None]) -> list[dict[
     end = first + timedelta(days=(last - first).days * 2 // 3)
     length = (last - end).days
     known, after = cv.split_log(log, end)
-    choice = cv.choose_model(known, as_of=end)
+    choice = cv.choose_model(known, horizon=length, as_of=end)
     check = cv.holdout(log, [c() for c in CANDIDATES], calibration_end=end)
     whole, summary = cv.summarize(log), cv.summarize(known, as_of=end)
     light = cv.trust_gate(whole, as_of=last, purchases=choice.model, spend=cv.GammaGamma().fit(whole),
                           check=check, log=log).light  # fmt: skip
     rows = [
         {"log": name, "customers": len(summary), "days": length, "light": light, "who": "naive" if r.baseline else "clvnb",
-         "model": r.model, "mae": r.mae, "rmse": r.rmse, "bias": r.bias, "gini": r.gain, "coverage": r.coverage,
+         "model": r.model, "mae": r.mae, "crps": r.crps, "rmse": r.rmse, "bias": r.bias, "gini": r.gain, "coverage": r.coverage,
          "chosen": r.model == choice.model.name}
         for r in check.table.itertuples()
     ]  # fmt: skip
@@ -101,7 +101,7 @@ def rows_of(name: str, given: Any, pythons: dict[str, str | None]) -> list[dict[
         for model, expected in predictions(python, peer, summary, length).items() if python else ():
             miss = expected.to_numpy(float) - actual
             rows.append({"log": name, "customers": len(summary), "days": length, "light": light, "who": peer, "model": model,
-                         "mae": np.abs(miss).mean(), "rmse": np.sqrt((miss**2).mean()), "bias": miss.sum() / actual.sum(),
+                         "mae": np.abs(miss).mean(), "crps": np.nan, "rmse": np.sqrt((miss**2).mean()), "bias": miss.sum() / actual.sum(),
                          "gini": gain(expected, actual), "coverage": np.nan, "chosen": False})  # fmt: skip
     print(f"{name}: {len(summary):,} customers, {length} days ahead, light {light}. {choice.text}", flush=True)
     return rows

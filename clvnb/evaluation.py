@@ -82,6 +82,8 @@ class Holdout(Told):
         Customers known at ``calibration_end``.
     predictions : PREDICTIONS
         One row per customer and model or naive guess.
+    made : tuple of Prediction
+        The same as they were made, with the fitted models.
     """
 
     table: pd.DataFrame
@@ -232,6 +234,8 @@ class Choice(Told):
         holdout_coverage`` (see ``evaluate``); and ``chosen``; the naive guesses below.
     predictions : PREDICTIONS
         One row per customer, earlier day and model or naive guess.
+    made : tuple of Prediction
+        The same as they were made, with the fitted models.
     """
 
     model: TransactionModel
@@ -473,6 +477,8 @@ class Backtest(Told):
     text : str
     predictions : PREDICTIONS
         One row per customer, origin and model or naive guess.
+    made : tuple of Prediction
+        The same as they were made, with the fitted models.
     """
 
     table: pd.DataFrame

@@ -190,7 +190,7 @@ class Prediction:
             {
                 "origin": pd.Timestamp(origin.day),
                 "horizon": origin.horizon,
-                "customer_id": origin.known["customer_id"].to_numpy(),
+                "customer_id": origin.known["customer_id"].array,
                 "model": self.model,
                 "baseline": self.baseline,
                 "mean": self.mean,
@@ -412,13 +412,14 @@ def evaluate(predictions: pd.DataFrame, by: str | Sequence[str] = "model") -> pd
     0  mine -0.25  0.75  0.75
     """
     keys = [by] if isinstance(by, str) else list(by)
-    need(check(predictions, PREDICTIONS), keys, "the PREDICTIONS")
+    predictions = to_pandas(check(predictions, PREDICTIONS))
+    need(predictions, keys, "the PREDICTIONS")
     groups = predictions.groupby(keys, sort=False, observed=True, dropna=False)
     return pd.DataFrame([dict(zip(keys, key, strict=True)) | _scores(rows) for key, rows in groups])
 
 
 def _scores(rows: pd.DataFrame) -> dict[str, float]:
-    parts = [part for _, part in rows.groupby(["origin", "horizon"], sort=False)]
+    parts = [part for _, part in rows.groupby(["origin", "horizon"], sort=False, dropna=False)]
     found = {"customers": len(rows)} | _errors(parts, "mean", "actual")
     found["crps"], found["coverage"] = _mean_of(parts, _crps_of), _mean_of(parts, _coverage_of)
     if {"money_mean", "money_actual"} <= {*rows}:

@@ -310,7 +310,7 @@ _SAID: dict[str, tuple[str, Any]] = {  # how the columns of a CLV table are call
     "due_high": ("due within (days)", Words.count),
     "next_low": ("next: from (days)", Words.count),
     "next_high": ("to (days)", Words.count),
-    "holdout_crps": ("score (CRPS, per customer)", str),
+    "holdout_crps": ("score (CRPS, per customer)", lambda w, v: w.count(v, digits=3)),
     "holdout_total_error": ("error of the total", Words.share),
     "holdout_money_total_error": ("error of the money", Words.share),
     "holdout_bias": ("bias of the total", Words.share),

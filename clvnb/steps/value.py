@@ -74,7 +74,7 @@ class ValueStep(Told):
     ladder : pandas.DataFrame
         A new customer's value by each method, from the beginner's formula to the model.
     comparison : pandas.DataFrame
-        Every candidate model's likelihood and errors in the holdout.
+        Every candidate model's likelihood and the scores of its predictions from earlier days.
     backtest : Backtest or None
         The chosen model's predictions from several earlier days.
     next_orders : pandas.DataFrame
