@@ -143,7 +143,7 @@ def holdout(
     length before, and everybody alike (their mean). So that they have a score (CRPS) too, the first two get the Poisson
     distribution of their mean, the third the spread of all customers' purchases in the stretch before.
 
-    Distributions, and so ``crps`` and ``coverage``, are those at the estimates, of 2,000 customers where there are more.
+    Distributions, and so ``crps`` and ``coverage``, are those at the estimates, of 1,500 customers where there are more.
 
     References
     ----------
@@ -194,6 +194,7 @@ def _scored(predictions: list[Prediction]) -> pd.DataFrame:
     """One row of scores for each prediction, with the likelihood of the fit behind it."""
     scores = pd.concat([evaluate(p.rows(), ["origin", "model", "baseline"]) for p in predictions], ignore_index=True)
     return scores.assign(
+        origin=[p.origin.day for p in predictions],
         log_likelihood=[p.fitted.log_likelihood_ if p.fitted else np.nan for p in predictions],
         aic=[p.fitted.aic_ if p.fitted else np.nan for p in predictions],
     )
