@@ -1,4 +1,4 @@
-# make report | test | lab     everything else is set up on the way, in .venv
+# make report | test | lab     what each needs is installed on the way, in .venv
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,22 +17,26 @@ help:
 	@echo "make test-slow  the simulations that take minutes"
 	@echo "make bench      beside the peers, in environments of their own: an hour, 20 GB of disk"
 
-setup: $(VENV)/.ready
-$(VENV)/.ready: pyproject.toml constraints.txt
+setup: $(VENV)/.all
+# Three sizes of one environment: what a report needs, JupyterLab with it, everything for tests and documentation.
+$(VENV)/.report: WHAT := .
+$(VENV)/.lab: WHAT := .[lab]
+$(VENV)/.all: WHAT := .[test,dev]
+$(VENV)/.report $(VENV)/.lab $(VENV)/.all: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "clvnb needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
 ifneq ($(UV),)
 	uv venv --quiet --seed --allow-existing --python $(PYTHON) $(VENV)
-	uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[test,dev]"
+	uv pip install --quiet --python $(BIN)/python -c constraints.txt -e "$(WHAT)"
 else
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "$(PYTHON) lacks the venv module; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e "$(WHAT)"
 endif
-	@touch $@
+	@touch $@ $(if $(filter %.lab %.all,$@),$(VENV)/.report) $(if $(filter %.all,$@),$(VENV)/.lab)
 
-report: setup
+report: $(VENV)/.report
 	$(BIN)/clvnb report
 
 COMPARED := -n 2 --dist loadfile -m "not slow" --nbval --nbval-current-env --nbval-cell-timeout=900
@@ -48,7 +52,7 @@ test-kernels: setup
 test-slow: setup
 	$(BIN)/python -m pytest -m slow tests
 
-lab: setup
+lab: $(VENV)/.lab
 	$(BIN)/clvnb lab
 
 notebooks: setup

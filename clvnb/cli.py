@@ -280,7 +280,11 @@ def lab(
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     start: Annotated[bool, typer.Option(help="Start JupyterLab; --no-start only lays out the guide.")] = True,
 ) -> None:
-    """Open JupyterLab on a working copy of the guide in this folder; nothing is overwritten."""
+    """Open JupyterLab on a working copy of the guide in this folder, overwriting nothing; needs clvnb[lab]."""
+    import importlib.util
+
+    if start and importlib.util.find_spec("jupyterlab") is None:
+        raise UsageError('`clvnb lab` needs JupyterLab: pip install "clvnb[lab]"')
     for line in lay_out_guide(Path.cwd()):
         say.print(escape(line))
     if not start:

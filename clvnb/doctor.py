@@ -25,6 +25,7 @@ from .tables import ClvnbError, Finding, UsageError
 __all__ = ["examine"]
 
 _EXTRAS = {  # what each adds, and the package by which it is known
+    "lab": ("JupyterLab and panels", "jupyterlab"),
     "pdf": ("reports as PDF", "weasyprint"),
     "postgres": ("orders from PostgreSQL", "psycopg"),
     "spark": ("orders from Spark", "pyspark"),
@@ -67,7 +68,6 @@ def examine(folder: str | Path = ".") -> Finding:
             _fonts,
             "remove matplotlib's font cache, or set MPLCONFIGDIR to a folder that can be written to",
         ),
-        ("panels", True, _panels, "pip install --upgrade jupyterlab_widgets ipywidgets"),
         ("disk", True, lambda: _disk(Path(folder)), "make room, or name another folder with --out"),
         ("temporary files", True, lambda: _disk(Path(tempfile.gettempdir())), "make room, or set TMPDIR"),
     ]
@@ -157,13 +157,11 @@ def _fonts() -> str:
     return f"{Path(file).stem}, of {len(font_manager.fontManager.ttflist)} known"
 
 
-def _panels() -> str:
-    """Whether JupyterLab has the part of ipywidgets that draws."""
-    version = importlib.metadata.version("jupyterlab_widgets")
+def _panels() -> None:
+    """Refuse a JupyterLab without the part of ipywidgets that draws."""
     place = Path(sys.prefix) / "share/jupyter/labextensions/@jupyter-widgets/jupyterlab-manager/package.json"
     if not place.is_file():
-        raise ClvnbError(f"{place} is missing")
-    return f"jupyterlab_widgets {version}"
+        raise ClvnbError(f"{place} is missing: pip install --upgrade jupyterlab_widgets ipywidgets")
 
 
 def _disk(folder: Path) -> str:
@@ -181,6 +179,8 @@ def _extra(module: str) -> str:
     """Whether an optional library is there and can be loaded."""
     if importlib.util.find_spec(module) is None:
         raise _NotInstalledError(module)
+    if module == "jupyterlab":
+        _panels()
     if module == "weasyprint":  # loads a library of the system
         from .report.pdf import check_pdf
 

@@ -164,7 +164,7 @@ def test_doctor_says_what_works(tmp_path):
     done = clvnb("doctor", "--out", tmp_path / "reports", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All that is needed works." in done.stdout
-    for what in ("kernel", "forked kernels", "fonts", "panels", "disk", "panels for colleagues"):
+    for what in ("kernel", "forked kernels", "fonts", "disk", "JupyterLab and panels", "panels for colleagues"):
         assert what in done.stdout
 
 

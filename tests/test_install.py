@@ -64,9 +64,30 @@ def test_init_and_report_without_the_checkout(place):
     assert str(place) not in page
 
 
+def test_lab_and_panels_name_their_extra_where_it_is_missing(place):
+    python = place / "venv/bin/python"
+    lab = subprocess.run([place / "venv/bin/clvnb", "lab"], cwd=place, capture_output=True, text=True)
+    assert lab.returncode != 0
+    assert 'pip install "clvnb[lab]"' in lab.stderr + lab.stdout
+    assert not (place / "notebooks").exists()
+    panel = subprocess.run([python, "-c", "import clvnb; clvnb.explore_clv()"], capture_output=True, text=True)
+    assert panel.stderr.splitlines()[-1].startswith("clvnb.tables.UsageError: panels need ipywidgets")
+    assert "All that is needed works." in run(place / "venv/bin/clvnb", "doctor", cwd=place)
+
+
+def test_core_is_small(place):
+    """What stays out of every report's environment, and a bound on its size."""
+    home = next((place / "venv/lib").glob("python*/site-packages"))
+    there = {p.name for p in home.iterdir()}
+    assert not there & {"jupyterlab", "notebook", "ipywidgets", "pyspark", "sklearn", "mkdocs", "pytest", "weasyprint"}
+    assert sum(p.stat().st_size for p in home.rglob("*") if p.is_file()) < 1.0e9
+
+
 def test_lab_serves_the_guide(place):
     work = place / "lab"
     work.mkdir()
+    wheel = next((place / "dist").glob("*.whl"))
+    run(place / "venv/bin/python", "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", f"{wheel}[lab]", cwd=place)  # fmt: skip
     log = (work / "log").open("w")
     config = {
         "JUPYTER_CONFIG_DIR": str(work / ".c"),

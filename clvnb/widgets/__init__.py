@@ -1,5 +1,12 @@
 """Panels for JupyterLab, Notebook, VS Code and voila: a state that answers, a view that shows; see ``panel.py``."""
 
+import importlib.util
+
+from ..tables import UsageError
+
+if importlib.util.find_spec("ipywidgets") is None:
+    raise UsageError('panels need ipywidgets: pip install "clvnb[lab]"')
+
 from .calculators import explore_clv, explore_design, explore_sample_size
 from .clients import explore_clients
 from .data import explore_data
