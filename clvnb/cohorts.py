@@ -316,17 +316,18 @@ def survival_table(tenure: Any, ended: Any) -> pd.DataFrame:
     3       3        7      1    0.6750          0.1551
     4       4        5      0    0.6750          0.1551
     """
+    from statsmodels.duration.survfunc import SurvfuncRight
+
     time, gone = _whole(tenure), np.asarray(ended, dtype=bool)
-    periods = np.arange(time.max() + 1)
-    at_risk = np.array([(time >= t).sum() for t in periods])
-    losses = np.array([((time == t) & gone).sum() for t in periods])
-    survival = np.cumprod(1 - losses / at_risk)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        greenwood = np.cumsum(losses / (at_risk * (at_risk - losses)))
-        spread = np.where(survival > 0, survival * np.sqrt(greenwood), 0.0)
-    return pd.DataFrame(
-        {"period": periods, "at_risk": at_risk, "ended": losses, "survival": survival, "standard_error": spread}
-    )
+    found = SurvfuncRight(time, gone.astype(int))  # at the periods at which somebody ended
+    curve = pd.DataFrame({"survival": found.surv_prob, "standard_error": found.surv_prob_se}, index=found.surv_times)
+    curve = curve.fillna({"standard_error": 0.0}).reindex(np.arange(time.max() + 1), method="ffill")
+    curve = curve.fillna({"survival": 1.0, "standard_error": 0.0}).rename_axis("period").reset_index()
+    left = np.bincount(time)
+    at_risk = left[::-1].cumsum()[::-1]
+    return curve.assign(at_risk=at_risk, ended=np.bincount(time[gone], minlength=len(left)))[
+        ["period", "at_risk", "ended", "survival", "standard_error"]
+    ]
 
 
 def mean_time(tenure: Any, ended: Any, periods: int) -> tuple[float, float]:

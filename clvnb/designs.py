@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .formulas import wilson
+from .formulas import newcombe
 from .tables import TableError
 
 __all__ = [
@@ -137,11 +137,7 @@ class Change:
         if not z < 37:  # beyond that no distribution has anything left to tell
             return -math.inf, math.inf
         if self.shares is not None:
-            p0, n0, p1, n1 = self.shares
-            level = float(2 * ndtr(z) - 1)
-            (l0, u0), (l1, u1) = wilson(p0, n0, level), wilson(p1, n1, level)
-            low, high = p1 - p0 - math.hypot(p1 - l1, u0 - p0), p1 - p0 + math.hypot(u1 - p1, p0 - l0)
-            return round(float(low), 15), round(float(high), 15)
+            return newcombe(*self.shares, alpha=float(2 * ndtr(-z)))
         wide = z if math.isinf(self.df) else float(-stdtrit(self.df, ndtr(-z)))
         return self.value - wide * self.error, self.value + wide * self.error
 
@@ -696,7 +692,10 @@ def paired_change(before: Any, after: Any) -> Change:
     if _two_valued(np.concatenate([x, y])):
         up, down, n = int((moved > 0).sum()), int((moved < 0).sum()), len(x) + 2
         error = math.sqrt(up + down + 1 - (up - down) ** 2 / n) / n
-        method, df = f"{method}; McNemar p = {mcnemar(up, down):.4f}", math.inf
+        from statsmodels.stats.contingency_tables import mcnemar
+
+        p = mcnemar([[0, up], [down, 0]], exact=True).pvalue
+        method, df = f"{method}; McNemar p = {p:.4f}", math.inf
     threats = (
         Threat(
             "regression to the mean",
@@ -706,20 +705,6 @@ def paired_change(before: Any, after: Any) -> Change:
         Threat("nothing else happened then", "cannot be checked", None),
     )
     return Change("E", float(x.mean()), float(y.mean()), value, error, len(x), df=df, threats=threats, method=method)
-
-
-def mcnemar(up: int, down: int) -> float:
-    """Return the exact two-sided p of so many changes up and down (McNemar 1947).
-
-    Examples
-    --------
-    >>> round(mcnemar(35, 15), 4)
-    0.0066
-    """
-    from scipy.special import bdtr
-
-    n = up + down
-    return min(1.0, 2 * float(bdtr(min(up, down), n, 0.5))) if n else 1.0
 
 
 def two_waves(

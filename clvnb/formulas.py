@@ -32,6 +32,7 @@ __all__ = [
     "ltv_cac",
     "max_cac",
     "mixed_rate",
+    "newcombe",
     "optimal_acquisition_spend",
     "payback",
     "per_period",
@@ -122,11 +123,24 @@ def wilson(share: Any, n: Any, level: float) -> tuple[Any, Any]:
     >>> [round(float(end), 4) for end in wilson(0.82, 200, 0.95)]
     [0.7609, 0.8671]
     """
-    import numpy as np
+    from statsmodels.stats.proportion import proportion_confint
 
-    z2 = tail(level) ** 2
-    centre, half = share + z2 / (2 * n), np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))
-    return np.maximum((centre - half) / (1 + z2 / n), 0.0), np.minimum((centre + half) / (1 + z2 / n), 1.0)
+    tail(level)  # refuses what is no level
+    return proportion_confint(share * n, n, alpha=1 - level, method="wilson")
+
+
+def newcombe(share: float, n: float, other: float, m: float, alpha: float) -> tuple[float, float]:
+    """Return the ends of Newcombe's (1998) hybrid score interval for ``other`` less ``share``, of m and n cases each.
+
+    Examples
+    --------
+    >>> [round(end, 4) for end in newcombe(0.82, 200, 0.89, 200, 0.05)]
+    [0.0007, 0.1393]
+    """
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    low, high = confint_proportions_2indep(other * m, m, share * n, n, method="newcomb", compare="diff", alpha=alpha)
+    return round(float(low), 15), round(float(high), 15)
 
 
 def annual_to_daily(discount_rate: float) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .formulas import tail, wilson
+from .formulas import newcombe, tail, wilson
 from .surveys import SCALES, series_of
 from .tables import Estimate, Finding, TableError, need
 from .words import Words
@@ -437,10 +437,8 @@ def compare_scores(before: Any, after: Any, metric: Metric, *, level: float = 0.
         change, half = m1 - m0, tail(level) * float(np.hypot(s0, s1))
         return _points(change, change - half, change + half, level, n, "difference of adjusted scores")
     p0, p1 = float(a.mean()), float(b.mean())
-    (l0, u0), (l1, u1) = wilson(p0, len(a), level), wilson(p1, len(b), level)
-    low = p1 - p0 - np.hypot(p1 - l1, u0 - p0)
-    high = p1 - p0 + np.hypot(u1 - p1, p0 - l0)
-    return Estimate(p1 - p0, round(float(low), 15), float(high), level, n, "difference of shares, Newcombe")
+    low, high = newcombe(p0, len(a), p1, len(b), 1 - level)
+    return Estimate(p1 - p0, low, high, level, n, "difference of shares, Newcombe")
 
 
 # ----------------------------------------------------------------------------------------- by segment

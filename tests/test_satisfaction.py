@@ -77,15 +77,22 @@ def test_spread_of_nps_in_a_known_population():
     assert (found.high - found.low) / 2 / 1.959964 == pytest.approx(4.14, abs=0.02)
 
 
-def test_own_intervals_are_those_of_statsmodels():
-    """Wilson and Newcombe are written out here because statsmodels' score interval of a difference is wrong (10269 in its tracker)."""
-    from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+def test_intervals_are_those_of_the_papers_formulas():
+    """Wilson's and Newcombe's, written out here; statsmodels' score interval of a difference is wrong (10269 in its tracker)."""
+    z = 1.6448536269514722
+
+    def wilson(k, n):
+        centre, half = k / n + z * z / (2 * n), z * np.sqrt(k / n * (1 - k / n) / n + z * z / (4 * n * n))
+        return (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
 
     ours = cv.csat([5] * 37 + [2] * 13, level=0.9)
-    assert (ours.low, ours.high) == pytest.approx(proportion_confint(37, 50, alpha=0.1, method="wilson"))
+    (l1, u1), (l0, u0) = wilson(37, 50), wilson(20, 40)
+    assert (ours.low, ours.high) == pytest.approx((l1, u1), rel=1e-9)
     change = cv.compare_scores([5] * 20 + [1] * 20, [5] * 37 + [2] * 13, cv.metric_of("csat"), level=0.9)
-    theirs = confint_proportions_2indep(37, 50, 20, 40, method="newcomb", compare="diff", alpha=0.1)
-    assert (change.low, change.high) == pytest.approx(theirs)
+    low, high = 0.24 - np.hypot(0.74 - l1, u0 - 0.5), 0.24 + np.hypot(u1 - 0.74, 0.5 - l0)
+    assert (change.low, change.high) == pytest.approx((low, high), rel=1e-9)
+    with pytest.raises(ValueError, match="level"):
+        cv.csat([5, 4], level=1.0)
 
 
 @settings(max_examples=60, deadline=None)

@@ -156,6 +156,21 @@ def test_kaplan_meier_by_hand():
     assert table["survival"].iloc[:4].sum() == pytest.approx(3.3625)  # restricted mean survival time
 
 
+def test_survival_is_the_product_limit_with_greenwoods_error():
+    """Kaplan and Meier's and Greenwood's formulas, written out, on random tenures; nobody ends, everybody ends."""
+    rng = np.random.default_rng(4)
+    cases = [(rng.integers(0, 15, 300), rng.random(300) < 0.4) for _ in range(5)]
+    for tenure, ended in [*cases, (np.array([3, 3, 2]), np.zeros(3, bool)), (np.array([1, 2, 3]), np.ones(3, bool))]:
+        table, survival, spread = survival_table(tenure, ended), 1.0, 0.0
+        assert table["period"].tolist() == list(range(tenure.max() + 1))
+        for row in table.itertuples():
+            n, d = int((tenure >= row.period).sum()), int((ended & (tenure == row.period)).sum())
+            assert (row.at_risk, row.ended) == (n, d)
+            survival, spread = survival * (1 - d / n), spread + (d / (n * (n - d)) if n > d else 0.0)
+            assert row.survival == pytest.approx(survival, abs=1e-12)
+            assert row.standard_error == pytest.approx(survival * np.sqrt(spread), abs=1e-12)
+
+
 def test_value_from_survival_by_hand():
     value = clv_survival(T, GONE, 100, 0.1, 4)
     assert value.value == pytest.approx(297.615, abs=5e-4)

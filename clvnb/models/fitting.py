@@ -313,11 +313,7 @@ def _close_in(
 
 def _hessian(slope: Callable[[Vector], tuple[float, Vector]], point: Vector) -> Vector:
     """Difference the gradient; 1e-4 balances truncation against rounding for slopes of order one."""
-    step = 1e-4
-    rows = []
-    for k in range(len(point)):
-        shift = np.zeros_like(point)
-        shift[k] = step
-        rows.append((slope(point + shift)[1] - slope(point - shift)[1]) / (2 * step))
-    hessian = np.array(rows)
+    from statsmodels.tools.numdiff import approx_fprime
+
+    hessian = approx_fprime(point, lambda at: slope(at)[1], epsilon=1e-4, centered=True).reshape(2 * point.shape)
     return (hessian + hessian.T) / 2

@@ -25,7 +25,9 @@ _LIBRARIES = [
     "babel.dates", "babel.numbers", "clvnb.steps", "ibis.backends.duckdb", "ipykernel.debugger", "ipykernel.ipkernel",
     "ipykernel.kernelapp",
     "matplotlib.backends.backend_agg", "matplotlib.pyplot", "PIL.Image",
-    "PIL.PngImagePlugin", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet", "scipy.optimize", "scipy.stats", "statsmodels.api",
+    "PIL.PngImagePlugin", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet", "scipy.optimize", "scipy.stats", "statsmodels.duration.survfunc",
+    "statsmodels.genmod.generalized_linear_model", "statsmodels.iolib.summary2", "statsmodels.stats.contingency_tables", "statsmodels.stats.proportion",
+    "statsmodels.tools.numdiff",
 ]  # fmt: skip
 
 
