@@ -15,13 +15,17 @@ from mkdocs.structure.files import File, Files
 
 import clvnb
 from clvnb import client, compat
+from clvnb.compat import datasets, plotting, utils
 
 ROOT = Path(__file__).resolve().parent.parent
+COMPAT = {"compat": compat, "compat.utils": utils, "compat.plotting": plotting, "compat.datasets": datasets}
 
 
 def on_config(config: Any) -> Any:
     """Put the reference at the end of the contents."""
-    pages = [{name: f"reference/{name}.md"} for name in sorted(clvnb._HOMES)] + [{"compat": "reference/compat.md"}]
+    pages = [{name: f"reference/{name}.md"} for name in sorted(clvnb._HOMES)] + [
+        {name: f"reference/{name}.md"} for name in COMPAT
+    ]
     if not any("Reference" in entry for entry in config.nav):
         first = [{"All names": "reference/index.md"}, {"Results and settings": "reference/results.md"}]
         config.nav.append({"Reference": [*first, *pages]})
@@ -37,7 +41,8 @@ def on_files(files: Files, config: Any) -> Files:
             files.append(File(place, str(ROOT), config.site_dir, use_directory_urls=config.use_directory_urls))
     for home, names in clvnb._HOMES.items():
         files.append(File.generated(config, f"reference/{home}.md", content=_page(home, names)))
-    files.append(File.generated(config, "reference/compat.md", content=_page("compat", compat.__all__)))
+    for home, module in COMPAT.items():
+        files.append(File.generated(config, f"reference/{home}.md", content=_page(home, module.__all__)))
     files.append(File.generated(config, "reference/index.md", content=_index()))
     files.append(File.generated(config, "reference/results.md", content=_results()))
     return files

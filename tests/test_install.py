@@ -80,7 +80,7 @@ def test_core_is_small(place):
     home = next((place / "venv/lib").glob("python*/site-packages"))
     there = {p.name for p in home.iterdir()}
     assert not there & {"jupyterlab", "notebook", "ipywidgets", "pyspark", "sklearn", "mkdocs", "pytest", "weasyprint"}
-    assert sum(p.stat().st_size for p in home.rglob("*") if p.is_file()) < 1.0e9
+    assert sum(p.stat().st_size for p in home.rglob("*") if p.is_file()) < 950e6
 
 
 def test_lab_serves_the_guide(place):
