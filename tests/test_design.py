@@ -285,3 +285,13 @@ def test_constraints_pin_every_requirement_and_name_no_host():
     names = {Requirement(line).name.lower() for line in pins}
     back = {v: k for k, v in CONDA_NAMES.items()}
     assert {back.get(n, n) for n in wanted()} <= names
+
+
+@pytest.mark.parametrize("uv", ["", "uv"])
+def test_make_installs_no_more_than_a_target_needs(tmp_path, uv):
+    """``make report`` the core, ``make lab`` JupyterLab with it, ``make test`` everything; by pip and by uv."""
+    for target, what in (("report", "."), ("lab", ".[lab]"), ("test", ".[test,dev]")):
+        asked = ["make", "-n", f"VENV={tmp_path}/venv", f"UV={uv}", target]
+        said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert re.findall(r'install .*-e "(.*)"', said) == [what]
+        assert ("uv pip install" in said) == bool(uv)
