@@ -21,9 +21,9 @@ import pandas as pd
 from beside import environment, log_of_sample, script, stamped
 
 import clvnb as cv
-from clvnb.engine import to_pandas
-from clvnb.evaluation import CANDIDATES
-from clvnb.predictions import gain
+from clvnb.core.engine import to_pandas
+from clvnb.value.evaluate import CANDIDATES
+from clvnb.value.predictions import gain
 
 FRAME = """
 import logging, sys, warnings

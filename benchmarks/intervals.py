@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 
 import clvnb as cv
+from clvnb.core.errors import FitError
 from clvnb.models.base import Model
-from clvnb.predictions import coverage
-from clvnb.tables import FitError
+from clvnb.value.predictions import coverage
 
 CUSTOMERS, KNOWN, HELD_OUT = 3000, 364, 182
 END = pd.Timestamp("2023-01-01") + pd.Timedelta(days=KNOWN - 1)

@@ -26,7 +26,7 @@ import pandas as pd
 from beside import stamped
 
 import clvnb as cv
-from clvnb.samples import guide_folder
+from clvnb.data.samples import guide_folder
 
 JOBS = 2
 os.environ["OPENBLAS_NUM_THREADS"] = "1"

@@ -33,7 +33,7 @@ if limit:
 CLVNB = (
     """
 import clvnb as cv
-from clvnb.engine import connection
+from clvnb.core.engine import connection
 con, summarize = connection(), cv.summarize
 """
     + ENGINE
@@ -132,7 +132,7 @@ out.reset_index().to_parquet(target)
 SCORE = (
     """
 import clvnb as cv
-from clvnb.engine import connection
+from clvnb.core.engine import connection
 con = connection()
 """
     + ENGINE

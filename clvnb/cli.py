@@ -23,7 +23,9 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from . import __version__
-from .tables import ClvnbError, Finding, ReportError, UsageError, as_day
+from .core.errors import ClvnbError, ReportError, UsageError
+from .core.results import Finding
+from .core.tables import as_day
 
 __all__ = ["main"]
 
@@ -106,7 +108,7 @@ def init(
     survey: Annotated[Path | None, typer.Option(help="A file of survey answers, of the same kinds.")] = None,
 ) -> None:
     """Look at a file of orders, write client.yaml, and say what was understood."""
-    from .steps import begin_client
+    from .data.begin import begin_client
 
     if decimal not in {None, ".", ","}:
         raise typer.BadParameter(f"--decimal is . or , and not {decimal!r}")
@@ -133,8 +135,8 @@ def init(
 @app.command()
 def check(clients: Clients = None, as_of: AsOf = None) -> None:
     """Say which rows are kept, which are not and why, and whether the data can carry a prediction."""
-    from .client import Client
-    from .trust import data_trust
+    from .data.client import Client
+    from .value.trust import data_trust
 
     failed, as_of = 0, _day(as_of)
     for folder in _clients(clients):
@@ -160,9 +162,9 @@ def value(
     as_of: AsOf = None,
 ) -> None:
     """Value every customer of a client: the CLV table alone."""
-    from .client import Client
+    from .data.client import Client
     from .report.files import table_writer, write_table
-    from .steps import value_customers
+    from .value.step import value_customers
 
     if to is not None:
         table_writer(to)  # a wrong ending is said before the work, not after it
@@ -340,7 +342,7 @@ def doctor(
     out: Annotated[Path, typer.Option(help="The folder of reports.")] = Path("reports"),
 ) -> None:
     """Say what works on this machine, and what to install where something does not."""
-    from .doctor import examine
+    from .report.doctor import examine
 
     found = examine(out)
     _print_table(found.table)
@@ -372,7 +374,7 @@ def _server(program: str, port: int, browser: bool) -> list[str]:
 
 def lay_out_guide(folder: Path) -> list[str]:
     """Copy the guide's notebooks and example clients into ``folder`` where they are missing; say what was done."""
-    from .samples import guide_folder
+    from .data.samples import guide_folder
 
     done = []
     for part in ("notebooks", "data"):
@@ -394,7 +396,7 @@ def lay_out_guide(folder: Path) -> list[str]:
 
 def _source(file: Path | None, connection: str | None, table: str | None) -> Any:
     """Where the orders lie: a file, or a table of a database."""
-    from .client import Connection
+    from .data.client import Connection
 
     if file is not None and connection is None and table is None:
         return file
@@ -426,9 +428,9 @@ def _clients(given: list[Path] | None) -> list[Path]:
 
 
 def _checked(client: Any, as_of: str | None = None) -> tuple[Any, Any]:
-    from .engine import to_pandas
-    from .steps import check_orders
-    from .transactions import summarize
+    from .core.engine import to_pandas
+    from .data.books import check_orders
+    from .data.summary import summarize
 
     checked = check_orders(client, as_of)
     return checked, to_pandas(summarize(checked.kept, as_of=as_of or client.as_of))

@@ -14,8 +14,9 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
 import clvnb
-from clvnb import client, compat
+from clvnb import compat
 from clvnb.compat import datasets, plotting, utils
+from clvnb.data import client
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPAT = {"compat": compat, "compat.utils": utils, "compat.plotting": plotting, "compat.datasets": datasets}
@@ -102,5 +103,5 @@ def _results() -> str:
     for name, kind in sorted(vars(client).items()):
         own = inspect.isclass(kind) and kind.__module__ == client.__name__ and not name.startswith("_")
         if own and name not in clvnb.__all__:
-            page += f"\n::: clvnb.client.{name}\n    options:\n      show_root_heading: true\n      show_root_full_path: false\n      inherited_members: false\n"
+            page += f"\n::: clvnb.data.client.{name}\n    options:\n      show_root_heading: true\n      show_root_full_path: false\n      inherited_members: false\n"
     return page

@@ -171,7 +171,7 @@ def test_doctor_says_what_works(tmp_path):
 def test_doctor_names_what_is_broken_and_the_way_out():
     script = (
         "import matplotlib as mpl; mpl.rcParams['font.family'] = 'No Such Font'; "
-        "from clvnb.doctor import examine; found = examine(); row = found.table.set_index('what').loc['fonts']; "
+        "from clvnb.report.doctor import examine; found = examine(); row = found.table.set_index('what').loc['fonts']; "
         "print(found.text); print(row['works'], row['do'])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -17,11 +17,7 @@ import yaml
 import clvnb as cv
 from clvnb import compat
 from clvnb.compat import plotting
-from clvnb.compat.datasets import (
-    load_cdnow_summary,
-    load_cdnow_summary_data_with_monetary_value,
-    load_transaction_data,
-)
+from clvnb.compat.datasets import load_cdnow_summary, load_cdnow_summary_data_with_monetary_value, load_transaction_data
 from clvnb.compat.utils import (
     calculate_alive_path,
     calibration_and_holdout_data,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import json
 import re
 import subprocess
@@ -19,66 +20,89 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "clvnb"
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[!.]*.ipynb"))
 
-# A module imports only from lower floors, or from its own.
-FLOORS = [
-    {"tables", "formulas", "power", "looks"},
-    {"atomic", "words", "engine", "exports", "packed", "textfiles"},
-    {"client", "databases", "rates", "sources", "suspicions", "transactions", "contracts", "models"},
-    {
-        "compat",
-        "proposal",
-        "value",
-        "subscriptions",
-        "evaluate",
-        "cohorts",
-        "inputs",
-        "segments",
-        "surveys",
-        "touchpoints",
-    },
-    {"trust", "ladder", "satisfaction", "designs"},
-    {"basepoint", "link", "levers", "weighting", "verdicts", "bridge"},
-    {"scenarios", "allocation"},
-    {"steps"},
-    {"samples", "plots"},
-    {"report", "widgets"},
-    {"doctor"},
-    {"cli"},
+# Rooms import only from rooms further up in this list; those on one line do not know each other.
+ORDER = [
+    ["core"],
+    ["data", "models", "experiments"],
+    ["value"],
+    ["satisfaction"],
+    ["improve"],
+    ["remeasure"],
+    ["plots"],
+    ["report", "widgets", "compat"],
+    ["cli"],
+    ["__main__"],
 ]
-FLOOR_OF = {name: k for k, floor in enumerate(FLOORS) for name in floor}
+FLOOR_OF = {room: k for k, side_by_side in enumerate(ORDER, 1) for room in side_by_side}
 
 
 def modules() -> list[Path]:
     return sorted(p for p in PACKAGE.rglob("*.py") if p.name not in {"__init__.py", "__main__.py"})
 
 
-def top(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def name_of(path: Path) -> str:
+    """``data.client`` for its file, ``data`` for the room's own."""
+    return ".".join(p for p in path.relative_to(PACKAGE).with_suffix("").parts if p != "__init__")
 
 
 def imported(path: Path) -> set[str]:
-    """The clvnb modules that a file imports, by their first name."""
-    depth = len(path.relative_to(PACKAGE).parts)
+    """Every module of clvnb that a file imports anywhere in it, for its annotations alone included."""
+    place = path.relative_to(PACKAGE).parent.parts
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == depth:
-            names |= {node.module.split(".")[0]} if node.module else {a.name for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").startswith("clvnb"):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            start = (*place[: len(place) - node.level + 1], *(node.module or "").split("."))
+            base = ".".join(p for p in start if p)
+            fuller = {f"{base}.{a.name}".strip(".") for a in node.names}
+            names |= (fuller & NAMES) | ({base} if fuller - NAMES else set())
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "clvnb":
             pytest.fail(f"{path.name} imports clvnb by its full name")
-    return names - {"__version__"}
+    return names - {""}  # the version number stands in clvnb itself, which imports nothing
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_point_down(path):
-    own = top(path)
-    assert own in FLOOR_OF, f"{own} has no floor: give it one in tests/test_design.py"
-    for name in imported(path) - {own}:
-        assert FLOOR_OF[name] <= FLOOR_OF[own], f"{own} must not import {name}"
+def rooms() -> dict[str, set[str]]:
+    """Each room, or file beside the rooms, with the others that it imports."""
+    found: dict[str, set[str]] = {}
+    for name, others in IMPORTS.items():
+        room = name.split(".")[0]
+        found.setdefault(room, set()).update({o.split(".")[0] for o in others} - {room})
+    return found
+
+
+NAMES = {name_of(p) for p in PACKAGE.rglob("*.py")}
+IMPORTS = {name_of(p): imported(p) for p in PACKAGE.rglob("*.py")}
+
+
+@pytest.mark.parametrize("name", sorted(IMPORTS))
+def test_imports_point_down(name):
+    own = name.split(".")[0]
+    assert own in FLOOR_OF or name == "", f"{own} has no place: give it one in tests/test_design.py"
+    for other in {w.split(".")[0] for w in IMPORTS[name]} - {own}:
+        assert FLOOR_OF[other] < FLOOR_OF[own], f"{name} must not import {other}"
+
+
+def test_no_circle_of_imports():
+    """Of files, inside rooms as well."""
+    graphlib.TopologicalSorter(IMPORTS).prepare()  # a CycleError names the files
+
+
+def test_floors_and_entries_are_few():
+    floor: dict[str, int] = {}
+    wanted = rooms()
+    for room in graphlib.TopologicalSorter(wanted).static_order():
+        floor[room] = 1 + max((floor[r] for r in wanted[room]), default=0)
+    assert max(floor.values()) <= 10, floor
+    entries = sorted(p.name for p in PACKAGE.iterdir() if p.name != "__pycache__")
+    assert len(entries) <= 16, entries
+
+
+def test_no_public_name_is_a_room():
+    """A room that is imported becomes an attribute of clvnb, and would hide the name."""
+    assert not set(cv.__all__) & {name.split(".")[0] for name in NAMES}
 
 
 def test_plots_import_no_model():
-    for path in (PACKAGE / "plots").glob("*.py"):
-        assert not imported(path) & {"models", "value", "evaluate", "steps", "link", "scenarios"}
+    assert rooms()["plots"] <= {"core", "experiments"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -50,12 +50,12 @@ def test_what_is_returned_has_its_place(site):
     """Results that nobody makes by hand, and the parts of a client.yaml."""
     page = (site / "reference/results.html").read_text(encoding="utf-8")
     for name in (
-        "steps.value.ValueStep",
-        "evaluation.Choice",
+        "value.step.ValueStep",
+        "value.evaluate.Choice",
         "report.runner.Outcome",
         "widgets.panel.Panel",
-        "client.Source",
-        "client.Brand",
+        "data.client.Source",
+        "data.client.Brand",
     ):
         assert f'id="clvnb.{name}"' in page, name
 

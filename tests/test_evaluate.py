@@ -11,8 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clvnb as cv
-from clvnb.evaluation import Holdout, _moments, closer
-from clvnb.predictions import BASELINES, QUANTILES, Prediction, _spread_of_poisson, crps, guesses, look_back, predict
+from clvnb.value.evaluate import Holdout, _moments, closer
+from clvnb.value.predictions import (
+    BASELINES,
+    QUANTILES,
+    Prediction,
+    _spread_of_poisson,
+    crps,
+    guesses,
+    look_back,
+    predict,
+)
 
 SPEND = cv.GammaGamma.with_params(p=5.0, q=4.0, v=30.0)
 

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import clvnb as cv
-from clvnb.engine import to_pandas
-from clvnb.proposal import client_yaml, propose_client
-from clvnb.steps.worth import check_orders
+from clvnb.core.engine import to_pandas
+from clvnb.data.books import check_orders
+from clvnb.data.proposal import client_yaml, propose_client
 
 MESSY = Path(__file__).parent / "messy"
 SUFFIXES = [".csv", ".txt", ".csv.gz", ".xlsx", ".ods", ".parquet", ".feather", ".jsonl"]

@@ -44,7 +44,8 @@ def place(tmp_path_factory) -> Path:
 def test_wheel_carries_guide_and_templates(place):
     names = zipfile.ZipFile(next((place / "dist").glob("*.whl"))).namelist()
     for needed in ("clvnb/_guide/notebooks/1_value.ipynb", "clvnb/_guide/data/cdnow/client.yaml",
-                   "clvnb/report/templates/report.html.j2"):  # fmt: skip
+                   "clvnb/report/templates/report.html.j2", "clvnb/improve/levers.yaml",
+                   "clvnb/improve/playbook.csv", "clvnb/value/rfm.csv", "clvnb/py.typed"):  # fmt: skip
         assert needed in names
     assert not [n for n in names if n.startswith(("tests/", "benchmarks/"))]
 
@@ -71,7 +72,7 @@ def test_lab_and_panels_name_their_extra_where_it_is_missing(place):
     assert 'pip install "clvnb[lab]"' in lab.stderr + lab.stdout
     assert not (place / "notebooks").exists()
     panel = subprocess.run([python, "-c", "import clvnb; clvnb.explore_clv()"], capture_output=True, text=True)
-    assert panel.stderr.splitlines()[-1].startswith("clvnb.tables.UsageError: panels need ipywidgets")
+    assert panel.stderr.splitlines()[-1].startswith("clvnb.core.errors.UsageError: panels need ipywidgets")
     assert "All that is needed works." in run(place / "venv/bin/clvnb", "doctor", cwd=place)
 
 

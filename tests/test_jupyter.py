@@ -19,8 +19,8 @@ import nbformat
 import pytest
 
 import clvnb as cv
+from clvnb.core.words import Words
 from clvnb.widgets.calculators import answer_clv
-from clvnb.words import Words
 from helpers import CHROMIUM, small_orders
 
 pytestmark = [

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 import clvnb as cv
-from clvnb.engine import to_pandas
-from clvnb.proposal import client_yaml, propose_client
-from clvnb.steps.worth import check_orders
+from clvnb.core.engine import to_pandas
+from clvnb.data.books import check_orders
+from clvnb.data.proposal import client_yaml, propose_client
 
 MESSY = Path(__file__).parent / "messy"
 TRUTH = yaml.safe_load((MESSY / "truth.yaml").read_text(encoding="utf-8"))

@@ -9,13 +9,13 @@ import pytest
 
 import clvnb as cv
 import oracles
-from clvnb.engine import as_ibis
-from clvnb.evaluation import choose_renewal_model
+from clvnb.core.engine import as_ibis
 from clvnb.models import base, bgnbd, gamma_gamma, ggompertznbd, histories, lifetimes, mbgnbd, paretonbd
 from clvnb.models.base import discount_weights
 from clvnb.models.dropout import purchases_until_dropout
 from clvnb.models.fitting import Levels, Triples
 from clvnb.models.histories import collapse
+from clvnb.value.evaluate import choose_renewal_model
 
 MODELS = {"bgnbd": cv.BGNBD, "mbgnbd": cv.MBGNBD, "paretonbd": cv.ParetoNBD}
 WEEK = "1 week"

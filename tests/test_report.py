@@ -13,7 +13,7 @@ import clvnb as cv
 from clvnb.report import write_table
 from clvnb.report.page import index_page
 from clvnb.report.runner import _apart, _input_key, _joined, _notebooks
-from clvnb.steps import value_customers
+from clvnb.value.step import value_customers
 from helpers import HOSTILE, hostile_client, small_orders
 
 

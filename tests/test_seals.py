@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 import clvnb as cv
-from clvnb.basepoint import OLDEST
-from clvnb.inputs import input_files, input_hash
-from clvnb.steps.satisfaction import is_sealed, seal_of
+from clvnb.data.inputs import input_files, input_hash
+from clvnb.satisfaction.baseline import OLDEST
+from clvnb.satisfaction.step import is_sealed, seal_of
 from helpers import ROOT
 
 OLD = ROOT / "tests/golden/baseline_0_1_0.json"  # written by clvnb 0.1.0

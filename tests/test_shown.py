@@ -37,7 +37,7 @@ def results(tmp_path_factory, fitted) -> dict:
         "model": fitted,
         "Baseline": cv.baseline(None, None, client=EVIL, as_of="2025-01-01", card={EVIL: EVIL}),
         "SatisfactionStep": satisfaction,
-        "Verdict": cv.remeasure(
+        "Verdict": cv.measure_change(
             pd.DataFrame({"customer_id": [str(k) for k in range(400)], "group": ["treated", "holdout"] * 200,
                           "value": [float(k % 3 > 0) for k in range(400)]}),
             cv.Outcome(EVIL), randomised=True, planned=0.5),

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import clvnb as cv
+from clvnb.core.words import Words
 from clvnb.widgets.calculators import answer_clv, answer_design
 from clvnb.widgets.panel import Panel, State
-from clvnb.words import Words
 from helpers import small_orders
 
 EUR = Words("EUR")

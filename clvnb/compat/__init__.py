@@ -17,9 +17,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ..formulas import tail
+from ..core.errors import DataWarning, FitError
+from ..core.maths import tail
 from ..models import BGBB, BGNBD, MBGNBD, GammaGamma, ParetoNBD
-from ..tables import DataWarning, FitError
 from .utils import calibration_and_holdout_data, summary_data_from_transaction_data
 
 __all__ = [

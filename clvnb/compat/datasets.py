@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..samples import guide_folder
+from ..data.samples import guide_folder
 from .utils import summary_data_from_transaction_data
 
 __all__ = ["load_cdnow_summary", "load_cdnow_summary_data_with_monetary_value", "load_transaction_data"]

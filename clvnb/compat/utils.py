@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..transactions import read_transactions, split_log, summarize
+from ..data.orders import read_transactions
+from ..data.summary import split_log, summarize
 
 __all__ = [
     "calculate_alive_path",

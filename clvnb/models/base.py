@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ..atomic import replace_file
-from ..engine import is_ibis, run
-from ..formulas import annual_to_daily, days, tail
-from ..tables import Estimate, FitError, TableError, table_html
+from ..core.engine import is_ibis, run
+from ..core.errors import FitError, TableError
+from ..core.files import replace_file
+from ..core.maths import annual_to_daily, days, tail
+from ..core.results import Estimate, table_html
 from .covariates import Design
 from .fitting import BOUNDS, Fit, Triples, Vector, maximize
 from .histories import KEYS, collapse, each, pairs, sample

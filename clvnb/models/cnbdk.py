@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, gammaln, logsumexp, psi
 
-from ..engine import is_ibis, run
-from ..tables import FitError, TableError
+from ..core.engine import is_ibis, run
+from ..core.errors import FitError, TableError
 from .base import added_up
 from .continuous import Newcomers
 from .dropout import DropoutModel, count_probabilities, purchases_until_dropout, still_there

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..formulas import days, tail
+from ..core.maths import days, tail
 from .base import TransactionModel
 from .fitting import Vector
 

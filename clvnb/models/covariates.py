@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..tables import FitError, TableError, closest
+from ..core.errors import FitError, TableError
+from ..core.tables import closest
 from .fitting import Vector
 
 __all__ = ["Design"]

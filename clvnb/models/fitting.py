@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tables import FitError
+from ..core.errors import FitError
 
 __all__ = ["BOUNDS", "Fit", "Levels", "Objective", "Triples", "maximize"]
 

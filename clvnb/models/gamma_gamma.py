@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln, psi
 
-from ..engine import is_ibis, run
-from ..tables import SUMMARY, FitError, TableError, check
+from ..core.engine import is_ibis, run
+from ..core.errors import FitError, TableError
+from ..core.tables import SUMMARY, check
 from .base import Model
 from .fitting import Levels, Vector, maximize
 from .posterior import Posterior

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..engine import is_ibis, run
-from ..tables import SUMMARY, TableError, check, closest
+from ..core.engine import is_ibis, run
+from ..core.errors import TableError
+from ..core.tables import SUMMARY, check, closest
 from .fitting import Vector
 
 __all__ = ["KEYS", "collapse", "each", "pairs", "sample", "spread"]

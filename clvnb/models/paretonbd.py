@@ -11,16 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..formulas import annual_to_daily
+from ..core.maths import annual_to_daily
 from .continuous import Newcomers
 from .fitting import Triples, Vector
-from .lifetimes import (
-    Lifetime,
-    LifetimeModel,
-    alive_of_lifetimes,
-    ended,
-    log_likelihood_of_lifetimes,
-)
+from .lifetimes import Lifetime, LifetimeModel, alive_of_lifetimes, ended, log_likelihood_of_lifetimes
 from .special import ln_integral
 
 __all__ = ["ParetoNBD"]

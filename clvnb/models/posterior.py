@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..tables import FitError
+from ..core.errors import FitError
 from .fitting import Fit, Vector, maximize
 
 __all__ = ["Kept", "Posterior"]

@@ -12,8 +12,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from ..engine import is_ibis, run
-from ..tables import SUBSCRIPTIONS, FitError, TableError, check, closest
+from ..core.engine import is_ibis, run
+from ..core.errors import FitError, TableError
+from ..core.tables import SUBSCRIPTIONS, check, closest
 from .base import CollapsedModel
 from .fitting import Levels, Vector
 

@@ -9,7 +9,7 @@ import json
 from os import PathLike
 from pathlib import Path
 
-from ..tables import FitError
+from ..core.errors import FitError
 from . import (
     BGBB,
     BGNBD,

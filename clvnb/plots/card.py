@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..words import Words
+from ..core.words import Words
 from .style import BLUE, GREY, INK, ORANGE, PALE, axes, money_axis, nothing, share_axis, styled, tell
 
 if TYPE_CHECKING:

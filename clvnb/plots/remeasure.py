@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..words import Words
+from ..core.words import Words
 from .style import BLUE, GREY, INK, ORANGE, PALE, axes, money_axis, nothing, share_axis, styled, tell, whiskers
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from ..verdicts import Verdict
+    from ..experiments.verdicts import Verdict
 
 __all__ = ["plot_bridge", "plot_realised", "plot_survival", "plot_verdicts"]
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from ..tables import ClvnbError, DataWarning, table_html
-from ..words import Words
+from ..core.errors import ClvnbError, DataWarning
+from ..core.results import table_html
+from ..core.words import Words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

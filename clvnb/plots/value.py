@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..words import Words
+from ..core.words import Words
 from .style import BLUE, GREY, INK, ORANGE, PALE, axes, labels, money_axis, nothing, share_axis, styled, tell, whiskers
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..atomic import replace_file
-from ..client import Client
-from ..samples import guide_folder
-from ..steps.card import check_customer
-from ..steps.readings import most_at_risk
-from ..tables import ReportError, UsageError
+from ..core.errors import ReportError, UsageError
+from ..core.files import replace_file
+from ..data.client import Client
+from ..data.samples import guide_folder
+from ..improve.customer import check_customer
+from ..value.readings import most_at_risk
 from .execute import run_notebook
 from .kernel import end_kernels
 from .page import card_page

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..tables import ReportError
+from ..core.errors import ReportError
 
 __all__ = ["Limits", "MachineError", "RunError", "run_notebook"]
 

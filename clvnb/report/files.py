@@ -15,10 +15,13 @@ from typing import Any
 
 import pandas as pd
 
-from ..atomic import replace_file
-from ..client import Client
-from ..steps import ImproveStep, SatisfactionStep, TrackStep, ValueStep
-from ..tables import ReportError
+from ..core.errors import ReportError
+from ..core.files import replace_file
+from ..data.client import Client
+from ..improve.step import ImproveStep
+from ..remeasure.step import TrackStep
+from ..satisfaction.step import SatisfactionStep
+from ..value.step import ValueStep
 
 Step = ValueStep | SatisfactionStep | ImproveStep | TrackStep
 

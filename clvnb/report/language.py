@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ..words import Words
+from ..core.words import Words
 
 __all__ = ["Labels", "labels_of", "languages", "span"]
 

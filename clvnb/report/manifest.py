@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..atomic import replace_file
-from ..tables import ReportError
+from ..core.errors import ReportError
+from ..core.files import replace_file
 from .files import write_json
 from .page import index_page
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..words import Words, capital
+from ..core.words import Words, capital
 from .language import Labels, span
 
 __all__ = ["changes", "in_one_minute", "method", "value_then"]

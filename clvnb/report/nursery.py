@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 __all__ = ["main", "preload"]
 
 _LIBRARIES = [
-    "babel.dates", "babel.numbers", "clvnb.steps", "ibis.backends.duckdb", "ipykernel.debugger", "ipykernel.ipkernel",
+    "babel.dates", "babel.numbers", "ibis.backends.duckdb", "ipykernel.debugger", "ipykernel.ipkernel",
     "ipykernel.kernelapp",
     "matplotlib.backends.backend_agg", "matplotlib.pyplot", "PIL.Image",
     "PIL.PngImagePlugin", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet", "scipy.optimize", "scipy.stats", "statsmodels.duration.survfunc",
@@ -37,8 +37,8 @@ def preload() -> None:
 
     import clvnb
 
+    from ..core.words import Words
     from ..plots.style import snug
-    from ..words import Words
 
     for name in clvnb.__all__:  # the public names are loaded when first touched; no report holds a panel
         if not name.startswith("explore_"):

@@ -17,9 +17,9 @@ import jinja2
 from markupsafe import Markup
 
 from .. import __version__
-from ..client import Client
-from ..tables import ClientError
-from ..words import Words
+from ..core.errors import ClientError
+from ..core.words import Words
+from ..data.client import Client
 from .language import labels_of
 from .minute import changes, in_one_minute, method
 

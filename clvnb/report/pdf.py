@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..tables import UsageError
+from ..core.errors import UsageError
 
 __all__ = ["check_pdf", "write_pdf"]
 

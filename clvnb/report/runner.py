@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..atomic import replace_file
-from ..basepoint import find_baseline
-from ..client import Client, Connection
-from ..inputs import input_files, sources_of
-from ..samples import guide_folder
-from ..tables import ClvnbError, ReportError, UsageError, as_day
+from ..core.errors import ClvnbError, ReportError, UsageError
+from ..core.files import replace_file
+from ..core.tables import as_day
+from ..data.client import Client, Connection
+from ..data.inputs import input_files, sources_of
+from ..data.samples import guide_folder
+from ..satisfaction.baseline import find_baseline
 from .execute import Limits, MachineError, run_notebook
 from .files import step_sheets, write_json, write_workbook
 from .kernel import end_kernels

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import nbformat
 
-from ..client import Client
-from ..samples import guide_folder
+from ..data.client import Client
+from ..data.samples import guide_folder
 
 __all__ = ["app_environment", "write_app"]
 

@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from ..tables import UsageError
+from ..core.errors import UsageError
 
 if importlib.util.find_spec("ipywidgets") is None:
     raise UsageError('panels need ipywidgets: pip install "clvnb[lab]"')

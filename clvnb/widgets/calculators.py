@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ..formulas import clv_basic, clv_retention, elasticity, retention_spend
+from ..core.results import Finding
+from ..core.words import Words
+from ..experiments.planning import detectable_change, margin_of_error_size, sample_size
+from ..experiments.verdicts import choose_design
 from ..plots import plot_ladder
-from ..power import detectable_change, margin_of_error_size, sample_size
-from ..tables import Finding
-from ..verdicts import choose_design
-from ..words import Words
+from ..value.formulas import clv_basic, clv_retention, elasticity, retention_spend
 from .panel import Panel, State, choice, rows, slider, tick
 
 __all__ = [

@@ -12,9 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..client import Client
-from ..steps import check_orders
-from ..tables import ClvnbError, Finding
+from ..core.errors import ClvnbError
+from ..core.results import Finding
+from ..data.books import check_orders
+from ..data.client import Client
 from .panel import Panel, State, choice
 
 __all__ = ["explore_clients", "state_of_client"]

@@ -15,9 +15,10 @@ from typing import Any
 import ipywidgets
 import pandas as pd
 
-from ..proposal import columns_of
-from ..steps import Begun, begin_client
-from ..tables import ClvnbError, Finding, ReportError, table_html
+from ..core.errors import ClvnbError, ReportError
+from ..core.results import Finding, table_html
+from ..data.begin import Begun, begin_client
+from ..data.proposal import columns_of
 from .panel import Panel, State, choice, note, number, text
 
 __all__ = ["explore_data"]

@@ -18,7 +18,9 @@ import ipywidgets
 from traitlets import Any as AnyTrait
 from traitlets import Bool, HasTraits, TraitError, Unicode
 
-from ..tables import ClvnbError, Finding, closest, table_html
+from ..core.errors import ClvnbError
+from ..core.results import Finding, table_html
+from ..core.tables import closest
 
 __all__ = ["Panel", "State", "choice", "note", "number", "slider", "text", "tick"]
 

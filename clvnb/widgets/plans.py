@@ -12,13 +12,13 @@ from typing import Any
 import ipywidgets
 import pandas as pd
 
-from ..allocation import allocate
-from ..levers import Base, Scenario, effect_name
-from ..link import Link, prior_link
+from ..core.results import Finding
+from ..core.words import Words
+from ..improve.allocation import allocate
+from ..improve.levers import Base, Scenario, effect_name
+from ..improve.link import Link, prior_link
+from ..improve.scenarios import evaluate_scenarios, tornado
 from ..plots import plot_plan, plot_scenarios, plot_tornado
-from ..scenarios import evaluate_scenarios, tornado
-from ..tables import Finding
-from ..words import Words
 from .panel import Panel, State, choice, note, slider, tick
 
 __all__ = ["explore_allocation", "explore_scenario"]

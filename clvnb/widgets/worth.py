@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from ..cohorts import cohort_matrix
+from ..core.errors import TableError
+from ..core.results import Finding, table_html
+from ..core.words import Words
+from ..improve.customer import Cards, CustomerCard
 from ..plots import plot_cohorts, plot_customer, plot_peers, plot_segments
-from ..segments import segment_profile
-from ..steps import Cards, CustomerCard
-from ..tables import Finding, TableError, table_html
-from ..words import Words
+from ..value.cohorts import cohort_matrix
+from ..value.segments import segment_profile
 from .panel import Panel, State, choice, text
 
 __all__ = ["answer_cohorts", "answer_segments", "explore_cohorts", "explore_customers", "explore_segments"]

@@ -1,0 +1,1 @@
+"""The ground: tables, results, errors, words, the engine; imports nothing of clvnb."""

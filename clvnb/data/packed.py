@@ -1,0 +1,92 @@
+"""Zip archives as people send them: unpacked aside, and gone when the program ends.
+
+In: paths. Out: paths of the files themselves.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from ..core.errors import TableError
+
+__all__ = ["unpacked"]
+
+_LARGEST_RATIO = 200  # text packs to a tenth; what unpacks to hundreds of times its size is made to fill a disk
+
+
+def unpacked(paths: Sequence[str]) -> list[str]:
+    """Return the paths with each zip archive replaced by the files in it.
+
+    Parameters
+    ----------
+    paths : sequence of str
+
+    Raises
+    ------
+    TableError
+        When an archive is damaged, empty, locked by a password, or unpacks to far more than it should.
+
+    Examples
+    --------
+    >>> unpacked(["orders.csv"])
+    ['orders.csv']
+    """
+    out: list[str] = []
+    for path in paths:
+        if path.lower().endswith(".zip"):
+            facts = Path(path).stat()
+            out += _members(path, facts.st_mtime_ns, facts.st_size)
+        else:
+            out.append(path)
+    return out
+
+
+@cache
+def _members(path: str, changed: int, size: int) -> list[str]:
+    """The files of an archive, each under the archive's own name in a folder of this process."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wanted = [m for m in archive.infolist() if not m.is_dir() and _is_data(m.filename)]
+            if not wanted:
+                raise TableError(f"{path}: holds no file; pack the export itself")
+            if any(m.flag_bits & 1 for m in wanted):
+                raise TableError(f"{path}: is locked by a password; unpack it yourself, and name the file in it")
+            if sum(m.file_size for m in wanted) > _LARGEST_RATIO * size + 10_000_000:
+                raise TableError(f"{path}: unpacks to more than {_LARGEST_RATIO} times its size, which no export does")
+            place = _folder() / f"{len(list(_folder().iterdir()))}" / Path(path).name
+            return [
+                _extract(archive, m, place / str(k)) for k, m in enumerate(sorted(wanted, key=lambda m: m.filename))
+            ]
+    except TableError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:  # as damage has it
+        raise TableError(f"{path}: cannot be unpacked: {error}; pack it again, or name the plain file") from None
+
+
+def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path) -> str:
+    """Write one file out under its bare name: no path in an archive is followed."""
+    target = place / (Path(member.filename.replace("\\", "/")).name or "file")
+    place.mkdir(parents=True)
+    with archive.open(member) as source, target.open("wb") as out:
+        shutil.copyfileobj(source, out)
+    return str(target)
+
+
+def _is_data(name: str) -> bool:
+    """Whether a member is a file of its own, and none that a system puts beside it."""
+    parts = name.replace("\\", "/").split("/")
+    return not any(p == "__MACOSX" or (p.startswith(".") and p not in {".", ".."}) for p in parts)
+
+
+@cache
+def _folder() -> Path:
+    place = tempfile.mkdtemp(prefix="clvnb-unpacked-")
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return Path(place)

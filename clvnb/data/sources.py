@@ -1,0 +1,434 @@
+"""From what a client names as a source to a table with clvnb's names and types.
+
+In: a path or glob of files, or a database table, and how its text is to be read. Out: an Ibis table: days, numbers and text;
+what could not be read is null, with the text as it stood and its line beside it.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..core.engine import as_ibis, connection, dialect
+from ..core.errors import ClientError, TableError
+from ..core.tables import closest
+from .client import Client, Connection, Source
+from .databases import as_wall_clock, code_of, open_database, wall_clock, wall_clock_of_spark
+from .packed import unpacked
+from .textfiles import TEXT_FILES, header_row, read_json_lines, read_text_files, unique_names
+
+if TYPE_CHECKING:
+    import ibis
+
+__all__ = [
+    "CURRENCY",
+    "FILE",
+    "FURTHER_LINES",
+    "NUMBERED_DAYS",
+    "PAID_BACK",
+    "REPEATED_NAMES",
+    "TOTALS",
+    "SIGNS",
+    "WORKBOOKS",
+    "as_date",
+    "as_number",
+    "as_text",
+    "Opened",
+    "open_source",
+    "read_table",
+    "typed",
+    "typed_by_its_engine",
+]
+
+NUMBERED_DAYS = ("excel", "epoch", "epoch milliseconds")  # date formats that are no pattern
+REPEATED_NAMES, TOTALS = "repeated line of column names", "line of totals"
+FURTHER_LINES, PAID_BACK = "further line of an order", "order paid back in full"
+_TOTAL = r"^\s*(grand\s+|sub|zwischen|gesamt)?(totals?|sum|summe|gesamt|insgesamt|suma|somme|totale)\s*:?\s*$"
+WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
+FILE = "clvnb_file"  # which of several files a row came from
+_NOBODY = ("null", "none", "nan", "n/a", "#n/a")  # how programs write that there is no customer
+_DAYS = ("date", "start", "end", "invited_at")
+_NUMBERS = (
+    "amount",
+    "refunded",
+    "margin",
+    "cost",
+    "rate",
+    "price",
+    "score",
+    "scale_min",
+    "scale_max",
+    "expected",
+    "planned",
+)
+CURRENCY = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
+SIGNS = {  # a sign beside an amount, and the currencies it may stand for
+    "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "BRL", "CLP", "COP", "ARS", "TWD"),
+    "€": ("EUR",), "£": ("GBP",), "¥": ("JPY", "CNY"), "₹": ("INR",), "lei": ("RON", "MDL"), "Lei": ("RON", "MDL"),
+    "kr": ("SEK", "NOK", "DKK", "ISK"), "zł": ("PLN",), "Kč": ("CZK",),
+}  # fmt: skip
+
+
+def read_table(client: Client, settings: Source, required: Sequence[str]) -> ibis.Table:
+    """Read one of the client's tables, typed and renamed as ``client.yaml`` says.
+
+    Parameters
+    ----------
+    client : Client
+    settings : Source
+        One of the client's sources, for example ``client.contracts``.
+    required : sequence of str
+        The clvnb names that must be there.
+
+    Returns
+    -------
+    ibis.Table
+        Columns named as in ``settings.columns``; ``date``-like names as days, money as numbers, the rest text.
+    """
+    return typed(open_source(settings, client.folder), settings, client.timezone, required)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source as it came: the table, its name for errors, and the line on which its first row stands; a database has no lines."""
+
+    table: ibis.Table
+    where: str
+    first_line: int | None = 2  # the names of the columns stand on the first
+
+
+def open_source(settings: Source, folder: Path) -> Opened:
+    """Open a source as an Ibis table; text files as text, so that nothing is guessed about their values."""
+    if isinstance(settings.source, Connection):
+        return Opened(open_database(settings.source), settings.source.table, None)
+    paths = sorted(glob.glob(str(folder / settings.source)))
+    if not paths:
+        place = (folder / settings.source).parent
+        near = [p.name for p in place.glob("*") if p.is_file()] if place.is_dir() else []
+        raise ClientError(
+            f"{folder / settings.source}: no such file{closest(Path(settings.source).name, near)}; "
+            f"the folder has: {', '.join(sorted(near)[:10]) or 'no files'}"
+        )
+    empty = [path for path in paths if Path(path).stat().st_size == 0]
+    paths = paths if empty else unpacked(paths)
+    empty = empty or [path for path in paths if Path(path).stat().st_size == 0]
+    if empty:
+        raise TableError(f"{empty[0]}: the file is empty; export it again, with its header line")
+    suffixes = {Path(p.removesuffix(".gz")).suffix.lower() for p in paths}
+    if len(suffixes) > 1:
+        raise TableError(f"{settings.source}: matches files of several kinds ({', '.join(sorted(suffixes))}); name one")
+    return _read_files(paths, suffixes.pop(), settings, str(folder / settings.source))
+
+
+def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> Opened:
+    import duckdb
+    import ibis
+
+    try:
+        if suffix == ".parquet":
+            tables = [connection().read_parquet(p) for p in paths]
+            for table in tables:
+                table.limit(0).to_pandas()  # names that the file and the engine write differently are found here
+            return Opened(
+                ibis.union(*[_marked(t, k) for k, t in enumerate(tables)]) if tables[1:] else tables[0], where
+            )
+        if suffix in WORKBOOKS:
+            sheets = [_sheet(p) for p in paths]
+            frames = [frame.dropna(how="all") for frame, _ in sheets]
+            frames = [frame.assign(**{FILE: k}) for k, frame in enumerate(frames)] if frames[1:] else frames
+            frame = pd.concat(frames, ignore_index=True)
+            return Opened(as_ibis(frame), where, sheets[0][1])
+        if suffix in {".feather", ".arrow"}:
+            from pyarrow import array, concat_tables, feather
+
+            parts = [feather.read_table(p) for p in paths]
+            for part in parts:
+                part.validate(full=True)  # damaged text would be found when somebody first looks at it
+            if parts[1:]:
+                parts = [p.append_column(FILE, array([k] * len(p), "int64")) for k, p in enumerate(parts)]
+            return Opened(ibis.memtable(concat_tables(parts, promote_options="default")), where)
+        if suffix in {".jsonl", ".ndjson"}:
+            return Opened(read_json_lines(paths), where, 1)
+        if suffix not in TEXT_FILES:
+            raise TableError(
+                f"{paths[0]}: files ending in {suffix or 'nothing'} are not read; use csv, tsv, txt, xlsx, ods, parquet, feather or jsonl"
+            )
+        table, layout = read_text_files(paths, delimiter=settings.delimiter, encoding=settings.encoding, mark=FILE)
+        return Opened(table, where, layout.skip + 2)
+    except (duckdb.Error, ibis.common.exceptions.IbisError, ValueError, OSError, MemoryError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise TableError(
+            f"{paths[0]}: cannot be read as a table: {first} "
+            "Check `delimiter:` and `encoding:` in client.yaml, or save it as CSV in UTF-8."
+        ) from error
+
+
+def _marked(table: ibis.Table, number: int) -> ibis.Table:
+    return table.mutate(**{FILE: number}).cast({FILE: "int64"})
+
+
+def _sheet(path: str) -> tuple[pd.DataFrame, int]:
+    """The first sheet of a workbook as text, from the row with the names on; and the line of the row below it."""
+    cells = _cells(path)
+    if cells.empty:
+        raise TableError(f"{path}: the first sheet is empty; put the orders there, with a line of names above them")
+    filled = cells.fillna("").to_numpy().tolist()
+    at = header_row(filled, cells.shape[1])
+    frame = cells.iloc[at + 1 :].set_axis(list(unique_names(filled[at])), axis=1)
+    return frame.reset_index(drop=True), at + 2
+
+
+def _cells(path: str) -> pd.DataFrame:
+    try:
+        cells = pd.read_excel(path, dtype=object, header=None, keep_default_na=False, na_values=[""], engine="calamine")
+    except BaseException as error:  # a damaged workbook may make the reader panic, which Python counts as no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+            raise
+        raise TableError(
+            f"{path}: cannot be read as a workbook: {str(error).splitlines()[0] if str(error) else type(error).__name__}. "
+            "Open it and save it again, or save the sheet as CSV in UTF-8."
+        ) from None
+    return cells.apply(_as_written)
+
+
+def _as_written(column: pd.Series) -> pd.Series:
+    """A column's cells as text; its numbers with a decimal comma where people typed others that way into the same column."""
+    number = column.map(lambda v: isinstance(v, float) and v == v)
+    text = column[~number].dropna().astype(str)
+    comma = bool(number.any()) and text.str.fullmatch(r"\s*-?[\d.]*,\d{1,2}\s*[^\d\s]*\s*").any()
+    out = column.where(column.isna(), column.map(str))
+    return out.where(~number, out.str.replace(".", ",", regex=False)) if comma else out
+
+
+def typed(source: Opened, settings: Source, timezone: str, required: Sequence[str]) -> ibis.Table:
+    """Pick, rename and type the mapped columns; remember the text of dates and amounts, and the line."""
+    import ibis
+
+    raw, mapping = source.table, _mapping(source, settings, required)
+    typed_by_its_engine(source, mapping)
+    new = {name: _read(name, raw[column], settings, timezone) for name, column in mapping.items()}
+    for name in ("date", "amount", "score"):
+        if name in mapping:
+            new[f"{name}_text"] = raw[mapping[name]].cast("string")
+    if {"customer_id", "date", "amount"} <= set(mapping):
+        new |= _paid_back(new, raw[mapping["refunded"]] if "refunded" in mapping else None)
+        kinds = [
+            new.pop("line_kind", None),
+            _line_kind(raw, mapping, new["date"]),
+            _repeats_its_order(raw, mapping, settings),
+        ]
+        if any(k is not None for k in kinds):
+            new["line_kind"] = ibis.coalesce(*[k for k in kinds if k is not None])
+    if "amount" in mapping and raw[mapping["amount"]].type().is_string():
+        money = raw[mapping["amount"]]  # a code says more than a sign: $ 10 CAD
+        code, sign = money.re_extract(r"\b([A-Z]{3})\b", 1), money.re_extract(f"({CURRENCY})", 1)
+        new["amount_sign"] = ibis.coalesce(code.nullif(""), sign.nullif(""))
+    spare = [c for c in raw.columns if c not in {*mapping.values(), FILE}]
+    if spare and source.first_line is not None:  # what tells two lines apart may stand in a column that is not used
+        new["unused"] = ibis.literal("|").join([raw[c].cast("string").fill_null("-") for c in spare]).hash()
+    if FILE in raw.columns:
+        new["file"] = raw[FILE]
+    no_line = source.first_line is None
+    new["line"] = ibis.null("int64") if no_line else ibis.row_number() + source.first_line
+    return raw.select(**new)
+
+
+def _read(name: str, value: Any, settings: Source, timezone: str) -> Any:
+    """One column by its meaning: a day, a number, a customer or a text."""
+    if name in _DAYS:
+        return as_date(value, settings.date_format, timezone, settings.dates_in)
+    if name in _NUMBERS:
+        return as_number(value, settings.decimal, settings.thousands)
+    text = as_text(value)
+    if name != "customer_id":
+        return text
+    known = text.lower().isin(_NOBODY).ifelse(None, text).cast("string")
+    return code_of(known) if settings.hash_ids else known
+
+
+def _repeats_its_order(raw: ibis.Table, mapping: Mapping[str, str], settings: Source) -> Any:
+    """Lines after the first of an order whose money stands on each of them."""
+    import ibis
+
+    if settings.amount_of != "order" or "order_id" not in mapping:
+        return None
+    order = raw[mapping["order_id"]]
+    per = [order, *([raw[FILE]] if FILE in raw.columns else [])]  # which file counts is decided later
+    again = ibis.row_number().over(group_by=per, order_by=raw[mapping["date"]]) > 0
+    return ibis.cases((again & order.notnull(), FURTHER_LINES), else_=None)
+
+
+def typed_by_its_engine(source: Opened, mapping: Mapping[str, str]) -> None:
+    """Refuse a database's text where a day or a number is needed: reading people's writing is for files."""
+    if dialect(source.table) == "duckdb":
+        return
+    for name, column in mapping.items():
+        if (name in _DAYS or name in _NUMBERS) and source.table[column].type().is_string():
+            kind, made = ("date", "to_date") if name in _DAYS else ("numeric", "to_number")
+            raise TableError(
+                f"{source.where}: the column {column!r} for {name} is text in the database; make a view in which it is "
+                f"of type {kind} (by {made}(…)), and name that view under `table:`"
+            )
+
+
+def _mapping(source: Opened, settings: Source, required: Sequence[str]) -> dict[str, str]:
+    """clvnb's names to the source's, all of which are there."""
+    present = [c for c in source.table.columns if c != FILE]
+    mapping = dict(settings.columns) or {c: c for c in present}
+    for name in required:
+        mapping.setdefault(name, name)
+    for name, column in mapping.items():
+        if column not in present:
+            raise TableError(
+                f"{source.where}: has no column {column!r} for {name}{closest(column, present)}; "
+                f"it has: {', '.join(map(repr, present))}. Set `columns: {{{name}: …}}` in client.yaml."
+            )
+    return mapping
+
+
+def _line_kind(raw: ibis.Table, mapping: Mapping[str, str], day: Any) -> Any | None:
+    """Say which lines are no orders: the names of the columns once more, where exports were put together, and sums below."""
+    import ibis
+
+    if not raw[mapping["date"]].type().is_string():
+        return None
+    named = ibis.and_(*[raw[c].cast("string").strip() == c for c in (mapping["date"], mapping["amount"])])
+    summed = raw[mapping["customer_id"]].cast("string").lower().re_search(_TOTAL) & day.isnull()
+    kinds = [(named, REPEATED_NAMES), (summed, TOTALS)]
+    if "order_id" in mapping:
+        # Shops write an order's money on its first line alone, and a line for each further product.
+        money = (
+            raw[mapping["amount"]].nullif("") if raw[mapping["amount"]].type().is_string() else raw[mapping["amount"]]
+        )
+        order = raw[mapping["order_id"]]
+        kinds.append((money.isnull() & order.notnull() & money.notnull().any().over(group_by=order), FURTHER_LINES))
+    return ibis.cases(*kinds, else_=None)
+
+
+def _paid_back(new: Mapping[str, Any], written: Any) -> dict[str, Any]:
+    """Take off what a column says was paid back; an order paid back in full is none, and what cannot be read leaves no amount."""
+    import ibis
+
+    if written is None:
+        return {}
+    unreadable = new["refunded"].isnull() & (written.cast("string").strip().nullif("").notnull())
+    back = new["refunded"].abs().fill_null(0.0)
+    whole = (new["amount"] > 0) & (back >= new["amount"])
+    left = (new["amount"] > 0).ifelse(ibis.greatest(new["amount"] - back, 0.0), new["amount"])
+    return {
+        "amount": unreadable.ifelse(ibis.null("float64"), left),
+        "line_kind": ibis.cases((whole, PAID_BACK), else_=None).cast("string"),
+    }
+
+
+def as_text(value: Any) -> Any:
+    """Read a text: without the blanks around it, nothing for an empty one."""
+    kind = value.type()
+    if kind.is_floating():  # ids that passed through a frame with gaps: 12345.0
+        whole = value.try_cast("int64")
+        return (value == whole).ifelse(whole.cast("string"), value.cast("string"))
+    return value.cast("string").strip().nullif("")
+
+
+def as_date(value: Any, date_format: str | None, timezone: str, dates_in: str | None = None) -> Any:
+    """Read a day on the client's clock; what is no date becomes null.
+
+    ``dates_in`` is the zone of times that do not say theirs. A day without a time is a day, and is not moved.
+    """
+    kind = value.type()
+    if kind.is_date():
+        return value
+    if date_format in NUMBERED_DAYS:
+        return _as_numbered_day(value, NUMBERED_DAYS.index(date_format), timezone)
+    if kind.is_timestamp():
+        return _clock_of(value, timezone, dates_in).date()
+    text = value.cast("string").strip()
+    if date_format is not None:
+        moment = _try_strptime()(text, date_format)
+        timed = any(mark in date_format for mark in ("%H", "%I"))
+        if "%z" in date_format:  # an instant, which the engine gives in UTC
+            moment = wall_clock(timezone, moment.cast("timestamp('UTC')"))
+        elif dates_in and timed:
+            moment = _moved(moment, dates_in, timezone)
+        day = moment.date()
+        return (day.year() >= 1900).ifelse(day, None).cast("date")  # %Y would read "24" as the year 24
+    # An offset (Z, +01:00) names an instant, which is moved to the client's clock; without one it is that clock.
+    has_offset = text.re_search(r":\d\d(\.\d+)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)$")
+    plain = text.re_search(r"^\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d(:\d\d(\.\d+)?)?)?$")
+    moment = text.replace(" UTC", "Z").re_replace(r"\s+([+-]\d\d):?(\d\d)?$", r"\1:\2").re_replace(":$", "")
+    instant = wall_clock(timezone, moment.try_cast("timestamp('UTC')"))
+    written = plain.ifelse(text.try_cast("timestamp"), None).cast("timestamp")
+    if dates_in:
+        written = _moved(written, dates_in, timezone)
+    return has_offset.ifelse(instant, written).date()
+
+
+def _clock_of(value: Any, timezone: str, dates_in: str | None) -> Any:
+    """What the client's clock showed at a time that its engine knows as such."""
+    if dialect(value) == "pyspark":
+        if dates_in:
+            raise TableError("`dates_in:` is not for Spark: keep instants there (TIMESTAMP), which say their zone")
+        return wall_clock_of_spark(timezone, value)
+    if value.type().timezone is not None:
+        return wall_clock(timezone, value.cast("timestamp('UTC')"))
+    return _moved(value, dates_in, timezone) if dates_in else value
+
+
+def _moved(moment: Any, dates_in: str, timezone: str) -> Any:
+    """Move a time to the client's clock; midnight on the dot is how a day without a time is kept, and stays."""
+    return (moment == moment.truncate("D")).ifelse(moment, as_wall_clock(moment, dates_in, timezone))
+
+
+def _as_numbered_day(value: Any, which: int, timezone: str) -> Any:
+    """Read days that are counted: by a spreadsheet from 30 December 1899, or in seconds or milliseconds from 1970."""
+    import ibis
+
+    number = value.cast("string").strip().try_cast("float64")
+    low, high = ((20_000.0, 80_000.0), (3e8, 4e9), (3e11, 4e12))[which]  # 1954 to 2119, and from 1979 on: apart in size
+    whole = number.between(low, high).ifelse(number, None).floor().cast("int64")
+    if which == 0:
+        return (ibis.date(1899, 12, 30) + whole.as_interval("D")).cast("date")
+    instant = (whole // (1 if which == 1 else 1000)).as_timestamp("s").cast("timestamp('UTC')")
+    return wall_clock(timezone, instant).date()
+
+
+def as_number(value: Any, decimal: str, thousands: str) -> Any:
+    """Read a number written by people: ``(1.234,50 €)`` is -1234.5; what is not a number becomes null."""
+    if not value.type().is_string():
+        return value.cast("float64").nullif(float("nan"))
+    currency = CURRENCY
+    text = value.strip().re_replace(rf"^(-?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")
+    negative = text.re_search(r"^\(.*\)$|-$")
+    bare = text.re_replace(r"^\((.*)\)$", r"\1").re_replace(r"-$", "")
+    bare = bare.re_replace(rf"^\s*(?:{currency})\s*", "").re_replace(rf"\s*(?:{currency})$", "")
+    point = "\\" + decimal
+    whole = r"\d+"
+    if thousands:
+        mark = {" ": "[ \u00a0\u202f]", "'": "['’]"}.get(thousands, "\\" + thousands)
+        whole = rf"(?:\d{{1,3}}(?:{mark}\d{{3}})+|\d+)"
+    good = bare.re_search(rf"^[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?$")
+    if thousands:
+        bare = bare.re_replace(mark, "")
+    if decimal != ".":
+        bare = bare.replace(decimal, ".")
+    number = good.ifelse(bare, None).cast("string").try_cast("float64")
+    return negative.ifelse(-number, number)
+
+
+@cache
+def _try_strptime() -> Any:
+    """A function of the embedded engine that Ibis has no word for."""
+    import ibis
+
+    @ibis.udf.scalar.builtin(signature=(("string", "string"), "timestamp"))
+    def try_strptime(text: str, pattern: str) -> datetime:  # type: ignore[empty-body]
+        """Parse, or null."""
+
+    return try_strptime

@@ -1,0 +1,333 @@
+"""Answers to satisfaction questions: read, checked, and told apart by question and scale.
+
+In: a client's survey export, or a frame of answers. Out: SURVEY, one row per answer to one question; ``Checked``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.engine import to_pandas
+from ..core.errors import TableError
+from ..core.results import Checked, Finding
+from ..core.tables import SURVEY, as_day, check, closest
+from ..core.words import Words
+from .client import Client, Source
+from .orders import read_transactions
+from .sources import open_source, read_table
+
+__all__ = ["SCALES", "check_survey", "points", "read_survey", "series_of"]
+
+# The scale of a question where the answers do not name it, and what the question asks.
+SCALES: dict[str, tuple[float, float]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7), "stars": (1, 5)}
+_OTHER_NAMES = {
+    "satisfaction": "csat", "customer satisfaction": "csat", "net promoter score": "nps", "recommend": "nps",
+    "effort": "ces", "customer effort score": "ces", "star": "stars", "rating": "stars",
+}  # fmt: skip
+# Words of answers, worst first; a scale of seven is known by its "somewhat".
+_WORDS = (
+    (("strongly disagree",), ("disagree",), ("somewhat disagree",), ("neither agree nor disagree", "neutral"),
+     ("somewhat agree",), ("agree",), ("strongly agree",)),
+    (("strongly disagree",), ("disagree",), ("neither agree nor disagree", "neutral"), ("agree",), ("strongly agree",)),
+    (("very dissatisfied", "extremely dissatisfied", "very unsatisfied", "sehr unzufrieden"), ("dissatisfied", "somewhat dissatisfied", "unsatisfied", "unzufrieden"),
+     ("neither satisfied nor dissatisfied", "neutral", "teils, teils"), ("satisfied", "somewhat satisfied", "zufrieden"),
+     ("very satisfied", "extremely satisfied", "sehr zufrieden")),
+    (("very difficult",), ("difficult", "somewhat difficult"), ("neither easy nor difficult", "neutral"),
+     ("easy", "somewhat easy"), ("very easy",)),
+)  # fmt: skip
+
+
+def read_survey(
+    source: Client | str | Path | Any, *, columns: Mapping[str, str] | None = None, **settings: Any
+) -> pd.DataFrame:
+    """Read survey answers from a client, a file or a table.
+
+    Parameters
+    ----------
+    source : Client, path, pandas.DataFrame or ibis.Table
+        Files of the kinds that ``read_transactions`` reads.
+    columns : mapping, optional
+        clvnb's names to the source's: needed are ``date``, ``metric`` (csat, nps, ces or stars) and ``score``;
+        ``customer_id, wave, scale_min, scale_max, comment, channel, attribute, expected, invited_at`` are understood.
+    **settings
+        As in ``read_transactions``: ``date_format``, ``decimal``, ``timezone``…
+
+    Returns
+    -------
+    SURVEY
+        A pandas frame. ``wave`` is the month of the answer where the source names none; the scale is the metric's
+        usual one where the source names none. What could not be read is missing; ``check_survey`` sorts it out.
+
+    Raises
+    ------
+    TableError
+        When the client has no surveys or a needed column is missing.
+    TypeError
+        For a setting that ``read_transactions`` does not know.
+
+    Examples
+    --------
+    >>> raw = pd.DataFrame({"day": ["2025-01-07", "2025-01-08"], "q": ["NPS", "NPS"], "points": ["9", "don't know"]})
+    >>> survey = read_survey(raw, columns={"date": "day", "metric": "q", "score": "points"})
+    >>> survey[["wave", "metric", "score", "scale_max"]]
+          wave metric  score  scale_max
+    0  2025-01    nps    9.0       10.0
+    1  2025-01    nps    NaN       10.0
+    """
+    if isinstance(source, Client):
+        if source.surveys is None:
+            raise TableError(f"{source.name} has no survey yet (`surveys:` in client.yaml): nobody was asked")
+        settings_ = source.surveys
+        raw = (
+            _forms(source, settings_)
+            if settings_.questions
+            else to_pandas(read_table(source, settings_, SURVEY.required))
+        )
+    else:
+        frame = source if hasattr(source, "columns") else None
+        names = dict(columns or ({str(c): str(c) for c in frame.columns} if frame is not None else {}))
+        raw = _from_anywhere(source, names, settings)
+    return _complete(raw)
+
+
+def _from_anywhere(source: Any, columns: dict[str, str], settings: dict[str, Any]) -> pd.DataFrame:
+    """Read by the reader of orders, which needs a customer and an amount: here neither is a must."""
+    frame = to_pandas(source) if hasattr(source, "columns") else _file(source, settings)
+    present = [str(c) for c in frame.columns]
+    for name in SURVEY.required:
+        column = columns.setdefault(name, name)
+        if column not in present:
+            raise TableError(
+                f"the survey has no column {column!r} for {name}{closest(column, present)}; it has: {', '.join(present)}"
+            )
+    wanted = {n: c for n, c in columns.items() if c in present}
+    stand_in = frame.assign(_nobody="", _nothing="")
+    mapping = {"customer_id": "_nobody", "amount": "_nothing"} | wanted
+    return to_pandas(read_transactions(stand_in, columns=mapping, **settings)).drop(columns=["amount"])
+
+
+def _file(source: str | Path, settings: dict[str, Any]) -> pd.DataFrame:
+    text = {k: settings.pop(k) for k in ("delimiter", "encoding") if k in settings}
+    return to_pandas(open_source(Source(source=str(source), **text), Path.cwd()).table)
+
+
+def _forms(client: Client, settings: Source) -> pd.DataFrame:
+    """Answers that stand one form a line: a row per question that measures something."""
+    marks = {f"question_{k}": question for k, question in enumerate(settings.questions)}
+    own = settings.model_copy(update={"columns": {**settings.columns, **marks}})
+    forms = to_pandas(read_table(client, own, ("date",)))
+    parts, asked_before = [], set()
+    for mark, question in marks.items():
+        answers = forms[mark].astype("string").str.strip()
+        score, low, high = points(answers)
+        asked = answers[forms["date"].notna()].dropna()  # a second line of names has no day
+        if score[asked.index].notna().sum() < 0.5 * len(asked):
+            example = asked[score[asked.index].isna()].iloc[-1]
+            raise TableError(
+                f"{settings.source}: the answers to {question!r}, such as {example!r}, are neither numbers nor words of a known "
+                "scale; export them as numbers, or take the question out of `questions:`"
+            )
+        metric, _, ends = settings.questions[question].partition(" ")
+        if scale := re.fullmatch(r"(\d+)-(\d+)", ends.strip()):
+            low, high = float(scale[1]), float(scale[2])
+        part = forms.drop(columns=list(marks)).assign(metric=metric, score=score)
+        if metric in asked_before:  # a further question of the kind is about a part of the whole
+            part["attribute"] = question
+        asked_before.add(metric)
+        if high is not None:
+            part = part.assign(scale_min=low, scale_max=high)
+        parts.append(part[answers.notna()])
+    return pd.concat(parts, ignore_index=True)
+
+
+def points(answers: pd.Series) -> tuple[pd.Series, float | None, float | None]:
+    """Turn the words of an answer into points: ``9 - very likely`` is 9, ``Very satisfied`` the top of its scale.
+
+    Returns
+    -------
+    score : pandas.Series
+        Missing where an answer is neither a number nor a word of a scale.
+    low, high : float or None
+        The ends of the scale, where words told them.
+
+    Examples
+    --------
+    >>> points(pd.Series(["Agree", "Strongly disagree", "Strongly agree"]))[0].tolist()
+    [4.0, 1.0, 5.0]
+    """
+    text = answers.astype("string").str.strip().str.lower().str.replace(r"[.!]$", "", regex=True)
+    found = text.str.extract(r"^[^\d]{0,40}?(\d+(?:[.,]\d+)?)[^\d]{0,40}$", expand=False).str.replace(",", ".")
+    number = pd.to_numeric(found, errors="coerce").astype("Float64").astype(float)
+    half = 0.5 * text.notna().sum()
+    if number.notna().sum() >= half:
+        return number, None, None
+    for scale in _WORDS:
+        place = {word: float(k + 1) for k, step in enumerate(scale) for word in step}
+        score = text.map(place).astype(float)
+        telling = [w for w in place if w.startswith("somewhat")] if len(scale) == 7 else list(place)
+        if score.notna().sum() >= half and set(text.dropna()) & set(telling):
+            return score, 1.0, float(len(scale))
+    return number, None, None
+
+
+def _complete(raw: pd.DataFrame) -> pd.DataFrame:
+    """Give every answer its wave, its metric's name and its scale."""
+    check(raw, SURVEY)
+    survey = raw.drop(
+        columns=[c for c in raw.columns if c in {"date_text", "unused", "file"} or c.startswith("amount")]
+    )
+    survey["date"] = pd.to_datetime(survey["date"])
+    metric = survey["metric"].astype("string").str.strip().str.lower()
+    survey["metric"] = metric.replace(_OTHER_NAMES).astype(object)
+    survey = _read_words(survey)
+    month = survey["date"].dt.strftime("%Y-%m")
+    survey["wave"] = survey["wave"].astype(object).where(survey["wave"].notna(), month) if "wave" in survey else month
+    for end, place in (("scale_min", 0), ("scale_max", 1)):
+        usual = survey["metric"].map({m: float(s[place]) for m, s in SCALES.items()})
+        survey[end] = survey[end].astype(float).fillna(usual) if end in survey else usual
+    for name in ("customer_id", "comment", "attribute"):
+        survey[name] = survey[name].astype(object) if name in survey else None
+    return survey
+
+
+def _read_words(survey: pd.DataFrame) -> pd.DataFrame:
+    """Turn answers that are words, or words with a number, into points, each question by itself."""
+    if "score_text" not in survey:
+        return survey
+    written = survey.pop("score_text").astype("string").str.strip().replace("", pd.NA)
+    worded = survey["score"].isna() & written.notna()
+    for metric in survey.loc[worded, "metric"].dropna().unique():
+        rows = worded & (survey["metric"] == metric)
+        score, low, high = points(written[rows])
+        survey.loc[rows, "score"] = score
+        for name, end in (("scale_min", low), ("scale_max", high)):
+            if end is not None:
+                survey[name] = survey[name].astype(float) if name in survey else np.nan
+                survey.loc[rows & survey[name].isna(), name] = end
+    return survey
+
+
+def series_of(survey: pd.DataFrame) -> pd.Series:
+    """Return the series that each answer belongs to: its metric and scale, for a changed scale starts a new series.
+
+    Examples
+    --------
+    >>> series_of(pd.DataFrame({"metric": ["nps"], "scale_min": [0.0], "scale_max": [10.0]})).iloc[0]
+    'nps 0-10'
+    """
+    ends = survey["scale_min"].map("{:g}".format) + "-" + survey["scale_max"].map("{:g}".format)
+    return (survey["metric"].astype(str) + " " + ends).rename("series")
+
+
+def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words: Words | None = None) -> Checked:
+    """Sort every answer into kept or set aside, with the rule; no answer is ever set aside for what it says.
+
+    Parameters
+    ----------
+    survey : SURVEY
+        From ``read_survey``.
+    as_of : date, optional
+        Later answers are set aside.
+    words : Words, optional
+        The client's currency and language.
+
+    Returns
+    -------
+    Checked
+        ``account`` has ``rule, rows``. The findings after it say what a reader should know: answers given twice,
+        a scale that the answers contradict, one answer from everybody, forms filled in one straight line.
+
+    Raises
+    ------
+    TableError
+        When a column is missing or no answer can be used.
+
+    Examples
+    --------
+    >>> answers = pd.DataFrame({"date": pd.to_datetime(["2025-01-07"] * 2), "metric": "csat", "score": [5.0, None]})
+    >>> check_survey(answers).account
+                                     rule  rows
+    0                                read     2
+    1  no answer (skipped, or don't know)     1
+    2                                kept     1
+    """
+    words = words or Words("XXX")
+    if "scale_min" not in survey or "wave" not in survey:
+        survey = _complete(check(survey, SURVEY).copy())
+    day = as_day(as_of)
+    key = ["customer_id", "wave", "metric", "attribute"]
+    named = survey["customer_id"].notna()
+    again = named & survey.sort_values("date", kind="stable").duplicated(key, keep="last").reindex(survey.index)
+    rules = [
+        (survey["date"].isna(), "date unreadable"),
+        (survey["date"] > pd.Timestamp(day) if day else pd.Series(False, survey.index), "after the as-of date"),
+        (~survey["metric"].isin(list(SCALES)), "question not known"),
+        (survey["score"].isna(), "no answer (skipped, or don't know)"),
+        (~survey["score"].between(survey["scale_min"], survey["scale_max"]), "off the scale"),
+        (again, "answered twice in a wave: the last one counts"),
+    ]
+    rule = np.select([m.fillna(False).to_numpy(bool) for m, _ in rules], [name for _, name in rules], "kept")
+    counts = pd.Series(rule).value_counts()
+    order = ["read", *[name for _, name in rules if name in counts], *(["kept"] if "kept" in counts else [])]
+    account = pd.DataFrame({"rule": order, "rows": [len(survey) if n == "read" else int(counts[n]) for n in order]})
+    if "kept" not in counts:
+        said = "; ".join(f"{n}: {counts[n]:,}" for n in order[1:]) or "the table is empty"
+        raise TableError(f"no survey answer of {len(survey):,} can be used ({said}); metrics are {', '.join(SCALES)}")
+    _on_its_scale(survey)
+    kept = survey[rule == "kept"].reset_index(drop=True)
+    text = f"{words.counted(len(survey), 'answer')} read; {words.count(counts['kept'])} used."
+    for name in order[1:-1]:
+        text += f" Set aside, {name}: {words.count(counts[name])}."
+    rejected = survey[rule != "kept"].assign(rule=rule[rule != "kept"])
+    return Checked(kept, rejected, (Finding(account, text), *_suspicions(kept, words)))
+
+
+def _on_its_scale(survey: pd.DataFrame) -> None:
+    """Stop where most answers to a question lie off the scale that it is said to have."""
+    given = survey[survey["metric"].isin(list(SCALES)) & survey["score"].notna()]
+    off = ~given["score"].between(given["scale_min"], given["scale_max"])
+    for metric, share in off.groupby(given["metric"]).mean().items():
+        if share > 0.35:
+            scores = given.loc[given["metric"] == metric, "score"]
+            low, high = (given.loc[given["metric"] == metric, c].iloc[0] for c in ("scale_min", "scale_max"))
+            raise TableError(
+                f"{share:.0%} of the answers to {metric} are not between {low:g} and {high:g}; they go from {scores.min():g} to "
+                f"{scores.max():g}. Name columns with the ends of the scale under `columns:`, scale_min and scale_max, "
+                f"or write `questions: {{…: {metric} 0-10}}` where each question has a column"
+            )
+
+
+def _suspicions(kept: pd.DataFrame, words: Words) -> list[Finding]:
+    """What the answers themselves give away."""
+    found = []
+    for series, group in kept[kept["attribute"].isna()].groupby(series_of(kept)):
+        score, low = group["score"], float(group["scale_min"].iloc[0])
+        n = words.counted(len(group), "answer")
+        if len(score) >= 30 and low == 0 and not (score == 0).any() and (score == 1).sum() >= 3:
+            found.append((series, "scale", f"{series}: none of {n} is 0 although the scale is said to start there, and "
+                          f"{words.count((score == 1).sum())} are 1. Probably people were asked from 1 to "
+                          f"{group['scale_max'].iloc[0]:g}: correct scale_min, for the score would be read wrongly."))  # fmt: skip
+        if len(score) >= 10 and score.nunique() == 1:
+            found.append((series, "same", f"{series}: all of {n} are {score.iloc[0]:g}. A question that everybody "
+                          "answers alike measures nothing, or only the delighted were asked."))  # fmt: skip
+    for metric, scales in series_of(kept).groupby(kept["metric"]).unique().items():
+        if len(scales) > 1:
+            found.append((metric, "series", f"{metric}: the scale changed ({', '.join(sorted(scales))}). Each scale is a series of "
+                          "its own; a score on one is never compared with a score on the other."))  # fmt: skip
+    if (lines := _straight_lines(kept)) > 0:
+        found.append(("all", "straight", f"{words.counted(lines, 'form')} give the same score to five or more "
+                      "attributes; they are kept, and may be careless."))  # fmt: skip
+    return [Finding(pd.DataFrame({"series": [s], "check": [c]}), text) for s, c, text in found]
+
+
+def _straight_lines(kept: pd.DataFrame) -> int:
+    rated = kept[kept["attribute"].notna() & kept["customer_id"].notna()]
+    forms = rated.groupby(["customer_id", "wave"])["score"].agg(["size", "nunique"])
+    return int(((forms["size"] >= 5) & (forms["nunique"] == 1)).sum())

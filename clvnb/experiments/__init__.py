@@ -1,0 +1,1 @@
+"""How a change is judged: designs, verdicts, and how many customers they take."""

@@ -1,0 +1,901 @@
+"""Ways to tell a change from chance, the strongest first: randomised, differences, weighted, series, paired, two samples.
+
+In: one value for each customer and period, groups, what was known beforehand. Out: ``Change``, with what threatens it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.errors import TableError
+from ..core.maths import newcombe
+
+__all__ = [
+    "Change",
+    "Threat",
+    "balance",
+    "difference_in_differences",
+    "interrupted_series",
+    "mix_shift",
+    "paired_change",
+    "randomised_difference",
+    "regression_to_the_mean",
+    "sample_ratio",
+    "split_as_planned",
+    "two_waves",
+    "weighted_difference",
+]
+
+SRM = 0.001  # chance below which a split is no longer taken for the one that was planned
+FEWEST = 10  # customers on each side below which nothing is compared
+WORTH = 0.05  # of the variance: less is not worth an adjustment
+APART = 0.1  # standardised difference above which two groups are not alike
+
+
+@dataclass(frozen=True)
+class Threat:
+    """One thing that could make a change look other than it is.
+
+    Attributes
+    ----------
+    check : str
+        What was looked at.
+    found : str
+        What was found, in words.
+    ok : bool or None
+        None where no data can tell.
+    stops : bool
+        Whether nothing may be concluded where it is not.
+    """
+
+    check: str
+    found: str
+    ok: bool | None
+    stops: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a design found, in the outcome's own unit.
+
+    Attributes
+    ----------
+    design : str
+        ``A`` to ``F``, ``A+`` with CUPED.
+    before, after : float
+        What is compared: holdout and treated, or before and after; shares as fractions.
+    value, error : float
+        The change and its standard error.
+    n : int
+        Customers or answers on both sides.
+    df : float
+        Degrees of freedom of the error.
+    shares : tuple or None
+        ``(p0, n0, p1, n1)`` of two independent shares, whose interval is Newcombe's.
+    threats : tuple of Threat
+        What could make it look other than it is.
+    method : str
+        In words.
+    beside : Change or None
+        Another design that errs to the other side; the interval then holds both.
+
+    Examples
+    --------
+    >>> Change("E", before=10.0, after=12.0, value=2.0, error=0.5, n=40).interval(1.959964)
+    (1.0200179999999999, 2.979982)
+    """
+
+    design: str
+    before: float
+    after: float
+    value: float
+    error: float
+    n: int
+    df: float = math.inf
+    shares: tuple[float, int, float, int] | None = None
+    threats: tuple[Threat, ...] = field(default=())
+    method: str = ""
+    beside: Change | None = None
+
+    def interval(self, z: float) -> tuple[float, float]:
+        """Return the interval that is as sure as ``z`` standard errors of a normal distribution are.
+
+        Parameters
+        ----------
+        z : float
+            How many standard errors: 1.96 for 95 %.
+
+        Returns
+        -------
+        (low, high)
+            In the outcome's unit; infinite where ``z`` is 37 or more.
+
+        Notes
+        -----
+        Newcombe's where ``shares`` is given, otherwise Student's t with ``df`` degrees of freedom; with ``beside`` the
+        span of both designs.
+
+        References
+        ----------
+        Newcombe (1998), *Statistics in Medicine* 17: 873-890.
+        """
+        low, high = self._own(z)
+        if self.beside is None:
+            return low, high
+        other = self.beside.interval(z)
+        return min(low, other[0]), max(high, other[1])
+
+    def _own(self, z: float) -> tuple[float, float]:
+        from scipy.special import ndtr, stdtrit
+
+        if not z < 37:  # beyond that no distribution has anything left to tell
+            return -math.inf, math.inf
+        if self.shares is not None:
+            return newcombe(*self.shares, alpha=float(2 * ndtr(-z)))
+        wide = z if math.isinf(self.df) else float(-stdtrit(self.df, ndtr(-z)))
+        return self.value - wide * self.error, self.value + wide * self.error
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided p of no change: Student's t with ``df`` degrees of freedom, normal where they are infinite."""
+        from scipy.special import stdtr
+
+        if self.error <= 0:
+            return 1.0 if self.value == 0 else 0.0
+        return float(2 * stdtr(min(self.df, 1e6), -abs(self.value / self.error)))
+
+
+def _contrast(
+    values: np.ndarray, cells: np.ndarray, coefficients: Mapping[Any, float], clusters: np.ndarray | None
+) -> tuple[float, float]:
+    """A sum of cell means times coefficients, and its standard error, with whatever one customer did taken together."""
+    total, pull = 0.0, np.zeros(len(values))
+    for cell, c in coefficients.items():
+        own = cells == cell
+        n = int(own.sum())
+        mean = float(values[own].mean())
+        total += c * mean
+        pull[own] = c * (values[own] - mean) / n * math.sqrt(n / max(n - 1, 1))
+    if clusters is not None:
+        return total, float(np.sqrt((np.bincount(pd.factorize(clusters)[0], weights=pull) ** 2).sum()))
+    return total, float(np.sqrt((pull**2).sum()))
+
+
+def _welch(a: np.ndarray, b: np.ndarray) -> float:
+    va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    if va + vb <= 0:
+        return math.inf
+    return float((va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1)))
+
+
+def _two_valued(values: np.ndarray) -> bool:
+    return bool(np.isin(values, (0.0, 1.0)).all())
+
+
+def _enough(a: Any, b: Any, what: str) -> None:
+    if min(len(a), len(b)) < FEWEST:
+        raise TableError(f"{len(a)} and {len(b)} {what} are too few to compare; ten on each side are the least")
+
+
+# ------------------------------------------------------------------------------------------ A: randomised
+
+
+def randomised_difference(
+    after: Any,
+    treated: Any,
+    *,
+    before: Any = None,
+    planned: float | None = None,
+    assigned: tuple[int, int] | None = None,
+) -> Change:
+    """Compare those who got something with those whom chance kept from it, as they were assigned (design A).
+
+    Parameters
+    ----------
+    after : sequence of float
+        The outcome of each customer; shares as 0 and 1.
+    treated : sequence of bool
+        As assigned, whatever was received.
+    before : sequence of float, optional
+        The same or another quantity from before the start, missing where it is not known. Where it explains part of the
+        outcome, that part is taken off (CUPED, design A+), which narrows the interval and moves nothing else.
+    planned : float, optional
+        The share that was to be treated: a split that chance does not explain stops everything.
+    assigned : (int, int), optional
+        How many were assigned to treatment and holdout, where ``after`` is known of a part of them only.
+
+    Returns
+    -------
+    Change
+        In the outcome's unit.
+
+    Raises
+    ------
+    TableError
+        With fewer than ten customers on one side; when ``planned`` is no share between 0 and 1; when more outcomes are
+        given than were ``assigned``.
+
+    Notes
+    -----
+    Shares without adjustment have Newcombe's interval, everything else Welch's. CUPED's theta is pooled over both
+    groups. A split stops everything where chance gives it less than once in a thousand (``sample_ratio`` below 0.001).
+
+    References
+    ----------
+    CUPED: Deng, Xu, Kohavi and Walker (2013), WSDM; intervals: Newcombe (1998), *Statistics in Medicine* 17: 873-890;
+    Welch (1947), *Biometrika* 34: 28-35.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, t = np.repeat([1.0, 0.0, 1.0, 0.0], [1200, 300, 375, 125]), np.repeat([True, False], [1500, 500])
+    >>> change = randomised_difference(y, t)
+    >>> [round(v, 4) for v in (change.value, change.error, *change.interval(1.959964))]
+    [0.05, 0.0219, 0.0084, 0.0943]
+    """
+    y, t = np.asarray(after, dtype=float), np.asarray(treated, dtype=bool)
+    _enough(y[t], y[~t], "customers")
+    counts = assigned or (int(t.sum()), int((~t).sum()))
+    threats = [] if planned is None else [split_as_planned(counts, planned)]
+    threats += _answered(t, assigned)
+    design, adjusted, method = "A", y, "difference of means, as assigned"
+    if before is not None:
+        x = np.asarray(before, dtype=float)
+        threats += _alike_before(x, t)
+        theta, explained = cuped(y, x)
+        if explained >= WORTH:
+            x = np.where(np.isnan(x), np.nanmean(x), x)
+            design, adjusted = "A+", y - theta * (x - x.mean())
+            method = f"the same, with what was known before taken off ({explained:.0%} of the variance)"
+    value, error = _contrast(adjusted, t, {True: 1.0, False: -1.0}, None)
+    base = float(adjusted[~t].mean())
+    shares, df = None, _welch(adjusted[t], adjusted[~t])
+    if design == "A" and _two_valued(y):
+        shares, df = (float(y[~t].mean()), int((~t).sum()), float(y[t].mean()), int(t.sum())), math.inf
+        p0, n0, p1, n1 = shares
+        error = math.sqrt(p0 * (1 - p0) / n0 + p1 * (1 - p1) / n1) or math.hypot(1 / (n0 + 2), 1 / (n1 + 2))
+    return Change(design, base, base + value, value, error, len(y), df, shares, tuple(threats), method)
+
+
+def cuped(after: np.ndarray, before: np.ndarray) -> tuple[float, float]:
+    """Return theta and the part of the outcome's variance that ``before`` explains; a missing one counts as the mean.
+
+    Examples
+    --------
+    >>> x = np.array([10, 20, 30, 40, 50, 12, 22, 28, 42, 48.0])
+    >>> y = np.array([14, 22, 35, 46, 53, 11, 20, 27, 41, 46.0])
+    >>> round(cuped(y, x)[0], 4)
+    1.0029
+    """
+    if np.isnan(before).all() or np.nanstd(before) == 0 or after.std() == 0:
+        return 0.0, 0.0
+    x = np.where(np.isnan(before), np.nanmean(before), before)
+    both = np.cov(after, x)
+    return float(both[0, 1] / both[1, 1]), float(both[0, 1] ** 2 / (both[0, 0] * both[1, 1]))
+
+
+def sample_ratio(counts: tuple[int, int], planned: float) -> float:
+    """Return how likely a split this far from the planned one is by chance (chi-square, one degree of freedom).
+
+    Parameters
+    ----------
+    counts : (int, int)
+        Treated and holdout.
+    planned : float
+        The treated's share in the plan.
+
+    Returns
+    -------
+    float
+        The p of the split: where it is very small, something went wrong with who got what.
+
+    Notes
+    -----
+    ``randomised_difference`` stops below 0.001.
+
+    References
+    ----------
+    Fabijan and others (2019), "Diagnosing sample ratio mismatch in online controlled experiments", KDD.
+
+    Examples
+    --------
+    >>> round(sample_ratio((45489, 44700), 0.5), 4)  # a mobile game's test of 90,189 players
+    0.0086
+    """
+    from scipy.special import chdtrc
+
+    n = sum(counts)
+    expected = np.array([planned * n, (1 - planned) * n])
+    return float(chdtrc(1, ((np.array(counts) - expected) ** 2 / expected).sum()))
+
+
+def split_as_planned(counts: tuple[int, int], planned: float) -> Threat:
+    """Return whether a split is the one that was planned; where it is not, nothing may be concluded."""
+    if not 0 < planned < 1:
+        raise TableError(f"the planned share of treated customers must lie between 0 and 1, got {planned}")
+    chance = sample_ratio(counts, planned)
+    said = f"{counts[0]:,} treated and {counts[1]:,} held out, planned were {planned:.0%}"
+    if chance >= SRM:
+        return Threat("split as planned", said + ": as chance would have it", True)
+    rare = f": chance alone does so less than once in {_rarely(chance)} times, so the draw or the data lost some"
+    return Threat("split as planned", said + rare, False, stops=True)
+
+
+def _rarely(chance: float) -> str:
+    return f"{1 / chance:,.0f}" if chance > 1e-6 else "a million"
+
+
+def _answered(t: np.ndarray, assigned: tuple[int, int] | None) -> list[Threat]:
+    """Whether the outcome is known of as many in one group as in the other."""
+    if assigned is None or min(assigned) == 0:
+        return []
+    from scipy.special import chdtrc
+
+    seen = np.array([t.sum(), (~t).sum()], dtype=float)
+    whole = np.array(assigned, dtype=float)
+    if (seen > whole).any():
+        raise TableError(f"{int(seen.sum())} outcomes of {int(whole.sum())} assigned customers: some are counted twice")
+    rate = seen.sum() / whole.sum()
+    said = f"known of {seen[0] / whole[0]:.0%} of the treated and {seen[1] / whole[1]:.0%} of the holdout"
+    if rate in (0.0, 1.0):
+        return [Threat("known of both alike", said, True)]
+    chance = float(chdtrc(1, ((seen - rate * whole) ** 2 / (whole * rate * (1 - rate))).sum()))
+    return [Threat("known of both alike", said + ("" if chance >= 0.01 else ": who is known may differ between them"), chance >= 0.01)]  # fmt: skip
+
+
+def _alike_before(x: np.ndarray, t: np.ndarray) -> list[Threat]:
+    a, b = x[t & ~np.isnan(x)], x[~t & ~np.isnan(x)]
+    if min(len(a), len(b)) < FEWEST:
+        return []
+    apart = standardised(a, b)
+    # What chance gives grows as groups get smaller.
+    most = max(APART, 3 * math.sqrt(1 / len(a) + 1 / len(b)))
+    said = f"{apart:+.2f} standard deviations apart before the start"
+    chance = abs(apart) / math.sqrt(1 / len(a) + 1 / len(b))
+    if chance > 4:  # less than one draw in ten thousand
+        return [
+            Threat(
+                "alike before", f"{said}, as no draw leaves them: chance did not decide who got it", False, stops=True
+            )
+        ]
+    return [Threat("alike before", said, abs(apart) <= most)]
+
+
+def standardised(a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Return by how many standard deviations two groups differ; ``weights`` are the second's."""
+    spread = math.sqrt((a.var() + b.var()) / 2)
+    return 0.0 if spread == 0 else float((a.mean() - np.average(b, weights=weights)) / spread)
+
+
+# --------------------------------------------------------------------------- B: difference in differences
+
+
+def difference_in_differences(data: pd.DataFrame) -> Change:
+    """Compare how two groups moved, of which one got something (design B).
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        ``customer_id, period, group, value``: period 1 after, 0 before, -1 and lower earlier; group ``treated`` or
+        ``comparison``; the outcome, shares as 0 and 1. The same customers each time, or others.
+
+    Returns
+    -------
+    Change
+        ``before`` is where the treated would have gone with the comparison; ``n`` counts the customers in period 1.
+        Errors are clustered by customer. With earlier periods ``threats`` say whether both groups moved alike.
+
+    Raises
+    ------
+    TableError
+        With fewer than ten customers in a group and period.
+
+    References
+    ----------
+    Errors: Bertrand, Duflo and Mullainathan (2004), *Quarterly Journal of Economics* 119: 249-275.
+
+    Examples
+    --------
+    >>> stayed = {("treated", 0): 70, ("treated", 1): 78, ("comparison", 0): 72, ("comparison", 1): 74}  # of a hundred
+    >>> rows = [(f"{g}{k}", period, g, float(k < n)) for (g, period), n in stayed.items() for k in range(100)]
+    >>> data = pd.DataFrame(rows, columns=["customer_id", "period", "group", "value"])
+    >>> round(difference_in_differences(data).value, 4)
+    0.06
+    """
+    effect = _moved_apart(data, 0, 1)
+    earlier = sorted((int(p) for p in data["period"].unique() if p < 0), reverse=True)
+    threats = [_parallel(data, p) for p in earlier]
+    treated = data[data["group"] == "treated"]
+    after = float(treated.loc[treated["period"] == 1, "value"].mean())
+    n = int(data.loc[data["period"] == 1, "customer_id"].nunique())
+    return Change("B", after - effect[0], after, effect[0], effect[1], n, threats=tuple(threats),
+                  method="difference in differences, errors clustered by customer")  # fmt: skip
+
+
+def _moved_apart(data: pd.DataFrame, first: int, second: int) -> tuple[float, float]:
+    own = data[data["period"].isin([first, second])]
+    cells = np.where(own["group"] == "treated", 1, 0) * 2 + (own["period"] == second).to_numpy(int)
+    sizes = np.bincount(cells, minlength=4)
+    if sizes.min() < FEWEST:
+        raise TableError(
+            f"a group has {sizes.min()} customers in one period; ten in each group and period are the least"
+        )
+    return _contrast(own["value"].to_numpy(float), cells, {3: 1.0, 2: -1.0, 1: -1.0, 0: 1.0}, own["customer_id"].to_numpy())  # fmt: skip
+
+
+def _parallel(data: pd.DataFrame, period: int) -> Threat:
+    apart, error = _moved_apart(data, period, 0)
+    ok = abs(apart) <= 1.96 * error
+    said = f"from period {period} to 0 the groups moved apart by {apart:+.3g} (plus or minus {1.96 * error:.2g})"
+    return Threat("parallel before", said + ("" if ok else ": they were not on the same way"), ok)
+
+
+# ---------------------------------------------------------------------------------- C: made comparable
+
+
+def weighted_difference(after: Any, treated: Any, known: pd.DataFrame) -> Change:
+    """Compare with customers who were not chosen, weighed until they resemble those who were (design C).
+
+    Parameters
+    ----------
+    after : sequence of float
+        The outcome, shares as 0 and 1.
+    treated : sequence of bool
+        In the same order.
+    known : pandas.DataFrame of float
+        Numbers known of each customer before the start, on the same rows: the outcome before, recency, frequency,
+        tenure… Missing values count as the mean.
+
+    Returns
+    -------
+    Change
+        The effect on the treated, in the outcome's unit.
+
+    Raises
+    ------
+    TableError
+        With fewer than ten on one side; when no weights make the groups alike, or those that do rest on fewer than
+        twenty.
+
+    Notes
+    -----
+    Entropy balancing; the error is that of the doubly robust form.
+
+    References
+    ----------
+    Hainmueller (2012), *Political Analysis* 20: 25-46; doubly robust: Zhao and Percival (2017), *Journal of Causal
+    Inference* 5.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> tenure = rng.normal(size=400)
+    >>> treated = rng.random(400) < 1 / (1 + np.exp(-tenure))
+    >>> found = weighted_difference(tenure + 0.5 * treated, treated, pd.DataFrame({"tenure": tenure}))
+    >>> found.design, round(found.value, 2)
+    ('C', 0.5)
+    """
+    y, t = np.asarray(after, dtype=float), np.asarray(treated, dtype=bool)
+    _enough(y[t], y[~t], "customers")
+    x = known.astype(float).fillna(known.astype(float).mean()).to_numpy(float)
+    x = x[:, x[t].std(axis=0) + x[~t].std(axis=0) > 0]
+    apart = np.array([standardised(x[t, k], x[~t, k]) for k in range(x.shape[1])])
+    weights = balance(x[~t], x[t].mean(axis=0))
+    worth = float(weights.sum() ** 2 / (weights**2).sum())
+    left = np.array([standardised(x[t, k], x[~t, k], weights) for k in range(x.shape[1])])
+    if worth < 2 * FEWEST or np.abs(left).max(initial=0) > APART:
+        raise TableError(
+            f"the groups do not overlap: made alike, {int((~t).sum()):,} others count as {worth:.0f}, and differ by up to "
+            f"{np.abs(left).max(initial=0):.2f} standard deviations"
+        )
+    design = np.column_stack([np.ones(len(x)), x - x[t].mean(axis=0)])
+    root = np.sqrt(weights)
+    beta = np.linalg.lstsq(design[~t] * root[:, None], y[~t] * root, rcond=None)[0]
+    rest = y - design @ beta
+    base = float(np.average(y[~t], weights=weights))
+    value = float(y[t].mean()) - base
+    error = math.sqrt(float(rest[t].var(ddof=1)) / int(t.sum()) + float(((weights / weights.sum()) ** 2 * rest[~t] ** 2).sum()))  # fmt: skip
+    threats = (
+        Threat("alike before weighing", f"up to {np.abs(apart).max(initial=0):.2f} standard deviations apart", bool(np.abs(apart).max(initial=0) <= APART)),
+        Threat("alike after weighing", f"up to {np.abs(left).max(initial=0):.2f} apart; {int((~t).sum()):,} others count as {worth:,.0f}", True),
+        Threat("alike in what is not known", "cannot be checked", None),
+    )  # fmt: skip
+    return Change(
+        "C",
+        base,
+        base + value,
+        value,
+        error,
+        len(y),
+        threats=threats,
+        method="weighed to resemble the treated, doubly robust",
+    )
+
+
+def balance(others: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return weights, as equal as can be, under which the others' means are ``target`` (mean weight 1).
+
+    Raises
+    ------
+    TableError
+        When there are none.
+    """
+    from scipy.optimize import minimize
+
+    scale = others.std(axis=0)
+    z = (others - target) / np.where(scale > 0, scale, 1.0)
+
+    def dual(lam: np.ndarray) -> tuple[float, np.ndarray]:
+        along = z @ lam
+        top = along.max()
+        w = np.exp(along - top)
+        return float(top + np.log(w.sum())), w @ z / w.sum()
+
+    # Weights that must be steeper than this rest on a handful of customers; where there are none they would grow for ever.
+    steepest = [(-30.0, 30.0)] * z.shape[1]
+    found = minimize(
+        dual,
+        np.zeros(z.shape[1]),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=steepest,
+        options={"gtol": 1e-8, "ftol": 1e-14, "maxiter": 500},
+    )
+    along = z @ found.x
+    w = np.exp(along - along.max())
+    if not np.isfinite(w).all() or np.abs(w @ z / w.sum()).max(initial=0) > 0.05:
+        raise TableError(
+            "no weights make the two groups alike: hardly any of the others resembles those who were chosen"
+        )
+    return np.asarray(w * len(w) / w.sum())
+
+
+# ------------------------------------------------------------------------------------ D: one series
+
+
+def interrupted_series(values: Any, after: Any, *, season: float = 0.0) -> Change:
+    """Compare a series with what it would have been, had its trend from before gone on (design D).
+
+    Parameters
+    ----------
+    values : sequence of float
+        One a period, in order.
+    after : sequence of bool
+        Whether the period lies after the start.
+    season : float
+        How many periods a year has, to take off its first wave where more than a year is known before the start.
+
+    Returns
+    -------
+    Change
+        ``value`` is the mean gap per period after the start, in the unit of ``values``; ``before`` what the trend says
+        of these periods, ``after`` what came.
+
+    Raises
+    ------
+    TableError
+        With fewer than six periods before or after (``measure_change`` asks for eight).
+
+    Notes
+    -----
+    Segmented regression. Neighbouring periods resemble each other, and a short series cannot tell how much; so their
+    correlation is not set to one value: the regression is run for each value from 0 to 0.95, and the results are
+    averaged by how well each explains the series (restricted likelihood). Errors by Newey and West, customary here,
+    reject twice to three times too often below 50 periods.
+
+    References
+    ----------
+    Bernal, Cummins and Gasparrini (2017), *International Journal of Epidemiology* 46: 348-355.
+
+    Examples
+    --------
+    >>> change = interrupted_series([70, 71, 71, 72, 72, 73, 76, 77, 77, 78, 79, 79], [False] * 6 + [True] * 6)
+    >>> round(change.value, 1)
+    2.7
+    """
+    y, on = np.asarray(values, dtype=float), np.asarray(after, dtype=bool)
+    if min(on.sum(), (~on).sum()) < 6:
+        raise TableError(f"{int((~on).sum())} periods before and {int(on.sum())} after are too few for a trend")
+    x, known = _segments(on), 1 < season < (~on).sum()
+    gap = np.array([0.0, 0.0, 1.0, x[on, 3].mean(), *([0.0, 0.0] if known else [])])
+    if known:
+        turn = 2 * np.pi * np.arange(len(y)) / season
+        x = np.column_stack([x, np.sin(turn), np.cos(turn)])
+    fits = [_correlated(x, y, float(rho)) for rho in np.linspace(0, 0.95, 39)]
+    worth = np.exp(np.array([f[2] for f in fits]) - max(f[2] for f in fits))
+    worth /= worth.sum()
+    found = np.array([gap @ beta for beta, _, _ in fits])
+    value = float(worth @ found)
+    error = math.sqrt(float(worth @ np.array([gap @ cov @ gap for _, cov, _ in fits]) + worth @ (found - value) ** 2))
+    rho = float(worth @ np.linspace(0, 0.95, 39))
+    threats = (
+        Threat("enough periods", f"{int((~on).sum())} before, {int(on.sum())} after", bool(min(on.sum(), (~on).sum()) >= 8)),
+        Threat("neighbouring periods", f"correlate by about {rho:.2f}, which is allowed for", True),
+        Threat("seasons", "a trend and a yearly wave are taken off" if known else "less than a year is known before, so a season cannot be told from a change",
+               None if season == 0 else bool(known)),
+        Threat("nothing else happened then", "cannot be checked", None),
+    )  # fmt: skip
+    base = float(y[on].mean()) - value
+    return Change("D", base, base + value, value, error, len(y), df=len(y) - x.shape[1], threats=threats,
+                  method="segmented regression, correlation of neighbours averaged over")  # fmt: skip
+
+
+def _segments(on: np.ndarray) -> np.ndarray:
+    """Level, trend, change of level, change of trend."""
+    t = np.arange(len(on), dtype=float)
+    return np.column_stack([np.ones(len(on)), t, on.astype(float), np.where(on, t - t[on][0], 0.0)])
+
+
+def _correlated(x: np.ndarray, y: np.ndarray, rho: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Coefficients, covariance and restricted log-likelihood where a period correlates with the one before by ``rho``."""
+    # Taking rho times the period before off each period leaves independent errors; the first is scaled instead.
+    first = math.sqrt(1 - rho**2)
+    u, v = (np.concatenate([first * a[:1], a[1:] - rho * a[:-1]]) for a in (x, y))
+    inner = u.T @ u
+    beta = np.linalg.solve(inner, u.T @ v)
+    rest = v - u @ beta
+    free = len(y) - x.shape[1]
+    squares = max(float(rest @ rest), 1e-300)
+    likelihood = math.log(first) - 0.5 * np.linalg.slogdet(inner)[1] - 0.5 * free * math.log(squares)
+    return beta, np.linalg.inv(inner) * squares / free, float(likelihood)
+
+
+# -------------------------------------------------------------------------------- E, F: before and after
+
+
+def paired_change(before: Any, after: Any) -> Change:
+    """Compare the same customers before and after (design E).
+
+    Parameters
+    ----------
+    before, after : sequence of float
+        In the same order; shares as 0 and 1, NPS as -1, 0 and 1 or points.
+
+    Returns
+    -------
+    Change
+        In the outcome's unit; of shares the method names McNemar's exact p.
+
+    Raises
+    ------
+    TableError
+        When fewer than ten customers were seen both times.
+
+    Notes
+    -----
+    Of shares the interval adds half a customer to each way of changing.
+
+    References
+    ----------
+    Interval: Agresti and Min (2005), *Statistics in Medicine* 24: 729-740; p: McNemar (1947), *Psychometrika* 12:
+    153-157, in its exact binomial form.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> b, a = np.repeat([1, 1, 0, 0.0], [120, 15, 35, 30]), np.repeat([1, 0, 1, 0.0], [120, 15, 35, 30])
+    >>> paired_change(b, a).method
+    'the same customers, before and after; McNemar p = 0.0066'
+    """
+    x, y = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    if len(x) < FEWEST:
+        raise TableError(f"{len(x)} customers were seen both times; ten are the least")
+    moved = y - x
+    value, error, method = float(moved.mean()), float(moved.std(ddof=1)) / math.sqrt(len(moved)), "the same customers, before and after"  # fmt: skip
+    df: float = len(x) - 1
+    if _two_valued(np.concatenate([x, y])):
+        up, down, n = int((moved > 0).sum()), int((moved < 0).sum()), len(x) + 2
+        error = math.sqrt(up + down + 1 - (up - down) ** 2 / n) / n
+        from statsmodels.stats.contingency_tables import mcnemar
+
+        p = mcnemar([[0, up], [down, 0]], exact=True).pvalue
+        method, df = f"{method}; McNemar p = {p:.4f}", math.inf
+    threats = (
+        Threat(
+            "regression to the mean",
+            "customers who were chosen for a low or a high value move back by themselves",
+            None,
+        ),
+        Threat("nothing else happened then", "cannot be checked", None),
+    )
+    return Change("E", float(x.mean()), float(y.mean()), value, error, len(x), df=df, threats=threats, method=method)
+
+
+def two_waves(
+    before: pd.DataFrame, after: pd.DataFrame, *, population: Mapping[str, float] | None = None
+) -> tuple[Change, pd.DataFrame]:
+    """Compare two rounds of answers, weighed to the same customers (design F; E where most answered both times).
+
+    Parameters
+    ----------
+    before, after : pandas.DataFrame
+        ``value``, shares as 0 and 1; optional ``customer_id``, by which answers of one customer are taken together, and
+        ``cell``.
+    population : mapping of cell to number, optional
+        The customers that both rounds are weighed to; those of ``before`` where it is left out and there are cells.
+
+    Returns
+    -------
+    change : Change
+        At fixed weights, so that a change of who is asked or answers is no change of satisfaction.
+    split : pandas.DataFrame
+        From ``mix_shift``; empty without cells.
+
+    Raises
+    ------
+    TableError
+        With fewer than ten answers in a round, or in the cells that are known.
+
+    Notes
+    -----
+    The sum over cells of fixed weight times change of the mean. The error is linearised, answers of one customer taken
+    together. Shares of different customers without cells have Newcombe's interval.
+
+    References
+    ----------
+    Weights: Holt and Smith (1979), *JRSS A* 142: 33-46; error: Cochran (1977), *Sampling Techniques*; interval:
+    Newcombe (1998), *Statistics in Medicine* 17: 873-890.
+
+    Examples
+    --------
+    >>> before = pd.DataFrame({"value": [1.0] * 164 + [0.0] * 36})
+    >>> after = pd.DataFrame({"value": [1.0] * 178 + [0.0] * 22})
+    >>> change, split = two_waves(before, after)
+    >>> change.design, [round(v, 4) for v in (change.value, *change.interval(1.959964))]
+    ('F', [0.07, 0.0007, 0.1393])
+    """
+    _enough(before, after, "answers")
+    both = pd.concat([before.assign(_wave=0), after.assign(_wave=1)], ignore_index=True)
+    ids = both["customer_id"] if "customer_id" in both else pd.Series(None, index=both.index, dtype=object)
+    clusters = ids.where(ids.notna(), pd.Series([f"\0{k}" for k in range(len(both))], index=both.index)).to_numpy()
+    split = pd.DataFrame()
+    weights: dict[str, float] = {"all": 1.0}
+    cell = pd.Series("all", index=both.index)
+    if "cell" in both:
+        cell, weights = _common_cells(both, population)
+        split = mix_shift(both["value"], cell, both["_wave"], population=weights)
+    inside = cell.isin(list(weights)).to_numpy(bool)
+    both, cell, clusters = both[inside], cell[inside], clusters[inside]
+    _enough(both[both["_wave"] == 0], both[both["_wave"] == 1], "answers of known groups")
+    values, wave = both["value"].to_numpy(float), both["_wave"].to_numpy(int)
+    keys = np.array([f"{w}|{c}" for w, c in zip(wave, cell, strict=True)], dtype=object)
+    parts = {f"{w}|{c}": (1 if w else -1) * weights[c] for c in weights for w in (0, 1)}
+    value, error = _contrast(values, keys, parts, clusters)
+    start = sum(weights[c] * float(values[keys == f"0|{c}"].mean()) for c in weights)
+    again = len(set(clusters[wave == 0]) & set(clusters[wave == 1]))
+    shares = None
+    if _two_valued(values) and not again and len(weights) == 1:
+        shares = (start, int((wave == 0).sum()), start + value, int((wave == 1).sum()))
+    part = again / max(1, *(int((wave == w).sum()) for w in (0, 1)))
+    method = "two rounds of answers" + (f", {again:,} customers in both" if again else "")
+    method += ", both weighed to the same customers" if len(weights) > 1 else ""
+    change = Change("E" if part >= 0.8 else "F", start, start + value, value, max(error, _least(values, wave)), len(values),
+                    shares=shares, method=method)  # fmt: skip
+    return change, split
+
+
+def _least(values: np.ndarray, wave: np.ndarray) -> float:
+    """Everybody alike says less than that nothing varies: as if one answer on each side had differed."""
+    if values.std() > 0:
+        return 0.0
+    return math.sqrt(sum(1.0 / (n + 2) ** 2 for n in np.bincount(wave)))
+
+
+def _common_cells(both: pd.DataFrame, population: Mapping[str, float] | None) -> tuple[pd.Series, dict[str, float]]:
+    """Cells with enough answers in both waves, small ones put together, and each one's share of the customers."""
+    size = {str(k): float(v) for k, v in population.items() if v > 0} if population else None
+    cell = both["cell"].astype(str)
+    if size is None:
+        size = {str(k): float(v) for k, v in cell[both["_wave"] == 0].value_counts().items()}
+    into = {c: c for c in size}
+    while True:
+        merged = cell.map(into)
+        counts = pd.crosstab(merged, both["_wave"]).reindex(sorted(set(into.values())), fill_value=0)
+        counts = counts.reindex(columns=[0, 1], fill_value=0).min(axis=1).sort_values(kind="stable")
+        if len(counts) < 2 or counts.iloc[0] >= FEWEST:
+            break
+        into = {c: (counts.index[1] if g == counts.index[0] else g) for c, g in into.items()}
+    total = sum(size.values())
+    weights: dict[str, float] = {}
+    for c, n in size.items():
+        weights[into[c]] = weights.get(into[c], 0.0) + n / total
+    return merged, weights
+
+
+def mix_shift(values: Any, cells: Any, wave: Any, *, population: Mapping[str, float] | None = None) -> pd.DataFrame:
+    """Split a change of a mean into what changed within groups and what changed because the groups' shares did.
+
+    Parameters
+    ----------
+    values : sequence of float
+        The outcome.
+    cells : sequence of str
+        Each answer's group; answers without one are left out.
+    wave : sequence of 0 and 1
+        The first or the second round; both need answers.
+    population : mapping of cell to share, optional
+        The shares to hold fixed; those of wave 0 where left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``cell, share_before, share_after, before, after, within, mix``: ``within`` is the fixed share times the change
+        of the mean, ``mix`` the change of the share among those who answer times the later mean; over all cells they
+        add up to the change where the fixed shares are wave 0's.
+
+    Raises
+    ------
+    TableError
+        When a round has no answers.
+
+    Notes
+    -----
+    The change is the sum of w0 (y1 - y0) and of (w1 - w0) y1 over cells, with shares w and means y.
+
+    References
+    ----------
+    Kitagawa (1955), *JASA* 50: 1168-1194.
+
+    Examples
+    --------
+    >>> table = mix_shift([0.9, 0.5, 0.92, 0.55], ["A", "B", "A", "B"], [0, 0, 1, 1], population={"A": 0.8, "B": 0.2})
+    >>> round(float(table["within"].sum()), 3)
+    0.026
+    """
+    data = pd.DataFrame(
+        {"value": np.asarray(values, dtype=float), "cell": np.asarray(cells, dtype=object), "wave": np.asarray(wave)}
+    )
+    data = data[data["cell"].notna()]
+    for k, which in enumerate(("first", "second")):
+        if not (data["wave"] == k).any():
+            raise TableError(f"the {which} round has no answers in any cell: a change needs both (wave 0 and 1)")
+    means = data.pivot_table(index="cell", columns="wave", values="value", aggfunc="mean")
+    counts = pd.crosstab(data["cell"], data["wave"])
+    shares = counts / counts.sum()
+    first = (
+        shares[0] if population is None else pd.Series(dict(population), dtype=float).reindex(means.index).fillna(0.0)
+    )
+    table = pd.DataFrame({"share_before": first, "share_after": shares[1], "before": means[0], "after": means[1]})
+    table["within"] = table["share_before"] * (table["after"] - table["before"])
+    table["mix"] = (shares[1] - shares[0]) * table["after"]
+    return table.rename_axis("cell").reset_index()
+
+
+def regression_to_the_mean(before: Any, chosen: Any, reliability: float) -> float:
+    """Return how far the chosen will move by themselves, because they were chosen for where they stood.
+
+    Parameters
+    ----------
+    before : sequence of float
+        Everybody's value, by which some were chosen.
+    chosen : sequence of bool
+        In the order of ``before``.
+    reliability : float
+        Correlation of the value with itself at another time, nothing having happened.
+
+    Returns
+    -------
+    float
+        In the unit of ``before``: the expected change of the chosen without any cause.
+
+    Notes
+    -----
+    (1 - reliability) (mean of all - mean of the chosen), which holds where the spread is the same both times.
+
+    References
+    ----------
+    Barnett, van der Pols and Dobson (2005), *International Journal of Epidemiology* 34(1): 215-220.
+
+    Examples
+    --------
+    >>> regression_to_the_mean([1.0, 2, 3, 4, 5], [True, True, False, False, False], 0.6)
+    0.6
+    """
+    x, c = np.asarray(before, dtype=float), np.asarray(chosen, dtype=bool)
+    return round(float((1 - reliability) * (x.mean() - x[c].mean())), 12)

@@ -1,0 +1,1 @@
+"""Step 3: what to do, what it is worth, for whom; and one customer's card."""

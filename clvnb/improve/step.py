@@ -1,0 +1,652 @@
+"""Step 3 in one call: what satisfaction goes with, what each lever costs and brings, and a plan that pays.
+
+In: ``Client``, with what step 1 handed over. Out: ``ImproveStep``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.engine import to_pandas
+from ..core.errors import ClientError, TableError
+from ..core.results import Finding, Told
+from ..data.books import check_orders, customers_opted_out, customers_with_open_cases, read_answers
+from ..data.client import Client
+from ..data.contracts import check_contracts, read_contracts
+from ..data.summary import purchase_days
+from ..data.surveys import series_of
+from ..experiments.planning import detectable_change, sample_size
+from ..satisfaction.scores import latest_series
+from ..satisfaction.step import WINDOW
+from ..value.formulas import annual_billing_break_even
+from ..value.worth import LEVEL, Handover, hand_over
+from .allocation import allocate, investment_map, spend_ceilings, target_list
+from .initiatives import list_initiatives, measured_effects
+from .levers import CAUSED, Base, Scenario, customer_base, effect_name, learn, lever_library, playbook
+from .link import Link, evidence, link_satisfaction, prior_link, renewal_outcomes, repeat_outcomes
+from .scenarios import break_even, evaluate_scenarios, evpi, goal_seek, plan_range, segment_gains, tornado
+
+__all__ = ["ImproveStep", "plan_improvement"]
+
+HOLDOUT = 0.1
+
+
+@dataclass(frozen=True, repr=False)
+class ImproveStep(Told):
+    """What step 3 found out about a client.
+
+    Attributes
+    ----------
+    client : Client
+        Whose step it is.
+    as_of : date
+        The last day looked at.
+    worth : Handover
+        What step 1 found.
+    link : Link
+        From satisfaction to staying.
+    left_out : dict
+        Answers that could not be used for the link, by reason.
+    base : Base or None
+        Where scenarios start; None where step 1 could predict nothing.
+    library : tuple of Scenario
+        The levers of the guide, with the client's own figures.
+    scenarios : Finding
+        SCENARIOS.
+    gains : pandas.DataFrame
+        From ``segment_gains``.
+    options : pandas.DataFrame
+        What the budget is divided over: the levers that are expected to pay.
+    hinges, goal, plan, cautious, invested, targets, test, billing : Finding
+        On what the best scenario hangs; what more value would take; the budget divided, by the mean and cautiously;
+        spending against value; whom to contact; whether the effect could be seen; monthly against annual plans.
+    break_evens, ceilings, guide : pandas.DataFrame
+        The part of its assumed effect each lever needs; the most a customer may cost by segment; what to do in each
+        segment.
+    budget : float
+        In the client's currency.
+    why_not : str
+        Why there is no plan; empty where there is one.
+    """
+
+    client: Client
+    as_of: date
+    worth: Handover
+    link: Link
+    left_out: dict[str, int]
+    base: Base | None
+    library: tuple[Scenario, ...] = ()
+    scenarios: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    gains: pd.DataFrame = field(default_factory=pd.DataFrame)
+    options: pd.DataFrame = field(default_factory=pd.DataFrame)
+    hinges: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    goal: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    plan: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    cautious: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    invested: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    targets: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    test: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    billing: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    break_evens: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ceilings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    guide: pd.DataFrame = field(default_factory=pd.DataFrame)
+    budget: float = 0.0
+    why_not: str = ""
+
+    @property
+    def headline(self) -> Finding:
+        """The answer in one minute."""
+        if self.base is None:
+            return Finding(pd.DataFrame(), f"No plan can be reckoned yet. {self.why_not}")
+        basis = {
+            "found": "In this client's own data, customers with a higher score stay more often: an association, not yet a cause",
+            "none": "This client's own data show no link between satisfaction and staying",
+        }.get(self.link.status, "This client's own data cannot tell what satisfaction does")
+        best = self.scenarios.table.iloc[0]
+        free = (
+            " No budget is needed for it, so it is no part of the plan that follows; decide on it by itself."
+            if best["cost"] <= 0 < best["net"]
+            else ""
+        )
+        return Finding(
+            self.scenarios.table,
+            f"{basis}. Values are reckoned over {self.client.economics.horizon}. {self.scenarios.text}{free} {self.plan.text}",
+        )
+
+    @property
+    def linked(self) -> Finding:
+        """The link, and the answers that could not be used for it."""
+        words = self.client.words
+        text = self.link.text
+        if self.left_out:
+            text += f" Not used: {'; '.join(f'{k}, {words.count(v)}' for k, v in self.left_out.items())}."
+        return Finding(self.link.classes, text)
+
+    @property
+    def losing(self) -> Finding:
+        """The levers that lose whatever of their range holds."""
+        table = self.scenarios.table
+        if table.empty:
+            return Finding(table, "")
+        sure = table[table["net_high"] < 0]
+        text = (
+            f"Losing over the whole 90% range: {', '.join(sure['scenario'])}."
+            if len(sure)
+            else "None loses over its whole range."
+        )
+        return Finding(sure, text)
+
+    @property
+    def activation(self) -> Finding:
+        """How many newcomers come to a second purchase, and what hangs on it."""
+        new, words = self.worth.newcomers, self.client.words
+        if self.client.kind == "subscription" or new is None or not np.isfinite(new.activated_clv):
+            return Finding(pd.DataFrame(), "")
+        table = pd.DataFrame({"newcomers_a_year": [new.per_year], "came_back": [new.activated], "clv_of_those": [new.activated_clv],
+                              "clv_of_others": [new.other_clv]})  # fmt: skip
+        return Finding(
+            table,
+            f"Of the customers of the last year who have three months behind them, {words.share(new.activated)} came to a second purchase. "
+            f"From now on those are worth {words.money(new.activated_clv)} each, the others {words.money(new.other_clv)}. The two differ in "
+            f"more than that purchase: {words.share(CAUSED)} of the gap is taken to be its work.",
+        )
+
+    @property
+    def assumptions(self) -> pd.DataFrame:
+        """Every lever with what it is taken to change, what it costs, and where that comes from."""
+        words, rows = self.client.words, []
+        for scenario in self.library:
+            for lever in scenario.levers:
+                effects = "; ".join(
+                    f"{effect_name(k)} {_signed(v[0], k)} to {_signed(v[2], k)}, most likely {_signed(v[1], k)}"
+                    for k, v in lever.effects.items()
+                )
+                costs = [
+                    f"{words.money(lever.fixed_cost)} once" if lever.fixed_cost else "",
+                    f"{words.money(lever.cost_per_customer)} per customer" if lever.cost_per_customer else "",
+                    f"{words.money(lever.yearly_cost)} a year per customer" if lever.yearly_cost else "",
+                ]
+                reach = words.share(lever.reach) if lever.reach else "newcomers"
+                rows.append(
+                    (
+                        lever.name,
+                        effects,
+                        reach,
+                        " + ".join(c for c in costs if c) or "nothing by itself",
+                        lever.note,
+                        lever.source,
+                    )
+                )
+        return pd.DataFrame(rows, columns=["lever", "changes", "reaches", "costs", "what it is", "source"])
+
+    @property
+    def shown_scenarios(self) -> pd.DataFrame:
+        """What each lever brings and costs, and the part of its effect that it needs."""
+        table = self.scenarios.table
+        if table.empty:
+            return table
+        both = table.merge(self.break_evens, on="scenario", how="left")
+        needed = both["needed"].map(lambda v: "" if np.isnan(v) else self.client.words.share(v))
+        needed = needed.where(needed != "", np.where(both["cost"] <= 0, "no cost", "out of reach"))
+        years = both["payback_years"].map(lambda v: "never" if np.isnan(v) else f"{v:.1f}")
+        free = both["cost"] <= 0
+        return both.assign(payback_years=years.where(~free, "no cost"), needed=needed)[
+            ["scenario", "gain", "cost", "net", "net_low", "net_high", "p_pays_off", "payback_years", "needed"]
+        ]
+
+    @property
+    def shown_guide(self) -> pd.DataFrame:
+        """What to do in each segment, and what a customer may cost."""
+        table = self.guide
+        return table[["segment", "do", "tone", "channel", "scenario", "ceiling", "cautious"]] if len(table) else table
+
+    @property
+    def research(self) -> pd.DataFrame:
+        """The evidence card."""
+        return evidence()
+
+    def results(self) -> dict[str, Any]:
+        """Return the headline figures as plain JSON values."""
+        best = self.scenarios.table.iloc[0].to_dict() if len(self.scenarios.table) else {}
+        return {
+            "link": self.link.status,
+            "link_effect": self.link.effect.to_dict(),
+            "plan_text": self.headline.text,
+            "budget": self.budget,
+            "best_scenario": {k: (v if isinstance(v, str) else _number(v)) for k, v in best.items()},
+            "actions": self._actions(),
+        }
+
+    def _actions(self) -> list[dict[str, Any]]:
+        """The three levers that would leave most, each with the assumption that it hangs on."""
+        if self.base is None:
+            return []
+        table = self.scenarios.table
+        assumed = self.assumptions.set_index("lever")
+        return [
+            {
+                "lever": r.scenario,
+                **{k: _number(getattr(r, k)) for k in ("net", "net_low", "net_high", "cost", "p_pays_off")},
+                "assumed": str(assumed.loc[r.scenario, "changes"]),
+            }
+            for r in table[table["net"] > 0].head(3).itertuples()
+        ]
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables by the names they are saved under."""
+        return {
+            "link": self.link.table(),
+            "link_classes": self.link.classes,
+            "scenarios": self.scenarios.table,
+            "segment_gains": self.gains,
+            "break_even": self.break_evens,
+            "ceilings": self.ceilings,
+            "tornado": self.hinges.table,
+            "plan": self.plan.table,
+            "plan_cautious": self.cautious.table,
+            "playbook": self.guide,
+            "levers": self.assumptions,
+            "target_list": self.targets.table,
+        }
+
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return f"{self.client.name}, {self.client.words.day(self.as_of)}: {self.headline.text}", []
+
+
+def _signed(value: float, name: str) -> str:
+    return f"{value:+.2g}" if name == "satisfaction" else f"{100 * value:+.2g}%"
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def plan_improvement(client: Client, *, as_of: date | str | None = None, output: str | Path = "") -> ImproveStep:
+    """Run step 3 for a client.
+
+    Parameters
+    ----------
+    client : Client
+        From ``Client.load`` or ``load_sample``.
+    as_of : date, optional
+        The evening of this day; the client's, or the last order's, when left out.
+    output : path
+        The folder that a report's notebooks share; step 1 is run where it left nothing there.
+
+    Returns
+    -------
+    ImproveStep
+        ``link``, ``base``, ``scenarios`` (SCENARIOS), ``gains``, ``plan``, ``targets``, ``ceilings``, ``budget``
+        (client's currency) and more. Where step 1 could predict nothing, a step without a plan that says why.
+
+    Raises
+    ------
+    ClientError
+        When ``plan.levers`` of client.yaml names a lever, setting or effect that there is not, or the opt-outs cannot
+        be read.
+    ClvnbError
+        When the data cannot be read at all.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> step = plan_improvement(load_sample("subscription"))
+    >>> step.link.status, step.scenarios.table.columns[:3].tolist()
+    ('found', ['scenario', 'customers', 'clv_before'])
+    """
+    opted_out = customers_opted_out(client)
+    worth = hand_over(client, as_of=as_of, output=output)
+    link, left_out = _link(client, worth)
+    if worth.total is None:
+        return ImproveStep(
+            client, worth.as_of, worth, link, left_out, None, why_not=f"Plans start from predicted values. {worth.why}"
+        )
+    try:
+        base = customer_base(worth.customers, client.economics, total=worth.total, newcomers=worth.newcomers)
+    except TableError as error:
+        return ImproveStep(client, worth.as_of, worth, link, left_out, None, why_not=str(error))
+    return _planned(client, worth, link, left_out, base, opted_out)
+
+
+def _planned(
+    client: Client, worth: Handover, link: Link, left_out: dict[str, int], base: Base, opted_out: set[str]
+) -> ImproveStep:
+    words = client.words
+    try:
+        library = lever_library(base, kind=client.kind, changes=client.plan.levers)
+    except (TableError, ValueError, TypeError) as error:
+        raise ClientError(f"{client.folder / 'client.yaml'}: plan.levers: {error}") from error
+    measured = measured_effects(client, worth)
+    library = [replace(s, levers=tuple(learn(v, measured.get(v.name, {})) for v in s.levers)) for s in library]
+    scenarios = evaluate_scenarios(base, library, link=link, level=LEVEL, words=words)
+    gains = segment_gains(base, library, link=link, level=LEVEL)
+    t = base.table
+    yearly = float(
+        (t["customers"] * t["active"] * t["frequency"] * (t["basket"] * t["margin"] - t["cost_to_serve"])).sum()
+    )
+    budget = client.plan.budget if client.plan.budget is not None else round(0.05 * yearly, -2)
+    options = _worth_trying(gains, scenarios.table)
+    plan = (
+        allocate(options, budget, words=words)
+        if len(options)
+        else Finding(pd.DataFrame(), "No lever is expected to pay.")
+    )
+    cautious = allocate(options, budget, cautious=True, words=words) if len(options) else plan
+    best = scenarios.table["scenario"].iloc[0]
+    named = {s.name: s for s in library}
+    chosen = _chosen(plan, scenarios.table, named)
+    targets = _targets(client, worth, gains, chosen, budget, opted_out)
+    ceilings = spend_ceilings(gains)
+    targets = Finding(targets.table, targets.text + _list_range(targets.table, chosen, scenarios.table, client))
+    return ImproveStep(
+        client=client,
+        as_of=worth.as_of,
+        worth=worth,
+        link=link,
+        left_out=left_out,
+        base=base,
+        library=tuple(library),
+        scenarios=scenarios,
+        gains=gains,
+        options=options,
+        hinges=_hinges(base, chosen or named[best], link, client),
+        goal=_goal(base, client),
+        plan=Finding(plan.table, plan.text + _plan_range(plan.table, base, library, link, client)),
+        cautious=Finding(
+            cautious.table,
+            f"A cautious plan counts, for each lever, only on a gain that is reached four times in five. {cautious.text}",
+        ),
+        invested=_invested(client, worth, t, plan.table),
+        targets=targets,
+        test=_test(client, base, targets, chosen, link, scenarios),
+        billing=_billing(client, worth),
+        break_evens=_break_evens(base, library, link),
+        ceilings=ceilings,
+        guide=playbook(list(t["segment"])).merge(ceilings, on="segment", how="left"),
+        budget=float(budget),
+    )
+
+
+def _worth_trying(gains: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
+    """Options of the levers that are expected to pay at all; one that cannot be given customer by customer is one option.
+
+    A lever without any cost of its own cannot be bought.
+    """
+    good = scenarios.loc[(scenarios["net"] > 0) & (scenarios["cost"] > 0), "scenario"]
+    own = gains[gains["scenario"].isin(good)]
+    single = own["by_customer"] | own["segment"].str.startswith("newcomers, ")
+    parts = [own[single]]
+    for name, rows in own[~single].groupby("scenario"):
+        n = rows["customers"]
+        whole = {c: float((rows[c] * n).sum()) for c in ("gain", "gain_low", "gain_high", "gain_cautious", "cost")}
+        one = {
+            "scenario": name,
+            "segment": f"all customers, {name}",
+            "customers": 1.0,
+            "size": 1.0,
+            "fixed": rows["fixed"].iloc[0],
+        }
+        parts.append(pd.DataFrame([one | whole | {"by_customer": False, "ceiling": 0.0, "p_pays_off": np.nan}]))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _chosen(plan: Finding, scenarios: pd.DataFrame, named: dict[str, Scenario]) -> Scenario | None:
+    """Of the levers that can be given to some customers and not to others, the one to which the plan gives most.
+
+    Without one in the plan, the best of them that is expected to pay: only such a lever can be tested.
+    """
+    single = {name for name, s in named.items() if all(v.by_customer for v in s.levers)}
+    if len(plan.table):
+        own = plan.table[plan.table["scenario"].isin(single) & (plan.table["spend"] > 0)]
+        if len(own):
+            return named[str(own.groupby("scenario")["net"].sum().idxmax())]
+    paying = scenarios[scenarios["scenario"].isin(single) & (scenarios["net"] > 0)]
+    return named[str(paying["scenario"].iloc[0])] if len(paying) else None
+
+
+def _plan_range(plan: pd.DataFrame, base: Base, library: list[Scenario], link: Link, client: Client) -> str:
+    """The range of what the plan leaves, all levers drawn together."""
+    if plan.empty or plan["spend"].sum() <= 0:
+        return ""
+    found, pays = plan_range(base, library, plan, link=link, level=LEVEL)
+    words = client.words
+    why = (
+        "set by the client"
+        if client.plan.budget is not None
+        else "an assumption: 5% of what customers leave in a year at today's rate of buying"
+    )
+    return (
+        f" Nine times out of ten that is {words.range(found)}, and it pays in {words.share(pays)} of the cases, if each lever works as assumed "
+        f"and none takes from another. The budget is {why}."
+    )
+
+
+def _list_range(targets: pd.DataFrame, chosen: Scenario | None, scenarios: pd.DataFrame, client: Client) -> str:
+    """The range of what the list leaves, in proportion to its lever's."""
+    if chosen is None or targets.empty:
+        return ""
+    words, row = client.words, scenarios.set_index("scenario").loc[chosen.name]
+    treated = targets[targets["group"] == "treated"]
+    gain, cost = float(treated["gain"].sum()), float(treated["cost"].sum())
+    low, high = (gain * float(row[k] / row["gain"]) - cost for k in ("gain_low", "gain_high"))
+    effects = ", ".join(
+        f"{effect_name(k)} {_signed(v[0], k)} to {_signed(v[2], k)}" for k, v in chosen.levers[0].effects.items()
+    )
+    return (
+        " The plan counts whole segments by their average; the list picks the single customers whose own value repays the cost."
+        f" After its cost the list leaves {words.money(low)} to {words.money(high)} nine times out of ten, if {chosen.name} changes what is assumed "
+        f"of it ({effects})."
+    )
+
+
+def _invested(client: Client, worth: Handover, base: pd.DataFrame, plan: pd.DataFrame) -> Finding:
+    """Spending against value: what was spent, or what the plan would spend where that was drawn at random or is not known."""
+    spent, drawn = _spent(client, worth)
+    if spent and not drawn:
+        return investment_map(base, spent, words=client.words)
+    planned = plan.groupby("segment")["spend"].sum().to_dict() if len(plan) else {}
+    found = investment_map(base, {k: v for k, v in planned.items() if k in set(base["segment"])}, words=client.words)
+    why = (
+        "What was spent so far went to customers drawn at random, which says nothing about where money is put; here is what the plan spends on customers one by one. "
+        if drawn
+        else "What was spent on customers so far is not known; here is what the plan spends on customers one by one. "
+    )
+    return Finding(found.table, why + found.text) if len(found.table) else found
+
+
+def _break_evens(base: Base, library: list[Scenario], link: Link) -> pd.DataFrame:
+    return pd.concat([break_even(base, s, link=link).table for s in library], ignore_index=True)
+
+
+def _hinges(base: Base, scenario: Scenario, link: Link, client: Client) -> Finding:
+    """On what the scenario that gets most of the budget hangs."""
+    found = tornado(base, scenario, link=link, words=client.words)
+    net = client.words.money(float(found.table.attrs["net"]))
+    return Finding(
+        found.table,
+        f"Looked at: {scenario.name}. With every assumption at its most likely value it leaves {net}; the table above has the average over the "
+        f"whole ranges. {found.text}",
+    )
+
+
+def _goal(base: Base, client: Client) -> Finding:
+    """What a tenth more value would take, one parameter at a time."""
+    target = 1.1 * base.total
+    turned = ("retention", "basket") if client.kind == "subscription" else ("retention", "frequency", "basket")
+    parts = [goal_seek(base, target, parameter=p) for p in turned]
+    said = "; ".join(p.text.rstrip(".") for p in parts)
+    return Finding(pd.concat([p.table for p in parts], ignore_index=True),
+                   f"For customers to be worth {client.words.money(target)}, a tenth more: {said}. Each alone, kept up over the horizon.")  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------ link
+
+
+def _link(client: Client, worth: Handover) -> tuple[Link, dict[str, int]]:
+    """The link from the client's own answers; the prior band, with the reason, where there are none."""
+    checked, why = read_answers(client, worth.as_of)
+    if checked is None:
+        return prior_link(why=why), {}
+    survey = checked.kept
+    overall = survey[survey["attribute"].isna()]
+    if overall.empty:
+        return prior_link(why="No question about satisfaction as a whole was answered."), {}
+    counts = series_of(overall).value_counts()
+    name = next(
+        (m for m in ("csat", "stars", "ces", "nps") if any(s.startswith(m + " ") for s in counts.index[:2])), "csat"
+    )
+    answers = latest_series(survey, name)
+    scale = (float(answers["scale_min"].iloc[0]), float(answers["scale_max"].iloc[0]))
+    if client.kind == "subscription":
+        rows, left = renewal_outcomes(
+            answers, check_contracts(read_contracts(client)).kept, window=WINDOW, as_of=worth.as_of
+        )
+        gone, window = "had left", WINDOW + 30  # leaving within 30 days of the answer was decided before it
+    else:
+        days = to_pandas(purchase_days(check_orders(client, worth.as_of).kept))
+        bought = days[days["bought"]].rename(columns={"net": "amount"})
+        rows, left = repeat_outcomes(answers, bought, window=WINDOW, as_of=worth.as_of)
+        gone, window = "had not bought again", WINDOW
+        if "channel" in worth.customers:
+            rows = rows.drop(columns="channel", errors="ignore").merge(
+                worth.customers[["customer_id", "channel"]], on="customer_id", how="left"
+            )
+    if rows.empty:
+        return prior_link(scale, why="No answer could be joined with what its customer did afterwards."), left
+    return link_satisfaction(rows, scale=scale, window_days=window, gone=gone, level=LEVEL), left
+
+
+# ------------------------------------------------------------------------------------ list, test, billing
+
+
+def _spent(client: Client, worth: Handover) -> tuple[dict[str, float], bool]:
+    """What was spent on each segment's customers by the client's initiatives, and whether chance chose whom."""
+    done = [i for i in list_initiatives(client, worth.as_of) if len(i.people)]
+    if not done:
+        return {}, False
+    people = pd.concat([i.people for i in done])
+    segment = worth.customers.set_index("customer_id")["segment"]
+    by = people.assign(segment=people["customer_id"].map(segment)).groupby("segment")["cost"].sum()
+    return dict(by[by > 0]), all(i.randomised for i in done)
+
+
+def _targets(
+    client: Client, worth: Handover, gains: pd.DataFrame, chosen: Scenario | None, budget: float, opted_out: set[str]
+) -> Finding:
+    if chosen is None:
+        return Finding(pd.DataFrame(), "There is no list: no lever that can be bought is expected to pay.")
+    own = gains[gains["scenario"] == chosen.name]
+    start = worth.as_of + timedelta(days=30)
+    return target_list(
+        worth.customers[worth.customers["p_alive"] > 0], own, initiative=chosen.name, start=start, budget=budget,
+        opted_out=opted_out, open_cases=customers_with_open_cases(client), holdout=HOLDOUT, words=client.words,
+    )  # fmt: skip
+
+
+def _test(
+    client: Client,
+    base: Base,
+    targets: Finding,
+    chosen: Scenario | None,
+    link: Link,
+    scenarios: Finding,
+) -> Finding:
+    """Whether the plan's effect could be told from chance with the list's own holdout, and what knowing it is worth."""
+    words = client.words
+    if chosen is None or targets.table.empty:
+        return Finding(pd.DataFrame(), "")
+    groups = targets.table["group"].value_counts()
+    treated, kept = int(groups.get("treated", 0)), int(groups.get("holdout", 0))
+    p = _usual(targets.table["segment"], base, client.kind)
+    least = detectable_change(treated, kept, variance=p * (1 - p))
+    hoped = _shift(chosen, p, link)
+    need = sample_size(hoped, share=min(p, 0.98 - hoped), ratio=1.0)[0] if 0 < hoped < 0.9 else 0
+    row = scenarios.table.set_index("scenario").loc[chosen.name]
+    listed = targets.table[targets.table["group"] == "treated"]
+    gain, cost = float(listed["gain"].sum()), float(listed["cost"].sum())
+    sd = gain * float((row["gain_high"] - row["gain_low"]) / (2 * 1.645) / row["gain"])
+    value = evpi(gain - cost, sd)
+    table = pd.DataFrame({"treated": [treated], "holdout": [kept], "share": [p], "detectable": [least], "expected": [hoped],
+                          "needed_per_group": [need], "value_of_knowing": [value]})  # fmt: skip
+    what = "are still there after" if client.kind == "subscription" else "buy again within"
+    text = (
+        f"About {words.share(p)} of such customers {what} {WINDOW} days. With {words.count(treated)} contacted and {words.count(kept)} left "
+        f"alone, a difference of {100 * least:.1f} percentage points would be seen four times in five; {chosen.name} is expected to make "
+        f"{100 * hoped:.1f}."
+    )
+    if hoped <= 0:
+        text += " There is no effect to look for on these assumptions."
+    elif least > hoped:
+        listed_all = treated + kept
+        half = detectable_change(listed_all / 2, variance=p * (1 - p))
+        text += (
+            f" So the next cycle will most likely read 'cannot tell'; with half held back {100 * half:.1f} points would be seen"
+            + (
+                ", which is enough: hold back a half."
+                if half <= hoped
+                else ", which is not enough either: take it as a small bet, and not as a test."
+            )
+        )
+    else:
+        text += " So the next cycle can tell."
+    text += f" Even certain knowledge whether the list pays would be worth {words.money(value)} at most; a test gives less, and should cost less."
+    return Finding(table, text)
+
+
+def _usual(segments: pd.Series, base: Base, kind: str) -> float:
+    """The share of the listed customers who stay, or buy again, within the window when nothing is done."""
+    rows, years = base.table.set_index("segment"), WINDOW / 365.25
+    kept = (
+        rows["retention"] ** years if kind == "subscription" else rows["active"] * -np.expm1(-rows["frequency"] * years)
+    )
+    return float(np.clip(segments.map(kept).mean(), 0.02, 0.98))
+
+
+def _shift(scenario: Scenario, p: float, link: Link) -> float:
+    """How far a scenario's most likely effects move the share that stays or comes back within the window."""
+    moved = 0.0
+    for lever in scenario.levers:
+        modes = {k: v[1] for k, v in lever.effects.items()}
+        moved += p * (1 - p) * link.log_odds.value * modes.get("satisfaction", 0.0)
+        moved += modes.get("retention", 0.0) * WINDOW / 365.25
+        moved += (1 - p) * -np.log(1 - p) * modes.get("frequency", 0.0)
+    return float(moved)
+
+
+def _billing(client: Client, worth: Handover) -> Finding:
+    """The renewal rate from which on annual plans are worth as much as monthly ones."""
+    if client.kind != "subscription" or "plan" not in worth.customers:
+        return Finding(pd.DataFrame(), "")
+    contracts = check_contracts(read_contracts(client)).kept
+    billing = contracts["billing"].str.lower() if "billing" in contracts else contracts["plan"].str.lower()
+    price = contracts.groupby(billing)["price"].median()
+    if worth.total is None or not {"monthly", "annual"} <= set(price.index):
+        return Finding(pd.DataFrame(), "")
+    stays = worth.customers.groupby("segment")["stays_a_year"].mean()
+    if not {"monthly, running", "annual, running"} <= set(stays.dropna().index):
+        return Finding(pd.DataFrame(), "")
+    monthly, annual = float(stays["monthly, running"]), float(stays["annual, running"])
+    gm, serve = client.economics.margin_rate, client.economics.cost_to_serve
+    need = annual_billing_break_even(
+        float(price["monthly"]) * gm - serve,
+        monthly ** (1 / 12),
+        float(price["annual"]) * gm - serve,
+        client.economics.discount_rate,
+    )
+    words = client.words
+    table = pd.DataFrame({"needed": [need], "annual_renewal": [annual], "monthly_kept_a_year": [monthly]})
+    if not np.isfinite(need):
+        return Finding(table, "The annual plan is priced so low that even certain renewal would not make up for it.")
+    return Finding(
+        table,
+        f"Over five years an annual plan is worth as much as the monthly one if {words.share(need)} renew each year. {words.share(annual)} of "
+        f"those on annual plans are expected to; of those who pay by the month {words.share(monthly)} stay a year. Who moves to an annual "
+        "plan need not renew like those who chose it.",
+    )

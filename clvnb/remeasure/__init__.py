@@ -1,0 +1,1 @@
+"""Step 4: what changed since, and whether what was done caused it."""

@@ -1,0 +1,1 @@
+"""Step 1: what customers are worth, and how far to trust it."""

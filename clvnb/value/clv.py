@@ -1,0 +1,752 @@
+"""From fitted models to money: value per customer with intervals, the client's total, and the card that says how.
+
+In: a SUMMARY, fitted models, economics. Out: CLV tables, ``Estimate`` totals, ``Card``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.engine import is_ibis
+from ..core.errors import TableError
+from ..core.results import Estimate, Finding
+from ..core.tables import SUMMARY, check, need
+from ..data.client import Economics
+from ..models import GammaGamma
+from ..models.base import FOR_A_SUM, TOTAL_DRAWS, TransactionModel, blocks, draws_each, sum_range
+from ..models.continuous import ContinuousModel
+from ..models.gamma_gamma import fit_spend, positive
+from ..models.histories import collapse, spread
+from .formulas import ltv_cac
+from .segments import value_tiers
+
+__all__ = [
+    "clv_new_customer",
+    "clv_table",
+    "clv_total",
+    "clv_totals",
+    "losses",
+    "new_customer_values",
+    "recommend_basis",
+    "tier_chances",
+]
+
+Spend = GammaGamma | float
+
+
+# -------------------------------------------------------------------------- shops: the end is never seen
+
+
+def clv_table(
+    summary: Any,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+) -> Any:
+    """Return what each customer is still worth, with an interval, beside what was earned so far.
+
+    Value = expected purchases over the horizon, each discounted, times (spend x margin - cost to serve). The interval
+    holds what one customer brings: chance of purchases, chance of spend, and uncertainty of the parameters.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+        pandas or Ibis; an Ibis table stays in its engine, only distinct (frequency, recency, T) are computed here.
+    purchases : a fitted purchase model
+        In days: not BG/BB.
+    spend : GammaGamma or float
+        A number is the mean money of every purchase of everyone.
+    economics : Economics
+        Margin, cost to serve, discount rate and horizon.
+    level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
+    seed : int
+        Of the random draws.
+
+    Returns
+    -------
+    CLV
+        ``customer_id``; ``p_alive``; ``expected_purchases`` with ``_low`` and ``_high``, undiscounted, over the
+        horizon; ``expected_spend``, money per purchase; ``clv`` with ``_low`` and ``_high``, in the client's currency,
+        discounted over ``economics.horizon``; and where the summary has them ``historic_value``, ``total_value`` =
+        historic_value + clv, and ``channel``. Values can be negative.
+
+    Raises
+    ------
+    TableError
+        When the SUMMARY lacks a column, or the model counts opportunities (BG/BB).
+
+    Notes
+    -----
+    Discounted purchases are the integral of exp(-t ln(1 + d)) dE[Y(t)], t in years, by Gauss-Legendre quadrature; with
+    ``economics.step`` purchases fall on the ends of steps.
+
+    References
+    ----------
+    Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42(4), 415-430; spend: Fader and Hardie
+    (2013), note 025, equation (5).
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD
+    >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
+    >>> summary = pd.DataFrame({"customer_id": ["1", "2"], "frequency": [2, 0], "recency": [213, 0], "T": [272, 272],
+    ...     "monetary_value": [22.345, None]})
+    >>> terms = Economics(margin=0.4, horizon="1 year")
+    >>> clv_table(summary, purchases, spend, terms)[["customer_id", "p_alive", "expected_spend", "clv"]].round(3)
+      customer_id  p_alive  expected_spend     clv
+    0           1    0.727          24.660  14.757
+    1           2    1.000          35.219   3.405
+    """
+    check(summary, SUMMARY)
+    _on_days(purchases)
+    rows = collapse(summary, also=purchases.covariates_)
+    parts = [pd.DataFrame(_per_triple(block, purchases, spend, economics, level, seed)) for block in blocks(rows)]
+    numbers = pd.concat(parts)
+    names = list(numbers.columns)
+    answers = pd.concat([rows[purchases.keys], numbers.set_axis(rows.index)], axis=1)
+    wide = spread(summary, answers, names, purchases.keys)
+    base = summary.join(wide, "customer_id") if is_ibis(summary) else pd.concat([summary, wide], axis=1)
+    out = _money(base, spend, economics)
+    keep = ["customer_id", "p_alive", "expected_purchases", "expected_purchases_low", "expected_purchases_high",
+            "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
+    keep += [c for c in ("historic_value", "total_value", "channel") if c in out.columns]
+    return out.select(*keep) if is_ibis(out) else out[keep]
+
+
+def _on_days(purchases: TransactionModel) -> None:
+    """Refuse a model whose clock is not days: horizons and yearly rates mean nothing to it."""
+    if not isinstance(purchases, ContinuousModel):
+        raise TableError(
+            f"{purchases.name} counts opportunities, and money here is valued over days: use its "
+            "discounted_purchases, per opportunity, times what a purchase leaves"
+        )
+
+
+def _per_triple(
+    rows: pd.DataFrame,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    level: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Everything that depends on (x, t_x, T) alone, computed once for each distinct triple."""
+    length = economics.horizon_days
+    weights = purchases.discounting(rows, length, economics.discount_rate, economics.step)
+    expected, discounted = purchases.expected(rows, [(length, 1.0)]), purchases.expected(rows, weights)
+    counts = purchases.outcomes(rows, length, seed=seed)
+    money = _money_of_outcomes(counts, rows["frequency"].to_numpy(float), spend, seed)
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(counts, tails, axis=0, method="inverted_cdf")
+    money_low, money_high = np.quantile(money, tails, axis=0)
+    kept = np.divide(discounted, expected, out=np.ones_like(expected), where=expected > 0)
+    return {
+        "p_alive": purchases.alive(rows),
+        "expected_purchases": expected,
+        "expected_purchases_low": low,
+        "expected_purchases_high": high,
+        "_discounted": discounted,
+        "_money_low": money_low * kept,
+        "_money_high": money_high * kept,
+    }
+
+
+def _money_of_outcomes(counts: np.ndarray, x: np.ndarray, spend: Spend, seed: int) -> np.ndarray:
+    """What ``_money_shape`` draws, from a stock of gammas of which each row takes a stretch: a tenth as many, or less.
+
+    The gamma of n purchases is a sum of n gammas of one.
+    """
+    if not isinstance(spend, GammaGamma):
+        return counts
+    (size, rows), most = counts.shape, int(counts.max())
+    known, index = np.unique(x, return_inverse=True)
+    stock = max(counts.size // (10 * (most + len(known))), size)
+    if stock * (most + len(known)) > counts.size:
+        return _money_shape(counts, x, spend, seed)
+    p, q, _ = spend._theta()
+    rng = np.random.default_rng(seed + 2)
+    of_customer = rng.gamma(q + p * known[:, None], size=(len(known), stock))
+    of_count = np.cumsum(rng.gamma(p, size=(most, stock)), axis=0)
+    wide = stock + size  # the first stand once more at the end, so that a stretch may begin anywhere
+    of_customer = np.concatenate([of_customer, of_customer[:, :size]], axis=1)
+    of_count = np.concatenate([np.zeros((1, wide)), np.concatenate([of_count, of_count[:, :size]], axis=1)])
+    at = rng.integers(stock, size=rows)[:, None] + np.arange(size)
+    money = of_count.ravel()[counts.T.astype(np.intp) * wide + at]
+    at += index[:, None] * wide
+    money /= of_customer.ravel()[at]
+    return money.T
+
+
+def _money_shape(counts: np.ndarray, x: np.ndarray, spend: Spend, seed: int) -> np.ndarray:
+    """Draw the money of ``counts`` purchases, in units of (v + x z) of the customer who makes them.
+
+    Given nu ~ Gamma(q + p x, v + x z), the sum of n purchases is Gamma(p n, nu): (v + x z) times a ratio of gammas.
+    """
+    if not isinstance(spend, GammaGamma):
+        return counts
+    p, q, _ = spend._theta()
+    rng = np.random.default_rng(seed + 2)
+    shape = np.broadcast_to(q + p * x, counts.shape)
+    bought = counts > 0
+    money = np.zeros_like(counts)
+    money[bought] = rng.gamma(p * counts[bought]) / rng.gamma(shape[bought])
+    return money
+
+
+def _money(base: Any, spend: Spend, economics: Economics) -> Any:
+    """The arithmetic from purchases to money, written once for pandas and for an engine."""
+    if isinstance(spend, GammaGamma):
+        p, q, v = spend._theta()
+        x = base["frequency"]
+        x = x.cast("float64") if is_ibis(base) else x  # or Spark would count in decimals of six places
+        own = base["monetary_value"]
+        own = positive(own)
+        weight = p * x / (p * x + q - 1)
+        expected_spend = (1 - weight) * (p * v / (q - 1)) + weight * own
+        scale = v + x * own
+    else:
+        expected_spend = base["expected_purchases"] * 0 + float(spend)
+        scale = 1.0  # outcomes are purchases, each worth its unit
+    unit = economics.margin_rate * expected_spend - economics.cost_to_serve
+    per_money = unit / expected_spend if isinstance(spend, GammaGamma) else unit
+    # Where serving costs more than a sale brings, more purchases are worse: the ends change places.
+    loses = unit < 0
+    one, other = per_money * scale * base["_money_low"], per_money * scale * base["_money_high"]
+    low = loses.ifelse(other, one) if is_ibis(base) else one.where(~loses, other)
+    high = loses.ifelse(one, other) if is_ibis(base) else other.where(~loses, one)
+    new = {
+        "expected_spend": expected_spend,
+        "clv": base["_discounted"] * unit,
+        "clv_low": low,
+        "clv_high": high,
+    }
+    out = base.mutate(**new) if is_ibis(base) else base.assign(**new)
+    if {"historic_value", "historic_revenue", "purchases"} <= set(out.columns):
+        # Where the summary was made without a margin, the past is valued on the same terms as the future.
+        past = economics.margin_rate * out["historic_revenue"] - economics.cost_to_serve * out["purchases"]
+        known = out["historic_value"]
+        known = known.fill_null(past) if is_ibis(out) else known.astype(float).fillna(past)
+        out = out.mutate(historic_value=known) if is_ibis(out) else out.assign(historic_value=known)
+    if "historic_value" in out.columns:
+        total = out["historic_value"] + out["clv"]
+        out = out.mutate(total_value=total) if is_ibis(out) else out.assign(total_value=total)
+    return out
+
+
+def clv_total(
+    summary: Any,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+) -> Estimate:
+    """Return what all customers together are still worth, with its interval.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    purchases, spend, economics
+        As in ``clv_table``.
+    level : float
+        Of the interval.
+    seed : int
+        Of the random draws.
+
+    Returns
+    -------
+    Estimate
+        In the client's currency, discounted over the horizon.
+
+    Raises
+    ------
+    TableError
+        As ``clv_table``.
+
+    Notes
+    -----
+    Two variances are added up: of the mean over 100 draws of the parameters of both models, and of the customers'
+    simulated money (chance). The interval is that of a gamma distribution with this mean and variance, which never
+    reaches below 0; where some customers bring money and others cost it, of a normal one. It says nothing about a model
+    that does not fit: see the holdout.
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD
+    >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
+    >>> summary = pd.DataFrame({"customer_id": ["1", "2"], "frequency": [2, 0], "recency": [213, 0], "T": [272, 272],
+    ...     "monetary_value": [22.345, None]})
+    >>> terms = Economics(margin=0.4, horizon="1 year")
+    >>> round(float(clv_total(summary, purchases, spend, terms).value), 2)
+    18.16
+    """
+    return _totals({"all": summary}, purchases, spend, economics, level, seed)["all"]
+
+
+def clv_totals(
+    summary: pd.DataFrame,
+    by: str,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Return what the customers of each group are still worth together, with intervals, as ``clv_total`` does.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    by : str
+        The column that names the group, for example ``channel``.
+    purchases, spend, economics, level, seed
+        As in ``clv_total``.
+
+    Returns
+    -------
+    dict of group to Estimate
+        In the client's currency, discounted over the horizon.
+
+    Raises
+    ------
+    TableError
+        As ``clv_table``, and when there is no column ``by``.
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD
+    >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
+    >>> summary = pd.DataFrame({"customer_id": ["1", "2"], "frequency": [2, 0], "recency": [213, 0], "T": [272, 272],
+    ...     "monetary_value": [22.345, None]})
+    >>> terms = Economics(margin=0.4, horizon="1 year")
+    >>> found = clv_totals(summary.assign(channel=["ads", "mail"]), "channel", purchases, spend, terms)
+    >>> {k: round(float(v.value), 2) for k, v in found.items()}
+    {'ads': 14.76, 'mail': 3.4}
+    """
+    need(summary, [by], "the SUMMARY")
+    groups = {str(name): group for name, group in summary.groupby(by)}
+    return _totals(groups, purchases, spend, economics, level, seed)
+
+
+def _totals(
+    groups: dict[str, Any],
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    level: float,
+    seed: int,
+) -> dict[str, Estimate]:
+    """Compute each distinct triple once for all groups; a group only weighs them."""
+    _on_days(purchases)
+    sums = {"z": lambda s: _own(s), "zz": lambda s: _own(s) ** 2} if isinstance(spend, GammaGamma) else None
+    also = purchases.covariates_
+    parts = [collapse(table, sums, also=also).assign(_group=name) for name, table in groups.items()]
+    rows = pd.concat(parts, ignore_index=True)
+    keys = rows[purchases.keys].drop_duplicates().sort_values(purchases.keys, ignore_index=True)
+    at = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(rows[purchases.keys]))
+    n, own = rows["n"].to_numpy(float), rows["frequency"].to_numpy(float)
+    terms = economics.horizon_days, economics.discount_rate, economics.step
+    exact, near = (purchases.discounting(keys, *terms, digits=digits) for digits in (9, 4))
+    names = list(groups)
+    member = np.array([rows["_group"] == name for name in names], dtype=float)
+
+    def worth(theta: np.ndarray, phi: np.ndarray | None, weights: list[tuple[float, float]] = near) -> np.ndarray:
+        money = _spend_sum(phi, spend, own, n, rows)
+        each = economics.margin_rate * money - economics.cost_to_serve * n
+        return member @ (purchases.expected(keys, weights, theta)[at] * each)
+
+    gg = spend if isinstance(spend, GammaGamma) else None
+    value = worth(purchases._theta(), gg._theta() if gg else None, exact)
+    thetas = purchases.draws(TOTAL_DRAWS, seed=seed)
+    phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
+    means = np.array([worth(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
+    by_chance = _variances(keys, purchases, spend, economics.horizon_days, seed)
+    chance = member @ (_squares(spend, economics, own, n, rows) * by_chance[at])
+    spread = means.var(axis=0, ddof=1) + chance
+    size, method = member @ n, f"{purchases.name}, parameters and chance"
+    signs = member @ np.sign(
+        _spend_sum(phis[0], spend, own, n, rows) * economics.margin_rate - economics.cost_to_serve * n
+    )
+    one_sided = np.abs(signs) == member.sum(axis=1)  # nobody loses, or everybody does: the sum cannot change its sign
+    return {
+        name: sum_range(value[k], spread[k], level, int(size[k]), method, one_sided=bool(one_sided[k]))
+        for k, name in enumerate(names)
+    }
+
+
+def _variances(keys: pd.DataFrame, purchases: TransactionModel, spend: Spend, length: float, seed: int) -> np.ndarray:
+    """The variance of each row's money, in units of (v + x z)."""
+    few, found = draws_each(len(keys), FOR_A_SUM), []
+    for block in blocks(keys):
+        counts = purchases.outcomes(block, length, size=few, seed=seed)
+        found.append(_money_shape(counts, block["frequency"].to_numpy(float), spend, seed).var(axis=0))
+    return np.concatenate(found)
+
+
+def _own(summary: Any) -> Any:
+    """A customer's own mean spend, 0 without a repeat purchase."""
+    return positive(summary["monetary_value"])
+
+
+def _proper(phis: Any) -> Any:
+    """Keep q away from 1, where the mean of the spend ceases to exist."""
+    return np.column_stack([phis[:, 0], np.maximum(phis[:, 1], 1.05), phis[:, 2]])
+
+
+def _spend_sum(phi: Any, spend: Spend, x: np.ndarray, n: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
+    """The expected spend of a purchase, summed over the customers of each row."""
+    if phi is None:
+        return n * float(spend)  # type: ignore[arg-type]
+    p, q, v = phi
+    weight = p * x / (p * x + q - 1)
+    return np.asarray((1 - weight) * (p * v / (q - 1)) * n + weight * rows["z"].to_numpy(float))
+
+
+def _squares(spend: Spend, economics: Economics, x: np.ndarray, n: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
+    """The sum over the customers of each row of (unit value per unit of spend x spend scale) squared."""
+    if isinstance(spend, GammaGamma):
+        v = spend._theta()[2]
+        z, zz = rows["z"].to_numpy(float), rows["zz"].to_numpy(float)
+        scale = n * v**2 + 2 * v * x * z + x**2 * zz
+        mean = _spend_sum(spend._theta(), spend, x, n, rows) / n
+    else:
+        return n * (economics.margin_rate * float(spend) - economics.cost_to_serve) ** 2
+    return np.asarray(((economics.margin_rate * mean - economics.cost_to_serve) / mean) ** 2 * scale)
+
+
+def clv_new_customer(
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    of: dict[str, Any] | None = None,
+    level: float = 0.9,
+    seed: int = 0,
+) -> Estimate:
+    """Return what a newly acquired customer is worth on average, the first purchase included: the most CAC may be.
+
+    Parameters
+    ----------
+    purchases, spend, economics
+        As in ``clv_table``; the horizon starts at the first purchase.
+    of : mapping, optional
+        For a purchase model with covariates, the newcomer's, such as ``{"channel": "ads"}``.
+    level : float
+        Of the interval: 0.9 means that it holds the truth nine times in ten.
+    seed : int
+        Of the random draws.
+
+    Returns
+    -------
+    Estimate
+        In the client's currency per newcomer; the interval holds the average over many new customers, not one of them.
+
+    Raises
+    ------
+    TableError
+        When the model counts opportunities (BG/BB), or ``of`` names a covariate or a level that it does not know.
+
+    Notes
+    -----
+    (1 + expected discounted repeat purchases) x (mean spend x margin - cost to serve) at the estimates; the ends are
+    quantiles over draws of both models. Where the spend model's q is near 1, its mean runs away and draws are held at
+    q of 1.05 or more: the value at the estimates may then lie beyond the draws' quantile, and the range reaches to it.
+
+    References
+    ----------
+    Discounted lifetime from acquisition on, of payments: Fader and Hardie (2010), Marketing Science 29(1), 85-93.
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD
+    >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
+    >>> terms = Economics(margin=0.4, horizon="1 year")
+    >>> round(clv_new_customer(purchases, spend, terms).value, 2)
+    33.72
+    """
+    _on_days(purchases)
+    weights = purchases.discounting(None, economics.horizon_days, economics.discount_rate, economics.step)
+    draws = 2 * TOTAL_DRAWS
+    if isinstance(spend, GammaGamma):
+        p, q, v = _proper(spend.draws(draws, seed=seed + 7)).T
+        spends, point = p * v / (q - 1), spend.expected_spend_new()
+    else:
+        spends, point = np.full(draws, float(spend)), float(spend)
+    repeats = purchases.expected_new(weights, purchases.draws(draws, seed=seed), of)
+    values = (1 + repeats) * (economics.margin_rate * spends - economics.cost_to_serve)
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    unit = economics.margin_rate * point - economics.cost_to_serve
+    return Estimate(
+        float((1 + purchases.expected_new(weights, of=of)[0]) * unit),
+        low,
+        high,
+        level,
+        purchases.n_,
+        f"{purchases.name}, mean of new customers",
+    )
+
+
+def new_customer_values(
+    summary: pd.DataFrame,
+    by: str,
+    purchases: TransactionModel,
+    economics: Economics,
+    *,
+    cac: Mapping[str, float] | None = None,
+    level: float = 0.9,
+    least: int = 100,
+) -> pd.DataFrame:
+    """Return what a newly won customer of each channel, or cohort, is worth, and hence what winning one may cost.
+
+    The purchase model is fitted again with ``by`` as covariate: groups share its shape and differ in how often they buy
+    and how long they stay. Spend is fitted by group where 100 customers came back, and shared elsewhere.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+        With ``monetary_value`` and the column ``by``.
+    by : str
+        For example ``channel``.
+    purchases : a fitted purchase model
+        Its kind is fitted again.
+    economics : Economics
+        Margin, cost to serve, discount rate and horizon.
+    cac : mapping of group to money, optional
+        Client's currency per newcomer; a group that is not named has none.
+    level : float
+        Of the interval.
+    least : int
+        Smaller groups are put together as ``other``, and valued as everybody is.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group, customers, clv, clv_low, clv_high`` at acquisition, ``cac, clv_net``, all money per newcomer over the
+        horizon; ``ltv_cac, ltv_cac_low, ltv_cac_high``, missing without a cost; ``p_pays``, the chance that the average
+        newcomer is worth more than its cost. The best first.
+
+    Raises
+    ------
+    FitError
+        When the model cannot be fitted with the groups.
+    TableError
+        When there is no column ``by``.
+
+    References
+    ----------
+    Covariates: Fader and Hardie (2007), note 019, "Incorporating time-invariant covariates into the Pareto/NBD and
+    BG/NBD models".
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD, summarize
+    >>> model = BGNBD.with_params(r=0.9, alpha=60.0, a=0.8, b=2.5)
+    >>> log = pd.concat([model.simulate(300, seed=k).assign(channel=c) for k, c in enumerate(["ads", "mail"])])
+    >>> log["customer_id"] = log["channel"] + log["customer_id"]
+    >>> found = new_customer_values(summarize(log), "channel", model, Economics(), cac={"ads": 2.0})
+    >>> sorted(found["group"]), int(found["cac"].count())
+    (['ads', 'mail'], 1)
+    """
+    need(summary, [by], "the SUMMARY")
+    known = summary.assign(**{by: summary[by].astype(str)})
+    small = known[by].map(known[by].value_counts()) < least
+    rows, rest = known[~small], known[small]
+    everybody = fit_spend(known)
+    groups = {str(name): group for name, group in rows.groupby(by)}
+    model = type(purchases)().fit(rows, covariates=[by]) if len(groups) > 1 else purchases
+    cases = []
+    for name, group in groups.items():
+        spend = fit_spend(group) if (group["frequency"] > 0).sum() >= 100 else everybody
+        of = {by: name} if len(groups) > 1 else None
+        cases.append((name, len(group), clv_new_customer(model, spend, economics, of=of, level=level)))
+    if len(rest):
+        cases.append(("other", len(rest), clv_new_customer(purchases, everybody, economics, level=level)))
+    out = []
+    for name, size, worth in cases:
+        cost = (cac or {}).get(name, np.nan)
+        case = ltv_cac(worth, cost) if cost > 0 else None
+        ratios = (case.net, case.ratio, case.low, case.high, case.p_pays) if case else (np.nan,) * 5
+        out.append((name, size, worth.value, worth.low, worth.high, cost, *ratios))
+    table = pd.DataFrame(out, columns=["group", "customers", "clv", "clv_low", "clv_high", "cac", "clv_net",
+                                       "ltv_cac", "ltv_cac_low", "ltv_cac_high", "p_pays"])  # fmt: skip
+    return table.sort_values("clv", ascending=False, ignore_index=True)
+
+
+def tier_chances(
+    summary: pd.DataFrame,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    shares: tuple[float, float] = (0.8, 0.95),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return how surely each customer belongs to a tier of value to come, given what the parameters leave open.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    purchases, spend, economics
+        As in ``clv_table``.
+    shares : pair of float
+        From 0 to 1, as in ``value_tiers``.
+    seed : int
+        Of the random draws.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``customer_id, tier`` (the likeliest), ``chance_A, chance_B, chance_C`` (0 to 1) over draws of the parameters,
+        and ``clear``, a chance of 80 % or more: the others stand too near a border to be treated by their tier.
+
+    Raises
+    ------
+    TableError
+        When the SUMMARY lacks a column, or the model counts opportunities (BG/BB).
+
+    Notes
+    -----
+    Tiers are made anew for each of 100 draws of the parameters; chance of purchases and of spend is not in it.
+
+    Examples
+    --------
+    >>> from clvnb import BGNBD
+    >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
+    >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
+    >>> summary = pd.DataFrame({"customer_id": ["1", "2"], "frequency": [2, 0], "recency": [213, 0], "T": [272, 272],
+    ...     "monetary_value": [22.345, None]})
+    >>> terms = Economics(margin=0.4, horizon="1 year")
+    >>> tier_chances(summary, purchases, spend, terms)[["customer_id", "tier", "clear"]]
+      customer_id tier  clear
+    0           1    A   True
+    1           2    B   True
+    """
+    check(summary, SUMMARY)
+    _on_days(purchases)
+    rows = collapse(summary, also=purchases.covariates_)
+    weights = purchases.discounting(rows, economics.horizon_days, economics.discount_rate, economics.step, digits=4)
+    where = pd.MultiIndex.from_frame(rows[purchases.keys]).get_indexer(
+        pd.MultiIndex.from_frame(summary[purchases.keys])
+    )
+    gg = spend if isinstance(spend, GammaGamma) else None
+    phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
+    x, z, one = summary["frequency"].to_numpy(float), _own(summary).to_numpy(float), np.ones(len(summary))
+    own = pd.DataFrame({"z": z})
+    counts = np.zeros((3, len(summary)))
+    for theta, phi in zip(purchases.draws(TOTAL_DRAWS, seed=seed), phis, strict=True):
+        unit = economics.margin_rate * _spend_sum(phi, spend, x, one, own) - economics.cost_to_serve
+        tiers = value_tiers(pd.Series(purchases.expected(rows, weights, theta)[where] * unit), shares=shares)
+        for k, name in enumerate("ABC"):
+            counts[k] += (tiers == name).to_numpy()
+    chance = counts / TOTAL_DRAWS
+    table = pd.DataFrame(dict(zip(["chance_A", "chance_B", "chance_C"], chance, strict=True)), index=summary.index)
+    table.insert(0, "tier", np.array(list("ABC"))[chance.argmax(axis=0)])
+    table.insert(0, "customer_id", summary["customer_id"])
+    return table.assign(clear=chance.max(axis=0) >= 0.8)
+
+
+def recommend_basis(summary: pd.DataFrame) -> Finding:
+    """Say on which basis customers are valued, margin wherever one is known, and whether revenue would rank them alike.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+        With ``historic_revenue`` and ``historic_value`` (margin to date).
+
+    Returns
+    -------
+    Finding
+        ``share_mean``, the mean of what is left of revenue; ``share_cv``, its standard deviation over that mean;
+        ``rank_correlation`` (Spearman) of value and revenue to date; ``basis``, ``margin``, or ``revenue`` where no
+        margin is known.
+
+    Examples
+    --------
+    >>> summary = pd.DataFrame({"historic_revenue": [100.0, 100.0, 50.0], "historic_value": [40.0, 10.0, 20.0]})
+    >>> recommend_basis(summary).table.round(3)
+       share_mean  share_cv  rank_correlation   basis
+    0         0.3     0.577               0.0  margin
+    """
+    known = summary[(summary["historic_revenue"] > 0) & summary["historic_value"].notna()]
+    if known.empty:
+        table = pd.DataFrame(
+            {"share_mean": [np.nan], "share_cv": [np.nan], "rank_correlation": [np.nan], "basis": ["revenue"]}
+        )
+        return Finding(
+            table, "No margin is known, so values are revenue: they rank customers, and overstate what they leave."
+        )
+    share = known["historic_value"] / known["historic_revenue"]
+    cv = float(share.std() / abs(share.mean())) if len(share) > 1 and share.mean() else 0.0
+    same = float(known["historic_value"].rank().corr(known["historic_revenue"].rank())) if len(known) > 2 else 1.0
+    table = pd.DataFrame(
+        {"share_mean": [share.mean()], "share_cv": [cv], "rank_correlation": [same], "basis": ["margin"]}
+    )
+    text = f"Customers leave {share.mean():.0%} of their revenue on average"
+    if cv < 0.1:
+        text += ", nearly all alike: revenue would rank them the same, and margin says what they are worth."
+    else:
+        text += f", and differ in it (by {cv:.0%} of that): value them by margin. By revenue the ranking would "
+        text += "hardly change" if same > 0.98 else "be another one"
+        text += f" (rank correlation {same:.2f})."
+    return Finding(table, text)
+
+
+def losses(customers: pd.DataFrame, summary: pd.DataFrame, economics: Economics) -> Finding:
+    """Say how many customers cost more than they bring, and why: values below 0 are never cut off.
+
+    Parameters
+    ----------
+    customers : CLV
+        With ``historic_value``.
+    summary : SUMMARY
+        Of the same customers, with ``historic_revenue`` and ``purchases``.
+    economics : Economics
+        Margin and cost to serve.
+
+    Returns
+    -------
+    Finding
+        ``cause, customers, value``: money to date of these customers by root cause, in the client's currency. The last
+        cause are customers who have not lost money yet.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "historic_value": [-3.0, 12.0], "clv": [1.0, 8.0]})
+    >>> summary = pd.DataFrame({"customer_id": ["a", "b"], "historic_revenue": [10.0, 40.0], "purchases": [4, 4]})
+    >>> losses(customers, summary, Economics(margin=0.5, cost_to_serve=2.0)).table
+                                   cause  customers  value
+    0  serving cost more than the margin          1   -3.0
+    """
+    both = customers[["customer_id", "historic_value", "clv"]].merge(
+        summary[["customer_id", "historic_revenue", "purchases"]], on="customer_id"
+    )
+    gone = both["historic_value"] < 0
+    back = gone & (both["historic_revenue"] <= 0)
+    serve = (
+        gone & ~back & (economics.margin_rate * both["historic_revenue"] < economics.cost_to_serve * both["purchases"])
+    )
+    ahead = ~gone & (both["clv"] < 0)
+    causes = {"they took back as much as they bought": back, "serving cost more than the margin": serve,
+              "sold below cost": gone & ~back & ~serve, "the next purchases are expected to lose money": ahead}  # fmt: skip
+    table = pd.DataFrame(
+        [(name, int(at.sum()), float(both.loc[at, "historic_value"].sum())) for name, at in causes.items() if at.any()],
+        columns=["cause", "customers", "value"],
+    )
+    if table.empty:
+        return Finding(table, "No customer has cost more than they brought.")
+    parts = "; ".join(f"{r.customers:,} because {r.cause}" for r in table.itertuples())
+    return Finding(table, f"{int(table['customers'].sum()):,} customers are worth less than nothing: {parts}.")

@@ -1,0 +1,50 @@
+"""What step 1 found, as plain fields: what its sentences read.
+
+In: what was assessed. Out: ``ValueFacts``; ``ValueStep`` is these and the sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+import pandas as pd
+
+from ..core.results import Checked, Estimate, Finding, Told
+from ..data.client import Client
+from ..models.base import Model
+from .card import Card
+from .evaluate import Backtest, Holdout
+from .trust import Trust
+
+__all__ = ["ValueFacts"]
+
+
+@dataclass(frozen=True, repr=False)
+class ValueFacts(Told):
+    """The fields of ``ValueStep``, described there."""
+
+    client: Client
+    as_of: date
+    checked: Checked
+    customers: pd.DataFrame
+    total: Estimate | None
+    new_customer: Estimate | None
+    trust: Trust
+    fit: pd.DataFrame
+    models: dict[str, Model]
+    card: Card
+    channels: pd.DataFrame
+    segments: pd.DataFrame
+    cohorts: pd.DataFrame
+    choice: str
+    holdout: Holdout | None
+    ladder: pd.DataFrame
+    comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
+    backtest: Backtest | None = None
+    next_orders: pd.DataFrame = field(default_factory=pd.DataFrame)
+    notes: tuple[Finding, ...] = ()
+    newcomers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    cuts: dict[str, list[float]] = field(default_factory=dict)
+    forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
+    forecasts: dict[str, Estimate] = field(default_factory=dict)

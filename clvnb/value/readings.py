@@ -1,0 +1,276 @@
+"""What a step's tables say to a reader: the sentences under the pictures, each with the table it reads.
+
+In: ``ValueStep``. Out: ``Finding`` or text, in the client's currency and language.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..core.results import Finding
+from ..data.client import Client
+from .facts import ValueFacts
+from .segments import rfm_by_value
+
+
+def _worth_word(client: Client) -> str:
+    return "contribution margin" if client.economics.basis == "margin" else "revenue (no margin is known)"
+
+
+def headline(step: ValueFacts) -> Finding:
+    """The answer in one minute."""
+    client, words, c = step.client, step.client.words, step.customers
+    historic = float(c["historic_value"].sum())
+    text = (
+        f"By {words.day(step.as_of)}, {words.counted(len(c), 'customer')} of {client.name} had brought "
+        f"{words.money(historic)} of {_worth_word(client)}, {words.money(historic / len(c))} each."
+    )
+    rows = [("customers", float(len(c)), np.nan, np.nan), ("value so far", historic, np.nan, np.nan)]
+    if step.total is None or step.new_customer is None:
+        text += f" What they are still worth cannot be said yet. {step.choice}"
+        rung = step.ladder[step.ladder["rung"] == "Cohorts"].dropna(subset=["value"])
+        if len(rung):
+            text += (
+                f" Followed from their first purchase, without a model, new customers brought {words.money(rung['value'].iloc[0])} "
+                f"each ({words.money(rung['low'].iloc[0])} to {words.money(rung['high'].iloc[0])}) as far as was seen."
+            )
+            rows.append(("a new customer, so far as seen", *rung[["value", "low", "high"]].iloc[0].astype(float)))
+        return Finding(pd.DataFrame(rows, columns=["figure", "value", "low", "high"]), text)
+    total, new = step.total, step.new_customer
+    text += (
+        f" They are expected to bring another {words.money(total.value)} over the next {client.economics.horizon} "
+        f"in today's money ({words.share(total.level)} range {words.range(total)}), "
+        f"{words.money(total.value / len(c))} each on average."
+        f" A new customer is worth {words.money(new.value)} ({words.range(new)}), the most that winning one may cost."
+    )
+    rows += [("value to come", total.value, total.low, total.high),
+             ("a new customer", new.value, new.low, new.high)]  # fmt: skip
+    return Finding(pd.DataFrame(rows, columns=["figure", "value", "low", "high"]), text)
+
+
+def say_channels(step: ValueFacts) -> str:
+    """What each channel's customers brought, will bring and cost."""
+    table, words = step.channels, step.client.words
+    if table.empty:
+        return "The log does not say through which channel customers came."
+    parts = []
+    for row in table.itertuples():
+        text = f"{row.channel}: {words.count(row.customers)} customers, {words.money(row.historic_value)} each so far"
+        if np.isfinite(row.clv):
+            text += f" and {words.money(row.clv)} to come ({words.money(row.clv_low)} to {words.money(row.clv_high)})"
+        if np.isfinite(row.cac):
+            text += f", won for {words.money(row.cac)}"
+            if np.isfinite(row.clv_net):
+                earns = "leaves" if row.clv_net >= 0 else "loses"
+                text += f", which {earns} {words.money(abs(row.clv_net))}"
+        parts.append(text)
+    return "; ".join(parts) + "."
+
+
+def say_newcomers(step: ValueFacts) -> str:
+    """What newcomers of each channel are worth against their cost."""
+    table, words = step.channels, step.client.words
+    if "new_customer" not in table or not table["new_customer"].notna().any():
+        return ""
+    parts = []
+    for row in table[table["new_customer"].notna()].itertuples():
+        text = (
+            f"{row.channel} {words.money(row.new_customer)} ({words.money(row.new_low)} to {words.money(row.new_high)})"
+        )
+        if np.isfinite(row.ltv_cac):
+            text += (
+                f", {row.ltv_cac:.1f} times the cost of winning one ({row.ltv_cac_low:.1f} to {row.ltv_cac_high:.1f}); "
+                f"the chance that it pays is {words.share(row.p_pays)}"
+            )
+        parts.append(text)
+    return f" A new customer is worth, over {step.client.economics.horizon}: " + "; ".join(parts) + "."
+
+
+def say_newer(step: ValueFacts) -> str:
+    """What a new customer is worth, by when customers came."""
+    table, words = step.newcomers, step.client.words
+    if len(table) < 2:
+        return ""
+    parts = [
+        f"{r.group} {words.money(r.clv)} ({words.money(r.clv_low)} to {words.money(r.clv_high)})"
+        for r in table.itertuples()
+    ]
+    return f" By when they came, the model values a new customer, over {step.client.economics.horizon}, at: {'; '.join(parts)}."
+
+
+def say_ladder(step: ValueFacts) -> str:
+    """How far the first and the last rung lie apart, and where the largest step is."""
+    table, words = step.ladder.dropna(subset=["value"]), step.client.words
+    if table.empty:
+        return "The data do not carry any of the usual formulas yet."
+    if len(table) == 1:
+        return f"Only one rung can be reckoned: {table['rung'].iloc[0].lower()}, {words.money(table['value'].iloc[0])}."
+    first, last = table.iloc[0], table.iloc[-1]
+    change = table["value"].diff().iloc[1:]
+    largest = table.loc[change.abs().idxmax()]
+    step_size = float(change[largest.name])
+    text = (
+        f"By the {first['rung'].lower()} a new customer is worth {words.money(first['value'])}, by the "
+        f"{last['rung'].lower()} {words.money(last['value'])}"
+    )
+    if np.isfinite(last["low"]):
+        text += f" ({words.money(last['low'])} to {words.money(last['high'])})"
+    before = table.loc[table.index[table.index.get_loc(largest.name) - 1], "rung"]
+    way = "adds" if step_size > 0 else "takes away"
+    return f"{text}. The largest step, from {before.lower()} to {largest['rung'].lower()}, {way} {words.money(abs(step_size))}."
+
+
+def misleading(step: ValueFacts) -> Finding:
+    """RFM segments against fifths of predicted value."""
+    c, words = step.customers, step.client.words
+    if step.total is None or step.client.kind == "subscription":
+        return Finding(pd.DataFrame(), "Without predictions per purchase, segments cannot be held against them.")
+    table = rfm_by_value(c["segment"], c["clv"])
+    best = c["clv"].rank(pct=True) > 0.8
+    praised = c["segment"].isin(["Champion", "Loyal"])
+    missed, idle = int((best & ~praised).sum()), int((praised & (c["clv"].rank(pct=True) <= 0.6)).sum())
+    text = (
+        f"Of the {words.counted(int(best.sum()), 'customer')} with the highest value to come, "
+        f"{words.share(missed / max(int(best.sum()), 1))} are called neither Champion nor Loyal; and "
+        f"{words.counted(idle, 'customer')} with these names are not among the better two fifths."
+    )
+    return Finding(table, text)
+
+
+def overdue(step: ValueFacts) -> Finding:
+    """Customers whose next purchase is late, and who may still come."""
+    table, words = step.next_orders, step.client.words
+    if table.empty:
+        return Finding(pd.DataFrame(), "No model says when a next purchase is due here.")
+    late = overdue_orders(table)
+    shown = late.nlargest(10, ["clv", "historic_value"]).sort_values(["clv", "customer_id"], ascending=[False, True])
+    shown = shown[["customer_id", "days_since_last", "due_high", "p_alive", "clv", "next_low", "next_high"]]
+    text = (
+        f"{words.counted(len(late), 'customer')} who had come back before are later than nine in ten of their purchases "
+        f"would be, and not yet given up (chance to be active 20% or more); {words.money(float(late['clv'].sum()))} of value "
+        "to come hangs on them."
+    )
+    return Finding(shown.reset_index(drop=True), text)
+
+
+def overdue_orders(next_orders: pd.DataFrame) -> pd.DataFrame:
+    """Of those who had come back before: who is later than usual and may still come."""
+    table = next_orders
+    return table if table.empty else table[table["overdue"] & (table["p_alive"] >= 0.2) & (table["purchases"] > 1)]
+
+
+def say_segments(step: ValueFacts) -> str:
+    """Who holds the value, and who used to come."""
+    table, words = step.segments, step.client.words
+    best = table.iloc[0]
+    text = (
+        f"{best['segment']}: {words.share(best['share_of_customers'])} of customers hold {words.share(best['share_of_value'])} "
+        "of the value."
+    )
+    lost = table[table["segment"].isin(["At risk", "Can't lose"])]
+    if len(lost):
+        text += (
+            f" In {' and '.join(lost['segment'])} are {words.counted(lost['customers'].sum(), 'customer')} who used to come "
+            f"often and have not been seen for long; they brought {words.money(lost['historic_value'].sum())}."
+        )
+    return text
+
+
+def say_cohorts(step: ValueFacts) -> str:
+    """How the oldest and the youngest cohort compare at the same age."""
+    table, words = step.cohorts, step.client.words
+    if table.empty or table.shape[1] < 2:
+        return "There is no complete month yet to follow customers by when they came."
+    period = table.attrs["period"]
+    half = table.shape[1] // 2
+    seen = table[half].dropna()
+    first, last = seen.iloc[0], seen.iloc[-1]
+    return (
+        f"{words.counted(half, period)} after the {period} of the first purchase, customers of the oldest cohort had "
+        f"brought {words.money(first)} of revenue each, those of the youngest cohort of that age {words.money(last)}. "
+        "Small cohorts differ by chance; look for a drift over many."
+    )
+
+
+def concentration(step: ValueFacts) -> Finding:
+    """How much of the value the best tenths hold."""
+    c, words = step.customers, step.client.words
+    column = "total_value" if step.total is not None else "historic_value"
+    worth = np.sort(c[column].to_numpy(float))[::-1]
+    share = np.arange(1, len(worth) + 1) / len(worth)
+    total = worth.sum()
+    grid = np.linspace(0.1, 1.0, 10)
+    at = np.searchsorted(share, grid - 1e-9)
+    table = pd.DataFrame(
+        {
+            "customers": grid,
+            "share_of_value": np.cumsum(worth)[at] / total if total else np.nan,
+            "value": np.cumsum(worth)[at],
+        }
+    )
+    what = "value so far and to come" if column == "total_value" else "value so far"
+    text = (
+        f"The best fifth of customers holds {words.share(table['share_of_value'].iloc[1])} of the {what}; "
+        f"the lower half holds {words.share(1 - table['share_of_value'].iloc[4])}."
+    )
+    return Finding(table, text)
+
+
+def at_risk(step: ValueFacts) -> Finding:
+    """Who brought most and has probably stopped, or may not renew."""
+    c, words = step.customers, step.client.words
+    if step.total is None:
+        return Finding(pd.DataFrame(), "Without a prediction nobody can be said to be at risk.")
+    doubtful = most_at_risk(c, step.client.kind)
+    if step.client.kind == "subscription":
+        table = doubtful.head(10)[["customer_id", "plan", "historic_value", "clv", "clv_low", "clv_high"]]
+        text = (
+            f"{words.count(len(doubtful))} contracts run. The ten most valuable ones are listed; at the low end of "
+            "their range they leave soon."
+        )
+        return Finding(table.reset_index(drop=True), text)
+    table = doubtful.head(10)[["customer_id", "p_alive", "historic_value", "clv", "clv_low", "clv_high"]]
+    text = (
+        f"Of the best fifth by value so far, {words.counted(len(doubtful), 'customer')} most likely stopped buying "
+        f"(chance to be active below 50%), after bringing {words.money(doubtful['historic_value'].sum())}."
+    )
+    return Finding(table.reset_index(drop=True), text)
+
+
+def most_at_risk(customers: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the customers with most to lose, first.
+
+    Of a shop those of the best fifth who have probably stopped; of a subscription those whose contract runs, by what
+    they are still expected to bring.
+    """
+    c = customers
+    if kind == "subscription":
+        running = c[c["p_alive"] > 0]
+        return running.sort_values(["clv", "historic_value", "customer_id"], ascending=[False, False, True])
+    doubtful = c[(c["p_alive"] < 0.5) & (c["historic_value"] >= c["historic_value"].quantile(0.8))]
+    return doubtful.sort_values(["historic_value", "customer_id"], ascending=[False, True])
+
+
+def say_fit(step: ValueFacts) -> str:
+    """How near the fitted model comes to what was seen."""
+    fit, words = step.fit, step.client.words
+    if fit.empty:
+        return "There is no model to compare with what was seen."
+    if "plan" in fit:
+        parts = []
+        for plan, group in fit.groupby("plan"):
+            seen = group[group["at_risk"] >= 20]
+            last = seen.iloc[-1]
+            gap = (seen["expected"] - seen["actual"]).abs().max()
+            parts.append(
+                f"{plan}: after {int(last['renewals'])} renewals {words.share(last['actual'])} are left, the model says "
+                f"{words.share(last['expected'])}; at most {words.share(gap, digits=1)} lie between them"
+            )
+        return "; ".join(parts) + "."
+    last = fit.iloc[-1]
+    off = last["expected"] / max(last["actual"], 1) - 1
+    return (
+        f"Up to {words.day(last['date'].date())} customers came back {words.count(last['actual'])} times; the fitted model "
+        f"has {words.count(last['expected'])} ({off:+.1%})."
+    )

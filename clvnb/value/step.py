@@ -1,0 +1,407 @@
+"""Step 1 in one call: a client goes in, everything that its notebook shows comes out.
+
+In: ``Client``. Out: ``ValueStep``; its tables and sentences are what the notebook shows and the report keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.engine import to_pandas
+from ..core.errors import FitError, TableError
+from ..core.results import Estimate, Finding
+from ..data.books import cost_of_winning
+from ..data.client import Client
+from ..data.summary import purchase_days
+from ..models import GammaGamma
+from ..models.base import TransactionModel
+from ..models.continuous import ContinuousModel
+from ..models.renewals import RenewalModel
+from . import readings
+from .clv import clv_totals, losses, new_customer_values, recommend_basis
+from .cohorts import cohort_matrix
+from .evaluate import Backtest, backtest, tracking
+from .facts import ValueFacts
+from .ladder import contract_ladder, shop_ladder
+from .segments import segment_profile
+from .subscriptions import subscription_table
+from .worth import LEVEL, Worth, assess_worth, cut_points, survival_seen
+
+__all__ = ["ValueStep", "value_customers"]
+
+
+@dataclass(frozen=True, repr=False)
+class ValueStep(ValueFacts):
+    """What step 1 found out about a client.
+
+    Attributes
+    ----------
+    client : Client
+        Whose step it is.
+    as_of : date
+        The last day looked at.
+    checked : Checked
+        The orders: kept, rejected, and why.
+    customers : CLV
+        One row per customer.
+    total : Estimate or None
+        What all customers together are still worth; None where no model could be fitted.
+    new_customer : Estimate or None
+        What a newly won customer is worth on average: the most that winning one may cost.
+    trust : Trust
+        The light, and what it rests on.
+    fit : pandas.DataFrame
+        What was seen beside what the model expects: ``date`` or ``plan, renewals``, then ``actual, expected``.
+    models : dict of name to fitted model
+        Of buying and of spending, or a model for each plan.
+    card : Card
+        How value was reckoned.
+    channels : pandas.DataFrame
+        By acquisition channel: customers, value so far and to come, cost of winning one.
+    segments : pandas.DataFrame
+        RFM segments of a shop, plans of a subscription: how many, what they hold, what to do.
+    cohorts : pandas.DataFrame
+        Revenue per customer of each cohort, added up by age; unseen cells missing.
+    choice : str
+        Why this model.
+    holdout : Holdout or None
+        How well the chosen model told what was held back; None where nothing could be.
+    ladder : pandas.DataFrame
+        A new customer's value by each method, from the beginner's formula to the model.
+    comparison : pandas.DataFrame
+        Every candidate model's likelihood and the scores of its predictions from earlier days.
+    backtest : Backtest or None
+        The chosen model's predictions from several earlier days.
+    next_orders : pandas.DataFrame
+        When each customer's next purchase was due and now is; empty where no model says so.
+    notes : tuple of Finding
+        On which basis to value, who costs more than they bring, and who came too lately to be judged.
+    newcomers : pandas.DataFrame
+        What a new customer is worth by when customers came, where cohorts can be told apart.
+    cuts : dict
+        RFM's cut-points.
+    forecast : pandas.DataFrame
+        What each customer is expected to leave in the windows after which step 4 looks; ``forecasts`` has the sums.
+    """
+
+    @property
+    def steps_of_value(self) -> Finding:
+        """The ladder with the sentence that reads it."""
+        return Finding(self.ladder, readings.say_ladder(self))
+
+    @property
+    def basis(self) -> Finding:
+        """On which basis to value these customers, and who costs more than they bring."""
+        return Finding(pd.concat([n.table for n in self.notes], axis=1), " ".join(n.text for n in self.notes))
+
+    @property
+    def misleading_names(self) -> Finding:
+        """RFM segments against fifths of predicted value: where the name of a segment misleads."""
+        return readings.misleading(self)
+
+    @property
+    def overdue(self) -> Finding:
+        """Customers whose next purchase is late, and who may still be won back."""
+        return readings.overdue(self)
+
+    @property
+    def headline(self) -> Finding:
+        """The answer in one minute."""
+        return readings.headline(self)
+
+    @property
+    def value_by_channel(self) -> Finding:
+        """Channels against what winning a customer costs, with the sentence that reads them."""
+        return Finding(self.channels, readings.say_channels(self) + readings.say_newcomers(self))
+
+    @property
+    def who_is_who(self) -> Finding:
+        """Segments with the sentence that reads them."""
+        return Finding(self.segments, readings.say_segments(self))
+
+    @property
+    def aging(self) -> Finding:
+        """Cohorts with the sentence that reads them."""
+        return Finding(self.cohorts, readings.say_cohorts(self) + readings.say_newer(self))
+
+    @property
+    def concentration(self) -> Finding:
+        """Who holds the value: tenths of customers from the most to the least valuable."""
+        return readings.concentration(self)
+
+    @property
+    def at_risk(self) -> Finding:
+        """The customers who brought most and have probably stopped, or may not renew."""
+        return readings.at_risk(self)
+
+    @property
+    def tracking(self) -> Finding:
+        """What was seen beside what the model expects, with the sentence that reads it."""
+        return Finding(self.fit, readings.say_fit(self))
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """The fitted parameters of every model: ``model, parameter, estimate, standard_error, low, high``."""
+        parts = [m.estimates().assign(model=name) for name, m in self.models.items() if m.fit_ is not None]
+        if not parts:
+            return pd.DataFrame(columns=["model", "parameter", "estimate", "standard_error", "low", "high"])
+        return pd.concat(parts)[["model", "parameter", "estimate", "standard_error", "low", "high"]]
+
+    def results(self) -> dict[str, Any]:
+        """Return every headline figure with its interval, the card, and the light, as plain JSON values."""
+        c = self.customers
+        return {
+            "client": self.client.name,
+            "kind": self.client.kind,
+            "currency": self.client.currency,
+            "as_of": self.as_of.isoformat(),
+            "customers": len(c),
+            "active_customers": float(c["p_alive"].sum()) if self.total else None,
+            "historic_value": float(c["historic_value"].sum()),
+            "residual_value": self.total.to_dict() if self.total else None,
+            "earlier_predictions_off": None if self.backtest is None or self.total is None else self.backtest.off,
+            "new_customer_value": self.new_customer.to_dict() if self.new_customer else None,
+            "ladder": {str(r.rung): _finite([r.value, r.low, r.high]) for r in self.ladder.itertuples()},
+            "held_by": {f"{r.customers:.1f}": float(r.share_of_value) for r in self.concentration.table.itertuples()},
+            "trust": self.trust.light,
+            "trust_text": self.trust.text,
+            "choice": self.choice,
+            "cut_points": self.cuts,
+            "forecasts": {k: v.to_dict() for k, v in self.forecasts.items()},
+            "card": self.card.to_dict(),
+            "rows": {str(r.rule): [int(r.rows), float(r.money)] for r in self.checked.account.itertuples()},
+            "text": self.headline.text,
+        }
+
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return f"{self.client.name}, {self.client.words.day(self.as_of)}: {self.headline.text}", []
+
+
+def value_customers(client: Client, *, as_of: date | str | None = None) -> ValueStep:
+    """Run step 1 for a client: read, check, fit, value, and say how far to trust it.
+
+    Parameters
+    ----------
+    client : Client
+        From ``Client.load`` or ``load_sample``.
+    as_of : date, optional
+        The evening of this day; the client's, or the last order's, when left out.
+
+    Returns
+    -------
+    ValueStep
+        ``customers`` (CLV with segment and tier), ``total``, ``new_customer``, ``trust``, ``ladder``, ``segments``,
+        ``channels``, ``cohorts``, ``card`` and more; each ``Finding`` in it says what it shows.
+
+    Raises
+    ------
+    ClvnbError
+        When the data cannot be read at all. Data that cannot carry a prediction give a red light and the historic
+        values instead.
+
+    Examples
+    --------
+    >>> from clvnb import load_sample
+    >>> step = value_customers(load_sample("subscription"))
+    >>> step.trust.light, step.total.n
+    ('amber', 3000)
+    """
+    worth = assess_worth(client, as_of=as_of)
+    if worth.total is None:
+        return _historic_only(worth)
+    return _of_subscription(worth) if client.kind == "subscription" else _of_shop(worth)
+
+
+def _step(worth: Worth, **more: Any) -> ValueStep:
+    """A step with what was assessed already, and the rest."""
+    return ValueStep(
+        client=worth.client,
+        as_of=worth.as_of,
+        checked=worth.checked,
+        customers=worth.customers,
+        total=worth.total,
+        new_customer=worth.new_customer,
+        trust=worth.trust,
+        models=worth.models,
+        card=worth.card,
+        choice=worth.why,
+        holdout=worth.check,
+        comparison=worth.comparison,
+        cuts=cut_points(worth.summary),
+        forecast=worth.forecast,
+        forecasts=worth.forecasts,
+        segments=segment_profile(worth.customers, worth.customers["segment"]),
+        cohorts=_cohorts(worth.checked.kept, worth.as_of),
+        **more,
+    )
+
+
+# ------------------------------------------------------------------------------------------------- shop
+
+
+def _of_shop(worth: Worth) -> ValueStep:
+    client, as_of, summary, log = worth.client, worth.as_of, worth.summary, worth.checked.kept
+    purchases, spend = worth.purchases, worth.spend
+    assert purchases is not None
+    return _step(
+        worth,
+        fit=tracking(log, purchases, as_of=as_of),
+        channels=_shop_channels(client, summary, purchases, spend),
+        ladder=shop_ladder(log, client.economics, worth.new_customer, as_of=as_of, words=client.words),
+        backtest=_backtest(log, purchases, as_of),
+        next_orders=_next_orders(summary, worth.customers, purchases),
+        notes=(
+            recommend_basis(summary),
+            losses(worth.customers, summary, client.economics),
+            *_too_new(summary, client),
+        ),
+        newcomers=_by_cohort(summary, purchases, client),
+    )
+
+
+def _too_new(summary: pd.DataFrame, client: Client) -> list[Finding]:
+    """Customers within their first 90 days: how often they come is not known yet, whatever their scores say."""
+    new = int((summary["T"] < 90).sum())
+    if not new:
+        return []
+    said = (
+        f"{client.words.counted(new, 'customer')} came within the last 90 days; their scores and names say little yet."
+    )
+    return [Finding(pd.DataFrame({"new": [new]}), said)]
+
+
+def _by_cohort(summary: pd.DataFrame, purchases: TransactionModel, client: Client) -> pd.DataFrame:
+    """A new customer's value by half-year of joining, among those with half a year behind them."""
+    seen = summary[summary["T"] >= 182]
+    first = pd.to_datetime(seen["first_date"])
+    cohort = first.dt.year.astype(str) + np.where(first.dt.month <= 6, " first half", " second half")
+    if cohort.nunique() < 2 or len(seen) < 400:
+        return pd.DataFrame()
+    with suppress(FitError):
+        table = new_customer_values(seen.assign(cohort=cohort), "cohort", purchases, client.economics, level=LEVEL)
+        return table[table["group"] != "other"].sort_values("group", ignore_index=True)
+    return pd.DataFrame()
+
+
+def _backtest(log: Any, purchases: TransactionModel, as_of: date) -> Backtest | None:
+    """Three earlier days, a ninth of the log apart, a quarter of a year at most."""
+    first = to_pandas(purchase_days(log).aggregate(first=lambda t: t.date.min()))["first"].iloc[0]
+    span = (pd.Timestamp(as_of) - pd.Timestamp(first)).days
+    with suppress(TableError):
+        return backtest(log, [type(purchases)], horizon=float(max(30, min(91, span // 9))), as_of=as_of)
+    return None
+
+
+def _next_orders(summary: pd.DataFrame, customers: pd.DataFrame, purchases: TransactionModel) -> pd.DataFrame:
+    if not isinstance(purchases, ContinuousModel):
+        return pd.DataFrame()
+    known = customers[["customer_id", "p_alive", "historic_value", "clv"]]
+    return pd.concat([known, summary[["purchases", "days_since_last"]], purchases.next_purchase(summary)], axis=1)
+
+
+def _historic_only(worth: Worth) -> ValueStep:
+    """The ladder's lowest honest rung: what customers brought so far, and no prediction."""
+    client = worth.client
+    return _step(
+        worth,
+        fit=pd.DataFrame(columns=["date", "actual", "expected"]),
+        channels=_channel_frame(client, worth.customers, None),
+        ladder=shop_ladder(worth.checked.kept, client.economics, None, as_of=worth.as_of, words=client.words),
+        notes=(recommend_basis(worth.summary), losses(worth.customers, worth.summary, client.economics)),
+    )
+
+
+def _cohorts(log: Any, as_of: date) -> pd.DataFrame:
+    """Revenue per customer added up by age, in months, or in quarters where there would be too many of them."""
+    for period in ("month", "quarter"):
+        try:
+            matrix = cohort_matrix(log, period=period, what="revenue_per_customer", as_of=as_of)
+        except TableError:
+            return pd.DataFrame()
+        if len(matrix) <= 15:
+            break
+    sizes = matrix.attrs["size"]
+    added = matrix.cumsum(axis=1).where(matrix.notna())
+    added.attrs = {"size": sizes, "period": period}
+    return added
+
+
+def _shop_channels(
+    client: Client, summary: pd.DataFrame, purchases: TransactionModel, spend: GammaGamma | float
+) -> pd.DataFrame:
+    if "channel" not in summary:
+        return pd.DataFrame()
+    if summary["channel"].nunique() > 12:
+        return _channel_frame(client, summary, None)
+    table = _channel_frame(
+        client, summary, clv_totals(summary, "channel", purchases, spend, client.economics, level=LEVEL)
+    )
+    return _with_newcomers(table, client, summary, purchases)
+
+
+def _with_newcomers(
+    table: pd.DataFrame, client: Client, summary: pd.DataFrame, purchases: TransactionModel
+) -> pd.DataFrame:
+    """What a newcomer of each channel is worth, where the channels can be told apart."""
+    known = summary.assign(channel=summary["channel"].fillna("unknown").astype(str))
+    try:
+        new = new_customer_values(
+            known, "channel", purchases, client.economics, cac=cost_of_winning(client), level=LEVEL
+        )
+    except FitError:
+        return table
+    new = new.rename(columns={"group": "channel", "clv": "new_customer", "clv_low": "new_low", "clv_high": "new_high"})
+    wanted = ["channel", "new_customer", "new_low", "new_high", "ltv_cac", "ltv_cac_low", "ltv_cac_high", "p_pays"]
+    return table.merge(new[wanted], on="channel", how="left")
+
+
+def _channel_frame(client: Client, customers: pd.DataFrame, totals: dict[str, Estimate] | None) -> pd.DataFrame:
+    """By acquisition channel, per customer: value so far, value to come with its interval, and what winning one cost."""
+    if "channel" not in customers:
+        return pd.DataFrame()
+    rows = []
+    for name, group in customers.groupby("channel"):
+        n, estimate = len(group), (totals or {}).get(str(name))
+        scale = [estimate.value / n, estimate.low / n, estimate.high / n] if estimate else [np.nan] * 3
+        rows.append((str(name), n, float(group["historic_value"].mean()), *scale))
+    table = pd.DataFrame(rows, columns=["channel", "customers", "historic_value", "clv", "clv_low", "clv_high"])
+    table["cac"] = table["channel"].map(cost_of_winning(client))
+    table["clv_net"] = table["historic_value"] + table["clv"] - table["cac"]
+    return table
+
+
+# ----------------------------------------------------------------------------------------- subscription
+
+
+def _of_subscription(worth: Worth) -> ValueStep:
+    people, economics = worth.people, worth.client.economics
+    models = {plan: m for plan, m in worth.plans.items()}
+    return _step(
+        worth,
+        fit=survival_seen(people, models),
+        channels=_subscription_channels(worth.client, people, models),
+        ladder=contract_ladder(people, economics, worth.new_customer),
+        notes=(recommend_basis(worth.summary), losses(worth.customers, worth.summary, economics)),
+    )
+
+
+def _subscription_channels(client: Client, people: pd.DataFrame, models: dict[str, RenewalModel]) -> pd.DataFrame:
+    if "channel" not in people:
+        return pd.DataFrame()
+    totals = {
+        str(name): subscription_table(group, models, client.economics, level=LEVEL)[1]
+        for name, group in people.groupby("channel")
+        if len(group) >= 20
+    }
+    return _channel_frame(client, people, totals)
+
+
+def _finite(values: list[float]) -> list[float | None]:
+    return [float(v) if np.isfinite(v) else None for v in values]

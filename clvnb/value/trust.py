@@ -1,0 +1,339 @@
+"""The light at the top of a report: whether data and model carry a prediction, with reasons and the way out.
+
+In: a SUMMARY, fitted models, a ``Holdout``, a LOG. Out: ``Trust``, a table of checks with its sentence.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.engine import run
+from ..core.results import Told, table_html
+from ..data.summary import purchase_days
+from ..models import GammaGamma
+from ..models.base import TransactionModel
+from ..models.renewals import RenewalModel
+from .evaluate import Holdout, closer
+from .predictions import BASELINES
+
+__all__ = ["Trust", "data_trust", "grade", "make_trust", "subscription_trust", "trust_gate"]
+
+
+@dataclass(frozen=True, repr=False)
+class Trust(Told):
+    """The light at the top of a report.
+
+    Attributes
+    ----------
+    light : "green", "amber" or "red"
+    table : pandas.DataFrame
+        Every check: ``check, light, found, way_out``.
+    text : str
+    """
+
+    light: str
+    table: pd.DataFrame
+    text: str
+
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return self.text, [self.table]
+
+    def _repr_html_(self) -> str:
+        shown = self.table.assign(way_out=self.table["way_out"].where(self.table["light"] != "green", ""))
+        shown = shown.rename(columns={"way_out": "way out"})
+        return f"<p><strong>{html.escape(self.text)}</strong></p>{table_html(shown)}"
+
+
+def trust_gate(
+    summary: pd.DataFrame,
+    *,
+    as_of: date | str,
+    purchases: TransactionModel | None = None,
+    spend: GammaGamma | float | None = None,
+    check: Holdout | None = None,
+    log: Any = None,
+    why: str = "",
+) -> Trust:
+    """Give the green, amber or red light of a shop's prediction, with reasons and the way out.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    as_of : date
+        The last day looked at.
+    purchases, spend : fitted models, or None
+        None where no model could be fitted: without ``purchases`` there is no prediction.
+    check : Holdout, optional
+        From ``holdout``.
+    log : LOG, optional
+        Seasons, and a drift from cohort to cohort, are looked for in it.
+    why : str
+        Without a model, the reason.
+
+    Returns
+    -------
+    Trust
+        The worst light of all checks.
+
+    Notes
+    -----
+    The checks, with the limits for amber and red: customers below 500, 100; repeat buyers below 100, 30; history below
+    365, 120 days; latest order more than 30, 120 days ago; q of the spend model below 2, at or below 1; holdout total
+    off by more than 25, 50 %.
+
+    Amber alone: a parameter at a bound, or whose logarithm has a standard error above 1.5; a correlation of spend and
+    frequency beyond 0.3; a naive guess that is closer by more than 2 % (CRPS); a busiest month above twice its neighbours; older and newer
+    halves of customers that differ in who comes back within 90 days, by more than 3.3 standard errors and a quarter; a
+    first month with more than twice a later month's newcomers, who buy more often; no test on held-out data; no model
+    of spend. No model of purchases is red.
+
+    The limits are clvnb's judgement.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2024-05-01", "2024-05-01", "2024-05-10"])
+    >>> summary = pd.DataFrame({"customer_id": ["a", "b"], "frequency": [1, 0], "recency": [9, 0], "T": [40, 40],
+    ...     "first_date": days[:2], "last_date": days[1:]})
+    >>> trust_gate(summary, as_of="2024-06-10", why="only two customers.").light
+    'red'
+    """
+    rows = [
+        *_data_checks(summary, pd.Timestamp(as_of)),
+        *_fit_checks(summary, purchases, spend, why),
+        *_holdout_checks(check, purchases),
+        *([] if log is None else _time_checks(log, pd.Timestamp(as_of))),
+    ]
+    return make_trust(rows)
+
+
+def data_trust(summary: pd.DataFrame, *, as_of: date | str) -> Trust:
+    """Say whether the data alone can carry a prediction, before any model is fitted.
+
+    Parameters
+    ----------
+    summary : SUMMARY
+    as_of : date
+        The last day looked at.
+
+    Returns
+    -------
+    Trust
+        The worst light of the checks of the data alone.
+    """
+    return make_trust(_data_checks(summary, pd.Timestamp(as_of)))
+
+
+def make_trust(rows: list[tuple[str, str, str, str]]) -> Trust:
+    """Join checks (check, light, found, way out) into one light."""
+    table = pd.DataFrame(rows, columns=["check", "light", "found", "way_out"])
+    order = {"green": 0, "amber": 1, "red": 2}
+    light = max(table["light"], key=order.__getitem__)
+    worst = table[table["light"] == light]
+    says = {
+        "green": "Green: the data carry a prediction, and it held when tested."
+        if (table["check"] == "holdout total").any()
+        else "Green: the data can carry a prediction.",
+        "amber": "Amber: use the prediction with care.",
+        "red": "Red: no prediction is shown.",
+    }[light]
+    if light != "green":
+        says += " " + " ".join(f"{r.found} {r.way_out}" for r in worst.itertuples())
+    return Trust(light, table, says)
+
+
+def _plural(n: int, noun: str) -> str:
+    return noun if n == 1 else f"{noun}s"
+
+
+def grade(bad: bool, worse: bool = False) -> str:
+    """Return red when ``worse``, amber when ``bad``, else green."""
+    return "red" if worse else "amber" if bad else "green"
+
+
+def _data_checks(summary: pd.DataFrame, as_of: pd.Timestamp) -> list[tuple[str, str, str, str]]:
+    n, repeaters = len(summary), int((summary["frequency"] > 0).sum())
+    history = int((as_of - summary["first_date"].min()).days)
+    silence = int((as_of - summary["last_date"].max()).days)
+    return [
+        ("customers", grade(n < 500, n < 100), f"{n:,} {_plural(n, 'customer')} in all, {repeaters:,} of whom came back.",
+         "Below 500 intervals are wide, below 100 nothing is predicted: wait for more customers."),
+        ("repeat buyers", grade(repeaters < 100, repeaters < 30), f"{repeaters:,} {_plural(repeaters, 'customer')} bought more than once.",
+         "Fewer than 100 leave the rhythm of purchases uncertain."),
+        ("history", grade(history < 365, history < 120), f"The log covers {history:,} days.",
+         "Less than a year hides the seasons; export a longer period."),
+        ("recent orders", grade(silence > 30, silence > 120), f"The latest order is {silence:,} {'day' if silence == 1 else 'days'} before the as-of date.",
+         "Check that the export is complete, or set as_of to its last day."),
+        *_left_truncation(summary),
+    ]  # fmt: skip
+
+
+def _left_truncation(summary: pd.DataFrame) -> list[tuple[str, str, str, str]]:
+    """Customers from before the log look new in its first weeks: too many of them, and too keen."""
+    age = (summary["first_date"] - summary["first_date"].min()).dt.days
+    span = int(age.max())
+    old = age < 30
+    if span < 180 or not 0 < old.sum() < len(summary):
+        return []
+    monthly = (~old).sum() / max((span - 30) / 30, 1.0)
+    rate = summary["frequency"] / summary["T"].clip(lower=1)
+    keen = rate[old].mean() / max(rate[~old & (summary["T"] >= 90)].mean(), 1e-12)
+    bad = bool(old.sum() > 2 * monthly and keen > 1.0)
+    return [
+        ("first customers", grade(bad),
+         f"{int(old.sum()):,} customers appear in the log's first 30 days, against {monthly:,.0f} in a later month.",
+         "Most were probably customers before the log starts, which makes them look better than they are: "
+         "export from the beginning, or leave the first month's out."),
+    ]  # fmt: skip
+
+
+def _fit_checks(
+    summary: pd.DataFrame, purchases: TransactionModel | None, spend: GammaGamma | float | None, why: str
+) -> list[tuple[str, str, str, str]]:
+    if purchases is None:
+        return [
+            ("model", "red", f"There is no prediction: {why}" if why else "There is no prediction.",
+             "Read what customers brought so far; a prediction needs repeat purchases.")
+        ]  # fmt: skip
+    rows = [_parameter_check(purchases)]
+    if isinstance(spend, GammaGamma):
+        q = float(spend.params_["q"])
+        repeat = summary[(summary["frequency"] > 0) & (summary["monetary_value"] > 0)]
+        rho = float(np.corrcoef(repeat["frequency"], repeat["monetary_value"])[0, 1]) if len(repeat) > 2 else 0.0
+        rho = 0.0 if np.isnan(rho) else rho
+        rows += [
+            ("uneven spend", grade(q < 2, q <= 1), f"Spend is {'even enough' if q >= 2 else 'very uneven'} to be averaged (tail index q of the spend model: {q:.2f}).",
+             "Below 2 a few large orders decide the mean: look for wholesale orders."),
+            ("spend and frequency", grade(abs(rho) > 0.3), f"Spend and frequency correlate by {rho:+.2f}.",
+             "Beyond 0.3 the value of frequent buyers is off: value the segments apart."),
+        ]  # fmt: skip
+    else:
+        rows.append(
+            ("spend", "amber", "Spend is not modelled; every purchase is valued alike.",
+             "Differences between customers in spend are not shown.")
+        )  # fmt: skip
+    return rows
+
+
+def _parameter_check(purchases: TransactionModel) -> tuple[str, str, str, str]:
+    """Whether the data tell the parameters: none at a bound, none known to worse than a factor of twenty."""
+    loose = [] if purchases.fit_ is None else [
+        k for k, error in (purchases.standard_errors_ / purchases.params_).items() if error > 1.5
+    ]  # fmt: skip
+    unclear = [*purchases.at_bound_, *(k for k in loose if k not in purchases.at_bound_)]
+    found = (
+        f"The data do not determine {', '.join(unclear)} of {purchases.name}."
+        if unclear
+        else f"The data determine all parameters of {purchases.name}."
+    )
+    way = "They do not show who left for good, so the value leans on the horizon: keep it short, and come back later."
+    return ("parameters", grade(bool(unclear)), found, way)
+
+
+def _time_checks(log: Any, as_of: pd.Timestamp) -> list[tuple[str, str, str, str]]:
+    """Seasons, and cohorts that come back more or less than those before them."""
+    days = run(purchase_days(log), log)
+    days = days[days["bought"] & (days["date"] <= as_of)]
+    first = days.groupby("customer_id")["date"].min()
+    repeats = days[days["date"] > days["customer_id"].map(first)]
+    return [*_season(repeats, first, as_of), *_drift(repeats, first, as_of)]
+
+
+def _season(repeats: pd.DataFrame, first: pd.Series, as_of: pd.Timestamp) -> list[tuple[str, str, str, str]]:
+    """The strongest month against its neighbours, in repeat purchases per customer won by then."""
+    months = pd.period_range(first.min(), as_of, freq="M")[1:-1]
+    if len(months) < 12 or len(repeats) < 200:
+        return []
+    count = repeats["date"].dt.to_period("M").value_counts().reindex(months).fillna(0)
+    known = first.dt.to_period("M").value_counts().sort_index().cumsum().reindex(months, method="ffill")
+    rate = count / known
+    around = rate.rolling(7, center=True, min_periods=4).median()
+    peak = (rate / around).replace(np.inf, np.nan).dropna()  # beside months without purchases no month has a size
+    if peak.empty:
+        return []
+    strongest = peak.idxmax()
+    return [
+        ("season", grade(bool(peak.max() > 2.0)),
+         f"The busiest month against those around it, {strongest.strftime('%Y-%m')}, had {peak.max():.1f} times as many repeat purchases.",
+         "Beyond twice, a season is at work that the model does not know: value whole years, and report from the same "
+         "day of each year.")
+    ]  # fmt: skip
+
+
+def _drift(repeats: pd.DataFrame, first: pd.Series, as_of: pd.Timestamp) -> list[tuple[str, str, str, str]]:
+    """Whether the share that comes back within 90 days differs between older and newer customers."""
+    seen = first[first <= as_of - pd.Timedelta(days=90)]
+    if len(seen) < 200 or (seen.max() - seen.min()).days < 60:
+        return []
+    second = repeats.groupby("customer_id")["date"].min().reindex(seen.index)
+    back = (second - seen).dt.days <= 90
+    old = seen <= seen.quantile(0.5)
+    n, p = [int(old.sum()), int((~old).sum())], [float(back[old].mean()), float(back[~old].mean())]
+    pooled = back.mean()
+    error = np.sqrt(max(pooled * (1 - pooled), 1e-12) * (1 / n[0] + 1 / n[1])) if min(n) else np.inf
+    far = abs(p[1] - p[0]) > 3.3 * error and abs(p[1] - p[0]) > 0.25 * max(p[0], 1e-9)
+    return [
+        ("cohorts", grade(bool(far)),
+         f"Of the older half of customers {p[0]:.0%} came back within 90 days, of the newer half {p[1]:.0%}.",
+         "Newer customers behave differently from those the model learned from: value the cohorts apart.")
+    ]  # fmt: skip
+
+
+def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -> list[tuple[str, str, str, str]]:
+    if purchases is None:
+        return []
+    scores = check.table.set_index("model") if check is not None else pd.DataFrame()
+    if check is None or purchases.name not in scores.index or np.isnan(scores.loc[purchases.name, "bias"]):
+        return [
+            ("holdout", "amber", "The prediction was not tested on held-out data.",
+             "Where the log is too short for a test, test again when it is longer.")
+        ]  # fmt: skip
+    bias, score = (float(scores.loc[purchases.name, k]) for k in ("bias", "crps"))
+    naive = float(scores.loc[list(BASELINES), "crps"].min())
+    tested = f"Tested on the {check.days:,} days after {check.calibration_end}"
+    return [
+        ("holdout total", grade(abs(bias) > 0.25, abs(bias) > 0.5),
+         f"{tested}, the total was {abs(bias):.0%} too {'high' if bias > 0 else 'low'}.",
+         "Beyond 25% something the model does not know is at work: a season, a new kind of customer, a changed shop."),
+        ("holdout customers", grade(closer(naive, score)),
+         f"Per customer the error of the prediction (CRPS) was {score:.2f} purchases, of the best naive guess {naive:.2f}.",
+         "Where a naive guess is closer, rank customers by it."),
+    ]  # fmt: skip
+
+
+def subscription_trust(
+    subscriptions: pd.DataFrame, models: Mapping[str, RenewalModel], fit_table: pd.DataFrame
+) -> Trust:
+    """Give the light of a subscription's prediction: contracts, renewals seen, and how well survival is met."""
+    rows: list[tuple[str, str, str, str]] = []
+    for plan, group in subscriptions.groupby("plan"):
+        n, lost = len(group), int((~group["active"]).sum())
+        rows.append(
+            (f"{plan}: contracts", grade(n < 200, n < 50), f"The {plan} plan has {n:,} contracts, {lost:,} of them ended.",
+             "Fewer than 200 make wide intervals.")
+        )  # fmt: skip
+        if str(plan) not in models:
+            rows.append(
+                (f"{plan}: model", "red", f"Renewals of the {plan} plan could not be modelled.", "Wait for renewals.")
+            )
+            continue
+        seen = fit_table[(fit_table["plan"] == plan) & (fit_table["at_risk"] >= 20)]
+        gap = float((seen["expected"] - seen["actual"]).abs().max()) if len(seen) else np.nan
+        rows.append(
+            (f"{plan}: survival", grade(not gap <= 0.05, gap > 0.15),
+             f"On the {plan} plan the model's survival is within {gap:.1%} of what was seen." if len(seen)
+             else f"The {plan} plan has too few renewals to compare survival.",
+             "A larger gap means that customers who joined at different times leave differently.")
+        )  # fmt: skip
+        depth = int(group["renewals"].max())
+        rows.append(
+            (f"{plan}: depth", grade(depth < 4), f"On the {plan} plan nobody has renewed more than {depth} times.",
+             "With fewer than four renewals seen, survival beyond them is the model's word alone.")
+        )  # fmt: skip
+    return make_trust(rows)

@@ -1,0 +1,448 @@
+"""What customers are worth, in one call: the heart of step 1, and where the steps after it begin.
+
+In: ``Client``. Out: ``Worth``; or ``Handover``, the part of it that steps 2 and 3 need, from memory or from a report's files.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.engine import to_pandas
+from ..core.errors import FitError, TableError
+from ..core.results import Checked, Estimate, Finding
+from ..core.tables import as_day
+from ..data.books import check_orders, cost_of_winning
+from ..data.client import Client, Economics
+from ..data.contracts import check_contracts, read_contracts, summarize_contracts
+from ..data.summary import summarize
+from ..models import GammaGamma
+from ..models.base import Model, TransactionModel
+from ..models.gamma_gamma import fit_spend
+from ..models.renewals import RenewalModel
+from .card import Card, clv_card
+from .clv import clv_new_customer, clv_table, clv_total
+from .evaluate import Holdout, choose_model, choose_renewal_model
+from .newcomers import Newcomers
+from .segments import name_segments, rfm_cuts, rfm_scores, value_tiers
+from .subscriptions import subscription_new_customer, subscription_table
+from .trust import Trust, subscription_trust, trust_gate
+
+__all__ = ["LEVEL", "WINDOWS", "Handover", "Worth", "assess_worth", "hand_over", "survival_seen"]
+
+LEVEL = 0.9
+WINDOWS = (182, 365)  # days after which step 4 looks at what came true
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a client's customers are worth, and the models that say so.
+
+    Attributes
+    ----------
+    client : Client
+        Whose customers they are.
+    as_of : date
+        The last day looked at.
+    checked : Checked
+        The orders, and of a subscription the contracts as well.
+    summary : SUMMARY
+        Of a subscription, of its payments.
+    customers : CLV
+        With ``segment``, ``tier``, ``first_date``, ``last_date``, ``purchases`` and ``expected_purchases_half``.
+    total, new_customer : Estimate or None
+        None where nothing can be predicted.
+    trust : Trust
+        The light, and what it rests on.
+    models : dict of name to fitted model
+        Of buying and of spending, or a model for each plan.
+    card : Card
+        How value was reckoned.
+    why : str
+        Why these models, or why none.
+    purchases, spend : fitted models of a shop
+        Of buying, and of spending or its mean; a subscription has none.
+    people : pandas.DataFrame
+        A subscription's contracts, one row a customer; ``plans`` its models by plan.
+    check : Holdout or None
+        How well the chosen model told what was held back; None where nothing could be.
+    comparison : pandas.DataFrame
+        Every candidate model's predictions from earlier days.
+    forecast : pandas.DataFrame
+        What each customer is expected to leave in the windows after which step 4 looks, nothing discounted:
+        ``customer_id`` and ``margin_182, margin_365``; ``forecasts`` has the sums with their intervals.
+    """
+
+    client: Client
+    as_of: date
+    checked: Checked
+    summary: pd.DataFrame
+    customers: pd.DataFrame
+    total: Estimate | None
+    new_customer: Estimate | None
+    trust: Trust
+    card: Card
+    why: str
+    models: dict[str, Model] = field(default_factory=dict)
+    purchases: TransactionModel | None = None
+    spend: GammaGamma | float = 0.0
+    people: pd.DataFrame = field(default_factory=pd.DataFrame)
+    plans: dict[str, RenewalModel] = field(default_factory=dict)
+    check: Holdout | None = None
+    comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
+    forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
+    forecasts: dict[str, Estimate] = field(default_factory=dict)
+
+
+def assess_worth(client: Client, *, as_of: date | str | None = None) -> Worth:
+    """Read, check, fit and value a client's customers.
+
+    Parameters
+    ----------
+    client : Client
+        From ``Client.load`` or ``load_sample``.
+    as_of : date, optional
+        The client's ``as_of`` or the last order when left out.
+
+    Returns
+    -------
+    Worth
+        Where nothing can be predicted, without models, and with the reason.
+
+    Raises
+    ------
+    ClvnbError
+        When the data cannot be read at all.
+    """
+    day = as_day(as_of) or client.as_of
+    checked = check_orders(client, day)
+    day = day or pd.Timestamp(checked.findings[1].table["last"].iloc[0]).date()
+    assess = _assess_subscription if client.kind == "subscription" else _assess_shop
+    return assess(client, day, checked)
+
+
+def _assess_shop(client: Client, as_of: date, checked: Checked) -> Worth:
+    economics = client.economics
+    summary = to_pandas(
+        summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
+    ).sort_values("customer_id", ignore_index=True)
+    checked = _say_taken_back(checked, summary, client)
+    try:
+        choice = choose_model(checked.kept, horizon=economics.horizon, as_of=as_of, summary=summary)
+    except (FitError, TableError) as error:
+        return _unpredicted(client, as_of, checked, summary, str(error))
+    purchases, spend = choice.model, fit_spend(summary)
+    trust = trust_gate(summary, as_of=as_of, purchases=purchases, spend=spend, check=choice.holdout, log=checked.kept)
+    if trust.light == "red":
+        bare = _unpredicted(client, as_of, checked, summary, _because(trust), trust=trust)
+        return replace(bare, check=choice.holdout, comparison=choice.table)
+    customers = clv_table(summary, purchases, spend, economics, level=LEVEL)
+    customers["expected_purchases_half"] = purchases.expected_purchases(summary, economics.horizon_days / 2)
+    forecast, forecasts = customers[["customer_id"]].copy(), {}
+    for window, terms in _windows(economics).items():
+        per = customers["expected_spend"] * economics.margin_rate - economics.cost_to_serve
+        forecast[f"margin_{window}"] = purchases.expected_purchases(summary, window) * per.to_numpy(float)
+        forecasts[str(window)] = clv_total(summary, purchases, spend, terms, level=LEVEL)
+    models: dict[str, Model] = {purchases.name: purchases}
+    if isinstance(spend, GammaGamma):
+        models[spend.name] = spend
+    return Worth(
+        client=client,
+        as_of=as_of,
+        checked=checked,
+        summary=summary,
+        customers=_described(customers, summary),
+        total=clv_total(summary, purchases, spend, economics, level=LEVEL),
+        new_customer=clv_new_customer(purchases, spend, economics, level=LEVEL),
+        trust=trust,
+        models=models,
+        card=_card(client, " x ".join(models), summary, as_of),
+        why=choice.text,
+        purchases=purchases,
+        spend=spend,
+        check=choice.holdout,
+        comparison=choice.table,
+        forecast=forecast,
+        forecasts=forecasts,
+    )
+
+
+def _windows(economics: Economics) -> dict[int, Economics]:
+    """The windows after which step 4 looks, as horizons over which nothing is discounted."""
+    return {w: Economics(**{**economics.model_dump(), "horizon": f"{w} days", "discount_rate": 0.0}) for w in WINDOWS}
+
+
+def _described(customers: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """Segment and tier, and the dates that later steps ask for."""
+    worth = customers["total_value"] if customers["total_value"].notna().any() else customers["historic_value"]
+    known = [c for c in ("first_date", "last_date", "purchases") if c in summary]
+    return customers.assign(
+        segment=name_segments(rfm_scores(summary)), tier=value_tiers(worth), **{c: summary[c] for c in known}
+    )
+
+
+def _unpredicted(
+    client: Client, as_of: date, checked: Checked, summary: pd.DataFrame, why: str, *, trust: Trust | None = None
+) -> Worth:
+    """What customers brought so far, and no prediction."""
+    missing = ["p_alive", "expected_purchases", "expected_purchases_low", "expected_purchases_high",
+               "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
+    customers = summary[["customer_id"]].assign(**dict.fromkeys(missing, np.nan))
+    customers["historic_value"] = summary["historic_value"]
+    customers["total_value"] = np.nan
+    if "channel" in summary:
+        customers["channel"] = summary["channel"]
+    return Worth(
+        client=client,
+        as_of=as_of,
+        checked=checked,
+        summary=summary,
+        customers=_described(customers, summary),
+        total=None,
+        new_customer=None,
+        trust=trust or trust_gate(summary, as_of=as_of, why=why),
+        card=_card(client, "none", summary, as_of),
+        why=f"No prediction: {why}",
+    )
+
+
+def _assess_subscription(client: Client, as_of: date, checked: Checked) -> Worth:
+    economics, words = client.economics, client.words
+    contracts = check_contracts(read_contracts(client), words=words)
+    payments = to_pandas(
+        summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
+    )
+    people = summarize_contracts(contracts.kept, as_of=as_of, payments=payments)
+    checked = Checked(checked.kept, checked.rejected, (*checked.findings, *contracts.findings))
+    paid = payments[payments["customer_id"].isin(people["customer_id"])].reset_index(drop=True)
+    plans: dict[str, RenewalModel] = {}
+    for plan, group in people.groupby("plan"):
+        try:
+            plans[str(plan)] = choose_renewal_model(group)
+        except FitError as error:
+            return _unpredicted(client, as_of, checked, paid, str(error))
+    trust = subscription_trust(people, plans, survival_seen(people, plans))
+    if trust.light == "red":
+        return _unpredicted(client, as_of, checked, paid, _because(trust), trust=trust)
+    customers, total = subscription_table(people, plans, economics, level=LEVEL)
+    half = Economics(**{**economics.model_dump(), "horizon": f"{economics.horizon_days / 2:g} days"})
+    begun = subscription_table(people, plans, half, level=LEVEL)[0].set_index("customer_id")["expected_purchases"]
+    customers["expected_purchases_half"] = customers["customer_id"].map(begun)
+    forecast, forecasts = customers[["customer_id"]].copy(), {}
+    for window, terms in _windows(economics).items():
+        rows, forecasts[str(window)] = subscription_table(people, plans, terms, level=LEVEL)
+        forecast[f"margin_{window}"] = forecast["customer_id"].map(rows.set_index("customer_id")["clv"])
+    customers["segment"] = customers["plan"] + np.where(customers["p_alive"] > 0, ", running", ", ended")
+    customers["tier"] = value_tiers(customers["total_value"])
+    dates = people.drop_duplicates("customer_id").set_index("customer_id")
+    customers["first_date"] = customers["customer_id"].map(dates["first_date"])
+    ended = contracts.kept.groupby("customer_id")["end"].agg(lambda e: pd.NaT if e.isna().any() else e.max())
+    # There until that day; an end that is known and still to come is not over yet.
+    customers["last_date"] = (
+        customers["customer_id"].map(ended).fillna(pd.Timestamp(as_of)).clip(upper=pd.Timestamp(as_of))
+    )
+    customers["purchases"] = customers["customer_id"].map(dates["renewals"]) + 1
+    customers["period"] = customers["customer_id"].map(dates["period"])
+    customers["stays_a_year"] = _stays_a_year(people, plans).reindex(customers["customer_id"]).to_numpy()
+    return Worth(
+        client=client,
+        as_of=as_of,
+        checked=checked,
+        summary=paid,
+        customers=customers,
+        total=total,
+        new_customer=subscription_new_customer(people, plans, economics, level=LEVEL),
+        trust=trust,
+        models={f"{m.name}, {plan}": m for plan, m in plans.items()},
+        card=_card(client, _by_plan(plans), people, as_of),
+        why=(
+            "Contracts tell when a customer leaves, so each plan has a model of renewals: every customer has a chance "
+            "to leave at each one, and these chances differ. Used, by AIC: " + _by_plan(plans) + "."
+        ),
+        people=people,
+        plans=plans,
+        forecast=forecast,
+        forecasts=forecasts,
+    )
+
+
+def _say_taken_back(checked: Checked, summary: pd.DataFrame, client: Client) -> Checked:
+    """Say how many customers have orders and no purchase, so that the two counts of customers agree."""
+    gone = int(checked.findings[1].table["customers"].iloc[0]) - len(summary)
+    if gone <= 0:
+        return checked
+    said = f"{client.words.counted(gone, 'customer')} took back everything they bought, and are not valued."
+    return Checked(
+        checked.kept, checked.rejected, (*checked.findings, Finding(pd.DataFrame({"customers": [gone]}), said))
+    )
+
+
+def _because(trust: Trust) -> str:
+    """The reasons behind a red light, without its verdict."""
+    return " ".join(trust.table.loc[trust.table["light"] == "red", "found"])
+
+
+def _card(client: Client, model: str, customers: pd.DataFrame, as_of: date) -> Card:
+    first = pd.Timestamp(customers["first_date"].min())
+    return clv_card(
+        client.economics,
+        model=model,
+        currency=client.currency,
+        window=f"{first:%Y-%m-%d} to {as_of}",
+        n=len(customers),
+        level=LEVEL,
+    )
+
+
+def _by_plan(models: dict[str, RenewalModel]) -> str:
+    return ", ".join(f"{m.name} ({plan})" for plan, m in models.items())
+
+
+def _stays_a_year(people: pd.DataFrame, plans: dict[str, RenewalModel]) -> pd.Series:
+    """Each running member's chance to make the renewals of a year."""
+    running = people[people["active"]]
+    parts = []
+    for (plan, months), group in running.groupby(["plan", "period"]):
+        ahead = max(1, round(12 / float(months)))
+        reach = plans[str(plan)].residual_survival(group["renewals"].to_numpy(), ahead)[:, -1]
+        parts.append(pd.Series(reach, index=group["customer_id"]))
+    found = pd.concat(parts) if parts else pd.Series(dtype=float)
+    return found[~found.index.duplicated()]
+
+
+def survival_seen(people: pd.DataFrame, models: dict[str, RenewalModel]) -> pd.DataFrame:
+    """Survival by plan as seen (Kaplan-Meier over renewals) beside the model's."""
+    parts = []
+    for plan, group in people.groupby("plan"):
+        periods = np.arange(0, int(group["opportunities"].max()) + 1)
+        at_risk = np.array([(group["opportunities"] >= k).sum() for k in periods])
+        stayed = np.array([(group["renewals"] >= k).sum() for k in periods])
+        kept = np.where(periods == 0, 1.0, stayed / np.maximum(at_risk, 1))
+        actual = np.cumprod(kept)
+        parts.append(
+            pd.DataFrame(
+                {"plan": str(plan), "renewals": periods, "at_risk": at_risk, "actual": actual,
+                 "expected": models[str(plan)].survival(periods)}
+            )
+        )  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+# -------------------------------------------------------------------------------------------- handing over
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What steps 2 and 3 need of step 1.
+
+    Attributes
+    ----------
+    client : Client
+        Whose customers they are.
+    as_of : date
+        The last day looked at.
+    customers : CLV
+        As ``Worth`` has them.
+    total, new_customer : Estimate or None
+        None where nothing is predicted.
+    card : dict
+        How value was reckoned.
+    trust : "green", "amber" or "red"
+        The light.
+    why : str
+        Why nothing is predicted, where nothing is.
+    cuts : dict
+        RFM's cut-points.
+    forecast : pandas.DataFrame
+        What each customer is expected to leave, as in ``Worth``.
+    forecasts : dict of str to Estimate
+        The sums of it with their intervals.
+    """
+
+    client: Client
+    as_of: date
+    customers: pd.DataFrame
+    total: Estimate | None
+    new_customer: Estimate | None
+    card: dict[str, Any]
+    trust: str
+    why: str
+    cuts: dict[str, list[float]]
+    forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
+    forecasts: dict[str, Estimate] = field(default_factory=dict)
+
+    @property
+    def newcomers(self) -> Newcomers | None:
+        """The customers of the last year, and what those are worth who came to a second purchase."""
+        if self.new_customer is None:
+            return None
+        age = (pd.Timestamp(self.as_of) - pd.to_datetime(self.customers["first_date"])).dt.days
+        year = self.customers[age < 365.25]
+        if year.empty:
+            return None
+        judged = year[age[year.index] >= 90]
+        back = judged["purchases"] >= 2
+        enough = back.sum() >= 30 and (~back).sum() >= 30
+        costs = cost_of_winning(self.client)
+        channel = year["channel"].map(costs) if "channel" in year and costs else pd.Series(dtype=float)
+        return Newcomers(
+            per_year=float(len(year)),
+            clv=self.new_customer.value,
+            cac=float(channel.mean()) if channel.notna().any() else float("nan"),
+            activated=float(back.mean()) if enough else float("nan"),
+            activated_clv=float(judged.loc[back, "clv"].mean()) if enough else float("nan"),
+            other_clv=float(judged.loc[~back, "clv"].mean()) if enough else float("nan"),
+        )
+
+
+def hand_over(client: Client, *, as_of: date | str | None = None, output: str | Path = "") -> Handover:
+    """Return what step 1 found: from the files that it left in ``output``, or by assessing the client now.
+
+    Parameters
+    ----------
+    client : Client
+        From ``Client.load`` or ``load_sample``.
+    as_of : date, optional
+        The client's ``as_of`` or the last order when left out.
+    output : path
+        The folder that a report's notebooks share; empty: nothing was left.
+    """
+    left = Path(output) / "results.json"
+    if str(output) and left.is_file() and (left.parent / "customers.parquet").is_file():
+        results = json.loads(left.read_text(encoding="utf-8"))
+        return Handover(
+            client=client,
+            as_of=date.fromisoformat(results["as_of"]),
+            customers=pd.read_parquet(left.parent / "customers.parquet"),
+            total=_estimate(results["residual_value"]),
+            new_customer=_estimate(results["new_customer_value"]),
+            card=results["card"],
+            trust=results["trust"],
+            why=results["choice"],
+            cuts=results["cut_points"],
+            forecast=_table(left.parent / "forecast.parquet"),
+            forecasts={k: Estimate.from_dict(v) for k, v in results["forecasts"].items()},
+        )
+    worth = assess_worth(client, as_of=as_of)
+    return Handover(client, worth.as_of, worth.customers, worth.total, worth.new_customer, worth.card.to_dict(),
+                    worth.trust.light, worth.why, cut_points(worth.summary), worth.forecast, worth.forecasts)  # fmt: skip
+
+
+def _table(file: Path) -> pd.DataFrame:
+    return pd.read_parquet(file) if file.is_file() else pd.DataFrame()
+
+
+def cut_points(summary: pd.DataFrame) -> dict[str, list[float]]:
+    """RFM's cut-points of today, against which the next cycle's customers are scored."""
+    cuts = rfm_cuts(summary) if len(summary) else {}
+    return {k: [float(np.nan_to_num(x)) for x in v] for k, v in cuts.items()}  # JSON has no infinity
+
+
+def _estimate(saved: dict[str, Any] | None) -> Estimate | None:
+    return Estimate.from_dict(saved) if saved else None

@@ -1,0 +1,372 @@
+"""What leaves the house: the page that answers first, its languages, the workbook, the PDF, the cards, the same bytes twice."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+import yaml
+
+import clvnb as cv
+from clvnb.core.words import Words
+from clvnb.report.language import labels_of, languages, span
+from clvnb.report.page import index_page
+from helpers import small_orders
+
+SURVEY = "customer_id,date,wave,metric,score,scale_min,scale_max,comment\n" + "".join(
+    f"c{k:04d},2024-06-{k % 28 + 1:02d},2024-06,csat,{1 + (k * 7) % 5},1,5,{'mail me: ana@example.com' if k == 7 else ''}\n"
+    for k in range(200)
+)
+PNG = (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+       b"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82")  # fmt: skip
+
+
+def write_client(folder: Path, **more) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "orders.csv").write_text(small_orders(customers=320))
+    (folder / "answers.csv").write_text(SURVEY)
+    settings = {
+        "name": "Acme", "currency": "EUR", "transactions": {"source": "orders.csv"}, "surveys": {"source": "answers.csv"},
+        "economics": {"margin": 0.4},
+    }  # fmt: skip
+    (folder / "client.yaml").write_text(yaml.safe_dump(settings | more, allow_unicode=True), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The same client twice, once forked and once spawned, and once in Spanish with a logo, as PDF."""
+    root = tmp_path_factory.mktemp("pages")
+    plain, spanish = write_client(root / "acme"), write_client(
+        root / "es", name="Café Ñandú", locale="es_ES", brand={"logo": "logo.png", "colour": "#8a3b12"}
+    )  # fmt: skip
+    (spanish / "logo.png").write_bytes(PNG)
+    first = cv.report_clients([plain, spanish], out=root / "first", pdf=True)
+    again = cv.report_clients([plain], out=root / "again", fork=False)
+    assert [o.error for o in (*first, *again)] == ["", "", ""]
+    return root, first[0].folder, first[1].folder, again[0].folder
+
+
+class Text(HTMLParser):
+    """The page as a reader has it, block by block, and the headings and anchors in it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.text, self.ids, self.links, self.levels = "", [], [], []
+        self.skip = False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.skip = tag == "style"
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found["href"]] if tag == "a" else []
+        self.levels += [int(tag[1])] if re.fullmatch("h[1-6]", tag) else []
+
+    def handle_endtag(self, tag):
+        self.skip = False
+        self.text += " "
+
+    def handle_data(self, data):
+        self.text += "" if self.skip else data
+
+
+def read(folder: Path) -> tuple[Text, dict, str]:
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    return Text(page), json.loads((folder / "results.json").read_text(encoding="utf-8")), page
+
+
+# -------------------------------------------------------------------------------------------- the page
+
+
+def test_the_answer_comes_first_with_its_ranges(made):
+    _, folder, _, _ = made
+    page, results, _ = read(folder)
+    first = page.text[page.text.index("In one minute") : page.text.index("Contents")]
+    words = Words("EUR")
+    total, new, score = results["residual_value"], results["new_customer_value"], results["satisfaction"]
+    for figure in (total, new):
+        for k in ("value", "low", "high"):
+            assert words.money(figure[k]) in first
+    assert f"CSAT {words.share(score['value'])} (90% range: {words.share(score['low'])} to" in first
+    assert words.share(results["held_by"]["0.2"]) in first
+    backtest = pd.read_parquet(folder / "tables/backtest.parquet")
+    off = backtest[~backtest["baseline"].astype(bool)]["bias"].abs().mean()
+    assert f"up to three months ahead, were off by {words.share(off)} on average" in first
+    actions = results["actions"]
+    assert 0 < len(actions) <= 3
+    for action in actions:
+        assert action["lever"].capitalize() in first
+        for k in ("net", "net_low", "net_high"):
+            assert words.money(action[k]) in first
+        assert action["assumed"] in first
+    assert "This is the first report" in first
+    assert "Trust: amber" in first
+    plan = pd.read_parquet(folder / "tables/scenarios.parquet")
+    assert [a["lever"] for a in actions] == list(plan[plan["net"] > 0]["scenario"].head(3))
+
+
+def test_anchors_headings_and_date(made):
+    _, folder, _, _ = made
+    page, results, source = read(folder)
+    assert len(page.ids) == len(set(page.ids))
+    assert {link[1:] for link in page.links} <= set(page.ids)
+    assert page.levels[0] == 1
+    assert all(b - a <= 1 for a, b in zip(page.levels, page.levels[1:], strict=False))
+    assert Words("EUR").day(results["as_of"]) in page.text
+    for part in ("Method and data", "Words used", "base point", "made", results["report"]["key"][:16]):
+        assert part in page.text
+    for chapter in ("#can-this-be-trusted", "#how-the-values-were-made", "#the-assumptions"):
+        assert page.links.count(chapter) == 2, chapter  # in the contents, and in the appendix
+    for rule, (rows, _) in results["rows"].items():
+        assert rule in page.text
+        assert f"{rows:,}" in page.text
+    assert len(source.encode()) == results["report"]["bytes"] < 1_500_000
+
+
+def test_every_figure_names_its_numbers_and_says_what_it_shows(made):
+    _, folder, _, _ = made
+    source = read(folder)[2]
+    figures = re.findall(r"<figure>(.*?)</figure>", source, flags=re.S)
+    assert len(figures) >= 12
+    for figure in figures:
+        assert re.search(r'alt="[^"]*\d', figure)
+        assert "<figcaption>" in figure
+
+
+# --------------------------------------------------------------------------------------------- language
+
+
+def leaves(value, path=""):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, f"{path}.{key}")
+    else:
+        yield path, str(value)
+
+
+@pytest.mark.parametrize("code", ["es", "ro"])
+def test_catalogues_hold_the_same_labels_with_the_same_gaps(code):
+    english, other = dict(leaves(languages()["en"])), dict(leaves(languages()[code]))
+    terms = lambda found: {k: v for k, v in found.items() if not k.startswith(".terms.")}  # noqa: E731
+    assert terms(english).keys() == terms(other).keys()
+    assert len(languages()["en"]["terms"]) == len(languages()[code]["terms"])
+    for key, text in terms(english).items():
+        assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", other[key])), key
+    same = [k for k in terms(english) if english[k] == other[k] and len(english[k]) > 6]
+    assert same == [], "left in English"
+
+
+def test_every_lever_has_a_name_in_every_language():
+    names = {e["name"] for e in yaml.safe_load((Path(cv.__file__).parent / "improve/levers.yaml").read_text())}
+    for labels in languages().values():
+        assert names == set(labels["levers"])
+
+
+def test_every_reason_why_value_moved_has_a_name_in_every_language():
+    from clvnb.remeasure.bridge import REASONS
+
+    for labels in languages().values():
+        assert set(labels["drift_rows"]) == {"then", "now", *REASONS}
+
+
+def test_a_report_in_spanish(made):
+    _, _, folder, _ = made
+    page, results, source = read(folder)
+    words = Words("EUR", "es_ES")
+    assert '<html lang="es">' in source
+    assert "Café Ñandú: cuánto valen los clientes" in page.text
+    assert "En un minuto" in page.text
+    assert words.money(results["residual_value"]["value"]) in page.text
+    assert "3 años" in page.text
+    assert f"A {words.day(results['as_of'])}" in page.text
+    assert '<img class="logo" src="data:image/png;base64,' in source
+    assert source.count("#8a3b12") >= 1
+    assert '<div lang="en">' in source  # the chapters are English, and say so to a screen reader
+
+
+def test_an_unknown_language_is_english_in_the_clients_numbers():
+    assert labels_of("fi_FI")[0] == "en"
+    assert span("3 years", Words("EUR", "fi_FI")) == "3 years"
+    assert span("18 months", Words("EUR", "ro")) == "18 luni"
+
+
+@pytest.mark.parametrize(
+    ("logo", "content"),
+    [
+        ("logo.svg", b"<svg><script>alert(1)</script></svg>"),
+        ("logo.png", b"<html>"),
+        ("../x.png", PNG),
+        ("no.png", None),
+    ],
+)
+def test_a_logo_that_is_none(tmp_path, logo, content):
+    from clvnb.report.page import _logo
+
+    folder = write_client(tmp_path / "a", brand={"logo": logo})
+    if content is not None:
+        (folder / logo).write_bytes(content)
+    with pytest.raises(cv.ClientError, match=r"brand\.logo"):
+        _logo(cv.Client.load(folder))
+
+
+# ------------------------------------------------------------------------------ workbook, PDF, bytes
+
+
+def test_the_workbook_is_what_an_analyst_would_make(made):
+    _, folder, _, _ = made
+    book = openpyxl.load_workbook(folder / "clvnb.xlsx")
+    assert book.sheetnames[:5] == ["summary", "customers", "segments", "actions", "method"]
+    for sheet in book:
+        assert sheet.freeze_panes == "A2"
+        assert not any(c.data_type == "f" for row in sheet.iter_rows() for c in row)
+    customers = book["customers"]
+    head = [c.value for c in customers[1]]
+    row = dict(zip(head, customers[2], strict=True))
+    assert row["customer_id"].data_type == "s"
+    assert row["clv"].data_type == "n"
+    assert row["first_date"].is_date
+    method = {r[0].value: r[1].value for r in book["method"].iter_rows(min_row=2)}
+    assert method["client"] == "Acme"
+    assert method["rows: kept"].endswith("EUR")
+
+
+def test_the_pdf_is_tagged_and_says_the_same(made):
+    from pypdf import PdfReader
+
+    for folder in made[1:3]:
+        book = PdfReader(folder / "report.pdf")
+        assert book.trailer["/Root"]["/MarkInfo"]["/Marked"]
+        assert book.trailer["/Root"]["/Lang"] in {"en", "es"}
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        words = Words("EUR", "es_ES" if folder.parent.name == "es" else "en")
+        text = book.pages[0].extract_text().replace("\xa0", " ")
+        assert words.money(results["residual_value"]["value"]).replace("\xa0", " ") in text
+
+
+def test_two_runs_give_the_same_bytes(made):
+    """Forked or spawned: dates and seconds aside, every file is the same to the byte."""
+    _, first, _, again = made
+    names = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file() and p.suffix != ".pdf")
+    assert names == sorted(p.relative_to(again) for p in again.rglob("*") if p.is_file())
+    for name in names:
+        one, two = (first / name).read_bytes(), (again / name).read_bytes()
+        if name.name in {"report.html", "results.json"}:
+            timed = rb'\d{4}-\d\d-\d\d \d\d:\d\d UTC|"seconds": \{[^}]*\}|"bytes": \d+'
+            one, two = re.sub(timed, b"", one), re.sub(timed, b"", two)
+        assert one == two, name
+
+
+# -------------------------------------------------------------------------------------------- the index
+
+
+def row(name: str, value: float | None, currency: str = "EUR", light: str = "green", then: float | None = None) -> dict:
+    total = {"value": value, "low": value * 0.9, "high": value * 1.1} if value else None
+    results = {"currency": currency, "customers": 10, "historic_value": 100.0, "residual_value": total,
+               "new_customer_value": total, "trust": light, "as_of": "2024-01-31", "measured_against": "2023-01-31"}  # fmt: skip
+    return {"client": name, "name": name, "status": "done", "error": "", "page": f"{name}/report.html",
+            "results": results, "value_then": then}  # fmt: skip
+
+
+def test_the_index_can_be_sorted_without_a_script():
+    bad = {"client": "x", "name": "x", "status": "failed", "error": "no <file>", "page": "", "results": None}
+    page = index_page(
+        [row("b", 5.0), row("a", 9.0, then=12.0), row("c", 99.0, "USD", "red"), row("d", None), bad], "now"
+    )
+    assert "<script" not in page
+    bodies = re.findall(r'<tbody class="order-\d">(.*?)</tbody>', page, flags=re.S)
+    orders = [re.findall(r'<th scope="row">(?:<a[^>]*>)?(\w)', body) for body in bodies]
+    names = re.findall(r"<label><input[^>]*> ([\w ]+)</label>", page)
+    found = dict(zip(names, ["".join(o) for o in orders], strict=True))
+    assert found["name"] == "abcdx"
+    assert found["value to come"] == "abcdx"  # euros among themselves, then dollars, then those without
+    assert found["trouble first"] == "xcabd"
+    assert found["change"][0] == "a"
+    assert "-€3.00" in page
+    assert "no &lt;file&gt;" in page
+
+
+# ---------------------------------------------------------------------------------------------- cards
+
+
+def test_cards_of_named_best_and_doubtful_customers(made):
+    root, folder, _, _ = made
+    customers = pd.read_parquet(folder / "tables/customers.parquet")
+    best = customers.sort_values(["total_value", "customer_id"], ascending=[False, True])["customer_id"].iloc[0]
+    asked = ["c0007"] if best != "c0007" else ["c0008"]
+    pages = cv.customer_cards(root / "acme", asked, out=root / "first", top=1, at_risk=1)
+    assert [p.stem for p in pages[:2]] == [*asked, best]
+    assert len({p.stem for p in pages}) == len(pages) == 3
+    for page in pages:
+        text = Text(page.read_text(encoding="utf-8"))
+        own = customers.set_index("customer_id").loc[page.stem]
+        assert f"Customer {page.stem}" in text.text
+        assert Words("EUR").money(own["clv"]) in text.text
+        assert "chance to be active" in text.text
+        assert "../report.html" in text.links
+        assert "default-src 'none'" in page.read_text(encoding="utf-8")
+        assert "ana@example.com" not in page.read_text(encoding="utf-8")
+    doubtful = customers.set_index("customer_id").loc[pages[2].stem]
+    assert doubtful["p_alive"] < 0.5
+
+
+def test_a_card_says_what_the_steps_say(made):
+    root, folder, _, _ = made
+    client = cv.Client.load(root / "acme")
+    customers = pd.read_parquet(folder / "tables/customers.parquet")
+    who = customers.sort_values("purchases")["customer_id"].iloc[-1]
+    card = cv.customer_card(client, who, output=folder / "tables")
+    assert str(card.as_of) == folder.name
+    own = customers.set_index("customer_id").loc[who]
+    assert card.orders["contribution"].sum() == pytest.approx(own["historic_value"])
+    assert card.alive["p_alive"].iloc[-1] == pytest.approx(own["p_alive"], abs=1e-9)
+    assert card.alive["p_alive"].between(0, 1).all()
+    nexts = pd.read_parquet(folder / "tables/next_orders.parquet").set_index("customer_id").loc[who]
+    assert card.due["next_high"] == pytest.approx(nexts["next_high"])
+    assert card.peers["middle"].iloc[0] == pytest.approx(own["clv"])
+    assert card.peers["middle"].iloc[2] == pytest.approx(customers["clv"].median())
+    target = pd.read_parquet(folder / "tables/target_list.parquet") if (folder / "target_list.csv").exists() else None
+    if target is not None and len(target):
+        held = target[target["group"] == "holdout"]["customer_id"]
+        told = cv.customer_card(client, held.iloc[0], as_of=folder.name, output=folder / "tables").action.text
+        assert told.startswith("Leave alone: chance put")
+
+
+def test_cards_that_cannot_be_made(made, tmp_path):
+    root, _, _, _ = made
+    with pytest.raises(cv.ClientError, match="no customer 'c00007'; did you mean 'c0007'"):
+        cv.customer_cards(root / "acme", ["c00007"], out=root / "first")
+    with pytest.raises(cv.UsageError, match="--top N"):
+        cv.customer_cards(root / "acme", out=root / "first")
+    with pytest.raises(cv.ReportError, match="no report of Acme yet"):
+        cv.customer_cards(root / "acme", ["c0007"], out=tmp_path)
+
+
+def test_who_must_be_left_alone_is_said_first(made, tmp_path):
+    import shutil
+
+    root, folder, _, _ = made
+    place = tmp_path / "acme"
+    shutil.copytree(root / "acme", place)
+    settings = yaml.safe_load((place / "client.yaml").read_text(encoding="utf-8"))
+    (place / "stop.txt").write_text("c0007\n")
+    (place / "client.yaml").write_text(yaml.safe_dump(settings | {"plan": {"opt_outs": "stop.txt"}}))
+    card = cv.customer_card(cv.Client.load(place), "c0007", as_of=folder.name, output=folder / "tables")
+    assert card.action.text == "Leave alone: this customer asked not to be contacted."
+
+
+def test_the_command_makes_cards(made):
+    root, _, _, _ = made
+    done = subprocess.run(
+        [sys.executable, "-m", "clvnb", "card", "acme", "--top", "1", "--out", "first"],
+        cwd=root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (root / done.stdout.strip()).is_file()
