@@ -44,7 +44,7 @@ test: setup
 	$(BIN)/python -m pytest $(COMPARED) tests clvnb notebooks
 
 # What is stored or compared to its last digits, and what makes it; the longest have their turn in `make test` alone.
-SENSITIVE := notebooks/[0-4]_*.ipynb notebooks/tutorials/[1-7]*.ipynb tests/test_seals.py tests/test_steps.py tests/test_track.py tests/test_models.py
+SENSITIVE := notebooks/[0-4]_*.ipynb notebooks/tutorials/[1-7]*.ipynb tests/test_seals.py tests/test_steps.py tests/test_remeasure_step.py tests/test_models.py
 test-kernels: setup
 	$(BIN)/python tests/kernels.py Nehalem 1 $(COMPARED) $(SENSITIVE)
 	$(BIN)/python tests/kernels.py Haswell 2 $(COMPARED) notebooks/[14]_*.ipynb tests/test_seals.py

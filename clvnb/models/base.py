@@ -1145,7 +1145,7 @@ class TransactionModel(CollapsedModel):
         rng = np.random.default_rng(seed)
         out = np.zeros((size, len(rows)))
         x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
-        groups = np.array_split(np.arange(size), min(size, 100))
+        groups = np.array_split(np.arange(size), 1 if self.posterior_ is None else min(size, 100))
         for group, full in zip(groups, self.draws(len(groups), seed=seed + 1), strict=True):
             for theta, at in self._patterns(rows, full):
                 alive = rng.random((len(group), len(at))) < self._alive(theta, x[at], t_x[at], T[at])

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, gammaln, logsumexp, psi
+from scipy.special import expit, gammaln, logsumexp
 
 from ..core.engine import is_ibis, run
 from ..core.errors import FitError, TableError
@@ -25,7 +25,7 @@ from .base import added_up
 from .continuous import Newcomers
 from .dropout import DropoutModel, count_probabilities, purchases_until_dropout, still_there
 from .fitting import Triples, Vector
-from .special import at_least, ln_rising
+from .special import at_least, ln_beta_ratio, ln_rising, psi_rising
 
 __all__ = ["BGCNBDk", "MBGCNBDk"]
 
@@ -42,29 +42,28 @@ def log_likelihood(
     B = b + x for BG (without the second term at x = 0) and b + x + 1 for MBG. For k = 1, C is 1.
     """
     x = data.x.full
-    R, B = r + k * x, b + x + at_first
-    log_T, log_tx = data.T.map(lambda T: np.log(alpha + T)), data.t_x.map(lambda t: np.log(alpha + t))
-    inv_T, inv_tx = np.exp(-log_T), np.exp(-log_tx)
+    R = r + k * x
+    log_T, log_tx = data.T.map(lambda T: np.log1p(T / alpha)), data.t_x.map(lambda t: np.log1p(t / alpha))
+    inv_T, inv_tx = data.T.map(lambda T: 1 / (alpha + T)), data.t_x.map(lambda t: 1 / (alpha + t))
     parts = _stages(R, alpha, data.t_x.full, data.T.full, k)
     ln_C = logsumexp(parts, axis=0)
     weight, j = np.exp(parts - ln_C), np.arange(k)[:, None]
     may_leave = (x > 0) | at_first
+    rest = np.where(may_leave, b + (x + at_first - 1), 1.0)
     ln_alive = -R * log_T + ln_C
-    ln_dead = np.where(may_leave, np.log(a) - np.log(np.where(may_leave, B - 1, 1.0)) - R * log_tx, -np.inf)
+    ln_dead = np.where(may_leave, np.log(a) - np.log(rest) - R * log_tx, -np.inf)
     dead = expit(ln_dead - ln_alive)
     alive = 1 - dead
-    ln_L = (
-        gammaln(R) + gammaln(B) - gammaln(a + B) + np.logaddexp(ln_alive, ln_dead)
-        + (r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b))
-    )  # fmt: skip
-    more = (weight * (psi(R + j) - psi(R))).sum(axis=0)
-    both = psi(a + b) - psi(a + B)
+    of_x = data.x.map(lambda x: ln_rising(r, k * x) + ln_beta_ratio(a, b, x + at_first) - k * x * np.log(alpha))
+    ln_L = of_x + np.logaddexp(ln_alive, ln_dead)
+    more = (weight * psi_rising(R, j)).sum(axis=0)
+    both = -data.x.map(lambda x: psi_rising(a + b, x + at_first))
     gradient = np.array(
         [
-            psi(R) - psi(r) + np.log(alpha) + alive * (more - log_T) - dead * log_tx,
+            data.x.map(lambda x: psi_rising(r, k * x)) + alive * (more - log_T) - dead * log_tx,
             r / alpha - alive * (R + (weight * j).sum(axis=0)) * inv_T - dead * R * inv_tx,
             both + dead / a,
-            both + psi(B) - psi(b) - np.where(may_leave, dead / np.maximum(B - 1, 1e-300), 0.0),
+            both + data.x.map(lambda x: psi_rising(b, x + at_first)) - np.where(may_leave, dead / rest, 0.0),
         ]
     )
     return ln_L, gradient

@@ -13,13 +13,13 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.special import hyp2f1, psi
+from scipy.special import hyp2f1
 
 from .base import draws_each
 from .continuous import ContinuousModel, Newcomers
 from .fitting import Triples, Vector
 from .histories import KEYS, pairs
-from .special import at_least, beta_mean, chebyshev, ln_beta_ratio, ln_nbd, ln_rising
+from .special import at_least, beta_mean, chebyshev, ln_beta_ratio, ln_nbd, ln_rising, psi_rising
 
 __all__ = [
     "DropoutModel",
@@ -60,7 +60,7 @@ def purchases_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float,
     c = a + B - 1.0
     with np.errstate(all="ignore"):
         front = c / (a - 1.0)
-        out = front * (1.0 - (1.0 - z) ** (a - 1.0) * hyp2f1(a - 1.0, c - R, c, z))
+        out = front * (1.0 - (A / (A + t)) ** (a - 1.0) * hyp2f1(a - 1.0, c - R, c, z))
         doubtful = ~np.isfinite(out) | (np.abs(front) > _MAGNIFIED * np.abs(out)) | (out <= 0)
         doubtful |= (a > _TRUSTED) | (B > 20 * _TRUSTED) | (R > 20 * _TRUSTED)
     if doubtful.any():
@@ -285,7 +285,7 @@ class RandomDropoutModel(DropoutModel):
         """
         r, alpha, a, b = theta
         x, t_x, T = data.x, data.t_x, data.T
-        R, B = r + x.values, b + x.values + self.at_first
+        R = r + x.values
         log_T, log_tx = np.log1p(T.values / alpha), np.log1p(t_x.values / alpha)
         rest = np.where(
             x.values + self.at_first > 0, b + (x.values + self.at_first - 1), np.inf
@@ -312,10 +312,11 @@ class RandomDropoutModel(DropoutModel):
         each_R *= left
         one_T, one_tx = 1 / (alpha + T.values), 1 / (alpha + t_x.values)
         left_alpha = each_R @ np.subtract(T.take(one_T, odds), t_x.take(one_tx, spare), out=odds)
-        both = n_x @ (psi(a + b) - psi(a + B))
-        by_r = n_x @ (psi(R) - psi(r)) - n_T @ log_T + left_r
+        tries = x.values + self.at_first
+        both = -n_x @ psi_rising(a + b, tries)
+        by_r = n_x @ psi_rising(r, x.values) - n_T @ log_T + left_r
         by_alpha = n_T @ (T.values * one_T) * r / alpha - purchases_T @ one_T + left_alpha
-        by_b = both + n_x @ (psi(B) - psi(b)) - left_b
+        by_b = both + n_x @ psi_rising(b, tries) - left_b
         return float(value), np.array([by_r, by_alpha, both + all_left / a, by_b])
 
     def outcomes(self, rows: pd.DataFrame, t: float, *, size: int | None = None, seed: int = 0) -> Vector:

@@ -22,6 +22,7 @@ Objective = Callable[[Vector], tuple[float, Vector]]
 
 # exp(-14) and exp(20): beyond these a parameter says that the data cannot tell, not how large it is.
 BOUNDS = (-14.0, 20.0)
+_PATIENT = {"maxiter": 3000, "maxfun": 6000, "ftol": 1e-16, "gtol": 1e-10, "maxcor": 20}
 # Information below this is a standard error of seven in the logarithm, a factor of a thousand: no estimate.
 _FLAT = 0.02
 
@@ -190,6 +191,9 @@ def maximize(
         if found[-1].is_maximum and found[-1].free.all():
             break  # otherwise another start may lead further along the ridge
     best = min(found, key=lambda p: (not p.is_maximum, p.value))
+    if not best.is_maximum:  # a flat likelihood, as where parameters run to a limit, is searched to the last digit
+        again = [_descend(slope, at, n, patient=True) for at in (best.at, *(start for start, _ in begin))]
+        best = min(again, key=lambda p: (not p.is_maximum, p.value))
     point, value, hessian, free = best.at, best.value, best.hessian, best.free
     if not best.is_maximum:
         shown = ", ".join(f"{k} = {v:.4g}" for k, v in zip(names, np.exp(point), strict=True))
@@ -260,18 +264,26 @@ def _definite(matrix: Vector) -> bool:
 
 
 def _descend(
-    slope: Callable[[Vector], tuple[float, Vector]], start: Vector, n: float, hessian: Vector | None = None
+    slope: Callable[[Vector], tuple[float, Vector]],
+    start: Vector,
+    n: float,
+    hessian: Vector | None = None,
+    *,
+    patient: bool = False,
 ) -> _Point:
     """Go down by L-BFGS-B, then finish with Newton steps whose Hessian also serves the standard errors.
 
-    Where a Hessian that holds nearby is known already, its steps take the place of L-BFGS-B.
+    Where a Hessian that holds nearby is known already, its steps take the place of L-BFGS-B. A ``patient`` search goes on
+    as long as anything is gained.
     """
     from scipy.optimize import minimize
 
     near = None if hessian is None else _close_in(slope, start, hessian)
     if near is None:
         bounds = [BOUNDS] * len(start)
-        found = minimize(slope, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})
+        found = minimize(
+            slope, start, jac=True, method="L-BFGS-B", bounds=bounds, options=_PATIENT if patient else {"maxiter": 500}
+        )
         near = (np.asarray(found.x, dtype=float), *slope(np.asarray(found.x, dtype=float)))
     at, value, gradient = near
     point = _Point(at, value, gradient, _hessian(slope, at), n)

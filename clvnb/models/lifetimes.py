@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, gammaln, psi
+from scipy.special import expit
 
 from .continuous import ContinuousModel
 from .fitting import Triples, Vector
-from .special import ln_integral, ln_nbd
+from .special import ln_integral, ln_nbd, ln_rising, psi_rising
 
 __all__ = [
     "Lifetime",
@@ -102,15 +102,15 @@ def log_likelihood_of_lifetimes(
     R = r + x
     ln_dead, mean = ended(r, alpha, life, data, means=slope) if grid is None else _ended_by_cell(grid, data, slope)
     ln_S, ln_S_slope = life.log_survival(data.T.values)
-    log_a = data.T.map(lambda T: np.log(alpha + T))
+    log_a = data.T.map(lambda T: np.log1p(T / alpha))
     ln_alive = -R * log_a + ln_S[data.T.index]
-    ln_L = data.x.map(lambda x: gammaln(r + x)) + (r * np.log(alpha) - gammaln(r)) + np.logaddexp(ln_alive, ln_dead)
+    ln_L = data.x.map(lambda x: ln_rising(r, x) - x * np.log(alpha)) + np.logaddexp(ln_alive, ln_dead)
     if not slope:
         return ln_L, mean
     dead = expit(ln_dead - ln_alive)
     alive = 1 - dead
     of_rate = [
-        data.x.map(lambda x: psi(r + x)) - psi(r) + np.log(alpha) - alive * log_a - dead * mean[0],
+        data.x.map(lambda x: psi_rising(r, x)) - alive * log_a - dead * mean[0],
         r / alpha - R * (alive * data.T.map(lambda T: 1 / (alpha + T)) + dead * mean[1]),
     ]
     of_life = alive * ln_S_slope[:, data.T.index] + dead * mean[2:]
@@ -133,7 +133,7 @@ def alive_of_lifetimes(r: float, alpha: float, life: Lifetime, x: Vector, t_x: V
     if easy.any():
         data = Triples.of(x[easy], t_x[easy], T[easy])
         ln_S, _ = life.log_survival(t_x[easy])
-        ln_dead[easy] = ended(r, alpha, life, data)[0] + R[easy] * np.log(alpha + t_x[easy]) - ln_S
+        ln_dead[easy] = ended(r, alpha, life, data)[0] + R[easy] * np.log1p(t_x[easy] / alpha) - ln_S
     return np.asarray(expit(ln_alive - ln_dead))
 
 
@@ -177,9 +177,9 @@ def sum_of_lifetimes(
 
 
 def ended(r: float, alpha: float, life: Lifetime, data: Triples, *, means: bool = False) -> tuple[Vector, Vector]:
-    """Return the logarithm of the integral from t_x to T of (alpha+u)^-(r+x) f(u) du.
+    """Return the logarithm of the integral from t_x to T of (1+u/alpha)^-(r+x) f(u) du.
 
-    On request also the means, over that integrand, of ln(alpha+u), 1/(alpha+u) and the slopes of ln f.
+    On request also the means, over that integrand, of ln(1+u/alpha), 1/(alpha+u) and the slopes of ln f.
 
     Either each row is integrated for itself, or time is cut into cells that all rows share: whichever is less work.
     """
@@ -223,7 +223,7 @@ def _ended_by_row(
     w = (2 * (np.arange(len(row)) - first[row]) + 1 + _OWN_NODES[:, None]) * half  # 0 at the row's own start
     near = (low + start)[row]
     u = start[row] + near * np.expm1(w)
-    ln_a = np.log(alpha + u)
+    ln_a = np.log1p(u / alpha)
     ln_density, slopes = life.log_density(u)
     with np.errstate(divide="ignore", invalid="ignore"):
         ln_f = np.log(near * half * _OWN_WEIGHTS[:, None]) + w + ln_density - (r + data.x.full)[row] * ln_a
@@ -248,7 +248,7 @@ class _Grid:
     top : array of (distinct x, cells)
         The logarithm of its largest part in a cell.
     parts : list of arrays of (nodes, cells)
-        What is averaged over it: ln(alpha+u), 1/(alpha+u) and the slopes of ln f.
+        What is averaged over it: ln(1+u/alpha), 1/(alpha+u) and the slopes of ln f.
     starts, ends : array
         The cell at which each distinct t_x, and each distinct T, begins.
     first : array of (distinct x, 1)
@@ -274,7 +274,7 @@ class _Grid:
         edges = _cells(data, alpha, r + float(data.x.values[-1]), life)
         width = np.diff(edges) / 2
         u = edges[:-1] + width * (1 + _NODES[:, None])
-        ln_a = np.log(alpha + u)
+        ln_a = np.log1p(u / alpha)
         ln_density, slopes = life.log_density(u)
         ln_f = -(r + data.x.values)[:, None] * ln_a[:, None] + (ln_density + np.log(width * _WEIGHTS[:, None]))[:, None]
         top = ln_f.max(axis=0)
@@ -309,7 +309,7 @@ def _sum_on_grid(
     integrates beyond T: two small tables, of which each row takes one entry. A slope is a sum over rows of n/L times two
     entries of other such tables, so that n/L is added up over the rows of each entry first.
     """
-    R, log_a = r + data.x.values, np.log(alpha + data.T.values)
+    R, log_a = r + data.x.values, np.log1p(data.T.values / alpha)
     ln_S, ln_S_slope = life.log_survival(data.T.values)
     integrals = grid.from_here(means=slope)
     of_last, of_end = integrals[:, :, grid.starts], -integrals[:, :, grid.ends]
@@ -320,7 +320,7 @@ def _sum_on_grid(
     L = of_last[0].ravel()[at_last]
     L += of_end[0].ravel()[at_end]
     n_x, customers = data.x.sum(n), float(n.sum())
-    value = n @ np.log(L) + n_x @ (grid.largest + gammaln(R)) + customers * (r * np.log(alpha) - gammaln(r))
+    value = n @ np.log(L) + n_x @ (grid.largest + ln_rising(r, data.x.values) - data.x.values * np.log(alpha))
     if not slope:
         return float(value), np.zeros(0)
 
@@ -330,7 +330,7 @@ def _sum_on_grid(
     of_last[1:] *= np.bincount(at_last, each, of_last[0].size).reshape(of_last[0].shape)
     of_end[1:] *= np.bincount(at_end, each, of_end[0].size).reshape(of_end[0].shape)
     mean = of_last[1:].sum(axis=2) + of_end[1:].sum(axis=2)  # of each part, by distinct x
-    by_r = n_x @ psi(R) + customers * (np.log(alpha) - psi(r)) - mean[0].sum()
+    by_r = n_x @ psi_rising(r, data.x.values) - mean[0].sum()
     by_alpha = customers * r / alpha - R @ mean[1]
     return float(value), np.array([by_r, by_alpha, *mean[2:].sum(axis=1)])
 

@@ -53,7 +53,7 @@ def pareto(s: float, beta: float) -> Lifetime:
 
 def life_ended(r: float, alpha: float, s: float, beta: float, data: Triples) -> Vector:
     """Return the logarithm of the integral from t_x to T of (alpha+u)^-(r+x) (beta+u)^-(s+1) du."""
-    return ended(r, alpha, pareto(s, beta), data)[0] - np.log(s) - s * np.log(beta)
+    return ended(r, alpha, pareto(s, beta), data)[0] - (r + data.x.full) * np.log(alpha) - np.log(s) - s * np.log(beta)
 
 
 def probability_alive(r: float, alpha: float, s: float, beta: float, x: Vector, t_x: Vector, T: Vector) -> Vector:

@@ -10,11 +10,21 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
-from scipy.special import betainc, betaincc, gammaln
+from scipy.special import betainc, betaincc, gammaln, psi
 
 from .fitting import Vector
 
-__all__ = ["at_least", "beta_mean", "chebyshev", "ln_beta", "ln_beta_ratio", "ln_integral", "ln_nbd", "ln_rising"]
+__all__ = [
+    "at_least",
+    "beta_mean",
+    "chebyshev",
+    "ln_beta",
+    "ln_beta_ratio",
+    "ln_integral",
+    "ln_nbd",
+    "ln_rising",
+    "psi_rising",
+]
 
 # From here on Stirling's series to z^-9 is exact to rounding.
 _STIRLING = 16.0
@@ -40,6 +50,21 @@ def ln_rising(a: Vector | float, n: Vector | float) -> Vector:
 def _stirling(z: Vector) -> Vector:
     w = 1 / z**2
     return (1 / 12 - w * (1 / 360 - w * (1 / 1260 - w * (1 / 1680 - w / 1188)))) / z
+
+
+def psi_rising(a: Vector | float, n: Vector | float) -> Vector:
+    """Return psi(a+n) - psi(a), the slope of ``ln_rising`` in a, likewise."""
+    a, n = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(n, dtype=float))
+    large = np.maximum(a, _STIRLING)
+    with np.errstate(all="ignore"):
+        series = np.log1p(n / large) + n / (2 * large * (large + n))
+        series += _stirling_slope(large + n) - _stirling_slope(large)
+        return np.where(a >= _STIRLING, series, psi(a + n) - psi(a))
+
+
+def _stirling_slope(z: Vector) -> Vector:
+    w = 1 / z**2
+    return -w * (1 / 12 - w * (1 / 120 - w * (1 / 252 - w * (1 / 240 - w / 132))))
 
 
 def ln_beta(a: Vector | float, b: Vector | float) -> Vector:

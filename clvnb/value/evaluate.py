@@ -137,7 +137,7 @@ def holdout(
     length before, and everybody alike (their mean). So that they have a score (CRPS) too, the first two get the Poisson
     distribution of their mean, the third the spread of all customers' purchases in the stretch before.
 
-    Distributions, and so ``crps`` and ``coverage``, are those at the estimates, of 1,500 customers where there are more.
+    Distributions, and so ``crps`` and ``coverage``, are those at the estimates, of 4,000 customers where there are more.
 
     References
     ----------

@@ -44,7 +44,7 @@ __all__ = [
 
 BASELINES = ("own rate so far", "same as last period", "everybody alike")
 # Customers whose distribution is looked at: the difference of two scores is then known to within a point.
-ENOUGH_CUSTOMERS = 1500
+ENOUGH_CUSTOMERS = 4000
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 LEVEL = 0.9
 # Into how many equally likely outcomes the purchases of a crowd are cut.
