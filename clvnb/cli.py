@@ -308,15 +308,15 @@ def share(
 ) -> None:
     """Serve the scenario explorer and the customer finder of a client as a page without code; needs voila."""
     import importlib.util
-    import tempfile
 
+    from .core.files import drop_scratch, scratch_folder
     from .report.share import POLICY, app_environment, write_app
 
     if importlib.util.find_spec("voila") is None:
         raise UsageError('`clvnb app` needs voila: pip install "clvnb[app]"')
     _free(port)
     _until_terminated()
-    place = Path(tempfile.mkdtemp(prefix="clvnb-app-"))
+    place = scratch_folder()
     page = write_app(client, out, place)
     say.print(f"http://localhost:{port}, on this machine only; Ctrl-C ends it.")
     settings = {"headers": {"Content-Security-Policy": POLICY}}
@@ -334,7 +334,7 @@ def share(
         process.terminate()
         process.wait()
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        drop_scratch(place)
 
 
 @app.command()
@@ -443,6 +443,8 @@ def _print_outcome(outcome: Any) -> None:
         took = f" in {outcome.seconds:.0f} s" if outcome.status == "done" else ""
         took += " at the second try" if outcome.attempts > 1 else ""
         say.print(f"{outcome.status}  {escape(outcome.name)}{took}: {escape(str(outcome.folder))}/report.html")
+        if outcome.error:
+            complain.print(f"[bold red]without step 4[/]  {escape(outcome.name)}: {escape(outcome.error)}")
 
 
 def _print_json(outcome: Any) -> None:

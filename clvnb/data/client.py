@@ -5,8 +5,10 @@ In: a folder with ``client.yaml``. Out: a checked, frozen ``Client``; or an erro
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import unicodedata
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +25,9 @@ from ..core.tables import closest
 from ..core.words import Words
 
 __all__ = ["Client", "Connection", "Economics", "Source"]
+
+
+_LONGEST_SLUG = 100  # files beside it need room in the 255 bytes of a name
 
 
 class _Strict(BaseModel):
@@ -353,7 +358,9 @@ class Client(_Strict):
             raise ClientError(_no_client(Path(folder), file))
         try:
             raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except RecursionError as error:
+            raise ClientError(f"{file}: is not readable as YAML: its brackets are nested too deep") from error
+        except (yaml.YAMLError, ValueError) as error:  # a day that is none, a number of thousands of digits, no UTF-8
             raise ClientError(f"{file}: is not readable as YAML: {error}") from error
         if not isinstance(raw, dict):
             raise ClientError(f"{file}: must hold `key: value` lines such as `name: My shop`; see data/README.md")
@@ -372,8 +379,17 @@ class Client(_Strict):
 
     @property
     def slug(self) -> str:
-        """The name of the client's folder, made safe: letters, digits, dot, dash and underscore."""
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.folder.name).strip(".-") or "client"
+        """The name of the client's folder, made safe: letters, digits, dot, dash and underscore.
+
+        A name in other letters, or a very long one, is told from its like by eight signs of its hash.
+        """
+        name = unicodedata.normalize("NFC", self.folder.name)  # some disks write é as two signs
+        plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip(".-")
+        if name.isascii() and len(safe) <= _LONGEST_SLUG:
+            return safe or "client"
+        code = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        return f"{safe[:_LONGEST_SLUG].rstrip('.-') or 'client'}-{code}"
 
     @cached_property
     def words(self) -> Words:

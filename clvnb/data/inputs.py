@@ -1,6 +1,6 @@
 """What a client's figures are made from: its files and its settings, known again by one hash.
 
-In: ``Client``. Out: the files that are read, and a hash of their bytes and of the settings.
+In: ``Client``. Out: the files that are read, a hash of their bytes and of the settings, and whether they stayed as they are.
 """
 
 from __future__ import annotations
@@ -8,23 +8,41 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from .client import Client, Connection, Source
+from .packed import pattern_below
 
-__all__ = ["input_files", "input_hash", "sources_of"]
+__all__ = ["input_files", "input_hash", "reads_database", "report_files", "stamps"]
 
 
-def sources_of(client: Client) -> list[Source]:
-    """Return every source that ``client.yaml`` names."""
-    named = (client.transactions, client.contracts, client.acquisition, client.surveys, client.service, client.initiatives)  # fmt: skip
-    return [source for source in named if source is not None]
+def _sources(client: Client) -> list[Source]:
+    """Every source that ``client.yaml`` names, whatever its key is called."""
+    named = (getattr(client, key) for key in type(client).model_fields)
+    return [value for value in named if isinstance(value, Source)]
+
+
+def reads_database(client: Client) -> bool:
+    """Say whether one of a client's sources is a table of a database, whose contents no file tells."""
+    return any(isinstance(source.source, Connection) for source in _sources(client))
 
 
 def input_files(client: Client) -> list[Path]:
     """Return the files of data that a client's figures are made from; tables of a database are no files."""
-    patterns = [s.source for s in sources_of(client) if not isinstance(s.source, Connection)]
-    return [Path(p) for pattern in patterns for p in sorted(glob.glob(str(client.folder / pattern)))]
+    patterns = [s.source for s in _sources(client) if not isinstance(s.source, Connection)]
+    return [Path(p) for pattern in patterns for p in sorted(glob.glob(pattern_below(client.folder, pattern)))]
+
+
+def report_files(client: Client) -> list[Path]:
+    """Return every file of a client that its report is made from: settings, data, the logo and who opted out."""
+    beside = [name for name in (client.brand.logo, client.plan.opt_outs) if name is not None]
+    return [client.folder / "client.yaml", *input_files(client), *(client.folder / name for name in beside)]
+
+
+def stamps(files: Iterable[Path]) -> list[tuple[int, int, int] | None]:
+    """Return what shows that a file was written to or replaced: inode, size and time of change; None where it is gone."""
+    return [(f.stat().st_ino, f.stat().st_size, f.stat().st_mtime_ns) if f.is_file() else None for f in files]
 
 
 def input_hash(client: Client) -> str:

@@ -1,4 +1,4 @@
-"""Zip archives as people send them: unpacked aside, and gone when the program ends.
+"""Packed files as people send them: zip archives unpacked aside, and gone when the program ends; gzip held against its checksum.
 
 In: paths. Out: paths of the files themselves.
 """
@@ -6,8 +6,9 @@ In: paths. Out: paths of the files themselves.
 from __future__ import annotations
 
 import atexit
+import glob
+import gzip
 import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -15,10 +16,22 @@ from functools import cache
 from pathlib import Path
 
 from ..core.errors import TableError
+from ..core.files import drop_scratch, scratch_folder
 
-__all__ = ["unpacked"]
+__all__ = ["pattern_below", "unpacked"]
 
 _LARGEST_RATIO = 200  # text packs to a tenth; what unpacks to hundreds of times its size is made to fill a disk
+
+
+def pattern_below(folder: Path, pattern: str) -> str:
+    """Return a pattern of file names below a folder, whose own name is no pattern, whatever signs are in it.
+
+    Examples
+    --------
+    >>> pattern_below(Path("shop [EU]"), "orders_*.csv")
+    'shop [[]EU]/orders_*.csv'
+    """
+    return str(Path(glob.escape(str(folder)), pattern))
 
 
 def unpacked(paths: Sequence[str]) -> list[str]:
@@ -31,7 +44,7 @@ def unpacked(paths: Sequence[str]) -> list[str]:
     Raises
     ------
     TableError
-        When an archive is damaged, empty, locked by a password, or unpacks to far more than it should.
+        When a packed file is damaged, an archive is empty, locked by a password, or unpacks to far more than it should.
 
     Examples
     --------
@@ -40,11 +53,13 @@ def unpacked(paths: Sequence[str]) -> list[str]:
     """
     out: list[str] = []
     for path in paths:
-        if path.lower().endswith(".zip"):
-            facts = Path(path).stat()
+        facts = Path(path).stat() if path.lower().endswith((".zip", ".gz")) else None
+        if facts is not None and path.lower().endswith(".zip"):
             out += _members(path, facts.st_mtime_ns, facts.st_size)
-        else:
-            out.append(path)
+            continue
+        if facts is not None:
+            _is_whole(path, facts.st_mtime_ns, facts.st_size)
+        out.append(path)
     return out
 
 
@@ -70,6 +85,17 @@ def _members(path: str, changed: int, size: int) -> list[str]:
         raise TableError(f"{path}: cannot be unpacked: {error}; pack it again, or name the plain file") from None
 
 
+@cache
+def _is_whole(path: str, changed: int, size: int) -> None:
+    """Read a gzip file to its end, where its checksum stands; the engine does not look at it."""
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(1 << 20):
+                pass
+    except (EOFError, zlib.error, OSError) as error:
+        raise TableError(f"{path}: is damaged: {error}; export it again, or pack it again with gzip") from None
+
+
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path) -> str:
     """Write one file out under its bare name: no path in an archive is followed."""
     target = place / (Path(member.filename.replace("\\", "/")).name or "file")
@@ -87,6 +113,6 @@ def _is_data(name: str) -> bool:
 
 @cache
 def _folder() -> Path:
-    place = tempfile.mkdtemp(prefix="clvnb-unpacked-")
-    atexit.register(shutil.rmtree, place, ignore_errors=True)
-    return Path(place)
+    place = scratch_folder()  # in a report below the run's own, and gone with it
+    atexit.register(drop_scratch, place)
+    return place

@@ -21,7 +21,7 @@ from ..core.errors import ClientError, TableError
 from ..core.tables import closest
 from .client import Client, Connection, Source
 from .databases import as_wall_clock, code_of, open_database, wall_clock, wall_clock_of_spark
-from .packed import unpacked
+from .packed import pattern_below, unpacked
 from .textfiles import TEXT_FILES, header_row, read_json_lines, read_text_files, unique_names
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def open_source(settings: Source, folder: Path) -> Opened:
     """Open a source as an Ibis table; text files as text, so that nothing is guessed about their values."""
     if isinstance(settings.source, Connection):
         return Opened(open_database(settings.source), settings.source.table, None)
-    paths = sorted(glob.glob(str(folder / settings.source)))
+    paths = sorted(glob.glob(pattern_below(folder, settings.source)))
     if not paths:
         place = (folder / settings.source).parent
         near = [p.name for p in place.glob("*") if p.is_file()] if place.is_dir() else []

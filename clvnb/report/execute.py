@@ -8,9 +8,7 @@ from __future__ import annotations
 import math
 import os
 import re
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ReportError
+from ..core.files import drop_scratch, scratch_folder
 
 __all__ = ["Limits", "MachineError", "RunError", "run_notebook"]
 
 _OWN_ERRORS = {"ClientError", "TableError", "FitError", "ReportError", "ClvnbError"}  # their text says what to do
+_LONGEST_SOCKET = 100  # bytes of a socket's path, of which systems allow 104 to 108
 _PLAIN = {str, bool, int, float, type(None)}
 
 
@@ -78,8 +78,8 @@ def run_notebook(
     import nbformat
 
     given = {key: _plain(key, value) for key, value in parameters.items()}
-    place = tempfile.mkdtemp(prefix="clvnb-")
-    source = Path(place) / "report.ipynb"
+    place = scratch_folder()
+    source = place / "report.ipynb"
     nbformat.write(node, source)
     watch = _Watch(limits)
     papermill = _papermill()
@@ -93,7 +93,7 @@ def run_notebook(
             parameters=given,
             kernel_name="python3",
             progress_bar=False,
-            config=_config(place, fork),
+            config=_config(str(place), fork),
             timeout_func=watch,
             shutdown_kernel="immediate",
         )
@@ -106,7 +106,7 @@ def run_notebook(
         text = died if isinstance(error, DeadKernelError) or watch.source else f"no Python process started: {error}"
         raise MachineError(f"{watch.step or name}: {text}", cell=watch.source, log=repr(error)) from error
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        drop_scratch(place)
     code = [c for c in done.cells if c.cell_type == "code" and c.source.strip()]
     if any(c.execution_count is None for c in code):
         stopped = next(c for c in reversed(code) if c.execution_count is not None)
@@ -146,7 +146,7 @@ def _config(place: str, fork: bool) -> Any:
     config.NotebookClient.kernel_manager_class = "clvnb.report.kernel.ReportKernelManager"
     config.ReportKernelManager.fork = fork
     config.ReportKernelManager.folder = place
-    if os.name == "posix":
+    if os.name == "posix" and len(os.fsencode(place)) <= _LONGEST_SOCKET - 8:  # otherwise ports of this machine
         # A socket path of its own for each kernel: the default one is shared by all kernels of a folder.
         config.KernelManager.transport = "ipc"
         config.KernelManager.ip = f"{place}/k"

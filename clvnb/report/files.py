@@ -30,7 +30,8 @@ __all__ = ["save_step", "step_sheets", "write_json", "write_table", "write_workb
 _PARQUET_ONLY = {"next_orders", "forecast", "segment_gains", "plan_cautious"}  # long or technical: not for the workbook
 # What a spreadsheet would run as a formula.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no place in a workbook
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # full-width signs count as well
+_SHEET_ROWS = 1_048_575  # below the header
 _NEW_YEAR = datetime(2000, 1, 1)
 
 
@@ -80,11 +81,19 @@ def table_writer(path: Path) -> Callable[[pd.DataFrame, Path], object]:
     writers: dict[str, Callable[[pd.DataFrame, Path], object]] = {
         ".csv": lambda table, p: neutral(table).to_csv(p, index=False, lineterminator="\n"),
         ".parquet": lambda table, p: table.to_parquet(p, index=False),
-        ".xlsx": lambda table, p: write_workbook({"customers": table}, p),
+        ".xlsx": _one_sheet,
     }
     if path.suffix.lower() not in writers:
         raise ReportError(f"{path}: tables are written as .csv, .parquet or .xlsx, not {path.suffix or 'nothing'}")
     return writers[path.suffix.lower()]
+
+
+def _one_sheet(table: pd.DataFrame, path: Path) -> None:
+    if len(table) > _SHEET_ROWS:
+        raise ReportError(
+            f"{path}: a sheet holds {_SHEET_ROWS:,} rows below its header, and there are {len(table):,}; write .csv or .parquet"
+        )
+    write_workbook({"customers": table}, path)
 
 
 def neutral(table: pd.DataFrame) -> pd.DataFrame:
@@ -97,15 +106,26 @@ def neutral(table: pd.DataFrame) -> pd.DataFrame:
     """
     out = table.copy()
     for name in out.columns:
+        if isinstance(out[name].dtype, pd.CategoricalDtype):
+            out[name] = out[name].astype(object)
         if pd.api.types.is_string_dtype(out[name]) or out[name].dtype == object:
-            out[name] = out[name].map(lambda v: _CONTROL.sub("", v) if isinstance(v, str) else v)
-            text = out[name].map(lambda v: isinstance(v, str) and v.startswith(_FORMULA))
-            out[name] = out[name].where(~text.astype(bool), "'" + out[name].astype(str))
-    return out
+            out[name] = out[name].map(_harmless)
+    return out.rename(columns=_harmless)
+
+
+def _harmless(value: Any) -> Any:
+    """A text without control characters, and with an apostrophe where it would be run; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    text = _CONTROL.sub("", value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def write_workbook(sheets: dict[str, pd.DataFrame], path: Path) -> None:
-    """Write sheets with frozen, filtered headers and typed cells; text is never a formula."""
+    """Write sheets with frozen, filtered headers and typed cells; text is never a formula.
+
+    A report's table with more rows than a sheet holds is named there, with where it lies whole.
+    """
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.styles import Font
@@ -114,7 +134,7 @@ def write_workbook(sheets: dict[str, pd.DataFrame], path: Path) -> None:
     book = Workbook(write_only=True)  # row after row, instead of a whole book in memory
     for name, table in sheets.items():
         sheet = book.create_sheet(name[:31])
-        plain = neutral(_plain_times(table))
+        plain = neutral(_plain_times(table if len(table) <= _SHEET_ROWS else _elsewhere(name, table)))
         sheet.freeze_panes = "A2"
         sheet.auto_filter.ref = f"A1:{get_column_letter(max(1, len(plain.columns)))}{len(plain) + 1}"
         for k, column in enumerate(plain.columns, start=1):
@@ -131,6 +151,11 @@ def write_workbook(sheets: dict[str, pd.DataFrame], path: Path) -> None:
     full = io.BytesIO()  # a disk that is full must not leave the packer half-way
     book.save(full)
     path.write_bytes(_undated(full))
+
+
+def _elsewhere(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    said = f"{len(table):,} rows are more than a sheet holds; they are in tables/{name}.parquet"
+    return pd.DataFrame({"note": [said]})
 
 
 def _undated(full: io.BytesIO) -> bytes:

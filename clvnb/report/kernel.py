@@ -9,12 +9,10 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import uuid
 from pathlib import Path
@@ -24,6 +22,8 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Bool, Unicode
+
+from ..core.files import drop_scratch, scratch_folder
 
 __all__ = ["CAN_FORK", "ForkProvisioner", "ReportKernelManager", "end_kernels"]
 
@@ -37,6 +37,7 @@ _ENVIRONMENT = {
     "TZ": "UTC",
 }
 _LOCK = threading.Lock()
+_PATIENCE = 120  # seconds for an answer of the warm process; it takes some to import, and none to answer afterwards
 _living: set[ReportKernelManager] = set()
 _nursery: Nursery | None = None
 
@@ -47,7 +48,7 @@ class Nursery:
     def __init__(self) -> None:
         self.owner = os.getpid()
         self.lock = threading.Lock()
-        self.folder = tempfile.mkdtemp(prefix="clvnb-")
+        self.folder = str(scratch_folder())
         self.line, theirs = socket.socketpair()
         self.said = Path(self.folder, "said")
         with theirs, self.said.open("wb") as said:
@@ -61,6 +62,7 @@ class Nursery:
                 stderr=said,
                 start_new_session=True,
             )
+        self.line.settimeout(_PATIENCE)
         self.answers = self.line.makefile("r", encoding="utf-8")
 
     def ask(self, do: str, **order: Any) -> Any:
@@ -70,6 +72,7 @@ class Nursery:
                 self.line.sendall(json.dumps({"do": do, **order}).encode() + b"\n")
                 return json.loads(self.answers.readline())
         except (OSError, ValueError) as error:
+            self.end()  # it may be stopped rather than gone, and would be asked again
             lines = self.said.read_text(errors="replace").splitlines() if self.said.exists() else []
             why = f": {lines[-1]}" if lines else ""
             raise RuntimeError(f"the process that starts kernels has ended{why}") from error
@@ -82,9 +85,13 @@ class Nursery:
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+            self.end()
+        drop_scratch(Path(self.folder))
+
+    def end(self) -> None:
+        """End the process now; what it started ends with it."""
+        self.process.kill()
+        self.process.wait()
 
 
 def _warm() -> Nursery:
@@ -131,7 +138,7 @@ class ForkProvisioner(KernelProvisionerBase):
         """Fork."""
         self.nursery = _warm()
         wanted = {"connection_file": self.parent.connection_file, "folder": kwargs["cwd"]}
-        environment = {k: v for k, v in kwargs["env"].items() if k in {"IPYTHONDIR", *_ENVIRONMENT}}
+        environment = {k: v for k, v in kwargs["env"].items() if k in {"IPYTHONDIR", "TMPDIR", *_ENVIRONMENT}}
         self.pid = await asyncio.to_thread(self.nursery.ask, "start", **wanted, environment=environment)
         return self.connection_info
 
@@ -182,7 +189,13 @@ class ReportKernelManager(AsyncKernelManager):
         self.provisioner = kind(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
         ipython = Path(self.folder, "ipython")  # the user's own start-up files must not reach a client's report
         ipython.mkdir(exist_ok=True)
-        environment = {**os.environ, **kwargs.pop("env", {}), **_ENVIRONMENT, "IPYTHONDIR": str(ipython)}
+        environment = {
+            **os.environ,
+            **kwargs.pop("env", {}),
+            **_ENVIRONMENT,
+            "IPYTHONDIR": str(ipython),
+            "TMPDIR": self.folder,
+        }
         kwargs |= {"cwd": self.folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         _living.add(self)
         await super()._async_start_kernel(env=environment, **kwargs)

@@ -10,8 +10,10 @@ import os
 import re
 import shutil
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from .. import __version__
 from ..core.errors import ReportError
@@ -21,7 +23,35 @@ from .page import index_page
 
 __all__ = ["Manifest"]
 
+_AGAIN = "what is known of this client cannot be read; report it again"
 _MOVED = re.compile(r"\.clvnb-old-(\d{4}-\d\d-\d\d)-[0-9a-f]{8}")
+
+
+def _below(page: str) -> str:
+    """A page's way from the index, or nothing where it leads out of the folder of reports."""
+    path = PurePosixPath(page)
+    good = page and not path.is_absolute() and ".." not in path.parts and not set(page) & set(':\\?#"<>')
+    return page if good else ""
+
+
+class _Entry(BaseModel):
+    """What an entry must hold to be used; what else it holds, another version may need."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    name: str
+    status: str
+    error: str = ""
+    page: Annotated[str, AfterValidator(_below)] = ""
+    key: str = ""
+    results: dict[str, Any] | None = None
+
+
+def _entry(value: Any) -> dict[str, Any] | None:
+    try:
+        return _Entry.model_validate(value).model_dump()
+    except ValidationError:
+        return None
 
 
 class Manifest:
@@ -68,6 +98,7 @@ class Manifest:
                 "error": outcome.error,
                 "page": before.get("page", ""),
                 "key": "",
+                "owner": before.get("owner"),
                 "attempts": outcome.attempts,
                 "cell": outcome.cell,
                 "results": None,
@@ -95,6 +126,8 @@ class Manifest:
     def _clear(self) -> None:
         """Remove what a run left that was killed; nobody else is writing here now."""
         for place in (self.out, *(p for p in self.out.iterdir() if p.is_dir() and not p.name.startswith("."))):
+            if place != self.out and not os.access(place, os.R_OK | os.X_OK):
+                continue  # a disk's own lost+found
             for left in list(place.iterdir()):
                 moved = _MOVED.fullmatch(left.name)
                 if (
@@ -105,16 +138,18 @@ class Manifest:
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def _read(self) -> dict[str, dict[str, Any]]:
+        """The entries that can be read; the others as the reports themselves tell them, or as asking for a new report."""
         try:
-            value = json.loads((self.out / "manifest.json").read_text(encoding="utf-8"))
-            entries = value["clients"]
-            if not all(isinstance(e, dict) and {"name", "status", "page"} <= set(e) for e in entries.values()):
-                raise ValueError("an entry is not whole")
-            return dict(entries)
-        except FileNotFoundError:
+            listed = dict(json.loads((self.out / "manifest.json").read_text(encoding="utf-8"))["clients"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
             return self._found()
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return self._found()
+        read = {slug: _entry(value) for slug, value in listed.items()}
+        good = {slug: entry for slug, entry in read.items() if entry is not None}
+        if len(good) == len(read):
+            return good
+        lost = {slug: {"name": slug, "status": "failed", "error": _AGAIN, "page": "", "key": "", "results": None}
+                for slug in read}  # fmt: skip
+        return lost | self._found() | good
 
     def _found(self) -> dict[str, dict[str, Any]]:
         """The entries as the reports themselves tell them, where the manifest is gone or damaged."""
@@ -123,11 +158,12 @@ class Manifest:
             try:
                 file = latest.parent / latest.read_text(encoding="utf-8").strip() / "results.json"
                 results = json.loads(file.read_text(encoding="utf-8"))
-                entry = dict(results.pop("report"))
+                entry = _entry(results.pop("report"))
                 results.pop("seconds"), results.pop("versions")
-                entries[latest.parent.name] = entry | {"results": results}
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue  # no report that this version wrote
+            if entry is not None:
+                entries[latest.parent.name] = entry | {"results": results}
         return entries
 
     def _write(self) -> None:

@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -115,6 +116,7 @@ def _become_kernel(connection_file: str, folder: str, environment: dict[str, str
         for stream in (0, 1, 2):
             os.dup2(null, stream)
         os.environ.update(environment)
+        tempfile.tempdir = None  # the run's own, not the one that was found first
         os.chdir(folder)
         import numpy as np
 

@@ -190,9 +190,17 @@ _ORDERS: dict[str, Callable[[dict[str, Any]], tuple[Any, ...]]] = {
 
 
 def _index_row(row: dict[str, Any]) -> dict[str, Any]:
-    results = row.get("results")
-    if row["status"] != "done" or not results:
-        return {**row, "results": None, "sort": {}}
+    """A row as it is shown; where another version wrote it, and something is missing, it asks for a new report."""
+    bare = {"error": "", "page": "", **row, "results": None, "sort": {}}
+    if row["status"] != "done" or not row.get("results"):
+        return bare
+    try:
+        return _full_row(row, row["results"])
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
+        return bare | {"status": "report again", "error": "was written by another version of clvnb; report it again"}
+
+
+def _full_row(row: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
     words = Words(results["currency"], row.get("locale", "en"))
     total, new, n = results["residual_value"], results["new_customer_value"], results["customers"]
     then = row.get("value_then")

@@ -10,11 +10,12 @@ import json
 import os
 import shutil
 import sys
+import threading
 import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
@@ -23,13 +24,13 @@ from typing import Any
 
 from .. import __version__
 from ..core.errors import ClvnbError, ReportError, UsageError
-from ..core.files import replace_file
+from ..core.files import keep_on_disk, replace_file
 from ..core.tables import as_day
-from ..data.client import Client, Connection
-from ..data.inputs import input_files, sources_of
+from ..data.client import Client
+from ..data.inputs import reads_database, report_files, stamps
 from ..data.samples import guide_folder
 from ..satisfaction.baseline import find_baseline
-from .execute import Limits, MachineError, run_notebook
+from .execute import Limits, MachineError, RunError, run_notebook
 from .files import step_sheets, write_json, write_workbook
 from .kernel import end_kernels
 from .manifest import Manifest
@@ -41,6 +42,7 @@ __all__ = ["Outcome", "report_clients"]
 
 TRIES = 2  # a machine fault may pass, an error of the notebook's will not
 _stopped: set[str] = set()  # runs that were interrupted
+_MOVING = threading.Lock()  # held while a report is moved to its place: it is there before an interrupt, or never
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Outcome:
     status : "done", "failed", "unchanged" or "interrupted"
         How it ended.
     error : str
-        Which step failed and why; empty when nothing did.
+        Which step failed and why; empty when nothing did. With ``done``: why step 4 is missing from the report.
     folder : Path or None
         Where the report lies.
     seconds : float
@@ -90,6 +92,7 @@ class _Job:
     out: Path
     day: str
     known: dict[str, Any] | None
+    resume: bool
     earlier: Path | None
     run: str
     fork: bool
@@ -170,13 +173,14 @@ def report_clients(
             out=Path(out) if executor is None else Path(out).resolve(),
             day=str(as_day(as_of) or ""),
             known=None,
+            resume=resume,
             earlier=Path(earlier).resolve() if earlier is not None else None,
             run=run,
             fork=fork,
             pdf=pdf,
             limits=Limits(cell_seconds, report_seconds),
         )
-        known = manifest.entries if resume else {}
+        known = manifest.entries
         asked = [
             replace(job, folder=f if executor is None else f.resolve(), known=known.get(_slug(f))) for f in folders
         ]
@@ -185,11 +189,6 @@ def report_clients(
         pool = ThreadPoolExecutor(max_workers=max(1, jobs))
         try:
             return _run(asked, manifest, pool, tell)
-        except BaseException:
-            _stopped.add(run)
-            end_kernels()  # their threads end with them
-            pool.shutdown(cancel_futures=True)
-            raise
         finally:
             pool.shutdown()
             end_kernels()
@@ -209,15 +208,29 @@ def _run(
             if tell is not None:
                 tell(outcome)
     except BaseException:
-        for future in futures:
-            future.cancel()
-        for job in asked:
+        _stop(asked[0].run, futures, _PATIENCE if isinstance(executor, ThreadPoolExecutor) else 0)
+        for future, job in futures.items():
             if job.folder not in outcomes:
-                manifest.record(Outcome(_slug(job.folder), job.folder.name, "interrupted", _INTERRUPTED), None)
+                done = future.done() and not future.cancelled()
+                manifest.record(*(_result(future, job) if done else (_interrupted(job), None)))
         raise
     return [outcomes[job.folder] for job in asked]
 
 
+def _stop(run: str, futures: Iterable[Future[Any]], patience: float) -> None:
+    """End the work: what is not yet in its place stays out of it, and what this process began has ended."""
+    with _MOVING:
+        _stopped.add(run)
+    begun = [future for future in futures if not future.cancel()]
+    end_kernels()  # their threads end with them
+    wait(begun, timeout=patience)
+
+
+def _interrupted(job: _Job) -> Outcome:
+    return Outcome(_slug(job.folder), job.folder.name, "interrupted", _INTERRUPTED)
+
+
+_PATIENCE = 60  # seconds for what an interrupt meets at work in this process, a workbook for instance
 _INTERRUPTED = "stopped before it was finished; run again with --resume"
 
 
@@ -257,7 +270,7 @@ def _scratch(job: _Job) -> Path:
 def _one_client(job: _Job) -> tuple[Outcome, dict[str, Any] | None]:
     """Make one client's report; every failure becomes an outcome, and a log says what happened."""
     outcome, entry, log = _worked(job)
-    if outcome.status != "unchanged":
+    if entry is None or entry is not job.known:
         _write_log(job, outcome, log)
     return outcome, entry
 
@@ -272,29 +285,28 @@ def _worked(job: _Job) -> tuple[Outcome, dict[str, Any] | None, str]:
         return Outcome(slug, name, status, error, folder, time.perf_counter() - started, tries, cell)
 
     try:
-        client = Client.load(job.folder)
-        name = client.name
-        key = _input_key(client, job.day)
-        own = job.out / slug
-        base = job.earlier or (own.resolve() if own.is_dir() else "")
-        if job.known is not None and _is_same(job, job.known, key, base):
-            return outcome("unchanged", folder=job.out / Path(job.known["page"]).parent), job.known, ""
         for tries in range(1, TRIES + 1):
             try:
+                read = _inputs(job)
+                name = read.client.name
+                if job.resume and job.known is not None and _is_same(job, job.known, read):
+                    tries = 0
+                    return outcome("unchanged", folder=job.out / Path(job.known["page"]).parent), job.known, ""
                 shutil.rmtree(scratch, ignore_errors=True)
                 scratch.mkdir(parents=True)
-                entry = _make(client, job, key, base, tries)
+                entry = _make(job, read, tries)
                 break
             except MachineError:
                 if tries == TRIES or job.run in _stopped:
                     raise
         final = job.out / Path(entry["page"]).parent
-        return outcome("done", folder=final), entry | {"seconds": round(time.perf_counter() - started, 2)}, ""
+        return outcome("done", entry["error"], final), entry | {"seconds": round(time.perf_counter() - started, 2)}, ""
     except ClvnbError as error:
         if job.run in _stopped:
             return outcome("interrupted", _INTERRUPTED), None, ""
         cell = getattr(error, "cell", "")
-        return outcome("failed", str(error)), None, getattr(error, "log", "")
+        theirs = job.known if isinstance(error, _AnothersError) else None  # whose entry stays as it is
+        return outcome("failed", str(error)), theirs, getattr(error, "log", "")
     except OSError as error:
         return (
             outcome("failed", f"{error.filename or job.out}: {error.strerror or error}"),
@@ -308,12 +320,73 @@ def _worked(job: _Job) -> tuple[Outcome, dict[str, Any] | None, str]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _is_same(job: _Job, known: dict[str, Any], key: str, base: Path | str) -> bool:
-    """Whether the report that is there would come out the same."""
-    page = job.out / known.get("page", "")
-    there = known.get("key") == key and known.get("status") == "done" and page.is_file()
-    there = there and (not job.pdf or page.with_suffix(".pdf").is_file())
-    return there and known.get("measured_against") == _base_hash(base, known["results"]["as_of"])
+@dataclass(frozen=True)
+class _Inputs:
+    """What a report is about to be made from."""
+
+    client: Client
+    key: str
+    base: Path | str
+    stamps: list[Any]
+
+    def have_changed(self) -> bool:
+        """Whether a file was written, replaced, added or taken away since."""
+        return stamps(report_files(self.client)) != self.stamps
+
+
+def _inputs(job: _Job) -> _Inputs:
+    client = Client.load(job.folder)
+    _not_anothers(job, client)
+    own = job.out / client.slug
+    seen = stamps(report_files(client))  # before the contents: what changes in between is seen as changed
+    base = job.earlier or (own.resolve() if own.is_dir() else "")
+    return _Inputs(client, _input_key(client, job.day), base, seen)
+
+
+class _AnothersError(ReportError):
+    """The place of a client's reports is another client's."""
+
+
+def _not_anothers(job: _Job, client: Client) -> None:
+    """Refuse to report into another client's folder, where it would be measured against that client's past."""
+    owner, own = (job.known or {}).get("owner"), _owner(client)
+    if owner and owner.get("place") != own["place"] and owner.get("name") != own["name"]:
+        raise _AnothersError(
+            f"{job.out / client.slug} holds the reports of another client, {owner.get('name')!r}, whose folder has the same "
+            "name; name another folder with --out, or give this client's folder another name"
+        )
+
+
+def _owner(client: Client) -> dict[str, str]:
+    """Whose reports these are: a client may be renamed, or be moved, and is known by the other."""
+    return {"name": client.name, "place": hashlib.sha256(os.fsencode(client.folder)).hexdigest()[:16]}
+
+
+def _is_same(job: _Job, known: dict[str, Any], read: _Inputs) -> bool:
+    """Whether the report that is there is whole, and would come out the same."""
+    if known.get("key") != read.key or known.get("status") != "done" or known.get("error") or not known.get("page"):
+        return False
+    page = job.out / known["page"]
+    if not _is_whole(page.parent, known.get("files")) or (job.pdf and not page.with_suffix(".pdf").is_file()):
+        return False
+    day = (known.get("results") or {}).get("as_of", "")
+    return bool(day) and known.get("measured_against") == _base_hash(read.base, day)
+
+
+def _is_whole(folder: Path, sizes: Any) -> bool:
+    """Whether every file of a report has the size that it was made with, and the results can be read."""
+    if not isinstance(sizes, dict) or "report.html" not in sizes:
+        return False
+    try:
+        json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    found = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder).as_posix(): p.stat().st_size for p in found}
 
 
 def _write_log(job: _Job, outcome: Outcome, log: str) -> None:
@@ -335,19 +408,13 @@ def _base_hash(place: Path | str, as_of: str) -> str:
     return found[0].hash if found else ""
 
 
-def _make(client: Client, job: _Job, key: str, base: Path | str, tries: int) -> dict[str, Any]:
+def _make(job: _Job, read: _Inputs, tries: int) -> dict[str, Any]:
     """Run the notebooks into the scratch folder, add page, tables and results, and move it to its final name."""
-    scratch = _scratch(job)
+    scratch, client = _scratch(job), read.client
+    steps, seconds, missing = _run_steps(job, read, tries)
+    if read.have_changed():
+        raise MachineError("the client's files changed while they were read; report again when they are whole")
     (scratch / "notebooks").mkdir()
-    (scratch / "tables").mkdir()
-    parameters = {
-        "client": str(client.folder),
-        "as_of": job.day,
-        "output": str((scratch / "tables").resolve()),
-        "earlier": str(base),
-    }
-    whole = run_notebook(_joined(_notebooks()), parameters, fork=job.fork, limits=job.limits, name="report")
-    seconds, steps = _seconds(whole), _apart(whole, _notebooks())
     for name, node in steps.items():
         (scratch / "notebooks" / name).write_text(_notebook_text(node), encoding="utf-8")
     results = json.loads((scratch / "tables" / "results.json").read_text(encoding="utf-8"))
@@ -356,8 +423,8 @@ def _make(client: Client, job: _Job, key: str, base: Path | str, tries: int) -> 
         if (scratch / "tables" / name).is_file():
             os.replace(scratch / "tables" / name, scratch / name)
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    facts = {"made": made, "key": key[:16]}
-    page = report_page(client, list(steps.values()), results, scratch / "tables", facts)
+    facts = {"made": made, "key": read.key[:16]}
+    page = report_page(client, [*steps.values(), *_said(missing)], results, scratch / "tables", facts)
     (scratch / "report.html").write_text(page, encoding="utf-8")
     if job.pdf:
         write_pdf(page, scratch / "report.pdf")
@@ -365,24 +432,70 @@ def _make(client: Client, job: _Job, key: str, base: Path | str, tries: int) -> 
     entry = {
         "name": client.name,
         "status": "done",
-        "error": "",
+        "error": missing,
         "page": f"{client.slug}/{results['as_of']}/report.html",
-        "key": key,
+        "key": read.key,
+        "owner": _owner(client),
         "made": made,
         "locale": client.locale,
-        "measured_against": _base_hash(base, results["as_of"]),
+        "measured_against": _base_hash(read.base, results["as_of"]),
         "value_then": value_then(results, scratch / "tables"),
         "attempts": tries,
         "bytes": len(page.encode()),
+        "files": _sizes(scratch),
         "cell": "",
     }
     versions = {"clvnb": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
     write_json(scratch / "results.json", results | {"versions": versions, "seconds": seconds, "report": entry})
-    home = job.out / client.slug
-    home.mkdir(exist_ok=True)
-    _swap(scratch, home / results["as_of"])
-    replace_file(home / "latest", lambda p: p.write_text(results["as_of"] + "\n", encoding="utf-8"))
+    _move(job, scratch, job.out / client.slug, results["as_of"])
     return entry | {"results": results}
+
+
+def _run_steps(job: _Job, read: _Inputs, tries: int) -> tuple[dict[str, Any], dict[str, float], str]:
+    """The executed steps by name, how long each took, and why the fourth is missing: it never costs the other three."""
+    try:
+        return (*_ran(job, read, _notebooks()), "")
+    except RunError as error:
+        final = not isinstance(error, MachineError) or tries == TRIES
+        if not str(error).startswith("4_") or not final or job.run in _stopped:
+            raise
+        first = [path for path in _notebooks() if not path.stem.startswith("4_")]
+        return (*_ran(job, read, first), str(error))
+
+
+def _ran(job: _Job, read: _Inputs, notebooks: list[Path]) -> tuple[dict[str, Any], dict[str, float]]:
+    tables = _scratch(job) / "tables"
+    shutil.rmtree(tables, ignore_errors=True)
+    tables.mkdir()
+    parameters = {
+        "client": str(read.client.folder),
+        "as_of": job.day,
+        "output": str(tables.resolve()),
+        "earlier": str(read.base),
+    }
+    whole = run_notebook(_joined(notebooks), parameters, fork=job.fork, limits=job.limits, name="report")
+    return _apart(whole, notebooks), _seconds(whole)
+
+
+def _said(missing: str) -> list[Any]:
+    """A chapter that says why step 4 is missing."""
+    from nbformat import v4
+
+    if not missing:
+        return []
+    text = f"# Step 4 could not be made\n\n```\n{missing}\n```"
+    return [v4.new_notebook(cells=[v4.new_markdown_cell(text)])]
+
+
+def _move(job: _Job, fresh: Path, home: Path, day: str) -> None:
+    """Put a finished report in its place, if its run was not stopped meanwhile."""
+    keep_on_disk(fresh)
+    with _MOVING:
+        if job.run in _stopped:
+            raise ReportError(_INTERRUPTED)
+        home.mkdir(exist_ok=True)
+        _swap(fresh, home / day)
+        replace_file(home / "latest", lambda p: p.write_text(day + "\n", encoding="utf-8"))
 
 
 def _swap(fresh: Path, final: Path) -> None:
@@ -489,12 +602,9 @@ def _notebook_text(node: Any) -> str:
 def _input_key(client: Client, day: str) -> str:
     """Hash of everything a report depends on: notebooks, data, settings and version."""
     digest = hashlib.sha256(f"{__version__}|{day}".encode())
-    files = [client.folder / "client.yaml", *_notebooks(), *input_files(client)]
-    if client.plan.opt_outs is not None:
-        files.append(client.folder / client.plan.opt_outs)
-    if any(isinstance(source.source, Connection) for source in sources_of(client)):
+    if reads_database(client):
         digest.update(uuid.uuid4().bytes)  # what a database holds today cannot be known without asking it
-    for file in files:
+    for file in (*_notebooks(), *report_files(client)):
         if file.is_file():
             digest.update(file.name.encode())
             with file.open("rb") as stream:
