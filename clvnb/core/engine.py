@@ -19,7 +19,18 @@ from .errors import TableError
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["as_ibis", "connection", "dialect", "give_back", "hold", "is_ibis", "next_name", "run", "to_pandas"]
+__all__ = [
+    "as_ibis",
+    "connection",
+    "dialect",
+    "give_back",
+    "hold",
+    "is_ibis",
+    "kind_of",
+    "next_name",
+    "run",
+    "to_pandas",
+]
 
 
 @cache
@@ -53,12 +64,38 @@ def is_ibis(table: Any) -> bool:
 
 
 def as_ibis(table: Any) -> ibis.Table:
-    """Return ``table`` as an Ibis table; a pandas frame is handed to the embedded DuckDB as Arrow."""
+    """Return ``table`` as an Ibis table, its money as floats; a pandas frame is handed to the embedded DuckDB as Arrow."""
     if is_ibis(table):
-        return table
+        return _money_as_floats(table)
+    if not isinstance(table, pd.DataFrame):
+        raise TableError(f"a table must be a pandas DataFrame or an Ibis table, got {kind_of(table)}")
     import ibis
 
-    return ibis.memtable(_arrow(table))
+    return _money_as_floats(ibis.memtable(_arrow(table)))
+
+
+def kind_of(table: Any) -> str:
+    """Say what a table is that is not taken, and the way to one that is.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> kind_of(pa.table({"a": [1]}))
+    'pyarrow.Table; pass its .to_pandas()'
+    """
+    name = f"{type(table).__module__.partition('.')[0]}.{type(table).__name__}".removeprefix("builtins.")
+    ways = {"collect": ".collect().to_pandas()", "compute": ".compute()", "to_pandas": ".to_pandas()"}
+    way = next((way for has, way in ways.items() if callable(getattr(table, has, None))), "")
+    return f"{name}; pass its {way}" if way else name
+
+
+_MONEY = {"amount", "contribution", "cost", "margin", "price", "rate", "refunded"}
+
+
+def _money_as_floats(table: ibis.Table) -> ibis.Table:
+    """Cast decimals once: engines round their means and products to the places that a column has."""
+    exact = {name: "float64" for name, kind in table.schema().items() if name in _MONEY and kind.is_decimal()}
+    return table.cast(exact) if exact else table
 
 
 def _arrow(frame: pd.DataFrame) -> Any:
@@ -68,13 +105,26 @@ def _arrow(frame: pd.DataFrame) -> Any:
     columns = {}
     for name in frame.columns:
         try:
-            column = pa.Array.from_pandas(frame[name])
+            column = pa.Array.from_pandas(_days_of(frame[name]))
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             column = pa.Array.from_pandas(frame[name].map(str, na_action="ignore"))
         if isinstance(column, pa.ChunkedArray):
             column = column.combine_chunks()
         columns[str(name)] = column.cast(pa.string()) if pa.types.is_null(column.type) else column
     return pa.table(columns)
+
+
+def _days_of(column: pd.Series) -> pd.Series:
+    """A column of periods as the days they are, where each is one."""
+    if not isinstance(column.dtype, pd.PeriodDtype):
+        return column
+    first, last = column.dt.start_time, column.dt.end_time
+    if (first.dt.normalize() != last.dt.normalize())[column.notna()].any():
+        raise TableError(
+            f"the column {column.name!r} holds periods of more than a day ({column.dtype}); say which day is meant: "
+            f"frame[{column.name!r}].dt.start_time or .dt.end_time"
+        )
+    return first
 
 
 def run(expression: ibis.Table, like: Any) -> pd.DataFrame:
@@ -116,7 +166,7 @@ def give_back(expression: ibis.Table, like: Any) -> Any:
 def hold(expression: ibis.Table) -> ibis.Table:
     """Compute an expression of the embedded engine, or on frames, once and keep it there; other backends keep their own."""
     homes, _ = expression._find_backends()
-    if homes and homes != [connection()]:
+    if any(home is not connection() for home in homes):  # Ibis calls connections equal that are only alike
         return expression
     with _said_plainly("duckdb"):
         return connection().create_table(next_name(), expression, temp=True)
@@ -132,7 +182,7 @@ _held = count(1)
 
 def to_pandas(table: Any) -> pd.DataFrame:
     """Return any table as a pandas frame; a pandas frame comes back untouched."""
-    return run(table, table) if is_ibis(table) else table
+    return run(_money_as_floats(table), table) if is_ibis(table) else table
 
 
 def _plain_dates(frame: pd.DataFrame, expression: ibis.Table) -> pd.DataFrame:

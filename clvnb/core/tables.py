@@ -42,6 +42,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import pandas as pd
+
+from .engine import is_ibis, kind_of
 from .errors import TableError
 
 __all__ = [
@@ -228,10 +231,9 @@ def check(frame: Any, table: Table) -> Any:
     clvnb.core.errors.TableError: a LOG needs the column 'amount', which is missing; did you mean 'amuont'? \
 It has: customer_id, date, amuont. Rename it, or name it under `columns:` in client.yaml.
     """
-    columns = getattr(frame, "columns", None)
-    if columns is None:
-        raise TableError(f"a {table.name} must be a pandas DataFrame or an Ibis table, got {type(frame).__name__}")
-    present = [str(c) for c in columns]
+    if not isinstance(frame, pd.DataFrame) and not is_ibis(frame):
+        raise TableError(f"a {table.name} must be a pandas DataFrame or an Ibis table, got {kind_of(frame)}")
+    present = [str(c) for c in frame.columns]
     missing = [c for c in table.required if c not in present]
     if missing:
         spare = [c for c in present if c not in table.required]

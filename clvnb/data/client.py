@@ -13,7 +13,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -24,7 +24,7 @@ from ..core.maths import days
 from ..core.tables import closest
 from ..core.words import Words
 
-__all__ = ["Client", "Connection", "Economics", "Source"]
+__all__ = ["FILE_DATABASE", "Client", "Connection", "Economics", "Source"]
 
 
 _LONGEST_SLUG = 100  # files beside it need room in the 255 bytes of a name
@@ -78,7 +78,17 @@ def _locale(value: str) -> str:
     return value
 
 
-_SECRET = re.compile(r"(//[^@:/]*:)(.*)(?=@)|((?:password|passwd|pwd)\s*=\s*)([^&;\s]+)", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(//[^@:/]*:)(.*)(?=@)"
+    r"|(\w*(?:password|passwd|pwd|token|secret|private_key|credentials|api_?key)\w*\s*=\s*)([^&;\s]+)",
+    re.IGNORECASE,
+)
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+# A database in a file: duckdb://orders.duckdb, sqlite:///srv/orders.db, or the path alone.
+FILE_DATABASE = re.compile(
+    r"(?i:(?P<engine>duckdb|sqlite)://)?(?P<file>(?!:memory:|md:|motherduck:|[\w+]+://)[^?]+?(?(engine)|\.(?:duckdb|sqlite|db)))"
+    r"(?:\?(?P<settings>.*))?"
+)
 
 
 def _no_password(value: str) -> str:
@@ -111,6 +121,9 @@ class Connection(_Strict):
     @classmethod
     def checked(cls, connection: str, table: str) -> Connection:
         """Make one from what a user said; a password in it is refused."""
+        inside = FILE_DATABASE.fullmatch(connection)
+        if inside is not None:  # of a file, where it lies from here
+            connection = connection.replace(inside["file"], str(Path(inside["file"]).absolute()), 1)
         try:
             return cls(connection=connection, table=table)
         except ValidationError as error:
@@ -120,6 +133,13 @@ class Connection(_Strict):
     def shown(self) -> str:
         """The place without who asks, for errors."""
         return re.sub(r"//.*@", "//", _SECRET.sub(r"\1\3…", self.connection))
+
+    def secrets(self) -> list[str]:
+        """What no message may show: what the environment filled in, and what stands where a password does."""
+        filled = [os.environ.get(name, "") for name in _VARIABLE.findall(self.connection)]
+        written = [m[2] or m[4] or "" for m in _SECRET.finditer(self.connection)]
+        known = {secret for secret in (*filled, *written) if secret}
+        return sorted(known | {quote(s, safe="") for s in known} | {unquote(s) for s in known}, key=len, reverse=True)
 
     def url(self) -> str:
         """Return the URL with its ``${NAME}`` parts filled from the environment; a password may hold any sign."""
@@ -134,7 +154,7 @@ class Connection(_Strict):
                 )
             return quote(value, safe="") if match.start() < user_ends else value
 
-        return re.sub(r"\$\{(\w+)\}", fill, self.connection)
+        return _VARIABLE.sub(fill, self.connection)
 
 
 class Source(_Strict):

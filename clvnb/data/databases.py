@@ -6,16 +6,16 @@ missing, and never shows a password.
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl
 
 from ..core.engine import dialect
 from ..core.errors import TableError
 from ..core.tables import closest
-from .client import Connection
+from .client import FILE_DATABASE, Connection
 
 if TYPE_CHECKING:
     import ibis
@@ -25,13 +25,15 @@ __all__ = ["as_wall_clock", "code_of", "open_database", "wall_clock", "wall_cloc
 _EXTRAS = {"postgres": "postgres", "postgresql": "postgres", "pyspark": "spark"}  # scheme to extra of clvnb
 
 
-def open_database(place: Connection) -> ibis.Table:
-    """Open a table of a database; nothing is read yet.
+def open_database(place: Connection, folder: Path) -> ibis.Table:
+    """Open a table of a database; nothing is read yet, and a database in a file is never written to.
 
     Parameters
     ----------
     place : Connection
         ``table`` may name its schema: ``sales.orders``.
+    folder : Path
+        Where the file of a DuckDB or SQLite database lies when its path is relative.
 
     Raises
     ------
@@ -40,18 +42,18 @@ def open_database(place: Connection) -> ibis.Table:
     TableError
         When there is no driver, no way in, or no such table.
     """
-    import ibis
-
     url = place.url()
     scheme = url.partition(":")[0].lower()
     try:
-        backend = ibis.connect(url)
+        backend = _connected(url, folder)
+    except TableError:
+        raise
     except ImportError as error:
         extra = _EXTRAS.get(scheme)
         way = f"pip install 'clvnb[{extra}]'" if extra else f"pip install 'ibis-framework[{scheme}]'"
         raise TableError(f"{place.shown}: its driver is not installed: {way}") from error
     except Exception as error:  # each driver has errors of its own
-        raise TableError(f"{place.shown}: cannot be reached: {_first_line(error, url)}") from None
+        raise TableError(f"{place.shown}: cannot be reached: {_first_line(error, place)}") from None
     *schema, name = place.table.split(".")
     where = {"database": tuple(schema) if len(schema) > 1 else schema[0]} if schema else {}
     try:
@@ -59,7 +61,7 @@ def open_database(place: Connection) -> ibis.Table:
     except Exception as error:
         there = _tables_of(backend, where)
         if name in there:
-            raise TableError(f"{place.shown}: {place.table} cannot be read: {_first_line(error, url)}") from None
+            raise TableError(f"{place.shown}: {place.table} cannot be read: {_first_line(error, place)}") from None
         listed = f"; it has: {', '.join(sorted(there)[:10])}" if there else "; nothing there may be seen by this user"
         near = closest(name, there).rstrip("?")
         raise TableError(f"{place.shown}: has no table {place.table!r}{near}{listed}") from None
@@ -72,12 +74,30 @@ def _tables_of(backend: Any, where: dict[str, Any]) -> list[str]:
         return []
 
 
-def _first_line(error: Exception, url: str) -> str:
-    """What the driver said, without the password it may repeat."""
+def _connected(url: str, folder: Path) -> Any:
+    """The backend of a URL; one in a file must be there, and is opened for reading."""
+    import ibis
+
+    found = FILE_DATABASE.fullmatch(url)
+    if found is None:
+        return ibis.connect(url)
+    file = folder / found["file"]
+    if not file.is_file():
+        near = [p.name for p in file.parent.glob("*") if p.is_file()] if file.parent.is_dir() else []
+        raise TableError(f"{file}: no such database{closest(file.name, near)}")
+    settings = dict(parse_qsl(found["settings"] or ""))
+    if (found["engine"] or "").lower() == "duckdb" or file.suffix == ".duckdb":
+        return ibis.duckdb.connect(file, **{**settings, "read_only": True})
+    backend = ibis.sqlite.connect(file, **settings)
+    backend.raw_sql("PRAGMA query_only = ON").close()
+    return backend
+
+
+def _first_line(error: Exception, place: Connection) -> str:
+    """What the driver said, without the secrets that it may repeat."""
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
-    for secret in re.findall(r"//[^/@:]*:(.+)@|password=([^&;\s]+)", url):
-        secret = "".join(secret)
-        said = said.replace(secret, "…").replace(unquote(secret), "…")
+    for secret in place.secrets():
+        said = said.replace(secret, "…")
     return said
 
 

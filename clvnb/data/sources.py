@@ -7,12 +7,15 @@ what could not be read is null, with the text as it stood and its line beside it
 from __future__ import annotations
 
 import glob
+import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import pandas as pd
 
@@ -107,7 +110,7 @@ class Opened:
 def open_source(settings: Source, folder: Path) -> Opened:
     """Open a source as an Ibis table; text files as text, so that nothing is guessed about their values."""
     if isinstance(settings.source, Connection):
-        return Opened(open_database(settings.source), settings.source.table, None)
+        return Opened(open_database(settings.source, folder), settings.source.table, None)
     paths = sorted(glob.glob(pattern_below(folder, settings.source)))
     if not paths:
         place = (folder / settings.source).parent
@@ -177,6 +180,7 @@ def _marked(table: ibis.Table, number: int) -> ibis.Table:
 def _sheet(path: str) -> tuple[pd.DataFrame, int]:
     """The first sheet of a workbook as text, from the row with the names on; and the line of the row below it."""
     cells = _cells(path)
+    _no_empty_formulas(path, cells)
     if cells.empty:
         raise TableError(f"{path}: the first sheet is empty; put the orders there, with a line of names above them")
     filled = cells.fillna("").to_numpy().tolist()
@@ -196,6 +200,33 @@ def _cells(path: str) -> pd.DataFrame:
             "Open it and save it again, or save the sheet as CSV in UTF-8."
         ) from None
     return cells.apply(_as_written)
+
+
+_UNCOUNTED = re.compile(
+    rb"<c [^>]*?\br=\"([A-Z]+\d+)\"[^>]*>\s*<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
+)
+
+
+def _no_empty_formulas(path: str, cells: pd.DataFrame) -> None:
+    """Refuse a workbook written by a program that left its formulas uncounted: they would be read as empty cells."""
+    if not path.lower().endswith((".xlsx", ".xlsm")) or not (cells.empty or cells.isna().to_numpy().any()):
+        return
+    with zipfile.ZipFile(path) as book:
+        found = _UNCOUNTED.search(book.read(_first_sheet(book)))
+    if found:
+        raise TableError(
+            f"{path}: the formula in cell {found[1].decode()} holds no result, for the program that wrote it does not "
+            "reckon; open the workbook in a spreadsheet program, save it once, and name it again"
+        )
+
+
+def _first_sheet(book: zipfile.ZipFile) -> str:
+    """The name of the first sheet's part in a workbook."""
+    sheet = next(e for e in ElementTree.fromstring(book.read("xl/workbook.xml")).iter() if e.tag.endswith("}sheet"))
+    own = next(value for key, value in sheet.attrib.items() if key.endswith("}id"))
+    links = ElementTree.fromstring(book.read("xl/_rels/workbook.xml.rels"))
+    target = next(e.attrib["Target"] for e in links if e.attrib["Id"] == own)
+    return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
 def _as_written(column: pd.Series) -> pd.Series:
