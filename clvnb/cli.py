@@ -308,9 +308,11 @@ def share(
 ) -> None:
     """Serve the scenario explorer and the customer finder of a client as a page without code; needs voila."""
     import importlib.util
+    import secrets
+    import threading
 
     from .core.files import drop_scratch, scratch_folder
-    from .report.share import POLICY, app_environment, write_app
+    from .report.share import app_environment, app_settings, write_app
 
     if importlib.util.find_spec("voila") is None:
         raise UsageError('`clvnb app` needs voila: pip install "clvnb[app]"')
@@ -318,16 +320,20 @@ def share(
     _until_terminated()
     place = scratch_folder()
     page = write_app(client, out, place)
-    say.print(f"http://localhost:{port}, on this machine only; Ctrl-C ends it.")
-    settings = {"headers": {"Content-Security-Policy": POLICY}}
+    token = os.environ.get("JUPYTER_TOKEN") or secrets.token_urlsafe(24)
+    say.print(f"http://localhost:{port}/?token={token}")
+    say.print("on this machine only, for whoever has this address; Ctrl-C ends it.")
     arguments = [
         "--Voila.log_level=ERROR",
         f"--Voila.root_dir={place}",
-        f"--Voila.tornado_settings={settings!r}",
+        f"--Voila.tornado_settings={app_settings()!r}",
+        "--Voila.auto_token=True",
         "--template=clvnb",
         str(page),
     ]
-    process = subprocess.Popen([*_server("voila", port, browser), *arguments], env=app_environment(place))
+    if browser:
+        threading.Thread(target=_open_when_it_answers, args=(port, token), daemon=True).start()
+    process = subprocess.Popen([*_server("voila", port, browser=False), *arguments], env=app_environment(place, token))
     try:
         raise typer.Exit(process.wait())
     except KeyboardInterrupt:
@@ -361,6 +367,20 @@ def _free(port: int) -> None:
             ours.bind(("127.0.0.1", port))
         except OSError as error:
             raise UsageError(f"port {port} is taken; name another one with --port") from error
+
+
+def _open_when_it_answers(port: int, token: str) -> None:
+    """Open the page in a browser, with the token that a server does not give away itself."""
+    import socket
+    import time
+    import webbrowser
+
+    for _ in range(600):
+        with socket.socket() as line:
+            if line.connect_ex(("127.0.0.1", port)) == 0:
+                webbrowser.open(f"http://localhost:{port}/?token={token}")
+                return
+        time.sleep(0.1)
 
 
 def _server(program: str, port: int, browser: bool) -> list[str]:

@@ -19,8 +19,10 @@ import pytest
 import clvnb as cv
 from clvnb.core.files import scratch_folder
 from clvnb.report import kernel, runner
+from clvnb.report.cards import customer_cards
 from clvnb.report.files import write_table, write_workbook
 from clvnb.report.kernel import end_kernels
+from clvnb.report.manifest import Manifest
 from guide import ONCE, Run, short_guide, small_client
 
 
@@ -181,8 +183,6 @@ def test_a_page_lies_below_the_folder(tmp_path, page):
     out.mkdir()
     entries = {"a": {"name": "a", "status": "failed", "error": "e", "page": page}}
     (out / "manifest.json").write_text(json.dumps({"clients": entries}))
-    from clvnb.report.manifest import Manifest
-
     with Manifest(out) as read:
         assert read.entries["a"]["page"] == ""
 
@@ -265,7 +265,7 @@ def test_more_rows_than_a_sheet_holds(tmp_path):
         write_table(many, tmp_path / "x.xlsx")
     assert list(tmp_path.iterdir()) == []
     write_workbook({"few": many.head(3), "customers": many}, tmp_path / "x.xlsx")
-    sheets = pd.read_excel(tmp_path / "x.xlsx", sheet_name=None)
+    sheets = pd.read_excel(tmp_path / "x.xlsx", sheet_name=None, engine="calamine")
     assert len(sheets["few"]) == 3
     assert "1,048,576 rows" in sheets["customers"].iloc[0, 0]
     assert "tables/customers.parquet" in sheets["customers"].iloc[0, 0]
@@ -336,6 +336,24 @@ def test_an_interrupt_beside_a_stopped_warm_process(tmp_path):
     assert run.alive() == []
 
 
+# ------------------------------------------------------------------------------------------- cards
+
+
+def test_cards_and_reports_keep_out_of_each_others_way(tmp_path, guide):
+    client, out = small_client(tmp_path / "a"), tmp_path / "out"
+    report(client, out)
+    card = out / "a/2024-01-28/cards/c1.html"
+    card.parent.mkdir()
+    card.write_text("a card")
+    assert cv.report_clients([client], out=out)[0].status == "done"  # made anew from the same
+    assert card.read_text() == "a card"
+    with Manifest(out), pytest.raises(cv.ReportError, match="another run is writing into this folder"):
+        customer_cards(client, ["c1"], out=out)
+    (client / "orders.csv").write_text(ONCE.replace(",10", ",11"))
+    assert report(client, out).status == "done"
+    assert not card.exists()  # it told of other orders
+
+
 # ------------------------------------------------------------------------------------------- who may read
 
 
@@ -358,7 +376,50 @@ def test_no_text_of_any_kind_is_a_formula(tmp_path):
     for name in ("x.csv", "x.xlsx"):
         write_table(table, tmp_path / name)
     read = pd.read_csv(tmp_path / "x.csv", dtype=str)
-    sheet = pd.read_excel(tmp_path / "x.xlsx", dtype=str)
+    sheet = pd.read_excel(tmp_path / "x.xlsx", dtype=str, engine="calamine")
     for found in (read, sheet):
         assert list(found.columns) == ["text", "'=kind"]
         assert all(v.startswith("'") for column in found for v in found[column])
+
+
+# ------------------------------------------------------------------------------------------- the page for colleagues
+
+
+def answered(port: int, host: str, query: str) -> int:
+    import http.client
+
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        line.request("GET", f"/{query}", headers={"Host": f"{host}:{port}"})
+        return line.getresponse().status
+    finally:
+        line.close()
+
+
+def test_the_app_answers_neither_strangers_nor_other_names(tmp_path):
+    pytest.importorskip("voila")
+    import socket
+
+    client = small_client(tmp_path / "a")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if k != "JUPYTER_TOKEN"} | {"TMPDIR": str(tmp_path)}
+    program = [sys.executable, "-m", "clvnb", "app", str(client), "--port", str(port), "--no-browser"]
+    with subprocess.Popen(
+        program, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as app:
+        try:
+            query = "?" + app.stdout.readline().strip().partition("?")[2]
+            assert len(query) > 30
+            for _ in range(600):
+                try:
+                    answered(port, "localhost", "voila/static/voila.js")
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            assert answered(port, "evil.example", query) == 403
+            assert answered(port, "localhost", "") == 302  # to where a token is asked for
+            assert answered(port, "localhost", query) == 200
+        finally:
+            app.send_signal(signal.SIGTERM)

@@ -6,6 +6,7 @@ In: a client, customers, and the folder of reports. Out: ``cards/CUSTOMER.html``
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from ..improve.customer import check_customer
 from ..value.readings import most_at_risk
 from .execute import run_notebook
 from .kernel import end_kernels
+from .manifest import keep_others_out
 from .page import card_page
 
 __all__ = ["customer_cards"]
@@ -65,12 +67,23 @@ def customer_cards(
     UsageError
         When no customer is asked for.
     ReportError
-        When there is no report of this client yet.
+        When there is no report of this client yet, or another run is writing into the folder.
     ClientError
         When a customer is not known.
     """
     known = Client.load(client)
-    folder = _newest(known, Path(out))
+    _newest(known, Path(out))  # said before anything is locked
+    lock = keep_others_out(Path(out))
+    try:
+        return _cards(known, customers, _newest(known, Path(out)), top, at_risk, jobs, fork)
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _cards(
+    known: Client, customers: Sequence[str], folder: Path, top: int, at_risk: int, jobs: int, fork: bool
+) -> list[Path]:
     table = pd.read_parquet(folder / "tables" / "customers.parquet")
     asked = _asked(known, table, customers, top, at_risk)
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))

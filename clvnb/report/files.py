@@ -117,7 +117,7 @@ def _harmless(value: Any) -> Any:
     """A text without control characters, and with an apostrophe where it would be run; other values as they are."""
     if not isinstance(value, str):
         return value
-    text = _CONTROL.sub("", value)
+    text = _CONTROL.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))  # csv quotes the one, and not the other
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

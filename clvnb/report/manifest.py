@@ -21,7 +21,7 @@ from ..core.files import replace_file
 from .files import write_json
 from .page import index_page
 
-__all__ = ["Manifest"]
+__all__ = ["Manifest", "keep_others_out"]
 
 _AGAIN = "what is known of this client cannot be read; report it again"
 _MOVED = re.compile(r"\.clvnb-old-(\d{4}-\d\d-\d\d)-[0-9a-f]{8}")
@@ -54,6 +54,29 @@ def _entry(value: Any) -> dict[str, Any] | None:
         return None
 
 
+def keep_others_out(out: Path) -> int | None:
+    """Lock a folder of reports until the handle that is returned is closed; None where the system has no such locks.
+
+    Raises
+    ------
+    ReportError
+        When another run is writing into the folder.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock on folders
+        return None
+    lock = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise ReportError(
+            f"{out}: another run is writing into this folder; wait for it, or name another one with --out"
+        ) from error
+    return lock
+
+
 class Manifest:
     """The manifest of a folder of reports; used with ``with``, it keeps other runs out of the folder.
 
@@ -71,7 +94,7 @@ class Manifest:
     def __enter__(self) -> Manifest:
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            self._keep_others_out()
+            self._lock = keep_others_out(self.out)
             self._clear()
             self.entries = self._read()
             self._write()  # a folder that cannot be written to is said before the work, not after it
@@ -107,21 +130,6 @@ class Manifest:
                 return  # what was made before is still there, and still true
         self.entries[outcome.client] = entry
         self._write()
-
-    def _keep_others_out(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # Windows has no such lock on folders
-            return
-        self._lock = os.open(self.out, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._lock)
-            self._lock = None
-            raise ReportError(
-                f"{self.out}: another run is writing into this folder; wait for it, or name another one with --out"
-            ) from error
 
     def _clear(self) -> None:
         """Remove what a run left that was killed; nobody else is writing here now."""

@@ -447,6 +447,7 @@ def _make(job: _Job, read: _Inputs, tries: int) -> dict[str, Any]:
     }
     versions = {"clvnb": __version__, "python": ".".join(map(str, sys.version_info[:3]))}
     write_json(scratch / "results.json", results | {"versions": versions, "seconds": seconds, "report": entry})
+    _keep_cards(job, read.key, job.out / client.slug / results["as_of"] / "cards")
     _move(job, scratch, job.out / client.slug, results["as_of"])
     return entry | {"results": results}
 
@@ -485,6 +486,12 @@ def _said(missing: str) -> list[Any]:
         return []
     text = f"# Step 4 could not be made\n\n```\n{missing}\n```"
     return [v4.new_notebook(cells=[v4.new_markdown_cell(text)])]
+
+
+def _keep_cards(job: _Job, key: str, cards: Path) -> None:
+    """Take the cards of the same day along where they were made from the same; others would be stale."""
+    if cards.is_dir() and (job.known or {}).get("key") == key:
+        shutil.copytree(cards, _scratch(job) / "cards")
 
 
 def _move(job: _Job, fresh: Path, home: Path, day: str) -> None:

@@ -14,7 +14,7 @@ import nbformat
 from ..data.client import Client
 from ..data.samples import guide_folder
 
-__all__ = ["app_environment", "write_app"]
+__all__ = ["app_environment", "app_settings", "write_app"]
 
 # Nothing is loaded from elsewhere, whatever a page or a widget asks for.
 POLICY = (
@@ -23,15 +23,28 @@ POLICY = (
 )
 
 
-def app_environment(place: Path) -> dict[str, str]:
-    """Return the environment in which voila finds clvnb's page template, which is written below ``place``."""
+def app_settings() -> dict[str, object]:
+    """Return what voila's server is told: nothing from elsewhere on a page, and no answer to a name that is not this machine's.
+
+    A page elsewhere can give its own name this machine's address; its requests carry that name.
+    """
+    return {
+        "headers": {"Content-Security-Policy": POLICY},
+        "allow_remote_access": False,
+        "local_hostnames": ["localhost"],
+    }
+
+
+def app_environment(place: Path, token: str) -> dict[str, str]:
+    """Return the environment in which voila finds clvnb's page template, written below ``place``, and asks for ``token``."""
     folder = place / "jupyter" / "voila" / "templates" / "clvnb"
     folder.mkdir(parents=True)
     template = files("clvnb.report").joinpath("app.html.j2").read_text(encoding="utf-8")
     (folder / "index.html.j2").write_text(template, encoding="utf-8")
     (folder / "conf.json").write_text('{"base_template": "lab"}', encoding="utf-8")
     known = os.environ.get("JUPYTER_PATH")
-    return {**os.environ, "JUPYTER_PATH": str(place / "jupyter") + (f"{os.pathsep}{known}" if known else "")}
+    path = str(place / "jupyter") + (f"{os.pathsep}{known}" if known else "")
+    return {**os.environ, "JUPYTER_PATH": path, "JUPYTER_TOKEN": token}  # other users may read a command, and not this
 
 
 def write_app(client: str | Path, out: str | Path, place: Path) -> Path:
