@@ -216,7 +216,7 @@ def _no_empty_formulas(path: str, cells: pd.DataFrame) -> None:
     if found:
         raise TableError(
             f"{path}: the formula in cell {found[1].decode()} holds no result, for the program that wrote it does not "
-            "reckon; open the workbook in a spreadsheet program, save it once, and name it again"
+            "compute; open the workbook in a spreadsheet program, save it once, and name it again"
         )
 
 
