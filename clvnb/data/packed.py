@@ -93,7 +93,7 @@ def _is_whole(path: str, changed: int, size: int) -> None:
             while stream.read(1 << 20):
                 pass
     except (EOFError, zlib.error, OSError) as error:
-        raise TableError(f"{path}: is damaged: {error}; export it again, or pack it again with gzip") from None
+        raise TableError(f"{path}: cannot be unpacked: {error}; pack it again, or name the plain file") from None
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path) -> str:

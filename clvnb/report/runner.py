@@ -222,8 +222,11 @@ def _stop(run: str, futures: Iterable[Future[Any]], patience: float) -> None:
     with _MOVING:
         _stopped.add(run)
     begun = [future for future in futures if not future.cancel()]
-    end_kernels()  # their threads end with them
-    wait(begun, timeout=patience)
+    ends = time.monotonic() + patience
+    while True:
+        end_kernels()  # their threads end with them; one that was about to begin, with the next look
+        if not wait(begun, timeout=min(2.0, patience)).not_done or time.monotonic() >= ends:
+            return
 
 
 def _interrupted(job: _Job) -> Outcome:
