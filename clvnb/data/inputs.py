@@ -61,8 +61,8 @@ def input_hash(client: Client) -> str:
 
     Examples
     --------
-    >>> from clvnb import Client, samples
-    >>> client = Client.load(samples.guide_folder("data") / "cdnow")
+    >>> from clvnb import load_sample
+    >>> client = load_sample("cdnow")
     >>> input_hash(client) == input_hash(client.model_copy(update={"currency": "EUR"}))
     False
     """
