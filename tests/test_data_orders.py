@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clvnb as cv
-from clvnb.core.engine import as_ibis
+from clvnb.core.engine import as_ibis, connection
 
 COLUMNS = {"customer_id": "who", "date": "when", "amount": "how_much"}
 
@@ -308,3 +308,19 @@ def test_a_later_refund_does_not_reach_back_over_a_split():
     early, late = cv.split_log(kept, "2024-01-31")
     assert cv.summarize(early, as_of="2024-01-31")["frequency"].item() == 1
     assert len(early) + len(late) == len(log)
+
+
+def test_a_log_stays_in_the_callers_own_database():
+    """Ibis calls two in-memory DuckDBs equal; clvnb's own must not be read in place of the caller's (findings/)."""
+    import ibis
+
+    log = "SELECT * FROM (VALUES ('a', DATE '2024-01-31', {0}), ('b', DATE '2024-02-01', {0})) v(customer_id, date, amount)"
+    theirs = ibis.duckdb.connect()
+    theirs.raw_sql("CREATE TABLE orders AS " + log.format("5.0::DOUBLE"))
+    connection().raw_sql("CREATE TABLE orders AS " + log.format("100.0::DOUBLE"))
+    try:
+        kept = cv.check_transactions(theirs.table("orders"), as_of="2024-12-31").kept
+        assert kept.to_pandas()["amount"].tolist() == [5.0, 5.0]
+        assert cv.summarize(kept, as_of="2024-12-31").to_pandas()["historic_revenue"].tolist() == [5.0, 5.0]
+    finally:
+        connection().raw_sql("DROP TABLE orders")

@@ -69,6 +69,11 @@ class Words:
         -------
         str
             ``unknown`` where it is missing.
+
+        Examples
+        --------
+        >>> Words("EUR").money(12_345_678), Words("EUR").money(999_949_000), Words("EUR").money(-999_960_000)
+        ('€12.3M', '€999.9M', '-€1B')
         """
         from babel import Locale
         from babel.numbers import format_compact_currency, format_currency, get_currency_precision
@@ -78,6 +83,9 @@ class Words:
         if abs(value) >= 1e15:  # no business's money; such a number comes from a damaged file
             return f"{value:.3g} {self.currency}"
         if abs(value) >= 1e7 and digits is None:
+            above = 10.0 ** math.ceil(math.log10(abs(value)))
+            if abs(value) >= 0.99995 * above:  # Babel takes the unit before it rounds, and says 1000M for 1B
+                value = math.copysign(above, value)
             return str(format_compact_currency(value, self.currency, locale=self.locale, fraction_digits=1))
         if digits is None:
             digits = 0 if abs(value) >= 100 else get_currency_precision(self.currency)
