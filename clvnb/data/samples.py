@@ -559,14 +559,19 @@ def simulate_clients(
     """
     if not 0 <= broken <= number:
         raise ValueError(f"broken must lie between 0 and the {number} clients, got {broken}")
-    made = []
+    made: list[Path] = []
     for k in range(number):
         place = Path(folder) / f"client-{k + 1:03d}"
         place.mkdir(parents=True, exist_ok=True)
         (place / "client.yaml").unlink(missing_ok=True)
         orders = simulate_shop(seed=seed + k, customers=customers).tables["orders"]
         orders.to_csv(place / "orders.csv", sep=";", index=False)
-        begin_client(place, place / "orders.csv", name=f"Tea shop {k + 1}", margin=0.45)
+        if made:  # all exports have the same columns: what was found in the first holds for the others
+            text = (made[0] / "client.yaml").read_text(encoding="utf-8")
+            renamed = text.replace("name: Tea shop 1\n", f"name: Tea shop {k + 1}\n", 1)
+            (place / "client.yaml").write_text(renamed, encoding="utf-8")
+        else:
+            begin_client(place, place / "orders.csv", name="Tea shop 1", margin=0.45)
         if k >= number - broken:
             orders.head(0).to_csv(place / "orders.csv", sep=";", index=False)
         made.append(place)
