@@ -39,12 +39,14 @@ endif
 report: $(VENV)/.report
 	$(BIN)/clvnb report
 
-COMPARED := -n 2 --dist loadfile -m "not slow" --nbval --nbval-current-env --nbval-cell-timeout=900
+# Whole files go to the next free worker, in this order: the long ones first, so that none is left to run alone.
+COMPARED := -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" --nbval --nbval-current-env --nbval-cell-timeout=900
 test: setup
-	$(BIN)/python -m pytest $(COMPARED) tests clvnb notebooks
+	$(BIN)/python -m pytest $(COMPARED) notebooks tests clvnb
 
-# What is stored or compared to its last digits, and what makes it; the longest have their turn in `make test` alone.
-SENSITIVE := notebooks/[0-4]_*.ipynb notebooks/tutorials/[1-7]*.ipynb tests/test_seals.py tests/test_steps.py tests/test_remeasure_step.py tests/test_models.py
+# What is stored or compared to its last digits, and the fits that it comes from; all else has its turn in `make test` alone.
+FITS := $(addprefix tests/test_models.py::,test_fit_meets_published_estimates test_standard_errors_meet_published_ones test_predictions_meet_published_ones)
+SENSITIVE := notebooks/[0-4]_*.ipynb notebooks/tutorials/[1-7]*.ipynb tests/test_seals.py $(FITS)
 test-kernels: setup
 	$(BIN)/python tests/kernels.py Nehalem 1 $(COMPARED) $(SENSITIVE)
 	$(BIN)/python tests/kernels.py Haswell 2 $(COMPARED) notebooks/[14]_*.ipynb tests/test_seals.py

@@ -319,3 +319,15 @@ def test_make_installs_no_more_than_a_target_needs(tmp_path, uv):
         said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         assert re.findall(r'install .*-e "(.*)"', said) == [what]
         assert ("uv pip install" in said) == bool(uv)
+
+
+def test_make_names_files_that_are_there():
+    """A list that a renamed file fell out of would let ``make test-kernels`` fail, or leave out what it is for."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w./-])(?:tests|notebooks|benchmarks)/[^\s:)]+", text)
+    assert len(named) > 5
+    for name in named:
+        assert list(ROOT.glob(name)), name
+    tests = (ROOT / "tests/test_models.py").read_text(encoding="utf-8")
+    fits = re.findall(r"\btest_\w+", next(line for line in text.splitlines() if line.startswith("FITS")))
+    assert [name for name in fits if f"def {name}(" in tests] == fits[1:]  # the first is the file's own name
