@@ -88,7 +88,7 @@ def test_lab_serves_the_guide(place):
     work = place / "lab"
     work.mkdir()
     wheel = next((place / "dist").glob("*.whl"))
-    run(place / "venv/bin/python", "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", f"{wheel}[lab]", cwd=place)  # fmt: skip
+    run(place / "venv/bin/python", "-m", "pip", "install", "--quiet", "--no-compile", "-c", ROOT / "constraints.txt", f"{wheel}[lab]", cwd=place)  # fmt: skip
     log = (work / "log").open("w")
     config = {
         "JUPYTER_CONFIG_DIR": str(work / ".c"),
