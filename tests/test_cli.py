@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from helpers import ROOT, small_orders
 
@@ -45,23 +46,54 @@ def clvnb(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def write_client(folder: Path, csv: str | None, settings: dict) -> Path:
+    folder.mkdir()
+    (folder / "orders.csv").write_text(small_orders() if csv is None else csv, encoding="utf-8")
+    body = {"name": folder.name, "currency": "EUR", "transactions": {"source": "orders.csv"}} | settings
+    (folder / "client.yaml").write_text(yaml.safe_dump(body), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """One command over all clients whose data or settings are bad: what each of them is told stands after its name."""
+    root = tmp_path_factory.mktemp("bad")
+    folders = [write_client(root / name, csv, settings) for name, (csv, settings, _) in BAD.items()]
+    return clvnb("report", *folders, "--out", root / "reports", cwd=root), root / "reports"
+
+
 @pytest.mark.parametrize("case", sorted(BAD))
-def test_bad_input_is_one_clear_error_and_no_report(case, make_client, tmp_path):
-    csv, settings, says = BAD[case]
-    folder = make_client(csv, **settings)
-    done = clvnb("report", folder, "--out", tmp_path / "reports", cwd=tmp_path)
+def test_bad_input_is_one_clear_error_and_no_report(case, bad):
+    done, out = bad
     assert done.returncode == 1, done.stdout
-    assert says in done.stderr
+    (told,) = [part for part in done.stderr.split("failed  ")[1:] if part.startswith(f"{case}: ")]
+    assert BAD[case][2] in told
     assert "Traceback" not in done.stderr + done.stdout
-    assert list((tmp_path / "reports").rglob("report.html")) == []
+    assert list(out.rglob("report.html")) == []
+
+
+def test_one_bad_client_alone_fails_the_command(make_client, tmp_path):
+    """Bad data are found while the report is made, a bad setting before."""
+    for case in ("wrong column", "negative margin"):
+        csv, settings, says = BAD[case]
+        done = clvnb("report", make_client(csv, name=case, **settings), "--out", tmp_path / "reports", cwd=tmp_path)
+        assert done.returncode == 1, done.stdout
+        assert says in done.stderr
+
+
+@pytest.fixture(scope="module")
+def thin(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """One command over the clients of whom little can be said."""
+    root = tmp_path_factory.mktemp("thin")
+    folders = [write_client(root / name, csv, {}) for name, csv in FINDINGS.items()]
+    return clvnb("report", *folders, "--out", root / "reports", cwd=root), root / "reports"
 
 
 @pytest.mark.parametrize("case", sorted(FINDINGS))
-def test_thin_data_are_a_red_report(case, make_client, tmp_path):
-    folder = make_client(FINDINGS[case])
-    done = clvnb("report", folder, "--out", tmp_path / "reports", cwd=tmp_path)
+def test_thin_data_are_a_red_report(case, thin):
+    done, out = thin
     assert done.returncode == 0, done.stderr
-    page = next((tmp_path / "reports").rglob("report.html")).read_text()
+    page = next((out / case.replace(" ", "-")).rglob("report.html")).read_text()
     assert "Trust: red" in page
     assert "cannot be said yet" in page
 
