@@ -106,10 +106,25 @@ def init(
     decimal: Annotated[str | None, typer.Option(help="The decimal sign, . or ,")] = None,
     column: Annotated[list[str] | None, typer.Option(help="What a column means: customer_id=COLUMN.")] = None,
     survey: Annotated[Path | None, typer.Option(help="A file of survey answers, of the same kinds.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook; the first one by default.")] = None,
+    kind: Annotated[str | None, typer.Option(help="shop, or subscription with --contracts.")] = None,
+    contracts: Annotated[Path | None, typer.Option(help="A file of contracts: customer, start, end, price.")] = None,
+    rates: Annotated[Path | None, typer.Option(help="A file of exchange rates: date, currency, rate.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take the recommended answer to every question.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over a client.yaml that is there.")] = False,
 ) -> None:
-    """Look at a file of orders, write client.yaml, and say what was understood."""
+    """Look at a file of orders, write client.yaml, and say what was understood.
+
+    What the file leaves open is asked. Without a terminal and without --yes the recommended answers are written, the
+    questions as comments above them, and the exit status is 1.
+    """
     from .data.begin import begin_client
 
+    if kind not in {None, "shop", "subscription"}:
+        raise typer.BadParameter(f"--kind is shop or subscription and not {kind!r}")
+    if (kind == "subscription") != (contracts is not None) and (kind is not None):
+        raise typer.BadParameter("--kind subscription needs --contracts FILE, and only it")
+    asks = not yes and sys.stdin.isatty()
     if decimal not in {None, ".", ","}:
         raise typer.BadParameter(f"--decimal is . or , and not {decimal!r}")
     begun = begin_client(
@@ -123,13 +138,35 @@ def init(
         columns=_meanings(column or []),
         date_format=date_format,
         decimal=decimal,
+        sheet=sheet,
+        contracts=contracts,
+        rates=rates,
+        ask=_ask if asks else None,
+        force=force,
     )
     for understood, checked in begun.files:
         _print_finding(understood)
         say.print(escape(str(checked)))
     say.print(f"\nWrote [bold]{escape(str(begun.file))}[/]. Next: clvnb report {escape(shlex.quote(str(folder)))}")
-    for doubt in begun.doubts:
+    for doubt in (*begun.doubts, *map(str, begun.questions)):
         say.print(escape(doubt))
+    if begun.questions and not yes:
+        complain.print(
+            f"clvnb: {len(begun.questions)} open question{'s' if len(begun.questions) > 1 else ''}, written as comments into "
+            f"{escape(str(begun.file))}: answer there, or take what is recommended with --yes --force"
+        )
+        raise typer.Exit(1)
+
+
+def _ask(question: Any) -> int:
+    """Show a question with its numbered answers, and return the one that was chosen."""
+    say.print(f"\n{escape(question.text)}")
+    for k, choice in enumerate(question.choices):
+        say.print(f"  {k + 1}. {escape(choice.text)}{' (recommended)' if k == 0 else ''}")
+    while True:
+        answer = typer.prompt("Number", default=1, type=int)
+        if 1 <= answer <= len(question.choices):
+            return int(answer) - 1
 
 
 @app.command()

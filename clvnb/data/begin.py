@@ -5,16 +5,19 @@ In: a file or a database's table, and what its owner knows. Out: ``Begun``, or a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import ClvnbError, ReportError
 from ..core.files import replace_file
 from ..core.results import Checked, Finding
 from .books import check_orders
 from .client import Client, Connection
-from .proposal import client_yaml, propose_client, propose_survey
+from .proposal import Proposal, client_yaml, propose_client, propose_contracts, propose_survey
+from .roles import Question, answered
 from .surveys import check_survey, read_survey
 
 __all__ = ["Begun", "begin_client"]
@@ -35,16 +38,20 @@ class Begun:
         read_as``), and which rows are kept.
     doubts : tuple of str
         What was assumed, and where to change it.
+    questions : tuple of Question
+        What the file leaves open and nobody answered: the recommended answers stand in ``file``, and all of them as
+        comments.
     """
 
     client: Client
     file: Path
     files: tuple[tuple[Finding, Checked], ...]
     doubts: tuple[str, ...]
+    questions: tuple[Question, ...] = ()
 
     def __str__(self) -> str:
         told = [text for understood, checked in self.files for text in (understood.text, str(checked))]
-        return "\n".join([*told, *self.doubts])
+        return "\n".join([*told, *self.doubts, *map(str, self.questions)])
 
     def __repr__(self) -> str:
         return f"{self.file}\n{self}"
@@ -65,6 +72,11 @@ def begin_client(
     columns: Mapping[str, str] | None = None,
     date_format: str | None = None,
     decimal: str | None = None,
+    sheet: str | None = None,
+    contracts: str | Path | None = None,
+    rates: str | Path | None = None,
+    ask: Callable[[Question], int] | None = None,
+    force: bool = False,
 ) -> Begun:
     """Look at a file of orders, write ``client.yaml``, and say what was understood.
 
@@ -90,16 +102,28 @@ def begin_client(
         As in strptime.
     decimal : "." or ",", optional
         The decimal sign, where it is known already.
+    sheet : str, optional
+        Of a workbook; the first one when left out.
+    contracts : path, optional
+        A file of contracts, which makes the client a subscription.
+    rates : path, optional
+        A file of ``date, currency, rate``.
+    ask : callable, optional
+        Gets each ``Question``, returns the number of the choice, from 0. Without it recommended answers are taken, and
+        questions stay open.
+    force : bool
+        Replace a ``client.yaml`` that is there.
 
     Returns
     -------
     Begun
-        ``client``, ``file`` (the client.yaml), ``files`` (what was understood, and which rows are kept), ``doubts``.
+        ``client``, ``file`` (the client.yaml), ``files`` (what was understood, and which rows are kept), ``doubts``,
+        ``questions`` (what stays open).
 
     Raises
     ------
     ReportError
-        When there is a ``client.yaml`` already.
+        When there is a ``client.yaml`` already, and no ``force``.
     ClvnbError
         When the file cannot be read as orders, with the way out; nothing is left behind then.
 
@@ -115,12 +139,17 @@ def begin_client(
     """
     folder = Path(folder)
     target = folder / "client.yaml"
-    if target.exists():
-        raise ReportError(f"{target} is there already; edit it, or remove it first")
+    if target.exists() and not force:
+        raise ReportError(f"{target} is there already; edit it, remove it first, or write over it with --force")
     proposal = propose_client(
-        transactions, folder, columns=dict(columns or {}), date_format=date_format, decimal=decimal
+        transactions, folder, columns=dict(columns or {}), date_format=date_format, decimal=decimal, sheet=sheet
     )
+    asked = [q for q in proposal.questions if not (rates is not None and _on_currencies(q))]
+    proposal = _with_answers(proposal, rates is not None, ask)
     answers = None if survey is None else propose_survey(survey, folder)
+    more = {} if rates is None else {"rates": _rates(Path(rates), folder)}
+    more |= {} if contracts is None else {"contracts": propose_contracts(contracts, folder).settings}
+    open_questions = () if ask is not None else tuple(asked)
     text = client_yaml(
         proposal,
         survey=answers,
@@ -128,8 +157,10 @@ def begin_client(
         currency=currency or proposal.currency or "EUR",
         timezone=timezone,
         margin=margin,
+        more=more,
+        questions=open_questions,
     )
-    fresh = not folder.exists()
+    fresh, before = not folder.exists(), target.read_text(encoding="utf-8") if target.exists() else None
     replace_file(target, lambda p: p.write_text(text, encoding="utf-8"))
     try:
         client = Client.load(folder)
@@ -137,11 +168,38 @@ def begin_client(
         if answers is not None:
             files.append((answers.understood, check_survey(read_survey(client))))
     except ClvnbError:
-        target.unlink()
+        if before is not None:
+            target.write_text(before, encoding="utf-8")
+        else:
+            target.unlink()
         if fresh:
             folder.rmdir()
         raise
-    return Begun(client, target, tuple(files), _doubts(client, named=bool(currency or proposal.currency)))
+    return Begun(
+        client, target, tuple(files), _doubts(client, named=bool(currency or proposal.currency)), open_questions
+    )
+
+
+def _on_currencies(question: Question) -> bool:
+    return any("`rates:" in c.text for c in question.choices)
+
+
+def _with_answers(proposal: Proposal, rated: bool, ask: Callable[[Question], int] | None) -> Proposal:
+    """The proposal with what was answered; rates that are given leave no question about currencies."""
+    settings: dict[str, Any] = proposal.settings
+    for question in proposal.questions:
+        if rated and _on_currencies(question):
+            rules = {k: v for k, v in settings.get("exclude", {}).items() if k != "currency"}
+            settings = {k: v for k, v in settings.items() if k != "exclude"} | ({"exclude": rules} if rules else {})
+        elif ask is not None:
+            settings = answered(settings, question.choices[ask(question)])
+    return replace(proposal, settings=settings)
+
+
+def _rates(file: Path, folder: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise ReportError(f"{file}: no such file of rates")
+    return {"source": os.path.relpath(file.resolve(), folder.resolve())}
 
 
 def _doubts(client: Client, *, named: bool) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from ..core.errors import ClientError
 from ..core.maths import days
 from ..core.tables import closest
 from ..core.words import Words
+from .formulas import names_in
 
 __all__ = ["FILE_DATABASE", "Client", "Connection", "Economics", "Source"]
 
@@ -100,11 +101,17 @@ def _no_password(value: str) -> str:
     return value
 
 
+def _formula(value: str) -> str:
+    names_in(value)
+    return value
+
+
 def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 Rate = Annotated[float, Field(ge=0), AfterValidator(_rate)]
+Formula = Annotated[str, AfterValidator(_formula)]
 Duration = Annotated[str, BeforeValidator(_duration)]
 
 
@@ -179,8 +186,21 @@ class Source(_Strict):
         ``net``: negative amounts reduce what the customer is worth. ``drop``: they are set aside.
     exclude : mapping of column to values
         Rows to set aside, such as test orders: ``{status: [test, voided]}``.
+    amount : str, optional
+        A formula of names under ``columns``, where no single column is the amount: ``quantity * unit_price - discount``;
+        names, numbers, brackets and ``+ - * /``. An empty cell of what is added or taken away counts nothing.
+    refunded : str, optional
+        The same for what was paid back, such as ``refund * subtotal / (order_total - shipping)`` where refunds hold tax
+        and amounts do not.
     amount_of : "line" or "order"
         ``order``: each line of an order repeats the money of the whole order, which counts once.
+    repeats : "drop" or "keep"
+        ``drop``: a line of an order that is equal to another in every column is a copy. ``keep``: it is a further piece
+        of the same price, in files that do not name products.
+    ids : "text" or "number"
+        ``number``: customers are numbers, and ``00123`` and ``123`` are one of them.
+    sheet : str, optional
+        Of a workbook; the first one when left out.
     dates_in : str, optional
         The time zone of times that do not say theirs, such as UTC; the client's own when left out.
     hash_ids : bool
@@ -203,7 +223,12 @@ class Source(_Strict):
     refunds: Literal["net", "drop"] = "net"
     exclude: dict[str, list[Annotated[str, BeforeValidator(_text)]]] = {}
     max_loss: Rate = 0.35
+    amount: Formula | None = None
+    refunded: Formula | None = None
     amount_of: Literal["line", "order"] = "line"
+    repeats: Literal["drop", "keep"] = "drop"
+    ids: Literal["text", "number"] = "text"
+    sheet: str | None = None
     dates_in: Annotated[str, AfterValidator(_timezone)] | None = None
     hash_ids: bool = False
     questions: dict[str, str] = {}

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .formulas import names_in
+
 __all__ = ["ORDERS", "SURVEYS", "Export", "known_orders", "known_survey", "metric_of"]
 
 
@@ -44,13 +46,18 @@ class Export:
         """clvnb's names to those columns of the file that are there."""
         there = set(present)
         found = {n: next((c for c in names.split("|") if c in there), "") for n, names in self.columns.items()}
-        return {n: c for n, c in found.items() if c}
+        found = {n: c for n, c in found.items() if c}
+        if "refund" in found and not set(names_in(self.settings["refunded"])) <= set(found):
+            found["refunded"] = found.pop("refund")  # without its parts there is no formula, and it counts as it stands
+        return found
 
     def extras(self, present: Iterable[str]) -> dict[str, Any]:
         """The further settings, of which rules for columns that are not there are left out."""
         there = self.mapping(present)
         rules = {n: values for n, values in self.settings.get("exclude", {}).items() if n in there}
-        return {k: v for k, v in self.settings.items() if k != "exclude"} | ({"exclude": rules} if rules else {})
+        formulas = {k for k in ("amount", "refunded") if k in self.settings and not set(names_in(self.settings[k])) <= set(there)}
+        plain = {k: v for k, v in self.settings.items() if k not in {"exclude", *formulas}}
+        return plain | ({"exclude": rules} if rules else {})
 
 
 _NO_ACCOUNT = "Customers are told apart by e-mail address, which is replaced by a code that always comes out the same: "
@@ -61,10 +68,11 @@ ORDERS = (
         "Shopify",
         frozenset({"Name", "Financial Status", "Lineitem name", "Subtotal"}),
         {"order_id": "Name", "customer_id": "Email", "date": "Created at", "amount": "Subtotal",
-         "refunded": "Refunded Amount", "currency": "Currency", "channel": "Source",
-         "status": "Financial Status"},
-        {"exclude": {"status": ["voided", "refunded", "pending", "expired"]}, "hash_ids": True},
-        "The amount is the subtotal: goods after discounts, without shipping, less what was paid back. " + _NO_ACCOUNT,
+         "refund": "Refunded Amount", "order_total": "Total", "shipping": "Shipping", "currency": "Currency",
+         "channel": "Source", "status": "Financial Status"},
+        {"refunded": "refund * amount / (order_total - shipping)", "exclude": {"status": ["voided", "refunded", "pending", "expired"]}, "hash_ids": True},
+        "The amount is the subtotal: goods after discounts, without shipping and a tax on top, less what was paid back, "
+        "of which the same tax is taken off. " + _NO_ACCOUNT,
     ),
     Export(
         "WooCommerce",
@@ -74,6 +82,32 @@ ORDERS = (
         {"exclude": {"status": ["Cancelled", "Refunded", "Failed", "Pending payment", "Draft", "Trash"]}, "hash_ids": True,
          "amount_of": "order"},
         "Each product of an order repeats the order's total; it is counted once. " + _NO_ACCOUNT,
+    ),
+    Export(
+        "Squarespace",
+        frozenset({"Order ID", "Financial Status", "Amount Refunded", "Lineitem name"}),
+        {"order_id": "Order ID", "customer_id": "Email", "date": "Created at|Paid at", "amount": "Total",
+         "refunded": "Amount Refunded", "currency": "Currency", "status": "Financial Status"},
+        {"exclude": {"status": ["REFUNDED", "PENDING", "VOIDED", "CANCELED"]}, "hash_ids": True},
+        "The amount is the total, with shipping and tax, less what was paid back with both. " + _NO_ACCOUNT,
+    ),
+    Export(
+        "Etsy",
+        frozenset({"Sale Date", "Order ID", "Order Value", "Order Total", "Adjusted Order Total"}),
+        {"order_id": "Order ID", "customer_id": "Buyer User ID|Buyer", "date": "Sale Date", "order_value": "Order Value",
+         "discount": "Discount Amount", "order_total": "Order Total", "shipping": "Shipping",
+         "adjusted": "Adjusted Order Total", "currency": "Currency", "status": "Status"},
+        {"amount": "order_value - discount",
+         "refunded": "(order_total - adjusted) * (order_value - discount) / (order_total - shipping)"},
+        "The amount is the order value less the discount, without shipping and sales tax; an adjusted order total says what was paid back.",
+    ),
+    Export(
+        "eBay",
+        frozenset({"Sales Record Number", "Buyer Username", "Sold For", "Total Price"}),
+        {"order_id": "Sales Record Number", "customer_id": "Buyer Username", "date": "Sale Date|Paid On Date",
+         "amount": "Total Price", "product": "Item Number"},
+        {},
+        "The amount is the total price, with shipping.",
     ),
     Export(
         "Stripe",

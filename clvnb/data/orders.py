@@ -23,6 +23,7 @@ from ..core.words import Words
 from .client import Client, Source
 from .rates import in_one_currency, stated_currency
 from .sources import (
+    BELOW_TABLE,
     FURTHER_LINES,
     PAID_BACK,
     REPEATED_NAMES,
@@ -47,10 +48,14 @@ _KEPT = "kept"
 _LARGEST = 1e13  # in any currency
 _OF_READING = {"line", "line_kind", "date_text", "amount_text", "amount_sign", "refunded", "no_rate", "unused", "file"}
 _LATER, _EXCLUDED = "after the as-of date", "excluded by client.yaml"
+_SPOILED = r"^\d([.,]\d+)?[eE]\+\d+$"
+_PLACEHOLDERS = [date(1, 1, 1), date(1753, 1, 1), date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1), date(1970, 1, 1)]
 _REPLACED = "order that a later file holds again"
 _WAY_OUT = {  # where every row is lost by the same rule
     "date unreadable": "; say how days are written: date_format, such as '%d.%m.%Y' or '%d/%m/%Y %H:%M'",
     "amount unreadable": "; say how amounts are written: decimal=',' and thousands='.', or the other way round",
+    "id spoiled by a spreadsheet": "; ids such as 4.56E+12 have lost their digits: export again, and open no csv in a "
+    "spreadsheet before",
     "customer missing": "; name the column that says who bought, under `columns:`",
 }
 _NO_FAULTS = [
@@ -59,6 +64,7 @@ _NO_FAULTS = [
     _EXCLUDED,
     REPEATED_NAMES,
     TOTALS,
+    BELOW_TABLE,
     FURTHER_LINES,
     PAID_BACK,
 ]  # set aside as they should be
@@ -296,7 +302,9 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
         (reduce(or_, excluded), _EXCLUDED) if excluded else None,
         (table.line_kind.notnull(), table.line_kind) if "line_kind" in table.columns else None,
         (table.customer_id.isnull(), "customer missing"),
+        (table.customer_id.re_search(_SPOILED), "id spoiled by a spreadsheet"),
         (table.date.isnull(), "date unreadable"),
+        (table.date.isin(_PLACEHOLDERS), "date that stands for none, such as 1900-01-01"),
         (table.no_rate, "no exchange rate for its currency and day") if "no_rate" in table.columns else None,
         (table.amount.isnull() | table.amount.isnan() | table.amount.isinf(), "amount unreadable"),
         (table.amount.abs() > _LARGEST, "amount beyond any order"),
@@ -316,7 +324,9 @@ def _again_later(table: ibis.Table) -> Any:
 
     if not {"order_id", "file"} <= set(table.columns):
         return ibis.literal(False)
-    latest = table.file.max(where=table.amount >= 0).over(group_by=["customer_id", "order_id"])
+    # Where numbers begin anew each year, 17 of 2023 and 17 of 2024 are two orders.
+    same = [table.customer_id, table.order_id, table.date.year()]
+    latest = table.file.max(where=table.amount >= 0).over(group_by=same)
     return table.order_id.notnull() & (table.file < latest)
 
 
@@ -360,7 +370,7 @@ def _add_up(facts: pd.DataFrame, max_loss: float) -> tuple[pd.DataFrame, Any]:
     """Make the account of rows and money, and stop when too little is left."""
     if facts.empty:
         raise TableError("the log has no rows; check the file and its filters")
-    facts = facts.fillna({"money": 0.0, "negative": 0, "zero": 0, "negative_money": 0.0})
+    facts = _totals_apart(facts.fillna({"money": 0.0, "negative": 0, "zero": 0, "negative_money": 0.0}))
     rejected = facts[facts["rule"] != _KEPT].sort_values(["rows", "rule"], ascending=[False, True])
     kept = facts[facts["rule"] == _KEPT]
     counts = "; ".join(f"{r.rule}: {r.rows:,}" for r in rejected.itertuples())
@@ -380,9 +390,25 @@ def _add_up(facts: pd.DataFrame, max_loss: float) -> tuple[pd.DataFrame, Any]:
     return account.reset_index(drop=True), next(kept.itertuples(index=False))
 
 
+def _totals_apart(facts: pd.DataFrame) -> pd.DataFrame:
+    """Count no money of lines that add others up, and know such a line by its money where nothing else tells."""
+    alone = (facts["rows"] == 1) & facts["rule"].isin(["customer missing", "date unreadable"])
+    others = facts["money"].sum() - facts["money"]
+    sums = alone & ((facts["money"] - others).abs() < 0.005) & (others > 0) & (facts["rows"].sum() > 3)
+    rule = facts["rule"].mask(sums, TOTALS)
+    money = facts["money"].mask(rule == TOTALS, 0.0)
+    if sums.any() and (facts["rule"] == TOTALS).any():
+        return facts  # one total is enough
+    return facts.assign(rule=rule, money=money)
+
+
 def _refunds_on_their_orders(kept: ibis.Table) -> ibis.Table:
     """Move a refund to the day of its order, where the number tells which; ``known_on`` keeps the day it came."""
-    ordered_on = kept.date.min(where=kept.amount >= 0).over(group_by=["customer_id", "order_id"])
+    sold = (kept.amount >= 0).ifelse(kept.date, None)
+    same = ["customer_id", "order_id"]
+    before = sold.max().over(group_by=same, order_by=kept.date, range=(None, 0))  # numbers may begin anew each year
+    first = sold.min().over(group_by=same)
+    ordered_on = before.coalesce(first)
     own = kept.order_id.notnull() & (kept.amount < 0) & ordered_on.notnull()
     return kept.mutate(date=own.ifelse(ordered_on, kept.date), known_on=kept.date)
 

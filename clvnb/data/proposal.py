@@ -14,27 +14,58 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ..core.engine import connection, to_pandas
+from ..core.engine import as_ibis, connection, to_pandas
 from ..core.errors import ClientError, TableError
 from ..core.results import Finding
 from ..core.tables import closest
 from .client import Connection, Source
 from .exports import Export, known_orders, known_survey, metric_of
+from .formulas import names_in, value_of
 from .packed import unpacked
-from .sources import CURRENCY, NUMBERED_DAYS, SIGNS, Opened, as_date, as_number, open_source, typed_by_its_engine
+from .roles import ROLES, Choice, Question, answered, find_basis, letters, role_of
+from .sources import (
+    CURRENCY,
+    NUMBERED_DAYS,
+    SIGNS,
+    WORKBOOKS,
+    Opened,
+    as_date,
+    as_id,
+    as_number,
+    as_text,
+    open_source,
+    sheet_names,
+    typed_by_its_engine,
+)
+from .statuses import is_gift_card, is_status_name, status_words
 from .textfiles import TEXT_FILES, find_encoding, find_layout
 
-__all__ = ["Proposal", "are_addresses", "columns_of", "propose_client", "propose_survey"]
+__all__ = ["Proposal", "are_addresses", "columns_of", "propose_client", "propose_contracts", "propose_survey"]
 
 # Words by which people name columns, most telling first; matched on letters only.
 _NAMES = {
-    "customer_id": "customerid customerno customernumber custid customer clientid kundennr kundennummer kunde userid user "
-    "memberid member buyerid buyer accountid account shopperid email id",
-    "date": "orderdate invoicedate transactiondate purchasedate createdat paidat date datum bestelldatum timestamp created day",
+    "customer_id": "customerid customerno customernumber customerref customerreference customercode custid custno clientid clientref clientreference "
+    "clientno kundennr kundennummer kundenid kundenno kundno kundnr kundenummer idclient numeroclient numclient codeclient nclient idcliente "
+    "clienteid numerodecliente codigocliente codicecliente iddocliente codigodocliente klantnummer klantid klantnr asiakasnumero asiakasid idklienta "
+    "klientid numerklienta idzakaznika cislozakaznika idclienti ugyfelszam vevokod musteriid musterino кодклиента idклиента клиентid 顧客番号 顧客id 客户编号 "
+    "고객번호 buyeruserid buyerusername buyerid userid memberid accountid shopperid customer client cliente kunde klant kund asiakas klient zakaznik ugyfel vevo "
+    "musteri клиент покупатель 顧客 客户 고객 user username member buyer account customeremail customeremailaddress buyeremail billingemail emailbilling "
+    "emailaddress contactemail email mail courriel emailkunde kundenemail correo correoelectronico emailcliente emailclient emailbuyer id",
+    "date": "orderdate invoicedate transactiondate purchasedate saledate salesdate dateordered orderedat orderedon ordercreated orderplacedat placedat "
+    "createdat createddate datecreated creationdate paidat paidondate paymentdate date datum bestelldatum auftragsdatum rechnungsdatum kaufdatum "
+    "belegdatum datecommande datedecommande datedelacommande datefacture fecha fechapedido fechadelpedido fechadepedido fechacompra fechafactura "
+    "data dataordine datadellordine datapedido datadopedido datadacompra dataacquisto datafattura besteldatum orderdatum factuurdatum kopdatum "
+    "ordredato dato bestillingsdato tilauspaiva paivamaara pvm datazamowienia datasprzedazy dataobjednavky datumobjednavky datacomenzii datacomanda "
+    "rendelesdatuma datumobjednani siparistarihi tarih дата датазаказа датапокупки 注文日 日付 日期 订单日期 주문일 날짜 timestamp datetime time created day tag jour",
     "amount": "amount total dollarvalue revenue grandtotal ordervalue totalprice netamount sales value price sum betrag gross net",
-    "order_id": "orderid orderno ordernumber invoiceno invoice bestellnr transactionid order",
+    "order_id": "orderid orderno ordernumber ordernr orderref orderreference ordername salesrecordnumber invoiceno invoicenumber invoiceid invoice receiptno "
+    "receiptnumber receiptid transactionid transactionno bestellnr bestellnummer auftragsnr auftragsnummer rechnungsnr rechnungsnummer belegnr "
+    "belegnummer bonnr numerocommande numcommande nocommande ncommande idcommande commande numerofacture facture idpedido numeropedido "
+    "numerodepedido npedido pedido numerofactura factura numeroordine nordine idordine ordine numerodopedido numerofattura bestelnummer ordernummer "
+    "factuurnummer ordrenummer ordrenr bestillingsnummer tilausnumero numerzamowienia nrzamowienia idzamowienia zamowienie cisloobjednavky "
+    "objednavka nrcomanda numarcomanda comanda rendelesszam rendelesazonosito siparisno siparisnumarasi номерзаказа заказ 注文番号 订单号 주문번호 order bestellung auftrag",
     "channel": "channel source medium kanal utmsource acquisitionchannel",
-    "currency": "currency waehrung curr",
+    "currency": "currency currencycode ordercurrency waehrung wahrung curr devise moneda valuta moeda waluta mena penznem parabirimi валюта 通貨 货币 통화",
     "refunded": "amountrefunded refundedamount",
     "product": "product item sku lineitemname produkt artikel",
 }
@@ -51,7 +82,14 @@ _DATE_FORMATS = [
     "%Y%m%d", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%Y %H:%M",
     "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p",
     "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S",
-    "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
+    "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%Y.%m.%d", "%Y.%m.%d %H:%M", "%Y.%m.%d %H:%M:%S", "%Y%m%d%H%M%S",
+    "%d/%m/%Y, %H:%M:%S", "%d/%m/%Y, %H:%M", "%d.%m.%Y, %H:%M:%S", "%d.%m.%Y, %H:%M", "%m/%d/%Y, %I:%M:%S %p", "%m/%d/%Y, %I:%M %p",
+    "%d/%m/%Y %I:%M %p", "%d/%m/%Y %I:%M:%S %p", "%d-%m-%Y %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%b-%Y %H:%M:%S", "%d-%b-%y", "%b-%d-%y",
+    "%b-%d-%Y", "%d %b %Y %H:%M", "%d %b %Y, %H:%M", "%d %B %Y", "%B %d, %Y", "%B %d, %Y %I:%M %p", "%B %d, %Y, %I:%M %p",
+    "%b %d, %Y %I:%M %p", "%b %d, %Y, %I:%M %p", "%b %d, %Y, %I:%M:%S %p", "%b %d, %Y %I:%M:%S %p", "%b %d, %Y %H:%M", "%b %d %Y",
+    "%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p", "%Y-%m-%d, %H:%M:%S", "%Y/%m/%d %I:%M:%S %p GMT%z", "%a, %d %b %Y %H:%M:%S %z",
+    "%d %b %Y %H:%M:%S %z", "%a %b %d %Y %H:%M:%S GMT%z", "%d/%m/%Y %H:%M:%S %z", "%d. %m. %Y", "%d. %m. %Y %H:%M",
+    "%d.%m.%y %H:%M", "%d/%m/%y %H:%M", "%m/%d/%y %H:%M", "%m/%d/%y %I:%M %p",
 ]  # fmt: skip
 _MONTH = re.compile(
     r"(19|20)\d\d[-/. ]?(0?[1-9]|1[0-2])|(0?[1-9]|1[0-2])[-/. ](19|20)\d\d"
@@ -75,16 +113,19 @@ class Proposal:
         What the file says its amounts are in.
     known : Export or None
         The program whose export this is, where its columns tell.
+    questions : tuple of Question
+        What the file leaves open; ``settings`` hold the recommended answers.
     """
 
     settings: dict[str, Any]
     understood: Finding
     currency: str | None = None
     known: Export | None = None
+    questions: tuple[Question, ...] = ()
 
 
 def propose_client(file: str | Path | Connection, folder: str | Path, *, columns: dict[str, str] | None = None,
-                   date_format: str | None = None, decimal: str | None = None) -> Proposal:  # fmt: skip
+                   date_format: str | None = None, decimal: str | None = None, sheet: str | None = None) -> Proposal:  # fmt: skip
     """Look at a file or a database's table of orders and propose how to read it.
 
     Parameters
@@ -98,6 +139,8 @@ def propose_client(file: str | Path | Connection, folder: str | Path, *, columns
         Decides between day first and month first.
     decimal : "." or ",", optional
         Decides between 1.234 as a thousand and as one and a bit.
+    sheet : str, optional
+        Of a workbook; the first one when left out.
 
     Raises
     ------
@@ -111,31 +154,275 @@ def propose_client(file: str | Path | Connection, folder: str | Path, *, columns
     else:
         path = _a_file(Path(file))
         place, text = os.path.relpath(path.resolve(), Path(folder).resolve()), _text_settings(path)
+        text |= {"sheet": sheet} if sheet is not None else {}
         raw = open_source(Source(source=str(path.resolve()), **text), Path("/")).table
     sample = to_pandas(raw.limit(20_000))
     if sample.empty:
         raise TableError(f"{path}: has names of columns but no rows")
     known = known_orders(sample.columns)
-    mapping = _mapping(path, list(sample.columns), columns or {}, known)
+    mapping = _mapping(path, sample, columns or {}, known)
     nested = [c for c in mapping.values() if sample[c].dropna().astype(str).str.match(r"\s*[{\[]").any()]
     if nested:
         raise TableError(
             f"{path}: the column {nested[0]!r} holds objects, such as {sample[nested[0]].dropna().iloc[0]!s:.60}; export it flat, "
             "with a column for the id alone, or name another column with --column MEANING=COLUMN"
         )
-    empty = [mapping[n] for n in ("customer_id", "date", "amount") if sample[mapping[n]].isna().all()]
+    empty = [c for n, c in mapping.items() if n in {"customer_id", "date", "amount"} and sample[c].isna().all()]
     if empty:
         raise TableError(f"{path}: the column {empty[0]!r} is empty; name another one with --column MEANING=COLUMN")
+    _not_spoiled(path, sample, mapping)
     settings: dict[str, Any] = {"source": place, **text, "columns": mapping}
     typed_by_its_engine(Opened(raw, str(path), None), mapping)
     settings |= _date_settings(path, raw, mapping["date"], date_format)
-    settings |= _number_settings(path, raw, mapping["amount"], decimal)
-    settings |= known.extras(sample.columns) if known else {}
-    if are_addresses(sample[mapping["customer_id"]]):
+    said, questions = [], _sheets(path, sheet)
+    if known is None:
+        basis = _basis(sample, mapping, columns or {}, decimal)
+        if basis is not None:
+            settings["columns"] = {n: c for n, c in mapping.items() if n not in {"amount", *ROLES}} | basis.columns
+            settings |= basis.settings
+            said.append(basis.said)
+            questions += basis.questions
+    else:
+        settings |= known.extras(sample.columns)
+    mapping = settings["columns"]
+    parts = [mapping[n] for n in ("amount", *ROLES) if n in mapping and n != "quantity"]
+    settings |= _number_settings(path, raw, parts, decimal)
+    for further in (_statuses, _gift_cards, _alike_lines, _zeros, _currencies):
+        found, asked, text_ = further(raw, sample, settings)
+        settings = answered(settings, Choice("", found))
+        said += text_
+        questions += asked
+    who = sample[mapping["customer_id"]]
+    said += _whose(who, mapping["customer_id"])
+    if are_addresses(who):
         settings["hash_ids"] = True
     else:
         settings.pop("hash_ids", None)
-    return Proposal(settings, _say(sample, raw, settings, known), _currency(sample, mapping), known)
+    for question in questions:
+        settings = answered(settings, question.choices[0])
+    told = _say(sample, raw, settings, known)
+    told = Finding(told.table, " ".join([told.text, *said]))
+    return Proposal(settings, told, _currency(sample, settings), known, tuple(questions))
+
+
+def _sheets(path: Path, sheet: str | None) -> list[Question]:
+    """A workbook with several sheets: which one holds the orders is for its owner to say."""
+    if sheet is not None or path.suffix.lower() not in WORKBOOKS:
+        return []
+    names = sheet_names(str(path))
+    if len(names) < 2:
+        return []
+    others = tuple(Choice(f"begin again with --sheet {n!r} --force") for n in names[1:6])
+    return [Question(f"{path.name} has {len(names)} sheets.", (Choice(f"only the first one, {names[0]!r}"), *others))]
+
+
+def _not_spoiled(path: Path, sample: pd.DataFrame, mapping: dict[str, str]) -> None:
+    for name in ("customer_id", "order_id"):
+        if name in mapping:
+            text = sample[mapping[name]].dropna().astype(str)
+            spoiled = text[text.str.fullmatch(r"\s*\d([.,]\d+)?[eE]\+\d+\s*")]
+            if len(spoiled) > 0.01 * len(text):
+                raise TableError(
+                    f"{path}: {len(spoiled):,} of {len(text):,} ids in {mapping[name]!r} are like {spoiled.iloc[0]!r}: a spreadsheet has "
+                    "cut off their digits, so that different ones look alike. Export again, and open no csv in a spreadsheet before"
+                )
+
+
+def _basis(sample: pd.DataFrame, mapping: dict[str, str], given: dict[str, str], decimal: str | None) -> Any:
+    """Which columns make the amount."""
+    told = {c: n for n, c in given.items() if n in ROLES and n != "amount"}
+    taken = {c for n, c in mapping.items() if n not in {"amount", *ROLES}}
+    columns = [c for c in sample.columns if c not in taken and (role_of(c) or c in told or c == mapping.get("amount"))]
+    numbers = _numbers(sample[columns], decimal)
+    order = sample[mapping["order_id"]] if "order_id" in mapping else None
+    return find_basis(numbers, order, given=given.get("amount"), preferred=mapping.get("amount"), told=told)
+
+
+def _numbers(sample: pd.DataFrame, decimal: str | None) -> pd.DataFrame:
+    """The numbers in some columns, by the one way of writing that reads most; columns that hold none are left out."""
+    styles = [s for s in _NUMBER_STYLES if decimal in {None, s[0]}]
+    texts = [c for c in sample.columns if not pd.api.types.is_numeric_dtype(sample[c])]
+    out = {c: sample[c].astype(float) for c in sample.columns if c not in texts}
+    if texts:
+        held = as_ibis(sample[texts].astype("string").astype(object))
+        exprs = {f"c{k}_{j}": as_number(held[c].cast("string"), *style) for j, style in enumerate(styles) for k, c in enumerate(texts)}
+        read = to_pandas(held.select(**exprs))
+        best = max(range(len(styles)), key=lambda j: sum(read[f"c{k}_{j}"].notna().sum() for k in range(len(texts))))
+        out |= {c: read[f"c{k}_{best}"] for k, c in enumerate(texts)}
+    frame = pd.DataFrame({c: out[c].to_numpy(float) for c in sample.columns}, index=sample.index)
+    filled = sample.astype("string").apply(lambda c: c.str.strip().fillna("").ne("")).sum()
+    return frame[[c for c in frame.columns if frame[c].notna().sum() >= 0.5 * filled[c] and filled[c] > 0]]
+
+
+def _amounts(sample: pd.DataFrame, settings: dict[str, Any]) -> pd.Series:
+    """The amounts of the rows looked at, by what is proposed so far."""
+    columns = settings["columns"]
+    decimal, thousands = settings.get("decimal", "."), settings.get("thousands", "")
+    names = names_in(settings["amount"]) if "amount" in settings else ("amount",)
+    held = as_ibis(sample[[columns[n] for n in names]].astype("string").astype(object))
+    numbers = {n: as_number(held[columns[n]].cast("string"), decimal, thousands).fill_null(0.0) for n in names}
+    money = value_of(settings["amount"], numbers) if "amount" in settings else numbers["amount"]
+    return pd.Series(to_pandas(held.select(money=money))["money"].to_numpy(float), sample.index)
+
+
+_Found = tuple[dict[str, Any], list[Question], list[str]]
+
+
+def _statuses(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
+    """Columns that say what became of an order: what is no sale is excluded, what is open is asked."""
+    columns, money = dict(settings["columns"]), _amounts(sample, settings)
+    found: dict[str, Any] = {"columns": {}, "exclude": {}}
+    asked, said = [], []
+    for column in sample.columns:
+        name = next((n for n, c in columns.items() if c == column), None)
+        if name in {"customer_id", "date", "order_id", "currency", *ROLES}:
+            continue
+        few = sample[column].dropna().astype(str)
+        if few.nunique() > 60:
+            continue
+        values = to_pandas(raw.select(v=raw[column].cast("string")).distinct().limit(100))["v"].dropna().tolist()
+        words = status_words(column, values)
+        if words is None:
+            continue
+        rows = sample[column].astype("string").groupby(sample[column].astype("string")).size()
+        sums = money.groupby(sample[column].astype("string")).sum()
+        already = settings.get("exclude", {}).get(name, []) if name else []
+        pays_back = {v for v in words if sums.get(v, 0.0) < 0}
+        none = [v for v, m in words.items() if m in {"refunded", "cancelled", "failed", "unpaid"} and v not in pays_back]
+        left = [v for v, m in words.items() if m == "open" and v not in pays_back and v not in already]
+        unknown = [v for v, m in words.items() if m is None and v not in already]
+        if set(none) <= set(already) and not (name is None and (left or unknown)):
+            continue
+        key = name or ("status" if "status" not in columns and "status" not in found["columns"] else letters(column))
+        found["columns"][key] = column
+        out = [*already, *[v for v in none if v not in already]]
+        listed = lambda vs: ", ".join(f"{v} ({rows.get(v, 0):,} lines, {sums.get(v, 0.0):,.2f})" for v in vs)  # noqa: E731
+        if none:
+            found["exclude"][key] = sorted(out)
+            said.append(f"Excluded by {column!r}: {listed(none)}.")
+        if left:
+            asked.append(Question(
+                f"{column!r} says of some orders that they are open: {listed(left)}.",
+                (Choice("they are excluded", {"columns": {key: column}, "exclude": {key: sorted([*out, *left])}}),
+                 Choice("they count as sales", {"columns": {key: column}, "exclude": {key: sorted(out) or None}})),
+            ))  # fmt: skip
+        if unknown and is_status_name(column):
+            more = sorted([*out, *left, *unknown])
+            asked.append(Question(
+                f"{column!r} holds what is not known: {listed(unknown)}.",
+                (Choice("they count as sales"), Choice("they are excluded", {"columns": {key: column}, "exclude": {key: more}})),
+            ))  # fmt: skip
+    return found, asked, said
+
+
+def _gift_cards(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
+    """Cards that are bought now and spent later would count twice."""
+    columns = settings["columns"]
+    words = ("product", "producttitle", "productname", "lineitemname", "itemname", "item", "description", "produkt", "artikel", "artikelname", "title",
+             "bezeichnung", "producttype", "category", "producto", "produit", "prodotto", "produto", "designation", "descripcion", "name")  # fmt: skip
+    for column in [c for c in sample.columns if letters(c) in words]:
+        values = sample[column].dropna().astype(str)
+        cards = sorted({v for v in values.unique() if is_gift_card(v)})
+        if not cards:
+            continue
+        lines = sample[column].astype("string").isin(cards)
+        whole = _amounts(sample, settings)[lines].sum()
+        key = next((n for n, c in columns.items() if c == column), "product")
+        alone = True
+        if "order_id" in columns:
+            orders = sample[columns["order_id"]]
+            alone = bool((orders[orders.isin(orders[lines])].value_counts() == 1).all())
+        by_line = settings.get("amount_of") != "order" and not _first_line_alone(sample, settings)
+        out = {"columns": {key: column}, "exclude": {**settings.get("exclude", {}), key: cards}}
+        choices = (Choice("cards are excluded, and what is bought with them counts", out),
+                   Choice("cards count as sales, and what is bought with them again", {}))  # fmt: skip
+        text = f"{int(lines.sum()):,} lines sell gift cards ({', '.join(cards[:3])}), worth {whole:,.2f}; what they buy counts too."
+        if alone or by_line:
+            return {}, [Question(text, choices)], []
+        return {}, [Question(f"{text} Some stand in orders with other goods, so that they cannot be taken out alone.",
+                             (Choice("cards count as sales, and what is bought with them again"), Choice("write `exclude:` by hand")))], []  # fmt: skip
+    return {}, [], []
+
+
+def _first_line_alone(sample: pd.DataFrame, settings: dict[str, Any]) -> bool:
+    """Whether an order's money stands on its first line, as shops write it."""
+    columns = settings["columns"]
+    if "order_id" not in columns or "amount" not in columns:
+        return False
+    filled = sample[columns["amount"]].astype("string").str.strip().fillna("").ne("")
+    return bool((~filled).groupby(sample[columns["order_id"]]).any().any())
+
+
+def _alike_lines(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
+    """Lines of one order that are equal in every column: copies, or pieces of one price where no column names the product."""
+    columns = settings["columns"]
+    if "order_id" not in columns or settings.get("amount_of") == "order":
+        return {}, [], []
+    order = sample[columns["order_id"]]
+    copies = sample.duplicated() & order.notna()
+    if copies.sum() < max(2, 0.02 * len(sample)):
+        return {}, [], []
+    distinct = sample.drop_duplicates()
+    money = columns.get("amount") or columns.get("unit_price")
+    same = [c for c in distinct.columns if c != money]
+    differ = distinct.groupby(distinct[columns["order_id"]])[same].nunique(dropna=False).max(axis=None) if len(same) > 1 else 1
+    lines = int((distinct[columns["order_id"]].value_counts() > 1).sum())
+    money_of = _amounts(sample, settings)
+    drop = Choice(f"they are copies, and count once (less {money_of[copies].sum():,.2f})", {"repeats": None})
+    keep = Choice(f"they are pieces of the same price, and count ({money_of[copies].sum():,.2f})", {"repeats": "keep"})
+    text = f"{int(copies.sum()):,} lines are equal to another of their order in every column."
+    return {}, [Question(text, (keep, drop) if lines and differ <= 1 else (drop, keep))], []
+
+
+def _zeros(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
+    """Ids with leading zeros in some lines and without in others, as a spreadsheet leaves them."""
+    column = settings["columns"]["customer_id"]
+    held = raw.select(who=as_id(as_text(raw[column]))).distinct()
+    whole = held.filter(held.who.re_search(r"^\d+$")).mutate(bare=lambda t: t.who.re_replace(r"^0+(\d)", r"\1"))
+    again = whole.group_by("bare").aggregate(n=whole.who.nunique())
+    several = int(to_pandas(again.aggregate(several=(again.n > 1).sum()).fill_null(0))["several"].iloc[0])
+    if not several:
+        return {}, [], []
+    text = f"{several:,} customers are written with leading zeros and without, such as 00123 and 123: they are taken for one."
+    return {"ids": "number"}, [], [text]
+
+
+def _currencies(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
+    """Several currencies: all but one are left out until rates are given."""
+    column = settings["columns"].get("currency")
+    if column is None:
+        return {}, [], []
+    named = sample[column].dropna().astype(str).str.strip()
+    named = named[named.ne("")]
+    if named.str.upper().nunique() < 2:
+        return {}, [], []
+    sums = _amounts(sample, settings).groupby(sample[column].astype("string")).sum()
+    main = named.str.upper().mode().iloc[0]
+    others = sorted({v for v in named.unique() if v.upper() != main})
+    listed = ", ".join(f"{v} ({sums.get(v, 0.0):,.2f})" for v in others)
+    out = {**settings.get("exclude", {}), "currency": others}
+    rates = ", ".join(f"{v.upper()}: …" for v in dict.fromkeys(o.upper() for o in others))
+    return {}, [Question(
+        f"Amounts are in {main} and in {listed}.",
+        (Choice(f"only those in {main} count", {"exclude": out}),
+         Choice(f"write `rates: {{{rates}}}`, what one unit is worth in {main}, and take these currencies out of `exclude:`")),
+    )], []  # fmt: skip
+
+
+def _whose(who: pd.Series, column: str) -> list[str]:
+    """Say where customers are names of persons, or differ on every line."""
+    text = who.dropna().astype(str).str.strip()
+    if len(text) == 0 or are_addresses(who):
+        return []
+    persons = text.str.fullmatch(r"[^\W\d_]+\.?([ ,.'-]+[^\W\d_]+\.?){1,4}").mean()
+    said = []
+    if persons > 0.6:
+        said.append(f"Customers are told apart by names of persons in {column!r}: two people of one name are one customer, "
+                    "and one who is written in two ways is two. Export an id or an e-mail address.")  # fmt: skip
+    if len(text) >= 20 and text.is_unique:
+        said.append(f"Each line has another customer in {column!r}: if that is a number of orders, name the column of customers with "
+                    "--column customer_id=COLUMN.")  # fmt: skip
+    return said
 
 
 def _a_file(path: Path) -> Path:
@@ -203,7 +490,7 @@ def propose_survey(file: str | Path, folder: str | Path) -> Proposal:
     known = known_survey(present)
     mapping = known.mapping(present) if known else {}
     for name, words in _SURVEY_NAMES.items():
-        hits = [c for w in words.split() for c in present if _letters(c) == w and c not in mapping.values()]
+        hits = [c for w in words.split() for c in present if letters(c) == w and c not in mapping.values()]
         if name not in mapping and hits:
             mapping[name] = hits[0]
     taken = set(mapping.values())
@@ -255,8 +542,9 @@ def _text_settings(path: Path) -> dict[str, Any]:
     )
 
 
-def _mapping(path: Path, present: list[str], given: dict[str, str], known: Export | None) -> dict[str, str]:
-    unknown = [name for name in given if name not in _NAMES]
+def _mapping(path: Path, sample: pd.DataFrame, given: dict[str, str], known: Export | None) -> dict[str, str]:
+    present = [str(c) for c in sample.columns]
+    unknown = [name for name in given if name not in _NAMES and name not in ROLES]
     if unknown:
         raise ClientError(
             f"--column {unknown[0]}={given[unknown[0]]}: {unknown[0]!r} is no meaning that clvnb knows"
@@ -267,11 +555,14 @@ def _mapping(path: Path, present: list[str], given: dict[str, str], known: Expor
         if name in mapping or name in _NOT_GUESSED:
             continue
         for word in words.split():
-            hits = [c for c in present if _letters(c) == word and c not in mapping.values()]
+            hits = [c for c in present if letters(c) == word and c not in mapping.values()]
             if hits:
                 mapping[name] = hits[0]
                 break
-    missing = [n for n in ("customer_id", "date", "amount") if n not in mapping]
+    if "amount" not in mapping and (held := _by_role(present, set(mapping.values()))):
+        mapping["amount"] = held
+    by_parts = known is not None and "amount" in known.extras(present)
+    missing = [n for n in ("customer_id", "date", "amount") if n not in mapping and not (n == "amount" and by_parts)]
     months = [c for c in present if _MONTH.fullmatch(str(c).strip())]
     if missing and len(months) > 2:
         raise ClientError(
@@ -290,8 +581,11 @@ def _mapping(path: Path, present: list[str], given: dict[str, str], known: Expor
     return mapping
 
 
-def _letters(column: str) -> str:
-    return re.sub(r"[^a-z]", "", str(column).lower())
+def _by_role(present: list[str], taken: set[str]) -> str | None:
+    """The column that is an amount by its name in another language, or the price where counts make it one."""
+    roles = {c: role_of(c) for c in present if c not in taken}
+    wanted = ("line_total", "order_total", "amount", "subtotal", "unit_price", "paid")
+    return next((c for r in wanted for c, role in roles.items() if role == r), None)
 
 
 def _date_settings(path: Path, raw: Any, column: str, given: str | None, least: float = 0.9) -> dict[str, str]:
@@ -301,6 +595,9 @@ def _date_settings(path: Path, raw: Any, column: str, given: str | None, least: 
     if raw[column].type().is_temporal():
         return {}
     tried = [None, *NUMBERED_DAYS, *_DATE_FORMATS]
+    first = raw.limit(1000)
+    hits = to_pandas(first.aggregate(**{f"f{k}": as_date(first[column], f, "UTC").count() for k, f in enumerate(tried)}))
+    tried = [f for k, f in enumerate(tried) if hits[f"f{k}"].iloc[0] > 0] or tried
     values = {f"f{k}": as_date(raw[column], f, "UTC").count() for k, f in enumerate(tried)}
     written = raw[column].cast("string").nullif("")
     counts = to_pandas(raw.aggregate(all=written.count(), **values)).iloc[0]
@@ -326,23 +623,30 @@ def _example(raw: Any, column: str) -> str:
     return str(to_pandas(filled.filter(filled.value.notnull()).limit(1))["value"].iloc[0])
 
 
-def _number_settings(path: Path, raw: Any, column: str, given: str | None) -> dict[str, str]:
+def _number_settings(path: Path, raw: Any, columns: list[str], given: str | None) -> dict[str, str]:
     """The way of writing numbers that reads most values; two that read them differently are a question."""
-    if not raw[column].type().is_string():
+    columns = [c for c in columns if raw[c].type().is_string()]
+    if not columns:
         return {}
-    styles = [s for s in _NUMBER_STYLES if given in {None, s[0]}]
-    read = {f"n{k}": as_number(raw[column], d, t).count() for k, (d, t) in enumerate(styles)}
-    sums = {f"s{k}": as_number(raw[column], d, t).sum() for k, (d, t) in enumerate(styles)}
-    facts = connection().execute(raw.aggregate(all=raw[column].nullif("").count(), **read, **sums)).iloc[0]
-    most = max(facts[f"n{k}"] for k in range(len(styles)))
+    column, styles = columns[0], [s for s in _NUMBER_STYLES if given in {None, s[0]}]
+    aims: dict[str, Any] = {"all": raw[column].nullif("").count()}
+    for k, (d, t) in enumerate(styles):
+        for j, c in enumerate(columns):
+            number = as_number(raw[c], d, t)
+            aims |= {f"n{k}_{j}": number.count(), f"s{k}_{j}": number.sum()}
+    facts = connection().execute(raw.aggregate(**aims)).iloc[0].fillna(0.0)
+    count = [sum(facts[f"n{k}_{j}"] for j in range(len(columns))) for k in range(len(styles))]
+    sums = [[round(float(facts[f"s{k}_{j}"]), 2) for j in range(len(columns))] for k in range(len(styles))]
     example = _example(raw, column)
-    if most < 0.5 * facts["all"]:
+    if max(facts[f"n{k}_0"] for k in range(len(styles))) < 0.5 * facts["all"]:
         raise ClientError(
             f"{path}: the column {column!r} does not hold amounts, such as {example!r}; name another one with "
             "--column amount=COLUMN"
         )
-    best = [k for k in range(len(styles)) if facts[f"n{k}"] == most]
-    if len({round(float(facts[f"s{k}"]), 2) for k in best}) > 1:
+    best = [k for k in range(len(styles)) if count[k] == max(count)]
+    if any(sums[k] != sums[best[0]] for k in best):
+        odd = next(j for j in range(len(columns)) if len({sums[k][j] for k in best}) > 1)
+        column, example = columns[odd], _example(raw, columns[odd])
         raise ClientError(
             f"{path}: the amounts in {column!r}, such as {example!r}, can be read in two ways; decide with "
             "--decimal . or --decimal ,"
@@ -354,12 +658,16 @@ def _number_settings(path: Path, raw: Any, column: str, given: str | None) -> di
     return out | ({"thousands": thousands} if thousands else {})
 
 
-def _currency(sample: pd.DataFrame, mapping: dict[str, str]) -> str | None:
+def _currency(sample: pd.DataFrame, settings: dict[str, Any]) -> str | None:
     """The one currency that the file names, by a column or by the sign beside its amounts."""
+    mapping = settings["columns"]
     if "currency" in mapping:
-        named = sample[mapping["currency"]].dropna().astype(str).str.strip().str.upper().unique()
+        named = sample[mapping["currency"]].dropna().astype(str).str.strip()
+        named = named[~named.isin(settings.get("exclude", {}).get("currency", []))].str.upper()
+        named = named[named.ne("")].unique()
         return str(named[0]) if len(named) == 1 and re.fullmatch(r"[A-Z]{3}", named[0]) else None
-    signs = sample[mapping["amount"]].astype(str).str.extract(f"({CURRENCY})")[0].dropna().unique()
+    money = [n for n in (names_in(settings["amount"]) if "amount" in settings else ("amount",)) if n != "quantity"]
+    signs = sample[mapping[money[0] if money else "quantity"]].astype(str).str.extract(f"({CURRENCY})")[0].dropna().unique()
     if len(signs) != 1:
         return None
     return SIGNS.get(signs[0], (signs[0],))[0]
@@ -367,7 +675,8 @@ def _currency(sample: pd.DataFrame, mapping: dict[str, str]) -> str | None:
 
 def _say(sample: pd.DataFrame, raw: Any, settings: dict[str, Any], known: Export | None) -> Finding:
     rows = []
-    for name, column in settings["columns"].items():
+    columns = settings["columns"]
+    for name, column in columns.items():
         example = sample[column].dropna().iloc[0] if sample[column].notna().any() else ""
         read_as = str(example)
         if name == "customer_id" and settings.get("hash_ids"):
@@ -395,6 +704,66 @@ def _first_read(pairs: Any) -> tuple[str, str]:
     return ("", "") if found.empty else (str(found["written"].iloc[0]), str(found["read"].iloc[0]))
 
 
+_CONTRACT_NAMES = {
+    "customer_id": _NAMES["customer_id"],
+    "start": "start startdate startedat startsat begin begindate contractstart validfrom from beginn vertragsbeginn startdatum createdat created debut inicio inizio",
+    "end": "end enddate endedat endsat contractend validto validuntil until to canceledat cancelledat cancelleddate churndate ende vertragsende "
+    "enddatum kundigungsdatum fin termino fine expirydate",
+    "price": "price amount mrr monthlyprice planamount fee preis betrag beitrag monatsbeitrag prix precio prezzo unitprice",
+    "period": "period billingperiod interval billinginterval billingcycle planinterval turnus zahlungsweise abrechnungszeitraum",
+    "product": "product plan planname subscriptionplan productname tarif produkt",
+    "quantity": "quantity seats qty licenses menge",
+    "status": "status state subscriptionstatus",
+    "reason": "reason cancelreason cancellationreason churnreason grund kundigungsgrund",
+}  # fmt: skip
+
+
+def propose_contracts(file: str | Path, folder: str | Path) -> Proposal:
+    """Look at a file of contracts and propose how to read it.
+
+    Parameters
+    ----------
+    file : path
+    folder : path
+        The client's folder, to which the path in the proposal is relative.
+
+    Returns
+    -------
+    Proposal
+        Of the ``contracts:`` part of ``client.yaml``.
+
+    Raises
+    ------
+    ClientError, TableError
+        When the file is not a table, or the customer, the start or the price cannot be told.
+    """
+    path = _a_file(Path(file))
+    text = _text_settings(path)
+    raw = open_source(Source(source=str(path.resolve()), **text), Path("/")).table
+    sample = to_pandas(raw.limit(20_000))
+    present, mapping = [str(c) for c in sample.columns], {}
+    for name, words in _CONTRACT_NAMES.items():
+        hits = [c for w in words.split() for c in present if letters(c) == letters(w) and c not in mapping.values()]
+        if hits:
+            mapping[name] = hits[0]
+    missing = [n for n in ("customer_id", "start", "end", "price") if n not in mapping]
+    if missing:
+        raise ClientError(
+            f"{path}: cannot tell which column is the {' and the '.join(missing)} of contracts; it has: {', '.join(map(repr, present))}. "
+            "Write `contracts:` into client.yaml by hand: `columns:` for customer_id, start, end and price"
+        )
+    settings: dict[str, Any] = {
+        "source": os.path.relpath(path.resolve(), Path(folder).resolve()),
+        **text,
+        "columns": mapping,
+        **_date_settings(path, raw, mapping["start"], None),
+        **_number_settings(path, raw, [mapping["price"]], None),
+    }
+    rows = [(n, c, str(sample[c].dropna().iloc[0]) if sample[c].notna().any() else "") for n, c in mapping.items()]
+    table = pd.DataFrame(rows, columns=["meaning", "column", "example"])
+    return Proposal(settings, Finding(table, f"{len(sample):,} contracts were looked at."))
+
+
 def client_yaml(
     proposal: Proposal,
     *,
@@ -403,12 +772,29 @@ def client_yaml(
     timezone: str,
     margin: float | None,
     survey: Proposal | None = None,
+    more: dict[str, Any] | None = None,
+    questions: tuple[Question, ...] = (),
 ) -> str:
     """Return the text of ``client.yaml``, with the choices that only the client can make marked."""
-    head = {"name": name, "kind": "shop", "currency": currency, "timezone": timezone}
-    parts = {"transactions": proposal.settings} | ({"surveys": survey.settings} if survey else {})
+    kind = "subscription" if more and "contracts" in more else "shop"
+    head = {"name": name, "kind": kind, "currency": currency, "timezone": timezone}
+    parts = {"transactions": proposal.settings} | (more or {}) | ({"surveys": survey.settings} if survey else {})
     body = yaml.safe_dump(head | parts, sort_keys=False, allow_unicode=True, width=100)
     rate = f"  margin: {margin}\n" if margin is not None else (
         "  # margin: 0.40   share of revenue that is left after the cost of goods; without it values are revenue\n"
     )  # fmt: skip
-    return f"{body}economics:\n{rate}  discount_rate: 0.10\n  horizon: 3 years\n"
+    return f"{_as_comments(questions)}{body}economics:\n{rate}  discount_rate: 0.10\n  horizon: 3 years\n"
+
+
+def _as_comments(questions: tuple[Question, ...]) -> str:
+    """Open questions above the settings, each with the settings that every answer would make."""
+    lines = []
+    for question in questions:
+        lines += ["", f"Open question: {question.text}"]
+        for k, choice in enumerate(question.choices):
+            lines.append(f"  {k + 1}. {choice.text}{' (taken below)' if k == 0 else ''}")
+            keys = {n: v for n, v in choice.settings.items() if v not in (None, {})}
+            plain = {n: {m: w for m, w in v.items() if w is not None} if isinstance(v, dict) else v for n, v in keys.items()}
+            if plain and k:
+                lines += ["     " + line for line in yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=90).splitlines()]
+    return "".join(f"# {line}".rstrip() + "\n" for text in lines for line in (text.splitlines() or [""]))

@@ -9,10 +9,12 @@ from __future__ import annotations
 import glob
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -24,13 +26,15 @@ from ..core.errors import ClientError, TableError
 from ..core.tables import closest
 from .client import Client, Connection, Source
 from .databases import as_wall_clock, code_of, open_database, wall_clock, wall_clock_of_spark
+from .formulas import names_in, value_of
 from .packed import pattern_below, unpacked
-from .textfiles import TEXT_FILES, header_row, read_json_lines, read_text_files, unique_names
+from .textfiles import BELOW, TEXT_FILES, header_row, read_json_lines, read_text_files, unique_names
 
 if TYPE_CHECKING:
     import ibis
 
 __all__ = [
+    "BELOW_TABLE",
     "CURRENCY",
     "FILE",
     "FURTHER_LINES",
@@ -46,17 +50,21 @@ __all__ = [
     "Opened",
     "open_source",
     "read_table",
+    "sheet_names",
     "typed",
     "typed_by_its_engine",
 ]
 
 NUMBERED_DAYS = ("excel", "epoch", "epoch milliseconds")  # date formats that are no pattern
 REPEATED_NAMES, TOTALS = "repeated line of column names", "line of totals"
+BELOW_TABLE = "below the table of orders"
 FURTHER_LINES, PAID_BACK = "further line of an order", "order paid back in full"
-_TOTAL = r"^\s*(grand\s+|sub|zwischen|gesamt)?(totals?|sum|summe|gesamt|insgesamt|suma|somme|totale)\s*:?\s*$"
+_TOTAL = r"^\s*(grand|sub|zwischen|gesamt|overall|report|total)?[\s-]*(totals?|sum|summe|gesamt|insgesamt|suma|somme|totale|totaal|totalt|totaux|general|général|generale|geral|ergebnis|gesamtergebnis|razem|celkem|итого|всего|toplam|合計|总计)\s*:?\s*$"
 WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
 FILE = "clvnb_file"  # which of several files a row came from
 _NOBODY = ("null", "none", "nan", "n/a", "#n/a")  # how programs write that there is no customer
+_IDS = ("customer_id", "order_id")
+MAY_BE_EMPTY = ("discount", "tax", "shipping", "refund", "fee", "gift_card")  # of an amount's parts
 _DAYS = ("date", "start", "end", "invited_at")
 _NUMBERS = (
     "amount",
@@ -71,11 +79,15 @@ _NUMBERS = (
     "expected",
     "planned",
 )
-CURRENCY = r"[$€£¥₹]|[A-Z]{3}|[lL]ei|kr|zł|Kč"
+CURRENCY = r"(?:US|CA|AU|NZ|HK|R|C|A|S)\$|[$€£¥₹₺₽₩₴₪₫฿]|[A-Z]{3}|[lL]ei|[kK]r\.?|SFr\.?|Fr\.?|zł|Kč|Ft|лв\.?"
 SIGNS = {  # a sign beside an amount, and the currencies it may stand for
     "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "BRL", "CLP", "COP", "ARS", "TWD"),
     "€": ("EUR",), "£": ("GBP",), "¥": ("JPY", "CNY"), "₹": ("INR",), "lei": ("RON", "MDL"), "Lei": ("RON", "MDL"),
-    "kr": ("SEK", "NOK", "DKK", "ISK"), "zł": ("PLN",), "Kč": ("CZK",),
+    "US$": ("USD",), "CA$": ("CAD",), "C$": ("CAD",), "AU$": ("AUD",), "A$": ("AUD",), "NZ$": ("NZD",), "HK$": ("HKD",),
+    "S$": ("SGD",), "R$": ("BRL",), "₺": ("TRY",), "₽": ("RUB",), "₩": ("KRW",), "₴": ("UAH",), "₪": ("ILS",),
+    "₫": ("VND",), "฿": ("THB",), "Ft": ("HUF",), "лв": ("BGN",), "лв.": ("BGN",), "Fr": ("CHF",), "Fr.": ("CHF",),
+    "SFr": ("CHF",), "SFr.": ("CHF",), "kr.": ("DKK", "SEK", "NOK", "ISK"), "Kr": ("SEK", "NOK", "DKK", "ISK"),
+    "Kr.": ("DKK", "SEK", "NOK", "ISK"), "kr": ("SEK", "NOK", "DKK", "ISK"), "zł": ("PLN",), "Kč": ("CZK",),
 }  # fmt: skip
 
 
@@ -111,7 +123,7 @@ def open_source(settings: Source, folder: Path) -> Opened:
     """Open a source as an Ibis table; text files as text, so that nothing is guessed about their values."""
     if isinstance(settings.source, Connection):
         return Opened(open_database(settings.source, folder), settings.source.table, None)
-    paths = sorted(glob.glob(pattern_below(folder, settings.source)))
+    paths = _paths(folder, settings.source)
     if not paths:
         place = (folder / settings.source).parent
         near = [p.name for p in place.glob("*") if p.is_file()] if place.is_dir() else []
@@ -130,6 +142,13 @@ def open_source(settings: Source, folder: Path) -> Opened:
     return _read_files(paths, suffixes.pop(), settings, str(folder / settings.source))
 
 
+def _paths(folder: Path, named: str) -> list[str]:
+    """The file of exactly this name, brackets and all, or those that the pattern fits; a folder's name is no pattern."""
+    if (folder / named).is_file():
+        return [str(folder / named)]
+    return sorted(glob.glob(named if Path(named).is_absolute() else pattern_below(folder, named)))
+
+
 def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> Opened:
     import duckdb
     import ibis
@@ -143,7 +162,7 @@ def _read_files(paths: list[str], suffix: str, settings: Source, where: str) -> 
                 ibis.union(*[_marked(t, k) for k, t in enumerate(tables)]) if tables[1:] else tables[0], where
             )
         if suffix in WORKBOOKS:
-            sheets = [_sheet(p) for p in paths]
+            sheets = [_sheet(p, settings.sheet) for p in paths]
             frames = [frame.dropna(how="all") for frame, _ in sheets]
             frames = [frame.assign(**{FILE: k}) for k, frame in enumerate(frames)] if frames[1:] else frames
             frame = pd.concat(frames, ignore_index=True)
@@ -177,21 +196,45 @@ def _marked(table: ibis.Table, number: int) -> ibis.Table:
     return table.mutate(**{FILE: number}).cast({FILE: "int64"})
 
 
-def _sheet(path: str) -> tuple[pd.DataFrame, int]:
-    """The first sheet of a workbook as text, from the row with the names on; and the line of the row below it."""
-    cells = _cells(path)
-    _no_empty_formulas(path, cells)
+def _sheet(path: str, sheet: str | None) -> tuple[pd.DataFrame, int]:
+    """A sheet of a workbook as text, from the row with the names on; and the line of the row below it."""
+    cells = _cells(path, sheet)
+    if sheet is None:
+        _no_empty_formulas(path, cells)
     if cells.empty:
-        raise TableError(f"{path}: the first sheet is empty; put the orders there, with a line of names above them")
+        which = "first sheet" if sheet is None else f"sheet {sheet!r}"
+        raise TableError(f"{path}: the {which} is empty; put the orders there, with a line of names above them")
     filled = cells.fillna("").to_numpy().tolist()
     at = header_row(filled, cells.shape[1])
     frame = cells.iloc[at + 1 :].set_axis(list(unique_names(filled[at])), axis=1)
     return frame.reset_index(drop=True), at + 2
 
 
-def _cells(path: str) -> pd.DataFrame:
+def sheet_names(path: str) -> list[str]:
+    """Return the sheets of a workbook that hold anything, in their order."""
+    with _workbook(path) as book:
+        return [str(n) for n in book.sheet_names if not pd.read_excel(book, sheet_name=n, header=None, nrows=2, dtype=object).empty]
+
+
+def _cells(path: str, sheet: str | None) -> pd.DataFrame:
+    with _workbook(path) as book:
+        if sheet is not None and sheet not in book.sheet_names:
+            names = [str(n) for n in book.sheet_names]
+            raise TableError(
+                f"{path}: has no sheet {sheet!r}{closest(sheet, names)}; it has: {', '.join(map(repr, names))}"
+            )
+        which = 0 if sheet is None else sheet
+        cells = pd.read_excel(book, sheet_name=which, dtype=object, header=None, keep_default_na=False, na_values=[""])
+    return cells.apply(_as_written)
+
+
+@contextmanager
+def _workbook(path: str) -> Iterator[pd.ExcelFile]:
     try:
-        cells = pd.read_excel(path, dtype=object, header=None, keep_default_na=False, na_values=[""], engine="calamine")
+        with pd.ExcelFile(path, engine="calamine") as book:
+            yield book
+    except TableError:
+        raise
     except BaseException as error:  # a damaged workbook may make the reader panic, which Python counts as no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
             raise
@@ -199,7 +242,6 @@ def _cells(path: str) -> pd.DataFrame:
             f"{path}: cannot be read as a workbook: {str(error).splitlines()[0] if str(error) else type(error).__name__}. "
             "Open it and save it again, or save the sheet as CSV in UTF-8."
         ) from None
-    return cells.apply(_as_written)
 
 
 _UNCOUNTED = re.compile(
@@ -244,25 +286,37 @@ def typed(source: Opened, settings: Source, timezone: str, required: Sequence[st
 
     raw, mapping = source.table, _mapping(source, settings, required)
     typed_by_its_engine(source, mapping)
-    new = {name: _read(name, raw[column], settings, timezone) for name, column in mapping.items()}
+    parts = set(_parts(settings))
+    new = {
+        name: _read("amount" if name in parts else name, raw[column], settings, timezone)
+        for name, column in mapping.items()
+    }
     for name in ("date", "amount", "score"):
         if name in mapping:
             new[f"{name}_text"] = raw[mapping[name]].cast("string")
-    if {"customer_id", "date", "amount"} <= set(mapping):
-        new |= _paid_back(new, raw[mapping["refunded"]] if "refunded" in mapping else None)
+    written = raw[mapping["refunded"]] if "refunded" in mapping else None
+    if settings.amount is not None:
+        new["amount"], new["amount_text"] = _computed(settings.amount, new, raw, mapping)
+    if settings.refunded is not None:
+        new["refunded"], written = _computed_refund(settings.refunded, new, raw, mapping)
+    if {"customer_id", "date", "amount"} <= set(new):
+        new |= _goods_back(new)
+        new |= _paid_back(new, written)
         kinds = [
             new.pop("line_kind", None),
-            _line_kind(raw, mapping, new["date"]),
-            _repeats_its_order(raw, mapping, settings),
+            _line_kind(raw, mapping, new["date"], settings.amount),
+            _repeats_its_order(raw, mapping, settings, new["date"]),
         ]
         if any(k is not None for k in kinds):
             new["line_kind"] = ibis.coalesce(*[k for k in kinds if k is not None])
-    if "amount" in mapping and raw[mapping["amount"]].type().is_string():
-        money = raw[mapping["amount"]]  # a code says more than a sign: $ 10 CAD
+    money = raw[_money_column(mapping, settings.amount)] if "amount" in new else None
+    if money is not None and money.type().is_string():  # a code says more than a sign: $ 10 CAD
         code, sign = money.re_extract(r"\b([A-Z]{3})\b", 1), money.re_extract(f"({CURRENCY})", 1)
         new["amount_sign"] = ibis.coalesce(code.nullif(""), sign.nullif(""))
-    spare = [c for c in raw.columns if c not in {*mapping.values(), FILE}]
-    if spare and source.first_line is not None:  # what tells two lines apart may stand in a column that is not used
+    spare = [c for c in raw.columns if c not in {*mapping.values(), FILE, BELOW}]
+    if settings.repeats == "keep" and source.first_line is not None:  # no line is a copy of another
+        new["unused"] = ibis.row_number()
+    elif spare and source.first_line is not None:  # what tells two lines apart may stand in a column that is not used
         new["unused"] = ibis.literal("|").join([raw[c].cast("string").fill_null("-") for c in spare]).hash()
     if FILE in raw.columns:
         new["file"] = raw[FILE]
@@ -278,21 +332,67 @@ def _read(name: str, value: Any, settings: Source, timezone: str) -> Any:
     if name in _NUMBERS:
         return as_number(value, settings.decimal, settings.thousands)
     text = as_text(value)
+    if name not in _IDS:
+        return text
+    text = as_id(text)
     if name != "customer_id":
         return text
+    if settings.ids == "number":
+        text = text.re_replace(r"^0+(\d)", r"\1")
     known = text.lower().isin(_NOBODY).ifelse(None, text).cast("string")
     return code_of(known) if settings.hash_ids else known
 
 
-def _repeats_its_order(raw: ibis.Table, mapping: Mapping[str, str], settings: Source) -> Any:
+def _parts(settings: Source) -> tuple[str, ...]:
+    """The names of columns that the formulas of a source are made of."""
+    return tuple(n for f in (settings.amount, settings.refunded) if f is not None for n in names_in(f))
+
+
+def _money_column(mapping: Mapping[str, str], formula: str | None) -> str:
+    """The column by which a line has money or not: the amount, or the one of a formula that is no count."""
+    names = [n for n in names_in(formula) if n != "quantity"] if formula else ["amount"]
+    return mapping[names[0] if names else "quantity"]
+
+
+def _computed(formula: str, new: Mapping[str, Any], raw: ibis.Table, mapping: Mapping[str, str]) -> tuple[Any, Any]:
+    """An amount by its formula, and its parts as they stood; what may be empty counts nothing then."""
+    import ibis
+
+    names, parts = names_in(formula), {}
+    for name in names:
+        text = raw[mapping[name]].cast("string")
+        empty = text.isnull() | (text.strip() == "")
+        parts[name] = empty.ifelse(0.0, new[name]) if name in MAY_BE_EMPTY else new[name]
+    texts = [raw[mapping[n]].cast("string").fill_null("") for n in names]
+    return value_of(formula, parts), ibis.literal("; ").join(texts)
+
+
+def _computed_refund(formula: str, new: Mapping[str, Any], raw: ibis.Table, mapping: Mapping[str, str]) -> tuple[Any, Any]:
+    """What was paid back by its formula, and what was written; a cell that is empty says that nothing was."""
+    texts = {n: raw[mapping[n]].cast("string").strip().nullif("") for n in names_in(formula)}
+    lead = new[names_in(formula)[0]]
+    nothing = reduce(or_, [t.isnull() for t in texts.values()]) | (lead == 0)
+    return nothing.ifelse(0.0, value_of(formula, new)), texts[names_in(formula)[0]]
+
+
+def _goods_back(new: Mapping[str, Any]) -> dict[str, Any]:
+    """The cost of a line that pays back is written without a sign by many programs: the goods came back, and so did their cost."""
+    if "cost" not in new:
+        return {}
+    return {"cost": (new["amount"] < 0).ifelse(-new["cost"].abs(), new["cost"])}
+
+
+def _repeats_its_order(raw: ibis.Table, mapping: Mapping[str, str], settings: Source, day: Any) -> Any:
     """Lines after the first of an order whose money stands on each of them."""
     import ibis
 
     if settings.amount_of != "order" or "order_id" not in mapping:
         return None
     order = raw[mapping["order_id"]]
-    per = [order, *([raw[FILE]] if FILE in raw.columns else [])]  # which file counts is decided later
-    again = ibis.row_number().over(group_by=per, order_by=raw[mapping["date"]]) > 0
+    files = [raw[FILE]] if FILE in raw.columns else []  # which file counts is decided later
+    first = ibis.row_number().over(group_by=[order, day.year(), *files], order_by=raw[mapping["date"]]) == 0
+    without_day = day.isnull() & day.notnull().any().over(group_by=[order, *files])
+    again = ~first | without_day  # numbers may begin anew each year, so that the year is a part of them
     return ibis.cases((again & order.notnull(), FURTHER_LINES), else_=None)
 
 
@@ -311,10 +411,13 @@ def typed_by_its_engine(source: Opened, mapping: Mapping[str, str]) -> None:
 
 def _mapping(source: Opened, settings: Source, required: Sequence[str]) -> dict[str, str]:
     """clvnb's names to the source's, all of which are there."""
-    present = [c for c in source.table.columns if c != FILE]
+    present = [c for c in source.table.columns if c not in {FILE, BELOW}]
     mapping = dict(settings.columns) or {c: c for c in present}
-    for name in required:
-        mapping.setdefault(name, name)
+    if settings.amount is not None:
+        mapping.pop("amount", None)
+    for name in (*required, *_parts(settings)):
+        if name != "amount" or settings.amount is None:
+            mapping.setdefault(name, name)
     for name, column in mapping.items():
         if column not in present:
             raise TableError(
@@ -324,23 +427,30 @@ def _mapping(source: Opened, settings: Source, required: Sequence[str]) -> dict[
     return mapping
 
 
-def _line_kind(raw: ibis.Table, mapping: Mapping[str, str], day: Any) -> Any | None:
+def _line_kind(raw: ibis.Table, mapping: Mapping[str, str], day: Any, formula: str | None) -> Any | None:
     """Say which lines are no orders: the names of the columns once more, where exports were put together, and sums below."""
     import ibis
 
     if not raw[mapping["date"]].type().is_string():
         return None
-    named = ibis.and_(*[raw[c].cast("string").strip() == c for c in (mapping["date"], mapping["amount"])])
-    summed = raw[mapping["customer_id"]].cast("string").lower().re_search(_TOTAL) & day.isnull()
-    kinds = [(named, REPEATED_NAMES), (summed, TOTALS)]
+    paid = _money_column(mapping, formula)
+    named = ibis.and_(*[raw[c].cast("string").strip() == c for c in (mapping["date"], paid)])
+    kinds = [(named, REPEATED_NAMES), (_summed(raw, day, paid), TOTALS)]
+    if BELOW in raw.columns:
+        kinds.insert(0, (raw[BELOW].notnull(), BELOW_TABLE))
     if "order_id" in mapping:
         # Shops write an order's money on its first line alone, and a line for each further product.
-        money = (
-            raw[mapping["amount"]].nullif("") if raw[mapping["amount"]].type().is_string() else raw[mapping["amount"]]
-        )
+        money = raw[paid].nullif("") if raw[paid].type().is_string() else raw[paid]
         order = raw[mapping["order_id"]]
         kinds.append((money.isnull() & order.notnull() & money.notnull().any().over(group_by=order), FURTHER_LINES))
     return ibis.cases(*kinds, else_=None)
+
+
+def _summed(raw: ibis.Table, day: Any, paid: str) -> Any:
+    """Whether a line without a day says in one of its cells that it adds others up."""
+    texts = [c for c in raw.columns if c not in {FILE, BELOW, paid} and raw[c].type().is_string()]
+    said = [raw[c].lower().re_search(_TOTAL).fill_null(False) for c in texts[:40]]
+    return day.isnull().ifelse(reduce(or_, said), False)  # only lines without a day are looked at
 
 
 def _paid_back(new: Mapping[str, Any], written: Any) -> dict[str, Any]:
@@ -353,7 +463,9 @@ def _paid_back(new: Mapping[str, Any], written: Any) -> dict[str, Any]:
     back = new["refunded"].abs().fill_null(0.0)
     whole = (new["amount"] > 0) & (back >= new["amount"])
     left = (new["amount"] > 0).ifelse(ibis.greatest(new["amount"] - back, 0.0), new["amount"])
-    return {
+    kept = (new["amount"] > 0).ifelse(left / new["amount"].nullif(0.0), 1.0)
+    shares = {n: new[n] * kept for n in ("margin", "cost") if n in new}  # a part that goes back takes its part of both
+    return shares | {
         "amount": unreadable.ifelse(ibis.null("float64"), left),
         "line_kind": ibis.cases((whole, PAID_BACK), else_=None).cast("string"),
     }
@@ -366,6 +478,19 @@ def as_text(value: Any) -> Any:
         whole = value.try_cast("int64")
         return (value == whole).ifelse(whole.cast("string"), value.cast("string"))
     return value.cast("string").strip().nullif("")
+
+
+def as_id(text: Any) -> Any:
+    """Read an id as it was before a spreadsheet: 123 for ``123.0``, 00123 for ``="00123"`` and ``'00123``.
+
+    Examples
+    --------
+    >>> import ibis
+    >>> [as_id(ibis.literal(t)).execute() for t in ("123.0", '="00123"', "'00123", "A-1.0")]
+    ['123', '00123', '00123', 'A-1.0']
+    """
+    bare = text.re_replace(r"""^(?:="|')([^"']+)"?$""", r"\1")
+    return bare.re_replace(r"^(\d+)\.0+$", r"\1")
 
 
 def as_date(value: Any, date_format: str | None, timezone: str, dates_in: str | None = None) -> Any:
@@ -382,6 +507,8 @@ def as_date(value: Any, date_format: str | None, timezone: str, dates_in: str | 
         return _clock_of(value, timezone, dates_in).date()
     text = value.cast("string").strip()
     if date_format is not None:
+        if "%z" in date_format:  # GMT+2 is how some programs write +02
+            text = text.re_replace(r"([+-])(\d)(:\d\d)?$", r"\10\2\3")
         moment = _try_strptime()(text, date_format)
         timed = any(mark in date_format for mark in ("%H", "%I"))
         if "%z" in date_format:  # an instant, which the engine gives in UTC
@@ -435,7 +562,8 @@ def as_number(value: Any, decimal: str, thousands: str) -> Any:
     if not value.type().is_string():
         return value.cast("float64").nullif(float("nan"))
     currency = CURRENCY
-    text = value.strip().re_replace(rf"^(-?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")
+    text = value.strip().replace("\u2212", "-").re_replace(r"^'([-+(\d])", r"\1")
+    text = text.re_replace(rf"^([-+]?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")
     negative = text.re_search(r"^\(.*\)$|-$")
     bare = text.re_replace(r"^\((.*)\)$", r"\1").re_replace(r"-$", "")
     bare = bare.re_replace(rf"^\s*(?:{currency})\s*", "").re_replace(rf"\s*(?:{currency})$", "")

@@ -31,6 +31,7 @@ _OTHER_NAMES = {
     "satisfaction": "csat", "customer satisfaction": "csat", "net promoter score": "nps", "recommend": "nps",
     "effort": "ces", "customer effort score": "ces", "star": "stars", "rating": "stars",
 }  # fmt: skip
+_NO_ANSWER = (-1, -2, -3, -5, -7, -8, -9, -66, -77, -88, -97, -98, -99, -999, 66, 77, 88, 96, 97, 98, 99, 998, 999)  # off a scale
 # Words of answers, worst first; a scale of seven is known by its "somewhat".
 _WORDS = (
     (("strongly disagree",), ("disagree",), ("somewhat disagree",), ("neither agree nor disagree", "neutral"),
@@ -163,7 +164,10 @@ def points(answers: pd.Series) -> tuple[pd.Series, float | None, float | None]:
     [4.0, 1.0, 5.0]
     """
     text = answers.astype("string").str.strip().str.lower().str.replace(r"[.!]$", "", regex=True)
-    found = text.str.extract(r"^[^\d]{0,40}?(\d+(?:[.,]\d+)?)[^\d]{0,40}$", expand=False).str.replace(",", ".")
+    text = text.str.replace("\u2212", "-", regex=False)
+    alone = text.str.fullmatch(r"-\d+(?:[.,]\d+)?").fillna(False)  # -9 is a code for no answer, and no 9
+    found = text.str.extract(r"^[^\d]{0,40}?(\d+(?:[.,]\d+)?)[^\d]{0,40}$", expand=False).where(~alone, text)
+    found = found.str.replace(",", ".")
     number = pd.to_numeric(found, errors="coerce").astype("Float64").astype(float)
     half = 0.5 * text.notna().sum()
     if number.notna().sum() >= half:
@@ -192,6 +196,8 @@ def _complete(raw: pd.DataFrame) -> pd.DataFrame:
     for end, place in (("scale_min", 0), ("scale_max", 1)):
         usual = survey["metric"].map({m: float(s[place]) for m, s in SCALES.items()})
         survey[end] = survey[end].astype(float).fillna(usual) if end in survey else usual
+    off = ~survey["score"].between(survey["scale_min"], survey["scale_max"])
+    survey["score"] = survey["score"].mask(off & survey["score"].isin(_NO_ANSWER))
     for name in ("customer_id", "comment", "attribute"):
         survey[name] = survey[name].astype(object) if name in survey else None
     return survey

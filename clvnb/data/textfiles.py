@@ -15,7 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import ibis
 
 __all__ = [
+    "BELOW",
     "TEXT_FILES",
     "Layout",
     "find_encoding",
@@ -38,6 +39,7 @@ __all__ = [
     "unique_names",
 ]
 
+BELOW = "clvnb_below"  # marks lines of a footer or a second table, where there are any
 TEXT_FILES = {".csv", ".tsv", ".txt"}
 
 _SAMPLE = 1 << 16
@@ -229,22 +231,69 @@ def read_text_files(
     -------
     ibis.Table, Layout
         The table is held by the embedded engine; the rows in the order of the files, empty cells null. The layout is the first
-        file's.
+        file's. Where a file ends in a footer or a second table, whose lines have another number of columns, these lines
+        come too, with a column ``BELOW`` that is not null.
 
     Raises
     ------
     duckdb.Error
-        When a line has another number of columns than the names.
+        When a line has another number of columns than the names, and lines like the names come after it.
     """
-    engine, name, parts = connection(), next_name(), []
+    import duckdb
+
+    engine, name, plain = connection(), next_name(), []
     layouts = [find_layout(path, delimiter=delimiter, encoding=encoding) for path in paths]
     with tempfile.TemporaryDirectory(prefix="clvnb-") as scratch:
         for k, (path, layout) in enumerate(zip(paths, layouts, strict=True)):
-            plain = _in_utf8(Path(path), layout, Path(scratch) / f"{k}.csv")
-            number = f", {k}::BIGINT AS {mark}" if mark and len(paths) > 1 else ""
-            parts.append(_scan(plain, layout, number))
-        engine.raw_sql(f"CREATE TEMP TABLE {name} AS {' UNION ALL BY NAME '.join(parts)}")
+            plain.append(_in_utf8(Path(path), layout, Path(scratch) / f"{k}.csv"))
+
+        def scan(files: Sequence[Path], names: Sequence[Layout]) -> None:
+            numbers = [f", {k}::BIGINT AS {mark}" if mark and len(paths) > 1 else "" for k in range(len(paths))]
+            parts = [_scan(p, layout, number) for p, layout, number in zip(files, names, numbers, strict=True)]
+            engine.raw_sql(f"CREATE TEMP TABLE {name} AS {' UNION ALL BY NAME '.join(parts)}")
+
+        try:
+            scan(plain, layouts)
+        except duckdb.Error:
+            marked = [
+                _footer_marked(p, layout, Path(scratch) / f"{k}-marked.csv")
+                for k, (p, layout) in enumerate(zip(plain, layouts, strict=True))
+            ]
+            if not any(marked):
+                raise
+            files = [m or p for m, p in zip(marked, plain, strict=True)]
+            wider = [
+                replace(layout, columns=(*layout.columns, BELOW)) if m else layout
+                for m, layout in zip(marked, layouts, strict=True)
+            ]
+            scan(files, wider)
     return engine.table(name), layouts[0]
+
+
+def _footer_marked(path: Path, layout: Layout, target: Path) -> Path | None:
+    """A copy in which lines below the table are marked; none where no footer explains why the engine could not read it."""
+    width = len(layout.columns)
+    with _opened(path) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+        try:
+            rows = [row for row in csv.reader(text, delimiter=layout.delimiter, strict=True) if any(c.strip() for c in row)]
+        except (csv.Error, UnicodeDecodeError):
+            return None
+    odd = next((k for k, row in enumerate(rows) if len(row) != width), None)
+    if odd == 0 or (odd is not None and not _is_footer(rows[odd:], width)):
+        return None
+    odd = len(rows) if odd is None else odd
+    with target.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, delimiter=layout.delimiter, lineterminator="\n")
+        writer.writerow([*layout.columns, BELOW])
+        writer.writerows([*row, ""] for row in rows[1:odd])
+        writer.writerows([*(row + [""] * width)[:width], "below"] for row in rows[odd:])
+    return target
+
+
+def _is_footer(rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether none of these lines belongs to the table; a line with all cells but one or two is a damaged row of it."""
+    return all(len(row) < width for row in rows) and len(rows[0]) < width - 1 - (len(rows) == 1 and width > 6)
 
 
 def read_json_lines(paths: Sequence[str]) -> ibis.Table:

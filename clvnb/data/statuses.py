@@ -1,0 +1,118 @@
+"""Columns that say what became of an order, known by their values in many languages.
+
+In: the values of a column. Out: which of them are no sale, which are open, and which are not known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .roles import letters
+
+__all__ = ["is_gift_card", "is_status_name", "meaning_of_status", "status_words"]
+
+# Beginnings of words, without accents and signs; the first kind that fits counts.
+_KINDS = {
+    "sale": "partial partly partiel teilw parcial parzial gedeelt delvis czescio castecn partially notcancel",
+    "refunded": "refund fullyrefund erstatt ruckerstatt rueckerstatt zuruckgezahlt rembours reembols rimbors estorn devol terugbetaald terugbetal "
+    "aterbetal refunder tilbagebetal palautet hyvitet zwroc zwrot vracen vratk rambursat visszateri iade возвра возвращ поверн 返金 退款 환불 retourn returned "
+    "chargeback chargedback ruckbuchung ruecklastschrift rucklastschrift disputelost lost dispute reversed reversal rejectedbybank",
+    "cancelled": "cancel storn annul abgebroch anulad anulat anulow anulo cancelad geannul avbrut avbest avbok annuler peruut peruttu zrusen torol iptal отмен "
+    "аннул скасов キャンセル 取消 취소 void voided ungultig ungueltig",
+    "failed": "fail fehlgeschlagen fehler echou echec erreur fallid fallit fallad errore error mislukt misslyck mislykk epaonnist nieudan niepowodz selhal neuspe "
+    "esuat sikertelen basarisiz неуспе ошибка 失敗 失败 실패 paymenterror erreurdepaiement errordepago zahlungsfehler declin denied denegad abgelehnt refus "
+    "rejected rechazad rifiutat recusad geweigerd odrzucon zamitnut respins fraud expired abgelaufen expire expirad scadut verlopen abandon draft entwurf brouillon "
+    "borrador bozza trash deleted geloscht geloescht supprime eliminad spam incomplete uncaptured requirespaymentmethod requiresaction "
+    "requiresconfirmation requirescapture test",
+    "unpaid": "unpaid notpaid unbezahlt nichtbezahlt impaye nonpaye nonregle impagad nopagad naopag nonpagat onbetaald nietbetaald obetald ubetalt ikkebetalt "
+    "maksamat nieoplacon neuhrazen nezaplacen neplaten neplatit neachitat kifizetetlen odenmedi неоплач 未払 未付款 미결제",
+    "open": "pending open offen ausstehend zahlungausstehend enattente attente awaiting pendiente pendente inattesa inafwachting wachtop openstaand wartet warten oczek czeka "
+    "cekajici ceka inasteptare asteptare vantar vantande afventer avventer odottaa fuggoben beklem beklemede bekliyor ожида очіку 保留 保留中 待付款 待处理 대기 onhold "
+    "hold gehalten angehalten suspend zuruckgestellt retenu retenid sospes opgeschort",
+    "done": "paid bezahlt complet abgeschlossen erledigt paye pagad pagat betaald betalt betald maksettu oplacon zaplacen zaplaceno achitat platit fizetve odendi оплач 支払 "
+    "已付款 결제 deliver geliefert zugestellt livre entregad entregue consegnat geleverd bezorgd levere leverans dostarcz dorucen livrat kiszallit teslim достав 配達 已完成 "
+    "완료 ship versand versend versch expedi enviad enviat spedit verzonden skickad sendt wyslan odeslan kikuld gonderildi отправл 発送 已发货 배송 process "
+    "bearbeitung encours traitement procesand procesad lavorazione elaborazione verwerk behandel behandl kasitell przetwarz realizac zrealiz zpracov procesare feldolgoz "
+    "hazirlan обработ выполн 処理 处理中 처리 fulfill closed geschlossen termine cerrad fechad chius afgerond avslutad gesloten zamkni uzavren inchis lezart success erfolg "
+    "reussi exito succes approved accepted accepte aceptad accettat genehmigt akzept confirm bestatig bestaetig captured settled sale sold verkauf vente venta vendita "
+    "normal ok active valid invoiced fakturiert live packed picked ready payment order bestellung charge",
+}  # fmt: skip
+_BEGINNINGS = {kind: [letters(w) for w in words.split()] for kind, words in _KINDS.items()}
+_NAMES = (
+    "status state orderstatus financialstatus paymentstatus orderstate statut etat estado stato situacao situacion stav tila durum zustand bestellstatus zahlungsstatus "
+    "auftragsstatus statuscommande etatcommande estadopedido estadodelpedido statoordine statusdopedido statuspedido bestelstatus orderstatut stanzamowienia "
+    "statuszamowienia stavobjednavky starecomanda statuscomanda allapot rendelesallapot siparisdurumu статус статусзаказа состояние ステータス 状態 状态 订单状态 상태"
+)
+_STATUS = {letters(w) for w in _NAMES.split()}
+_OF_SENDING = re.compile(r"fulfil|ship|versand|deliver|liefer|livraison|expedi|envio|spediz|verzend|dispatch|track")
+_GIFT = re.compile(
+    r"gift\s*(card|certificate|voucher)|e-?gift|geschenk(karte|gutschein)|(wert|einkaufs|kauf)?gutschein\b|carte[- ]cadeau|cheque[- ]cadeau|tarjeta\s*(de\s*)?regalo|"
+    r"(buono|carta)\s*regalo|vale[- ]presente|cadeau(bon|kaart)|presentkort|gavekort|lahjakortti|karta\s*(podarunkowa|upominkowa)|dark[o0]vy\s*poukaz|"
+    r"card\s*cadou|ajandekutalvany|hediye\s*(kart|ceki)|подарочн\w*\s*(карт|сертифик)|ギフトカード|礼品卡|기프트\s*카드|store\s*credit\s*(top|purchase)",
+    re.IGNORECASE,
+)
+
+
+def meaning_of_status(value: object) -> str | None:
+    """Tell what a value says of an order: ``done``, ``open``, ``unpaid``, ``refunded``, ``cancelled``, ``failed``, ``sale`` or nothing known.
+
+    ``sale`` is one that was paid back in part, and counts. A slug is read like words.
+
+    Examples
+    --------
+    >>> [meaning_of_status(v) for v in ("wc-cancelled", "Storniert", "Partially refunded", "En attente", "Blue")]
+    ['cancelled', 'cancelled', 'sale', 'open', None]
+    """
+    text = str(value)
+    core = letters(re.sub(r"^(wc|order|payment|status)[-_ :]+", "", text.strip(), flags=re.IGNORECASE))
+    words = [letters(w) for w in re.split(r"[\s_\-./:]+", text) if letters(w)]
+    for kind in _BEGINNINGS:
+        if any(core.startswith(b) for b in _BEGINNINGS[kind] if b):
+            return kind
+    for kind in _BEGINNINGS:
+        if any(w.startswith(b) for w in words for b in _BEGINNINGS[kind] if len(b) > 3 or w == b):
+            return kind
+    return None
+
+
+def is_status_name(column: object) -> bool:
+    """Whether a column's name says that it tells what became of an order."""
+    core = letters(column)
+    return core in _STATUS or core.endswith("status") or core.startswith("status")
+
+
+def status_words(column: object, values: Iterable[object]) -> dict[str, str | None] | None:
+    """Return what each value of a column says of an order, if it is a column of that kind.
+
+    Parameters
+    ----------
+    column : str
+    values : iterable
+        The different values.
+
+    Returns
+    -------
+    mapping of value to meaning, or None
+        None for a column that says nothing of the kind, or only how parcels travel.
+    """
+    written = [str(v) for v in values if v is not None and v == v and str(v).strip()]
+    if not written or len(written) > 60 or max(map(len, written)) > 60 or _OF_SENDING.search(letters(column)):
+        return None
+    found = {v: meaning_of_status(v) for v in written}
+    known = sum(m is not None for m in found.values())
+    telling = any(m in {"refunded", "cancelled", "failed", "unpaid", "open"} for m in found.values())
+    if not telling or not (is_status_name(column) or known >= 0.5 * len(written)):
+        return None
+    return found
+
+
+def is_gift_card(text: object) -> bool:
+    """Whether a product is a card that is bought now and spent later.
+
+    Examples
+    --------
+    >>> is_gift_card("Gift Card 50"), is_gift_card("Geschenkgutschein"), is_gift_card("Card game")
+    (True, True, False)
+    """
+    return _GIFT.search(str(text)) is not None
