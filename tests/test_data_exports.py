@@ -23,7 +23,10 @@ EXPORTS = Path(__file__).parent / "exports"
 
 # What each file holds: lines used, their money, customers, and the first day in Berlin.
 HELD = {
-    "shopify": (4, 40 + (60 - 20) + 30 + 25.5, 2, "2024-02-01"),
+    "shopify": (4, 40 + (60 - 20 / 1.19) + 30 + 25.5, 2, "2024-02-01"),  # refunds hold the tax of 19 %
+    "squarespace": (2, 45 + (45 - 20), 2, "2024-01-05"),
+    "etsy": (2, (100 - 25) + (60 - 15), 2, "2024-01-15"),
+    "ebay": (3, 28 + 16 + 1016, 2, "2024-01-05"),
     "woocommerce": (3, 30 + (50 - 10) + 20, 2, "2024-01-05"),
     "stripe": (3, 19 + 19 + (29 - 9), 2, "2024-02-01"),
     "square": (5, 12 + 15 + 28 - 14 + 36, 2, "2024-01-05"),

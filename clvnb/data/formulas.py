@@ -40,7 +40,7 @@ def names_in(formula: str) -> tuple[str, ...]:
         raise ValueError(f"{formula!r} is no formula; write it like `quantity * unit_price - discount`") from None
     found = dict.fromkeys(_names(body, formula))
     if not found:
-        raise ValueError(f"{formula!r} names no column")
+        raise ValueError(f"{formula!r}: a formula names at least one column")
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from .sources import (
     typed_by_its_engine,
 )
 from .statuses import is_gift_card, is_status_name, status_words
-from .textfiles import TEXT_FILES, find_encoding, find_layout
+from .textfiles import BELOW, TEXT_FILES, find_encoding, find_layout
 
 __all__ = ["Proposal", "are_addresses", "columns_of", "propose_client", "propose_contracts", "propose_survey"]
 
@@ -156,6 +157,8 @@ def propose_client(file: str | Path | Connection, folder: str | Path, *, columns
         place, text = os.path.relpath(path.resolve(), Path(folder).resolve()), _text_settings(path)
         text |= {"sheet": sheet} if sheet is not None else {}
         raw = open_source(Source(source=str(path.resolve()), **text), Path("/")).table
+    if BELOW in raw.columns:
+        raw = raw.filter(raw[BELOW].isnull()).drop(BELOW)
     sample = to_pandas(raw.limit(20_000))
     if sample.empty:
         raise TableError(f"{path}: has names of columns but no rows")
@@ -291,7 +294,7 @@ def _statuses(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Foun
         none = [v for v, m in words.items() if m in {"refunded", "cancelled", "failed", "unpaid"} and v not in pays_back]
         left = [v for v, m in words.items() if m == "open" and v not in pays_back and v not in already]
         unknown = [v for v, m in words.items() if m is None and v not in already]
-        if set(none) <= set(already) and not (name is None and (left or unknown)):
+        if set(none) <= set(already) and not left and not (unknown and name is None):
             continue
         key = name or ("status" if "status" not in columns and "status" not in found["columns"] else letters(column))
         found["columns"][key] = column
@@ -595,9 +598,8 @@ def _date_settings(path: Path, raw: Any, column: str, given: str | None, least: 
     if raw[column].type().is_temporal():
         return {}
     tried = [None, *NUMBERED_DAYS, *_DATE_FORMATS]
-    first = raw.limit(1000)
-    hits = to_pandas(first.aggregate(**{f"f{k}": as_date(first[column], f, "UTC").count() for k, f in enumerate(tried)}))
-    tried = [f for k, f in enumerate(tried) if hits[f"f{k}"].iloc[0] > 0] or tried
+    few = to_pandas(raw.select(v=raw[column].cast("string").strip().nullif("")).limit(1000))["v"].dropna().unique()[:50]
+    tried = [f for f in tried if f is None or f in NUMBERED_DAYS or any(_is_day(v, f) for v in few)]
     values = {f"f{k}": as_date(raw[column], f, "UTC").count() for k, f in enumerate(tried)}
     written = raw[column].cast("string").nullif("")
     counts = to_pandas(raw.aggregate(all=written.count(), **values)).iloc[0]
@@ -616,6 +618,15 @@ def _date_settings(path: Path, raw: Any, column: str, given: str | None, least: 
             f"{path}: the dates in {column!r}, such as {example!r}, can be read in {len(best)} ways; decide with {shown}"
         )
     return {"date_format": best[0]} if best[0] else {}
+
+
+def _is_day(text: str, date_format: str) -> bool:
+    """Whether a text is worth trying with a format: the engine decides."""
+    try:
+        datetime.strptime(re.sub(r"([+-])(\d)$", r"\g<1>0\g<2>00", text), date_format)
+    except ValueError:
+        return False
+    return True
 
 
 def _example(raw: Any, column: str) -> str:
@@ -795,6 +806,9 @@ def _as_comments(questions: tuple[Question, ...]) -> str:
             lines.append(f"  {k + 1}. {choice.text}{' (taken below)' if k == 0 else ''}")
             keys = {n: v for n, v in choice.settings.items() if v not in (None, {})}
             plain = {n: {m: w for m, w in v.items() if w is not None} if isinstance(v, dict) else v for n, v in keys.items()}
+            gone = [n for n, v in choice.settings.items() if v is None]
+            if gone and k:
+                lines.append(f"     without `{'`, `'.join(gone)}`")
             if plain and k:
                 lines += ["     " + line for line in yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=90).splitlines()]
     return "".join(f"# {line}".rstrip() + "\n" for text in lines for line in (text.splitlines() or [""]))
