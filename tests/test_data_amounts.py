@@ -114,7 +114,9 @@ def test_formulas(formula, names):
     assert len(names_in(formula)) == names
 
 
-@pytest.mark.parametrize("formula", ["__import__('os')", "a.b", "a ** 9", "a if b else c", "a[0]", "'x'", "3", "", "a(", "lambda: a"])
+@pytest.mark.parametrize(
+    "formula", ["__import__('os')", "a.b", "a ** 9", "a if b else c", "a[0]", "'x'", "3", "", "a(", "lambda: a"]
+)
 def test_a_formula_runs_no_code(formula):
     with pytest.raises(ValueError, match="formula"):
         names_in(formula)
@@ -123,7 +125,10 @@ def test_a_formula_runs_no_code(formula):
 def test_a_formula_that_names_no_column_is_an_error(make_client):
     folder = make_client("customer_id,date,count,price\na,2024-01-05,2,5\n")
     body = yaml.safe_load((folder / "client.yaml").read_text())
-    body["transactions"] |= {"amount": "quantity * price", "columns": {"customer_id": "customer_id", "date": "date", "quantity": "count"}}
+    body["transactions"] |= {
+        "amount": "quantity * price",
+        "columns": {"customer_id": "customer_id", "date": "date", "quantity": "count"},
+    }
     (folder / "client.yaml").write_text(yaml.safe_dump(body))
     assert to_pandas(check_orders(cv.Client.load(folder)).kept)["amount"].tolist() == [10.0]
     body["transactions"]["amount"] = "quantity * cost_price"
@@ -149,8 +154,12 @@ def test_names_of_persons_are_said(tmp_path):
 
 
 def test_numbers_that_begin_anew_each_year(tmp_path):
-    (tmp_path / "orders-2023.csv").write_text("Invoice no,customer,date,amount\n17,c1,2023-01-05,100\n18,c2,2023-02-05,50\n")
-    (tmp_path / "orders-2024.csv").write_text("Invoice no,customer,date,amount\n17,c1,2024-02-05,70\n18,c3,2024-02-06,20\n17,c1,2024-03-01,-7\n")
+    (tmp_path / "orders-2023.csv").write_text(
+        "Invoice no,customer,date,amount\n17,c1,2023-01-05,100\n18,c2,2023-02-05,50\n"
+    )
+    (tmp_path / "orders-2024.csv").write_text(
+        "Invoice no,customer,date,amount\n17,c1,2024-02-05,70\n18,c3,2024-02-06,20\n17,c1,2024-03-01,-7\n"
+    )
     body = {"name": "X", "currency": "EUR", "transactions": {"source": "orders-*.csv", "columns": {
         "order_id": "Invoice no", "customer_id": "customer", "date": "date", "amount": "amount"}}}  # fmt: skip
     (tmp_path / "client.yaml").write_text(yaml.safe_dump(body))
@@ -170,7 +179,9 @@ def test_dates_that_stand_for_none(tmp_path):
     "Jan-26-24", "January 26, 2024 10:12 AM", "1/26/2024, 10:12:33 PM", "26. 01. 2024", "26-Jan-2024 10:12:33", "20240126101233",
 ])  # fmt: skip
 def test_dates_of_common_programs(day, tmp_path):
-    assert kept(begun(tmp_path, f'customer,date,amount\na,"{day}",5\n'))["date"].tolist() == [pd.Timestamp("2024-01-26")]
+    assert kept(begun(tmp_path, f'customer,date,amount\na,"{day}",5\n'))["date"].tolist() == [
+        pd.Timestamp("2024-01-26")
+    ]
 
 
 @pytest.mark.parametrize("place", ["shop [2024]", "plain"])
@@ -183,10 +194,19 @@ def test_brackets_in_paths(place, tmp_path):
 def test_a_refund_takes_its_part_of_margin_and_cost(tmp_path):
     text = "order_id,customer,date,total,margin,refunded\n1,a,2024-01-01,200,80,0\n2,a,2024-02-01,200,80,150\n3,b,2024-02-01,200,80,0\n"
     (tmp_path / "o.csv").write_text(text)
-    columns = {"order_id": "order_id", "customer_id": "customer", "date": "date", "amount": "total", "margin": "margin", "refunded": "refunded"}
+    columns = {
+        "order_id": "order_id",
+        "customer_id": "customer",
+        "date": "date",
+        "amount": "total",
+        "margin": "margin",
+        "refunded": "refunded",
+    }
     rows = to_pandas(cv.read_transactions(tmp_path / "o.csv", columns=columns))
     assert rows.groupby("customer_id")["margin"].sum().to_dict() == {"a": 100, "b": 80}
-    (tmp_path / "c.csv").write_text("customer_id,date,amount,cost\na,2024-01-01,200,100\na,2024-01-02,200,100\na,2024-02-01,-200,100\n")
+    (tmp_path / "c.csv").write_text(
+        "customer_id,date,amount,cost\na,2024-01-01,200,100\na,2024-01-02,200,100\na,2024-02-01,-200,100\n"
+    )
     rows = to_pandas(cv.read_transactions(tmp_path / "c.csv"))
     assert rows["cost"].sum() == 100
 
@@ -242,7 +262,9 @@ def test_answers_are_written(tmp_path):
 def test_a_workbook_with_two_sheets_asks(tmp_path):
     with pd.ExcelWriter(tmp_path / "o.xlsx") as book:
         for sheet, money in (("2023", 5.0), ("2024", 7.0)):
-            pd.DataFrame({"customer": ["a"], "date": [f"{sheet}-01-05"], "amount": [money]}).to_excel(book, sheet_name=sheet, index=False)
+            pd.DataFrame({"customer": ["a"], "date": [f"{sheet}-01-05"], "amount": [money]}).to_excel(
+                book, sheet_name=sheet, index=False
+            )
     one = begin_client(tmp_path / "a", tmp_path / "o.xlsx")
     assert [c.text for c in one.questions[0].choices][1] == "begin again with --sheet '2024' --force"
     assert worth(begin_client(tmp_path / "b", tmp_path / "o.xlsx", sheet="2024")) == 7

@@ -55,7 +55,11 @@ class Export:
         """The further settings, of which rules for columns that are not there are left out."""
         there = self.mapping(present)
         rules = {n: values for n, values in self.settings.get("exclude", {}).items() if n in there}
-        formulas = {k for k in ("amount", "refunded") if k in self.settings and not set(names_in(self.settings[k])) <= set(there)}
+        formulas = {
+            k
+            for k in ("amount", "refunded")
+            if k in self.settings and not set(names_in(self.settings[k])) <= set(there)
+        }
         plain = {k: v for k, v in self.settings.items() if k not in {"exclude", *formulas}}
         return plain | ({"exclude": rules} if rules else {})
 

@@ -53,7 +53,9 @@ def _names(node: ast.AST, formula: str) -> list[str]:
         return _names(node.operand, formula)
     if isinstance(node, ast.BinOp) and isinstance(node.op, _SIGNS):
         return _names(node.left, formula) + _names(node.right, formula)
-    raise ValueError(f"{formula!r}: a formula holds names under `columns:`, numbers, brackets and + - * /, nothing else")
+    raise ValueError(
+        f"{formula!r}: a formula holds names under `columns:`, numbers, brackets and + - * /, nothing else"
+    )
 
 
 def value_of(formula: str, columns: Mapping[str, Any]) -> Any:

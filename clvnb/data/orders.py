@@ -49,7 +49,14 @@ _LARGEST = 1e13  # in any currency
 _OF_READING = {"line", "line_kind", "date_text", "amount_text", "amount_sign", "refunded", "no_rate", "unused", "file"}
 _LATER, _EXCLUDED = "after the as-of date", "excluded by client.yaml"
 _SPOILED = r"^\d([.,]\d+)?[eE]\+\d+$"
-_PLACEHOLDERS = [date(1, 1, 1), date(1753, 1, 1), date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1), date(1970, 1, 1)]
+_PLACEHOLDERS = [
+    date(1, 1, 1),
+    date(1753, 1, 1),
+    date(1899, 12, 30),
+    date(1899, 12, 31),
+    date(1900, 1, 1),
+    date(1970, 1, 1),
+]
 _REPLACED = "order that a later file holds again"
 _WAY_OUT = {  # where every row is lost by the same rule
     "date unreadable": "; say how days are written: date_format, such as '%d.%m.%Y' or '%d/%m/%Y %H:%M'",

@@ -248,7 +248,11 @@ def _numbers(sample: pd.DataFrame, decimal: str | None) -> pd.DataFrame:
     out = {c: sample[c].astype(float) for c in sample.columns if c not in texts}
     if texts:
         held = as_ibis(sample[texts].astype("string").astype(object))
-        exprs = {f"c{k}_{j}": as_number(held[c].cast("string"), *style) for j, style in enumerate(styles) for k, c in enumerate(texts)}
+        exprs = {
+            f"c{k}_{j}": as_number(held[c].cast("string"), *style)
+            for j, style in enumerate(styles)
+            for k, c in enumerate(texts)
+        }
         read = to_pandas(held.select(**exprs))
         best = max(range(len(styles)), key=lambda j: sum(read[f"c{k}_{j}"].notna().sum() for k in range(len(texts))))
         out |= {c: read[f"c{k}_{best}"] for k, c in enumerate(texts)}
@@ -291,7 +295,9 @@ def _statuses(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Foun
         sums = money.groupby(sample[column].astype("string")).sum()
         already = settings.get("exclude", {}).get(name, []) if name else []
         pays_back = {v for v in words if sums.get(v, 0.0) < 0}
-        none = [v for v, m in words.items() if m in {"refunded", "cancelled", "failed", "unpaid"} and v not in pays_back]
+        none = [
+            v for v, m in words.items() if m in {"refunded", "cancelled", "failed", "unpaid"} and v not in pays_back
+        ]
         left = [v for v, m in words.items() if m == "open" and v not in pays_back and v not in already]
         unknown = [v for v, m in words.items() if m is None and v not in already]
         if set(none) <= set(already) and not left and not (unknown and name is None):
@@ -368,7 +374,11 @@ def _alike_lines(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _F
     distinct = sample.drop_duplicates()
     money = columns.get("amount") or columns.get("unit_price")
     same = [c for c in distinct.columns if c != money]
-    differ = distinct.groupby(distinct[columns["order_id"]])[same].nunique(dropna=False).max(axis=None) if len(same) > 1 else 1
+    differ = (
+        distinct.groupby(distinct[columns["order_id"]])[same].nunique(dropna=False).max(axis=None)
+        if len(same) > 1
+        else 1
+    )
     lines = int((distinct[columns["order_id"]].value_counts() > 1).sum())
     money_of = _amounts(sample, settings)
     drop = Choice(f"they are copies, and count once (less {money_of[copies].sum():,.2f})", {"repeats": None})
@@ -678,7 +688,9 @@ def _currency(sample: pd.DataFrame, settings: dict[str, Any]) -> str | None:
         named = named[named.ne("")].unique()
         return str(named[0]) if len(named) == 1 and re.fullmatch(r"[A-Z]{3}", named[0]) else None
     money = [n for n in (names_in(settings["amount"]) if "amount" in settings else ("amount",)) if n != "quantity"]
-    signs = sample[mapping[money[0] if money else "quantity"]].astype(str).str.extract(f"({CURRENCY})")[0].dropna().unique()
+    signs = (
+        sample[mapping[money[0] if money else "quantity"]].astype(str).str.extract(f"({CURRENCY})")[0].dropna().unique()
+    )
     if len(signs) != 1:
         return None
     return SIGNS.get(signs[0], (signs[0],))[0]
@@ -805,10 +817,15 @@ def _as_comments(questions: tuple[Question, ...]) -> str:
         for k, choice in enumerate(question.choices):
             lines.append(f"  {k + 1}. {choice.text}{' (taken below)' if k == 0 else ''}")
             keys = {n: v for n, v in choice.settings.items() if v not in (None, {})}
-            plain = {n: {m: w for m, w in v.items() if w is not None} if isinstance(v, dict) else v for n, v in keys.items()}
+            plain = {
+                n: {m: w for m, w in v.items() if w is not None} if isinstance(v, dict) else v for n, v in keys.items()
+            }
             gone = [n for n, v in choice.settings.items() if v is None]
             if gone and k:
                 lines.append(f"     without `{'`, `'.join(gone)}`")
             if plain and k:
-                lines += ["     " + line for line in yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=90).splitlines()]
+                lines += [
+                    "     " + line
+                    for line in yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=90).splitlines()
+                ]
     return "".join(f"# {line}".rstrip() + "\n" for text in lines for line in (text.splitlines() or [""]))

@@ -197,7 +197,9 @@ def find_basis(numbers: pd.DataFrame, order: pd.Series | None, *, given: str | N
         if role:
             by_role.setdefault(role, []).append(column)
     values = {c: numbers[c].to_numpy(float) for c in numbers.columns}
-    totals = [c for r in ("line_total", "subtotal", "order_total", "amount") for c in by_role.get(r, []) if _filled(values[c])]
+    totals = [
+        c for r in ("line_total", "subtotal", "order_total", "amount") for c in by_role.get(r, []) if _filled(values[c])
+    ]
     totals = [c for c in totals if c != given] + ([given] if given and given in values else [])
     lines = _lines(values, by_role, totals)
     if given is None and lines is not None and not lines[0]:
@@ -218,7 +220,9 @@ def _used(value: np.ndarray) -> bool:
     return bool((np.nan_to_num(value) != 0).any())
 
 
-def _lines(values: dict[str, np.ndarray], by_role: dict[str, list[str]], totals: list[str]) -> tuple[str, str, str, str] | None:
+def _lines(
+    values: dict[str, np.ndarray], by_role: dict[str, list[str]], totals: list[str]
+) -> tuple[str, str, str, str] | None:
     """Count times price: ``total, quantity, unit price, discount with its sign``; an empty total where no column holds it."""
     pairs = list(product(by_role.get("quantity", []), by_role.get("unit_price", [])))
     discounts = [c for c in by_role.get("discount", []) if _used(values[c])]
@@ -359,7 +363,12 @@ def _from_totals(values: dict[str, np.ndarray], by_role: dict[str, list[str]], t
             questions.append(Question(
                 f"{made.total!r} holds {parts}; what is a customer worth by?", (Choice(f"goods without tax and shipping ({_money(net)})", best), whole)
             ))  # fmt: skip
-    elif given is None and (tax or ship) and not (is_net(column) or role_of(column) in {"subtotal", "line_total"}) and not (lines and lines[0] == column):
+    elif (
+        given is None
+        and (tax or ship)
+        and not (is_net(column) or role_of(column) in {"subtotal", "line_total"})
+        and not (lines and lines[0] == column)
+    ):
         names = {"order_total": column} | ({"tax": tax} if tax else {}) | ({"shipping": ship} if ship else {})
         formula = " - ".join(names)
         net = _evaluate(values, names)
@@ -404,7 +413,9 @@ def _with_refund(columns: dict[str, str], settings: dict[str, Any], refund: str,
     if settings.get("amount", "").find("- tax") > 0 and tax:
         first = next(iter(columns))
         with_tax = settings["amount"].replace(" - tax", "")
-        return columns | {"refund": refund}, settings | {"refunded": f"refund * ({settings['amount']}) / ({with_tax})"} if first else {}
+        return columns | {"refund": refund}, settings | {
+            "refunded": f"refund * ({settings['amount']}) / ({with_tax})"
+        } if first else {}
     return columns | {"refunded": refund}, settings
 
 

@@ -213,7 +213,11 @@ def _sheet(path: str, sheet: str | None) -> tuple[pd.DataFrame, int]:
 def sheet_names(path: str) -> list[str]:
     """Return the sheets of a workbook that hold anything, in their order."""
     with _workbook(path) as book:
-        return [str(n) for n in book.sheet_names if not pd.read_excel(book, sheet_name=n, header=None, nrows=2, dtype=object).empty]
+        return [
+            str(n)
+            for n in book.sheet_names
+            if not pd.read_excel(book, sheet_name=n, header=None, nrows=2, dtype=object).empty
+        ]
 
 
 def _cells(path: str, sheet: str | None) -> pd.DataFrame:
@@ -367,7 +371,9 @@ def _computed(formula: str, new: Mapping[str, Any], raw: ibis.Table, mapping: Ma
     return value_of(formula, parts), ibis.literal("; ").join(texts)
 
 
-def _computed_refund(formula: str, new: Mapping[str, Any], raw: ibis.Table, mapping: Mapping[str, str]) -> tuple[Any, Any]:
+def _computed_refund(
+    formula: str, new: Mapping[str, Any], raw: ibis.Table, mapping: Mapping[str, str]
+) -> tuple[Any, Any]:
     """What was paid back by its formula, and what was written; a cell that is empty says that nothing was."""
     texts = {n: raw[mapping[n]].cast("string").strip().nullif("") for n in names_in(formula)}
     lead = new[names_in(formula)[0]]

@@ -31,7 +31,31 @@ _OTHER_NAMES = {
     "satisfaction": "csat", "customer satisfaction": "csat", "net promoter score": "nps", "recommend": "nps",
     "effort": "ces", "customer effort score": "ces", "star": "stars", "rating": "stars",
 }  # fmt: skip
-_NO_ANSWER = (-1, -2, -3, -5, -7, -8, -9, -66, -77, -88, -97, -98, -99, -999, 66, 77, 88, 96, 97, 98, 99, 998, 999)  # off a scale
+_NO_ANSWER = (
+    -1,
+    -2,
+    -3,
+    -5,
+    -7,
+    -8,
+    -9,
+    -66,
+    -77,
+    -88,
+    -97,
+    -98,
+    -99,
+    -999,
+    66,
+    77,
+    88,
+    96,
+    97,
+    98,
+    99,
+    998,
+    999,
+)  # off a scale
 # Words of answers, worst first; a scale of seven is known by its "somewhat".
 _WORDS = (
     (("strongly disagree",), ("disagree",), ("somewhat disagree",), ("neither agree nor disagree", "neutral"),

@@ -276,7 +276,9 @@ def _footer_marked(path: Path, layout: Layout, target: Path) -> Path | None:
     with _opened(path) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
         try:
-            rows = [row for row in csv.reader(text, delimiter=layout.delimiter, strict=True) if any(c.strip() for c in row)]
+            rows = [
+                row for row in csv.reader(text, delimiter=layout.delimiter, strict=True) if any(c.strip() for c in row)
+            ]
         except (csv.Error, UnicodeDecodeError):
             return None
     odd = next((k for k, row in enumerate(rows) if len(row) != width), None)
