@@ -12,9 +12,10 @@ _HOMES = {
     "core.words": ["Words"],
     "data.begin": ["begin_client"],
     "data.client": ["Client", "Economics"],
-    "data.contracts": ["check_contracts", "read_contracts", "summarize_contracts"],
+    "data.contracts": ["check_contracts", "read_contracts", "settle_contracts", "summarize_contracts"],
     "data.orders": ["check_transactions", "read_transactions"],
     "data.samples": ["load_sample", "simulate_clients", "simulate_shop", "simulate_subscription"],
+    "data.spells": ["contract_lives", "spells"],
     "data.summary": ["contributions", "split_log", "summarize"],
     "data.surveys": ["check_survey", "read_survey"],
     "experiments.designs": [
@@ -169,6 +170,7 @@ _HOMES = {
         "segment_mix",
     ],
     "value.ladder": ["contract_ladder", "shop_ladder"],
+    "value.movements": ["mrr_movements", "mrr_rates"],
     "value.newcomers": ["Newcomers"],
     "value.predictions": ["evaluate"],
     "value.segments": [

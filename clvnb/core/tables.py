@@ -51,6 +51,8 @@ __all__ = [
     "CLV",
     "CONTRACTS",
     "LOG",
+    "MRR",
+    "SPELLS",
     "SUBSCRIPTIONS",
     "SCENARIOS",
     "SUMMARY",
@@ -105,12 +107,23 @@ SUMMARY = Table(
 CONTRACTS = Table(
     "CONTRACTS",
     ("customer_id", "start", "end", "price"),
-    ("plan", "billing", "channel", "cancel_reason"),
+    ("plan", "billing", "product", "channel", "cancel_reason"),
+)
+SPELLS = Table(
+    "SPELLS",
+    ("customer_id", "product", "start", "end", "period", "price", "quantity", "status", "life"),
+    ("reason", "plan", "channel"),
+)
+MRR = Table(
+    "MRR",
+    ("month", "new", "expansion", "contraction", "churn", "reactivation", "opening", "closing"),
+    ("customers_opening", "customers_new", "customers_lost", "customers_back", "customers_closing"),
 )
 SUBSCRIPTIONS = Table(
     "SUBSCRIPTIONS",
     ("customer_id", "plan", "renewals", "opportunities", "active", "price", "period"),
-    ("days_to_next", "first_date", "last_date", "historic_revenue", "historic_value", "channel"),
+    ("days_to_next", "renewals_left", "first_date", "last_date", "historic_revenue", "historic_value", "channel", "start",
+     "end", "running", "life"),
 )
 CLV = Table(
     "CLV",

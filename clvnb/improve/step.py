@@ -20,6 +20,7 @@ from ..core.results import Finding, Told
 from ..data.books import check_orders, customers_opted_out, customers_with_open_cases, read_answers
 from ..data.client import Client
 from ..data.contracts import check_contracts, read_contracts
+from ..data.spells import contract_lives, spells
 from ..data.summary import purchase_days
 from ..data.surveys import series_of
 from ..experiments.planning import detectable_change, sample_size
@@ -505,9 +506,9 @@ def _link(client: Client, worth: Handover) -> tuple[Link, dict[str, int]]:
     answers = latest_series(survey, name)
     scale = (float(answers["scale_min"].iloc[0]), float(answers["scale_max"].iloc[0]))
     if client.kind == "subscription":
-        rows, left = renewal_outcomes(
-            answers, check_contracts(read_contracts(client)).kept, window=WINDOW, as_of=worth.as_of
-        )
+        joined = spells(check_contracts(read_contracts(client)).kept, as_of=worth.as_of)
+        lives = contract_lives(joined, as_of=worth.as_of)
+        rows, left = renewal_outcomes(answers, lives, window=WINDOW, as_of=worth.as_of)
         gone, window = "had left", WINDOW + 30  # leaving within 30 days of the answer was decided before it
     else:
         days = to_pandas(purchase_days(check_orders(client, worth.as_of).kept))

@@ -385,9 +385,9 @@ def _of_subscription(worth: Worth) -> ValueStep:
     models = {plan: m for plan, m in worth.plans.items()}
     return _step(
         worth,
-        fit=survival_seen(people, models),
+        fit=survival_seen(worth.lives, models),
         channels=_subscription_channels(worth.client, people, models),
-        ladder=contract_ladder(people, economics, worth.new_customer),
+        ladder=contract_ladder(worth.lives, economics, worth.new_customer),
         notes=(recommend_basis(worth.summary), losses(worth.customers, worth.summary, economics)),
     )
 

@@ -31,11 +31,13 @@ def subscription_table(
 ) -> tuple[pd.DataFrame, Estimate]:
     """Return what each subscriber is still worth, and all of them together.
 
-    A running contract pays at each renewal to come, with the chance that it gets that far; an ended one is worth 0.
+    A running contract pays at each renewal to come, with the chance that it gets that far, and none on or after its
+    known end; an ended one is worth 0.
 
     Parameters
     ----------
     subscriptions : SUBSCRIPTIONS
+        With ``renewals_left`` where ends are known. A customer may have a row for each billing period.
     models : mapping of plan to a fitted renewal model
         By the text in the column ``plan``; one for each plan.
     economics : Economics
@@ -57,7 +59,7 @@ def subscription_table(
     Raises
     ------
     TableError
-        When a column is missing, or a plan has no model.
+        When a column is missing, a plan has no model, or one plan mixes billing periods.
 
     References
     ----------
@@ -81,6 +83,7 @@ def subscription_table(
     without = sorted(set(subscriptions["plan"].astype(str)) - set(models))
     if without:
         raise TableError(f"the plan {without[0]!r} has no model; there are models of: {', '.join(map(str, models))}")
+    _refuse_mixed_periods(subscriptions)
     for plan, group in subscriptions.groupby("plan", sort=True):
         model = models[str(plan)]
         when, unit = _payments(group, economics), _unit(group, economics)
@@ -90,7 +93,7 @@ def subscription_table(
         for k, theta in enumerate(model.draws(TOTAL_DRAWS, seed=seed)):
             means[k] += float(unit @ _worth(_reach(model, theta, group, when), when, economics))
         chance += float(unit**2 @ _variance(reach, when, economics))
-    table = pd.concat(parts).sort_values("customer_id", ignore_index=True)
+    table = _row_a_customer(pd.concat(parts).sort_values("customer_id", ignore_index=True))
     value, off = float(table["clv"].sum()), tail(level) * float(np.sqrt(means.var(ddof=1) + chance))
     return table, Estimate(
         value, value - off, value + off, level, len(table), "renewals by plan, parameters and chance"
@@ -126,17 +129,20 @@ def subscription_new_customer(
         In the client's currency per newcomer; the interval holds the average over many new customers, not one of them.
     """
     recent = subscriptions[subscriptions["first_date"] > subscriptions["first_date"].max() - pd.Timedelta(days=365)]
-    values, point = np.zeros(TOTAL_DRAWS), 0.0
+    _refuse_mixed_periods(recent)
+    values, point, n = np.zeros(TOTAL_DRAWS), 0.0, recent["customer_id"].nunique()
     for plan, group in recent.groupby("plan", sort=True):
-        share, model = len(group) / len(recent), models[str(plan)]
+        share, model = len(group) / n, models[str(plan)]
         wait = days(f"{int(group['period'].iloc[0])} months")
-        fresh = group.iloc[:1].assign(renewals=0, active=True, days_to_next=wait, price=group["price"].mean())
+        fresh = group.iloc[:1].assign(
+            renewals=0, active=True, days_to_next=wait, price=group["price"].mean(), renewals_left=np.nan
+        )
         unit, when = _unit(fresh, economics)[0], _payments(fresh, economics)
         point += share * unit * (1 + _worth(_reach(model, model._theta(), fresh, when), when, economics)[0])
         for k, theta in enumerate(model.draws(TOTAL_DRAWS, seed=seed)):
             values[k] += share * unit * (1 + _worth(_reach(model, theta, fresh, when), when, economics)[0])
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(float(point), low, high, level, len(recent), "renewals by plan, mean of new customers")
+    return Estimate(float(point), low, high, level, n, "renewals by plan, mean of new customers")
 
 
 def _unit(group: pd.DataFrame, economics: Economics) -> np.ndarray:
@@ -145,10 +151,43 @@ def _unit(group: pd.DataFrame, economics: Economics) -> np.ndarray:
 
 def _payments(group: pd.DataFrame, economics: Economics) -> np.ndarray:
     """Days from now to each payment within the horizon, one row per customer; missing beyond it and after an end."""
-    period = days(f"{int(group['period'].iloc[0])} months")
-    count = int(np.ceil(economics.horizon_days / period)) + 1
-    when = group["days_to_next"].to_numpy(float)[:, None] + period * np.arange(count)[None, :]
-    return np.where((when <= economics.horizon_days) & group["active"].to_numpy(bool)[:, None], when, np.nan)
+    period = group["period"].to_numpy(float) * days("1 month")
+    count = np.arange(int(np.ceil(economics.horizon_days / period.min())) + 1)
+    when = group["days_to_next"].to_numpy(float)[:, None] + period[:, None] * count[None, :]
+    left = group["renewals_left"].fillna(np.inf).to_numpy(float) if "renewals_left" in group else np.full(len(group), np.inf)
+    comes = (when <= economics.horizon_days) & group["active"].to_numpy(bool)[:, None] & (count[None, :] < left[:, None])
+    return np.where(comes, when, np.nan)
+
+
+def _refuse_mixed_periods(subscriptions: pd.DataFrame) -> None:
+    """One model holds for one billing period: a year's renewal is not a month's."""
+    several = subscriptions.groupby("plan")["period"].unique()
+    mixed = several[several.map(len) > 1]
+    if len(mixed):
+        found = " and ".join(str(int(m)) for m in sorted(mixed.iloc[0]))
+        raise TableError(
+            f"the plan {mixed.index[0]!r} is billed every {found} months: one model cannot hold for both; give them "
+            "different names in `plan`, as summarize_contracts does"
+        )
+
+
+def _row_a_customer(table: pd.DataFrame) -> pd.DataFrame:
+    """Add up the rows of customers who pay at several billing periods; the plan is that of the larger value."""
+    again = table["customer_id"].duplicated(keep=False)
+    if not again.any():
+        return table
+    rows = table[again].sort_values(["customer_id", "clv", "plan"], ascending=[True, False, True])
+    added = ["expected_purchases", "expected_purchases_low", "expected_purchases_high", "clv", "clv_low", "clv_high"]
+    of = rows.assign(money=rows["expected_spend"] * rows["expected_purchases"]).groupby("customer_id", sort=False)
+    one = rows.drop_duplicates("customer_id").set_index("customer_id")
+    sums = of[[*added, "money"]].sum()
+    one[added] = sums[added]
+    mean = sums["money"] / sums["expected_purchases"].where(sums["expected_purchases"] > 0)
+    one["expected_spend"] = mean.fillna(one["expected_spend"])
+    if "total_value" in one:
+        one["total_value"] = one["historic_value"] + one["clv"]
+    both = pd.concat([table[~again], one.reset_index()])
+    return both[table.columns].sort_values("customer_id", ignore_index=True)
 
 
 def _reach(model: RenewalModel, theta: np.ndarray, group: pd.DataFrame, when: np.ndarray) -> np.ndarray:

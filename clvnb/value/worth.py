@@ -20,8 +20,9 @@ from ..core.results import Checked, Estimate, Finding
 from ..core.tables import as_day
 from ..data.books import check_orders, cost_of_winning
 from ..data.client import Client, Economics
-from ..data.contracts import check_contracts, read_contracts, summarize_contracts
-from ..data.summary import summarize
+from ..data.contracts import check_contracts, current_subscriptions, read_contracts, settle_contracts
+from ..data.spells import contract_lives, spells
+from ..data.summary import purchase_days, summarize
 from ..models import GammaGamma
 from ..models.base import Model, TransactionModel
 from ..models.gamma_gamma import fit_spend
@@ -69,7 +70,8 @@ class Worth:
     purchases, spend : fitted models of a shop
         Of buying, and of spending or its mean; a subscription has none.
     people : pandas.DataFrame
-        A subscription's contracts, one row a customer; ``plans`` its models by plan.
+        A subscription's customers with what runs now, or ran last; ``lives`` with a row for each stretch without a
+        lapse; ``plans`` its models by plan.
     check : Holdout or None
         How well the chosen model told what was held back; None where nothing could be.
     comparison : pandas.DataFrame
@@ -93,6 +95,7 @@ class Worth:
     purchases: TransactionModel | None = None
     spend: GammaGamma | float = 0.0
     people: pd.DataFrame = field(default_factory=pd.DataFrame)
+    lives: pd.DataFrame = field(default_factory=pd.DataFrame)
     plans: dict[str, RenewalModel] = field(default_factory=dict)
     check: Holdout | None = None
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -218,16 +221,19 @@ def _assess_subscription(client: Client, as_of: date, checked: Checked) -> Worth
     payments = to_pandas(
         summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
     )
-    people = summarize_contracts(contracts.kept, as_of=as_of, payments=payments)
-    checked = Checked(checked.kept, checked.rejected, (*checked.findings, *contracts.findings))
+    received = to_pandas(purchase_days(checked.kept)).rename(columns={"net": "amount"})
+    settled = settle_contracts(contracts.kept, received, as_of=as_of, words=words)
+    lives = contract_lives(spells(settled.kept, as_of=as_of), as_of=as_of)
+    people = current_subscriptions(lives, payments)
+    checked = Checked(checked.kept, checked.rejected, (*checked.findings, *contracts.findings, *settled.findings))
     paid = payments[payments["customer_id"].isin(people["customer_id"])].reset_index(drop=True)
     plans: dict[str, RenewalModel] = {}
-    for plan, group in people.groupby("plan"):
+    for plan, group in lives.groupby("plan"):
         try:
             plans[str(plan)] = choose_renewal_model(group)
         except FitError as error:
             return _unpredicted(client, as_of, checked, paid, str(error))
-    trust = subscription_trust(people, plans, survival_seen(people, plans))
+    trust = subscription_trust(lives, plans, survival_seen(lives, plans))
     if trust.light == "red":
         return _unpredicted(client, as_of, checked, paid, _because(trust), trust=trust)
     customers, total = subscription_table(people, plans, economics, level=LEVEL)
@@ -242,12 +248,10 @@ def _assess_subscription(client: Client, as_of: date, checked: Checked) -> Worth
     customers["tier"] = value_tiers(customers["total_value"])
     dates = people.drop_duplicates("customer_id").set_index("customer_id")
     customers["first_date"] = customers["customer_id"].map(dates["first_date"])
-    ended = contracts.kept.groupby("customer_id")["end"].agg(lambda e: pd.NaT if e.isna().any() else e.max())
     # There until that day; an end that is known and still to come is not over yet.
-    customers["last_date"] = (
-        customers["customer_id"].map(ended).fillna(pd.Timestamp(as_of)).clip(upper=pd.Timestamp(as_of))
-    )
-    customers["purchases"] = customers["customer_id"].map(dates["renewals"]) + 1
+    customers["last_date"] = customers["customer_id"].map(dates["end"]).fillna(pd.Timestamp(as_of))
+    paid_times = (lives["renewals"] + 1).groupby(lives["customer_id"]).sum()
+    customers["purchases"] = customers["customer_id"].map(paid_times)
     customers["period"] = customers["customer_id"].map(dates["period"])
     customers["stays_a_year"] = _stays_a_year(people, plans).reindex(customers["customer_id"]).to_numpy()
     return Worth(
@@ -266,6 +270,7 @@ def _assess_subscription(client: Client, as_of: date, checked: Checked) -> Worth
             "to leave at each one, and these chances differ. Used, by AIC: " + _by_plan(plans) + "."
         ),
         people=people,
+        lives=lives,
         plans=plans,
         forecast=forecast,
         forecasts=forecasts,
@@ -305,12 +310,13 @@ def _by_plan(models: dict[str, RenewalModel]) -> str:
 
 
 def _stays_a_year(people: pd.DataFrame, plans: dict[str, RenewalModel]) -> pd.Series:
-    """Each running member's chance to make the renewals of a year."""
+    """Each running member's chance to make the renewals of a year; 0 where an end before them is known."""
     running = people[people["active"]]
     parts = []
     for (plan, months), group in running.groupby(["plan", "period"]):
         ahead = max(1, round(12 / float(months)))
         reach = plans[str(plan)].residual_survival(group["renewals"].to_numpy(), ahead)[:, -1]
+        reach = np.where(group["renewals_left"] < ahead, 0.0, reach)
         parts.append(pd.Series(reach, index=group["customer_id"]))
     found = pd.concat(parts) if parts else pd.Series(dtype=float)
     return found[~found.index.duplicated()]
