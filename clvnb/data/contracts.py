@@ -245,7 +245,7 @@ def settle_contracts(
     kept, findings = _with_billing(contracts, paid, words)
     kept, said = _open_terms(kept, today, words)
     findings += said
-    patience = pd.Timedelta(days=days(grace))
+    patience = pd.Timedelta(days=days(grace) if grace else 0)
     kept, ended, said = _end_unpaid(kept, paid, today, patience, words)
     findings += said + _money_apart(kept, paid, today, patience, words)
     return Checked(kept, ended, tuple(findings))

@@ -40,7 +40,7 @@ def spells(contracts: pd.DataFrame, *, as_of: date | str, grace: str | float = G
     as_of : date
         The evening for which ``status`` is said. Ends and starts after it are kept.
     grace : str or float
-        The longest gap that is no lapse: ``14 days``, or a number of days.
+        The longest gap that is no lapse: ``14 days``, or a number of days; 0 joins only what touches.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def spells(contracts: pd.DataFrame, *, as_of: date | str, grace: str | float = G
     1 2024-03-31        NaT   12.0         1    running     1
     """
     check(contracts, CONTRACTS)
-    patience, today = pd.Timedelta(days=days(grace)), pd.Timestamp(as_of)
+    patience, today = pd.Timedelta(days=days(grace) if grace else 0), pd.Timestamp(as_of)
     pieces = _without_short_gaps(_pieces(contracts), patience)
     keys = [c for c in ("customer_id", "product", "plan", "period", "price") if c in pieces]
     found = _runs(pieces, keys)
