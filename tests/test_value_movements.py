@@ -62,7 +62,9 @@ def test_every_month_adds_up_and_ends_with_what_runs():
     np.testing.assert_allclose(table["opening"] + table[MOVES].sum(axis=1), table["closing"], atol=0.005)
     assert (table["opening"].iloc[1:].to_numpy() == table["closing"].iloc[:-1].to_numpy()).all()
     running = spells[spells["status"] == "running"]
-    assert table["closing"].iloc[-1] == pytest.approx((running["price"] * running["quantity"] / running["period"]).sum())
+    assert table["closing"].iloc[-1] == pytest.approx(
+        (running["price"] * running["quantity"] / running["period"]).sum()
+    )
     assert table["customers_closing"].iloc[-1] == running["customer_id"].nunique()
     assert (table[["contraction", "churn"]] <= 0).all().all()
     assert (table[["new", "expansion", "reactivation"]] >= 0).all().all()
@@ -85,7 +87,15 @@ def test_rates_by_hand():
             "end": pd.to_datetime(["2024-02-05", None, "2024-02-05", None]),
         }
     )
-    rates = cv.mrr_rates(cv.mrr_movements(cv.spells(contracts, as_of="2024-03-31"), as_of="2024-03-31")).set_index("month")
-    assert rates.loc["2024-02-01", ["nrr", "grr", "logo_churn", "quick_ratio", "arpa"]].tolist() == [0.75, 0.5, 0.5, 0.5, 15]
+    rates = cv.mrr_rates(cv.mrr_movements(cv.spells(contracts, as_of="2024-03-31"), as_of="2024-03-31")).set_index(
+        "month"
+    )
+    assert rates.loc["2024-02-01", ["nrr", "grr", "logo_churn", "quick_ratio", "arpa"]].tolist() == [
+        0.75,
+        0.5,
+        0.5,
+        0.5,
+        15,
+    ]
     assert rates.loc["2024-03-01", ["nrr", "grr", "logo_churn", "arpa"]].tolist() == [1, 1, 0, 12.5]
     assert rates.loc["2024-01-01", ["nrr", "grr"]].isna().all()

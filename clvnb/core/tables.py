@@ -13,10 +13,15 @@ What the columns mean; ``customer_id`` is text, money is in the client's currenc
   days; ``purchases``, frequency + 1; ``historic_revenue`` and ``historic_value``, money to date, refunds taken off, the
   second after margin and cost to serve; ``first_date``, ``last_date``; ``channel`` of the first purchase.
 - ``CONTRACTS``, one row per contract: ``start``; ``end``, missing while it runs; ``price``, money per billing period;
-  ``plan``; ``billing``, monthly, quarterly or annual; ``channel``; ``cancel_reason``.
-- ``SUBSCRIPTIONS``, one row per customer: ``plan``; ``renewals``, made; ``opportunities``, renewals that came due;
+  ``plan``; ``product``; ``billing``, monthly, quarterly, half-yearly, annual or two-yearly; ``channel``; ``cancel_reason``.
+- ``SPELLS``, one row per stretch of a product at one price: ``start``, ``end``, the first day without it, known ends to
+  come included; ``period``, months; ``price``, money of one per billing period; ``quantity``; ``status``; ``life``;
+  ``reason``; ``plan``; ``channel``.
+- ``MRR``, one row per month: money a month, ``opening`` + ``new`` + ``expansion`` + ``contraction`` + ``churn`` +
+  ``reactivation`` = ``closing``, losses below 0; customers won, lost and back, at the beginning and at the end.
+- ``SUBSCRIPTIONS``, one row per customer (or per life): ``plan``; ``renewals``, made; ``opportunities``, renewals that came due;
   ``active``; ``price``, money per billing period; ``period``, its months; ``days_to_next``, days until the next
-  renewal, missing when ended; dates and money to date as in a SUMMARY.
+  renewal, missing when ended; ``renewals_left`` before a known end, missing where none is known; dates and money to date as in a SUMMARY.
 - ``CLV``, one row per customer: ``p_alive``, from 0 to 1; ``expected_purchases`` with its interval, an undiscounted
   number over the horizon; ``expected_spend``, money per purchase; ``clv`` with its interval, discounted contribution
   (or revenue) over the horizon; ``historic_value``, money to date; ``total_value``, historic_value + clv; ``cac``,
@@ -122,8 +127,19 @@ MRR = Table(
 SUBSCRIPTIONS = Table(
     "SUBSCRIPTIONS",
     ("customer_id", "plan", "renewals", "opportunities", "active", "price", "period"),
-    ("days_to_next", "renewals_left", "first_date", "last_date", "historic_revenue", "historic_value", "channel", "start",
-     "end", "running", "life"),
+    (
+        "days_to_next",
+        "renewals_left",
+        "first_date",
+        "last_date",
+        "historic_revenue",
+        "historic_value",
+        "channel",
+        "start",
+        "end",
+        "running",
+        "life",
+    ),
 )
 CLV = Table(
     "CLV",

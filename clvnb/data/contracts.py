@@ -251,9 +251,7 @@ def settle_contracts(
     return Checked(kept, ended, tuple(findings))
 
 
-def _with_billing(
-    contracts: pd.DataFrame, paid: pd.DataFrame, words: Words
-) -> tuple[pd.DataFrame, list[Finding]]:
+def _with_billing(contracts: pd.DataFrame, paid: pd.DataFrame, words: Words) -> tuple[pd.DataFrame, list[Finding]]:
     """Billing from the distance between payments of a contract's price, where no column says it."""
     if "billing" in contracts and contracts["billing"].notna().all():
         return contracts, []
@@ -304,9 +302,7 @@ def _months_between_payments(contracts: pd.DataFrame, paid: pd.DataFrame) -> pd.
     return gap.groupby(both["row"]).median().reindex(contracts.index)
 
 
-def _open_terms(
-    contracts: pd.DataFrame, today: pd.Timestamp, words: Words
-) -> tuple[pd.DataFrame, list[Finding]]:
+def _open_terms(contracts: pd.DataFrame, today: pd.Timestamp, words: Words) -> tuple[pd.DataFrame, list[Finding]]:
     """Where no running contract is open and each row is one billing period, ends to come are ends of terms."""
     running = (contracts["start"] <= today) & ~(contracts["end"] <= today)
     if not running.any() or contracts.loc[running, "end"].isna().any():
@@ -335,7 +331,9 @@ def _end_unpaid(
     """End running contracts whose payment is overdue by more than the grace on the day on which it was due."""
     seen = min(today, paid["date"].max()) if len(paid) else today
     rows = contracts[(contracts["start"] <= seen) & ~(contracts["end"] <= today) & (contracts["price"] > 0)]
-    rows = rows.assign(period=billing_months(rows), last=rows["customer_id"].map(paid.groupby("customer_id")["date"].max()))
+    rows = rows.assign(
+        period=billing_months(rows), last=rows["customer_id"].map(paid.groupby("customer_id")["date"].max())
+    )
     begun = contract_lives(spells(contracts, as_of=today, grace=grace.days), as_of=today)
     begun = begun[begun["running"]].set_index(["customer_id", "period"])["start"]
     life = begun.reindex(pd.MultiIndex.from_frame(rows[["customer_id", "period"]].astype({"customer_id": str})))
@@ -347,7 +345,9 @@ def _end_unpaid(
     names = ", ".join(late["customer_id"].astype(str).drop_duplicates().head(3))
     said = f"{words.count(len(late))} of {words.counted(len(rows), 'running contract')}"
     if len(late) > len(rows) / 2:
-        text = f"No payment is found for {said}, such as of {names}: payments seem incomplete, and none is ended for it."
+        text = (
+            f"No payment is found for {said}, such as of {names}: payments seem incomplete, and none is ended for it."
+        )
         return contracts, late.iloc[:0], [Finding(late, text)]
     text = (
         f"{said} have a payment overdue by more than {words.counted(grace.days, 'day')}, such as those of {names}: "

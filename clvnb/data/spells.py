@@ -72,7 +72,9 @@ def spells(contracts: pd.DataFrame, *, as_of: date | str, grace: str | float = G
     keys = [c for c in ("customer_id", "product", "plan", "period", "price") if c in pieces]
     found = _runs(pieces, keys)
     found["life"] = _numbered_lives(found, patience)
-    found = _with_status(found, today, patience).merge(_reasons(pieces), on=["customer_id", "product", "end"], how="left")
+    found = _with_status(found, today, patience).merge(
+        _reasons(pieces), on=["customer_id", "product", "end"], how="left"
+    )
     if "channel" in pieces:
         first = pieces.dropna(subset="channel").sort_values(["start", "channel"]).drop_duplicates("customer_id")
         found["channel"] = found["customer_id"].map(first.set_index("customer_id")["channel"])
@@ -250,7 +252,9 @@ def contract_lives(table: pd.DataFrame, *, as_of: date | str) -> pd.DataFrame:
     if lives.empty:
         raise TableError(f"no contract has started by {today:%Y-%m-%d}")
     lives["running"] = lives["end"] > today
-    lives["renewals"] = renewals_before(lives["start"], lives["end"].clip(upper=today + pd.Timedelta(days=1)), lives["period"])
+    lives["renewals"] = renewals_before(
+        lives["start"], lives["end"].clip(upper=today + pd.Timedelta(days=1)), lives["period"]
+    )
     changed = rows[rows["status"] == "changed"].drop_duplicates(keys)[keys].assign(changed=True)
     lives["active"] = lives["running"] | lives.merge(changed, on=keys, how="left")["changed"].notna()
     lives["opportunities"] = lives["renewals"] + (~lives["active"]).astype(int)

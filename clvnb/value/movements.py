@@ -97,7 +97,9 @@ def _changes(spells: pd.DataFrame, today: pd.Timestamp) -> pd.DataFrame:
     first = ~customer.duplicated()
     days["change"] = after - before
     kind = np.select(
-        [first, before == 0, after == 0, days["change"] > 1e-9], ["new", "reactivation", "churn", "expansion"], "contraction"
+        [first, before == 0, after == 0, days["change"] > 1e-9],
+        ["new", "reactivation", "churn", "expansion"],
+        "contraction",
     )
     moved = (days["change"].abs() > 1e-9).to_numpy()
     return days.assign(kind=kind).loc[moved, ["customer_id", "date", "change", "kind"]].reset_index(drop=True)
@@ -139,7 +141,10 @@ def mrr_rates(movements: pd.DataFrame) -> pd.DataFrame:
     0 2024-02-01  0.9  0.8         0.1          2.0  10.0
     """
     check(movements, MRR)
-    opening, lost = (movements["opening"].where(movements["opening"] > 0), movements["contraction"] + movements["churn"])
+    opening, lost = (
+        movements["opening"].where(movements["opening"] > 0),
+        movements["contraction"] + movements["churn"],
+    )
     gained = movements["new"] + movements["expansion"] + movements["reactivation"]
     return pd.DataFrame(
         {

@@ -154,8 +154,14 @@ def _payments(group: pd.DataFrame, economics: Economics) -> np.ndarray:
     period = group["period"].to_numpy(float) * days("1 month")
     count = np.arange(int(np.ceil(economics.horizon_days / period.min())) + 1)
     when = group["days_to_next"].to_numpy(float)[:, None] + period[:, None] * count[None, :]
-    left = group["renewals_left"].fillna(np.inf).to_numpy(float) if "renewals_left" in group else np.full(len(group), np.inf)
-    comes = (when <= economics.horizon_days) & group["active"].to_numpy(bool)[:, None] & (count[None, :] < left[:, None])
+    left = (
+        group["renewals_left"].fillna(np.inf).to_numpy(float)
+        if "renewals_left" in group
+        else np.full(len(group), np.inf)
+    )
+    comes = (
+        (when <= economics.horizon_days) & group["active"].to_numpy(bool)[:, None] & (count[None, :] < left[:, None])
+    )
     return np.where(comes, when, np.nan)
 
 
