@@ -32,11 +32,11 @@ def day_by_day(contracts: pd.DataFrame) -> pd.DataFrame:
     """Every evening's MRR of every customer from the rows themselves, and what changed since the evening before."""
     moved: dict[tuple[pd.Timestamp, str], float] = {}
     for _, rows in contracts.groupby("customer_id"):
+        begun, over = rows["start"].to_numpy(), rows["end"].fillna(pd.Timestamp("2100-01-01")).to_numpy()
+        per_month = (rows["price"] / rows["billing"].map({"monthly": 1, "annual": 12})).to_numpy()
         before, ever = 0, False
         for day in pd.date_range("2022-12-31", AS_OF):
-            runs = (rows["start"] <= day) & (rows["end"].isna() | (rows["end"] > day))
-            per_month = rows["price"] / rows["billing"].map({"monthly": 1, "annual": 12})
-            now = round(float(per_month[runs].sum()), 6)
+            now = round(float(per_month[(begun <= day.to_numpy()) & (over > day.to_numpy())].sum()), 6)
             if now != before:
                 kind = ("reactivation" if ever else "new") if before == 0 else "churn" if now == 0 else None
                 kind = kind or ("expansion" if now > before else "contraction")
