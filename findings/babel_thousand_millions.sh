@@ -3,7 +3,7 @@
 # Version: Babel 2.18.0; a change that mends it was proposed in July 2026 and is open.
 # Behaviour: format_compact_currency chooses the unit from the unrounded number and rounds afterwards.
 # Why it is met: headline figures of a report are compact, and totals near a round number are where plans lie.
-# Guess before running: €1M.
+# A reader expects €1M.
 # Seen: €1000K; €1000M for 999,960,000 with one decimal.
 set -euo pipefail
 work=$(mktemp -d)

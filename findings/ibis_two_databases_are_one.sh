@@ -4,7 +4,7 @@
 # Behaviour: two connections to in-memory DuckDB databases compare equal, have one hash, and so do their tables of one name. A union or a
 #   join across them is not refused as one of two engines; it runs in one of them and reads its table for both.
 # Why it is met: two clients, or two waves of answers, each in a connection of its own with a table of the same name.
-# Guess before running: the connections differ, and a union across them is refused.
+# A reader expects the connections to differ, and a union across them to be refused.
 # Seen: [1, 1] from a table that holds 1 and a table that holds 2.
 set -euo pipefail
 work=$(mktemp -d)
