@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -148,32 +149,13 @@ def propose_client(file: str | Path | Connection, folder: str | Path, *, columns
     ClientError, TableError
         When the file is not a table, a needed column cannot be told, or dates could be read in two ways.
     """
-    if isinstance(file, Connection):
-        path, text = Path(file.table), {}
-        place: str | dict[str, Any] = file.model_dump()
-        raw = open_source(Source(source=file), Path("/")).table
-    else:
-        path = _a_file(Path(file))
-        place, text = os.path.relpath(path.resolve(), Path(folder).resolve()), _text_settings(path)
-        text |= {"sheet": sheet} if sheet is not None else {}
-        raw = open_source(Source(source=str(path.resolve()), **text), Path("/")).table
-    if BELOW in raw.columns:
-        raw = raw.filter(raw[BELOW].isnull()).drop(BELOW)
+    path, place, text, raw = _opened(file, folder, sheet)
     sample = to_pandas(raw.limit(20_000))
     if sample.empty:
         raise TableError(f"{path}: has names of columns but no rows")
     known = known_orders(sample.columns)
     mapping = _mapping(path, sample, columns or {}, known)
-    nested = [c for c in mapping.values() if sample[c].dropna().astype(str).str.match(r"\s*[{\[]").any()]
-    if nested:
-        raise TableError(
-            f"{path}: the column {nested[0]!r} holds objects, such as {sample[nested[0]].dropna().iloc[0]!s:.60}; export it flat, "
-            "with a column for the id alone, or name another column with --column MEANING=COLUMN"
-        )
-    empty = [c for n, c in mapping.items() if n in {"customer_id", "date", "amount"} and sample[c].isna().all()]
-    if empty:
-        raise TableError(f"{path}: the column {empty[0]!r} is empty; name another one with --column MEANING=COLUMN")
-    _not_spoiled(path, sample, mapping)
+    _usable(path, sample, mapping)
     settings: dict[str, Any] = {"source": place, **text, "columns": mapping}
     typed_by_its_engine(Opened(raw, str(path), None), mapping)
     settings |= _date_settings(path, raw, mapping["date"], date_format)
@@ -206,6 +188,34 @@ def propose_client(file: str | Path | Connection, folder: str | Path, *, columns
     told = _say(sample, raw, settings, known)
     told = Finding(told.table, " ".join([told.text, *said]))
     return Proposal(settings, told, _currency(sample, settings), known, tuple(questions))
+
+
+def _opened(
+    file: str | Path | Connection, folder: str | Path, sheet: str | None
+) -> tuple[Path, str | dict[str, Any], dict[str, Any], Any]:
+    """What messages call the source, how ``client.yaml`` names it, how its text is written, and its rows above any second table."""
+    if isinstance(file, Connection):
+        return Path(file.table), file.model_dump(), {}, open_source(Source(source=file), Path("/")).table
+    path = _a_file(Path(file))
+    text = _text_settings(path) | ({"sheet": sheet} if sheet is not None else {})
+    raw = open_source(Source(source=str(path.resolve()), **text), Path("/")).table
+    if BELOW in raw.columns:
+        raw = raw.filter(raw[BELOW].isnull()).drop(BELOW)
+    return path, os.path.relpath(path.resolve(), Path(folder).resolve()), text, raw
+
+
+def _usable(path: Path, sample: pd.DataFrame, mapping: dict[str, str]) -> None:
+    """Refuse columns that hold objects, nothing, or ids that a spreadsheet has spoiled."""
+    nested = [c for c in mapping.values() if sample[c].dropna().astype(str).str.match(r"\s*[{\[]").any()]
+    if nested:
+        raise TableError(
+            f"{path}: the column {nested[0]!r} holds objects, such as {sample[nested[0]].dropna().iloc[0]!s:.60}; export it flat, "
+            "with a column for the id alone, or name another column with --column MEANING=COLUMN"
+        )
+    empty = [c for n, c in mapping.items() if n in {"customer_id", "date", "amount"} and sample[c].isna().all()]
+    if empty:
+        raise TableError(f"{path}: the column {empty[0]!r} is empty; name another one with --column MEANING=COLUMN")
+    _not_spoiled(path, sample, mapping)
 
 
 def _sheets(path: Path, sheet: str | None) -> list[Question]:
@@ -305,7 +315,7 @@ def _statuses(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Foun
         key = name or ("status" if "status" not in columns and "status" not in found["columns"] else letters(column))
         found["columns"][key] = column
         out = [*already, *[v for v in none if v not in already]]
-        listed = lambda vs: ", ".join(f"{v} ({rows.get(v, 0):,} lines, {sums.get(v, 0.0):,.2f})" for v in vs)  # noqa: E731
+        listed = partial(_with_money, rows=rows, sums=sums)
         if none:
             found["exclude"][key] = sorted(out)
             said.append(f"Excluded by {column!r}: {listed(none)}.")
@@ -322,6 +332,11 @@ def _statuses(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Foun
                 (Choice("they count as sales"), Choice("they are excluded", {"columns": {key: column}, "exclude": {key: more}})),
             ))  # fmt: skip
     return found, asked, said
+
+
+def _with_money(values: list[str], rows: pd.Series, sums: pd.Series) -> str:
+    """Values of a status with the lines and the money that hang on each."""
+    return ", ".join(f"{v} ({rows.get(v, 0):,} lines, {sums.get(v, 0.0):,.2f})" for v in values)
 
 
 def _gift_cards(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
@@ -764,7 +779,8 @@ def propose_contracts(file: str | Path, folder: str | Path) -> Proposal:
     text = _text_settings(path)
     raw = open_source(Source(source=str(path.resolve()), **text), Path("/")).table
     sample = to_pandas(raw.limit(20_000))
-    present, mapping = [str(c) for c in sample.columns], {}
+    present: list[str] = [str(c) for c in sample.columns]
+    mapping: dict[str, str] = {}
     for name, words in _CONTRACT_NAMES.items():
         hits = [c for w in words.split() for c in present if letters(c) == letters(w) and c not in mapping.values()]
         if hits:

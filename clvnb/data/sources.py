@@ -298,21 +298,7 @@ def typed(source: Opened, settings: Source, timezone: str, required: Sequence[st
     for name in ("date", "amount", "score"):
         if name in mapping:
             new[f"{name}_text"] = raw[mapping[name]].cast("string")
-    written = raw[mapping["refunded"]] if "refunded" in mapping else None
-    if settings.amount is not None:
-        new["amount"], new["amount_text"] = _computed(settings.amount, new, raw, mapping)
-    if settings.refunded is not None:
-        new["refunded"], written = _computed_refund(settings.refunded, new, raw, mapping)
-    if {"customer_id", "date", "amount"} <= set(new):
-        new |= _goods_back(new)
-        new |= _paid_back(new, written)
-        kinds = [
-            new.pop("line_kind", None),
-            _line_kind(raw, mapping, new["date"], settings.amount),
-            _repeats_its_order(raw, mapping, settings, new["date"]),
-        ]
-        if any(k is not None for k in kinds):
-            new["line_kind"] = ibis.coalesce(*[k for k in kinds if k is not None])
+    new = _amounts_of(new, raw, mapping, settings)
     money = raw[_money_column(mapping, settings.amount)] if "amount" in new else None
     if money is not None and money.type().is_string():  # a code says more than a sign: $ 10 CAD
         code, sign = money.re_extract(r"\b([A-Z]{3})\b", 1), money.re_extract(f"({CURRENCY})", 1)
@@ -327,6 +313,29 @@ def typed(source: Opened, settings: Source, timezone: str, required: Sequence[st
     no_line = source.first_line is None
     new["line"] = ibis.null("int64") if no_line else ibis.row_number() + source.first_line
     return raw.select(**new)
+
+
+def _amounts_of(new: dict[str, Any], raw: ibis.Table, mapping: dict[str, str], settings: Source) -> dict[str, Any]:
+    """The amount by the formula, with what was paid back, and which lines are no sale of their own."""
+    import ibis
+
+    out, written = dict(new), raw[mapping["refunded"]] if "refunded" in mapping else None
+    if settings.amount is not None:
+        out["amount"], out["amount_text"] = _computed(settings.amount, out, raw, mapping)
+    if settings.refunded is not None:
+        out["refunded"], written = _computed_refund(settings.refunded, out, raw, mapping)
+    if not {"customer_id", "date", "amount"} <= set(out):
+        return out
+    out |= _goods_back(out)
+    out |= _paid_back(out, written)
+    kinds = [
+        out.pop("line_kind", None),
+        _line_kind(raw, mapping, out["date"], settings.amount),
+        _repeats_its_order(raw, mapping, settings, out["date"]),
+    ]
+    if any(k is not None for k in kinds):
+        out["line_kind"] = ibis.coalesce(*[k for k in kinds if k is not None])
+    return out
 
 
 def _read(name: str, value: Any, settings: Source, timezone: str) -> Any:
