@@ -12,7 +12,7 @@ from pathlib import Path
 from ..core.errors import ClvnbError, ReportError
 from ..core.files import replace_file
 from ..core.results import Checked, Finding
-from .books import check_orders
+from .books import Books
 from .client import Client, Connection
 from .proposal import client_yaml, propose_client, propose_survey
 from .surveys import check_survey, read_survey
@@ -133,7 +133,7 @@ def begin_client(
     replace_file(target, lambda p: p.write_text(text, encoding="utf-8"))
     try:
         client = Client.load(folder)
-        files = [(proposal.understood, check_orders(client))]
+        files = [(proposal.understood, Books(client).orders)]
         if answers is not None:
             files.append((answers.understood, check_survey(read_survey(client))))
     except ClvnbError:

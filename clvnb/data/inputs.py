@@ -17,8 +17,9 @@ __all__ = ["input_files", "input_hash", "sources_of"]
 
 def sources_of(client: Client) -> list[Source]:
     """Return every source that ``client.yaml`` names."""
-    named = (client.transactions, client.contracts, client.acquisition, client.surveys, client.service, client.initiatives)  # fmt: skip
-    return [source for source in named if source is not None]
+    named = (client.transactions, client.contracts, client.acquisition, client.surveys, client.service, client.initiatives,
+             client.rates)  # fmt: skip
+    return [source for source in named if isinstance(source, Source)]
 
 
 def input_files(client: Client) -> list[Path]:

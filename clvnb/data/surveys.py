@@ -23,7 +23,7 @@ from .client import Client, Source
 from .orders import read_transactions
 from .sources import open_source, read_table
 
-__all__ = ["SCALES", "check_survey", "points", "read_survey", "series_of"]
+__all__ = ["SCALES", "check_survey", "leading_metric", "points", "read_survey", "series_of"]
 
 # The scale of a question where the answers do not name it, and what the question asks.
 SCALES: dict[str, tuple[float, float]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7), "stars": (1, 5)}
@@ -224,6 +224,34 @@ def series_of(survey: pd.DataFrame) -> pd.Series:
     """
     ends = survey["scale_min"].map("{:g}".format) + "-" + survey["scale_max"].map("{:g}".format)
     return (survey["metric"].astype(str) + " " + ends).rename("series")
+
+
+def leading_metric(survey: pd.DataFrame) -> str | None:
+    """Return the question that leads, for every step: of the last wave's, the one with most answers.
+
+    Parameters
+    ----------
+    survey : SURVEY
+        Checked answers.
+
+    Returns
+    -------
+    str or None
+        ``csat``, ``nps``, ``ces`` or ``stars``, in this order where several have as many; None where nobody answered
+        a question about satisfaction as a whole.
+
+    Examples
+    --------
+    >>> leading_metric(pd.DataFrame({"metric": ["nps", "nps", "csat"], "attribute": None, "wave": "2025-06",
+    ...                              "date": pd.to_datetime(["2025-06-10"] * 3)}))
+    'nps'
+    """
+    overall = survey[survey["attribute"].isna()]
+    if overall.empty:
+        return None
+    last = overall[overall["wave"] == overall.loc[overall["date"].idxmax(), "wave"]]
+    counts = last["metric"].value_counts()
+    return max(SCALES, key=lambda m: (counts.get(m, 0), -list(SCALES).index(m)))
 
 
 def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words: Words | None = None) -> Checked:

@@ -1,6 +1,6 @@
 """What became of each thing that a client did: who got it, who did not, and how they differ since.
 
-In: ``Client`` with what step 1 handed over. Out: ``Result`` for each initiative: verdicts, profit and loss, what its lever may learn.
+In: what step 1 handed over, with its books. Out: ``Result`` for each initiative: verdicts, profit and loss, what its lever may learn.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.engine import to_pandas
 from ..core.errors import TableError
 from ..core.maths import tail
 from ..core.results import Finding
-from ..data.books import check_orders, read_answers
+from ..data.books import Books
 from ..data.client import Client
-from ..data.contracts import check_contracts, read_contracts
-from ..data.sources import read_table
-from ..data.summary import contributions
+from ..data.surveys import leading_metric
 from ..experiments.designs import FEWEST, Change, split_as_planned
 from ..experiments.planning import Look
 from ..experiments.verdicts import (
@@ -149,19 +146,19 @@ class Result:
     remarks: str = ""
 
 
-def list_initiatives(client: Client, as_of: date) -> list[Initiative]:
-    """Return what the client did until a day, the earliest first.
+def list_initiatives(books: Books) -> list[Initiative]:
+    """Return what the client did until the day of its books, the earliest first.
 
     Raises
     ------
     TableError
         When a start is no day, a group is not known, or a customer is in both groups.
     """
-    if client.initiatives is None:
+    named = books.client.initiatives
+    if named is None or books.initiatives is None:
         return []
-    table = to_pandas(read_table(client, client.initiatives, ("initiative", "start")))
-    where = f"{client.initiatives.source}"
-    table["start"] = pd.to_datetime(table["start"], errors="coerce")
+    where = f"{named.source}"
+    table = books.initiatives.assign(start=pd.to_datetime(books.initiatives["start"], errors="coerce"))
     if table["start"].isna().any():
         line = int(np.argmax(table["start"].isna())) + 2
         raise TableError(f"{where}: line {line}: the start is no day; write it as 2025-02-01, or set date_format")
@@ -178,7 +175,7 @@ def list_initiatives(client: Client, as_of: date) -> list[Initiative]:
                 "would then decide what is counted: write the day it began for everybody, or name each start as an initiative of its own"
             )
         start = starts.iloc[0].date()
-        if start > as_of:
+        if start > books.as_of:
             continue
         planned = _planned(own, where, str(name))
         lever = own["lever"].dropna() if "lever" in own else pd.Series(dtype=object)
@@ -231,35 +228,29 @@ def _people(own: pd.DataFrame, where: str, name: str, *, drawn: bool) -> pd.Data
     return people.groupby(["customer_id", "group"], as_index=False)["cost"].sum()
 
 
-def gather(client: Client, worth: Handover, metric: Metric | None = None) -> Facts:
+def gather(worth: Handover, metric: Metric | None = None) -> Facts:
     """Bring together what customers did and said until the day.
 
     Parameters
     ----------
-    client : Client
-        Whose data are read.
     worth : Handover
-        What step 1 found.
+        What step 1 found, with the books that are read.
     metric : Metric, optional
-        The question to follow; the one of csat, stars, ces and nps that is there when left out.
+        The question to follow; the leading one when left out.
     """
-    economics = client.economics
-    days = contributions(
-        check_orders(client, worth.as_of).kept, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve
-    )
-    checked, _ = read_answers(client, worth.as_of)
+    client, books = worth.client, worth.books
     answers = pd.DataFrame(columns=["customer_id", "date", "score", "wave"])
-    if checked is not None:
-        wanted = [metric.name] if metric else ["csat", "stars", "ces", "nps"]
-        series = (latest_series(checked.kept, name) for name in wanted)
-        answers = next((s for s in series if len(s)), answers)
+    if books.answers is not None:
+        name = metric.name if metric else leading_metric(books.answers.kept)
+        series = latest_series(books.answers.kept, name) if name else answers
+        answers = series if len(series) else answers
     if len(answers):  # by the scale that they are on, which may have changed
         metric = metric_of(
             str(answers["metric"].iloc[0]), (float(answers["scale_min"].iloc[0]), float(answers["scale_max"].iloc[0]))
         )
     contracts = pd.DataFrame()
     if client.kind == "subscription":
-        kept = check_contracts(read_contracts(client)).kept
+        kept = books.contracts.kept
         kept = kept[kept["start"] <= pd.Timestamp(worth.as_of)].sort_values("start", kind="stable")
         contracts = (
             kept.groupby("customer_id")
@@ -270,7 +261,7 @@ def gather(client: Client, worth: Handover, metric: Metric | None = None) -> Fac
             contracts["plan"] = contracts["customer_id"].map(
                 kept.drop_duplicates("customer_id").set_index("customer_id")["plan"]
             )
-    return Facts(client, worth.as_of, worth.customers, days, answers, metric, contracts)
+    return Facts(client, worth.as_of, worth.customers, books.days, answers, metric, contracts)
 
 
 # --------------------------------------------------------------------------------------- one initiative
@@ -709,12 +700,12 @@ def _difference(values: np.ndarray, treated: np.ndarray) -> tuple[float, float] 
     return float(a.mean() - b.mean()), float(math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
 
 
-def measured_effects(client: Client, worth: Handover) -> dict[str, dict[str, tuple[float, float]]]:
+def measured_effects(worth: Handover) -> dict[str, dict[str, tuple[float, float]]]:
     """Return what randomised initiatives measured of step 3's levers: lever to parameter to (value, standard error)."""
-    drawn = [i for i in list_initiatives(client, worth.as_of) if i.randomised]
+    drawn = [i for i in list_initiatives(worth.books) if i.randomised]
     if not drawn:
         return {}
-    facts = gather(client, worth)
+    facts = gather(worth)
     out: dict[str, dict[str, tuple[float, float]]] = {}
     for done in drawn:
         units, _ = _units(done, facts)
@@ -727,7 +718,7 @@ def measured_effects(client: Client, worth: Handover) -> dict[str, dict[str, tup
         ):
             continue
         found: dict[str, Any] = _learned(done, facts, units)
-        if client.kind == "subscription":
+        if worth.client.kind == "subscription":
             found |= _members(done, facts, units, Look("once"))[2]
         out[done.lever] = {k: _pooled(v, out.get(done.lever, {}).get(k)) for k, v in found.items()}
     return out

@@ -1,6 +1,6 @@
 """Step 4 in one call: what changed since the base point, whether what was done caused it, and where the next cycle starts.
 
-In: ``Client``, with what step 1 handed over and an earlier report's base point. Out: ``TrackStep``.
+In: ``Client`` or ``Books``, with what step 1 handed over and an earlier report's base point. Out: ``TrackStep``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.engine import to_pandas
 from ..core.errors import FitError, TableError
 from ..core.maths import tail
 from ..core.results import Estimate, Finding, Told
 from ..core.words import capital
-from ..data.books import check_orders
+from ..data.books import Books, books_of
 from ..data.client import Client
-from ..data.summary import summarize
 from ..experiments.designs import Change, Threat, paired_change, two_waves
 from ..experiments.planning import Look, look_on
 from ..experiments.verdicts import Outcome, Verdict, judge, not_measurable, verdict_table
@@ -41,7 +39,7 @@ from ..improve.levers import customer_base
 from ..models.gamma_gamma import fit_spend
 from ..satisfaction.baseline import FEWEST, Baseline, find_baseline
 from ..satisfaction.scores import Metric, metric_of
-from ..satisfaction.step import could_answer, freeze, is_sealed, measure_satisfaction
+from ..satisfaction.step import could_answer, freeze, is_sealed, satisfaction_step
 from ..value.card import Card
 from ..value.clv import clv_new_customer
 from ..value.cohorts import compare_survival
@@ -49,7 +47,7 @@ from ..value.evaluate import CANDIDATES
 from ..value.worth import LEVEL, WINDOWS, Handover, hand_over
 from .bridge import clv_bridge, realised_against_predicted, value_drift
 
-__all__ = ["TrackStep", "track_change"]
+__all__ = ["TrackStep", "remeasure_step", "track_change"]
 
 _WORD = {"improved": "improved", "worsened": "worsened", "no_material_change": "no material change", "no_evidence": "cannot be told yet",
          "not_measurable": "not measurable"}  # fmt: skip
@@ -325,15 +323,15 @@ def _moved(v: Verdict, client: Client) -> str:
 # ---------------------------------------------------------------------------------------------- the step
 
 
-def track_change(
-    client: Client, *, as_of: date | str | None = None, output: str | Path = "", earlier: str | Path = ""
+def remeasure_step(
+    source: Client | Books, *, as_of: date | str | None = None, output: str | Path = "", earlier: str | Path = ""
 ) -> TrackStep:
     """Run step 4 for a client.
 
     Parameters
     ----------
-    client : Client
-        From ``Client.load`` or ``load_sample``.
+    source : Client or Books
+        From ``Client.load`` or ``load_sample``; or ``Books``, whose sources the steps then share.
     as_of : date, optional
         The evening of this day; the client's, or the last order's, when left out.
     output : path
@@ -358,11 +356,12 @@ def track_change(
     Examples
     --------
     >>> from clvnb import load_sample
-    >>> step = track_change(load_sample("subscription"))
+    >>> step = remeasure_step(load_sample("subscription"))
     >>> step.parent is None, step.base.cycle
     (True, 1)
     """
-    candidate, worth = _today(client, as_of, output)
+    candidate, worth = _today(books_of(source, as_of, output), output)
+    client = worth.client
     found = find_baseline(earlier, worth.as_of)
     parent, place = found or (None, None)
     if parent is not None and parent.client != client.name:
@@ -371,8 +370,8 @@ def track_change(
         )
     asked = parent.metric or candidate.metric if parent is not None else candidate.metric
     scale = parent.scale if parent is not None and parent.metric else candidate.scale
-    facts = gather(client, worth, metric_of(asked, scale) if asked else None)
-    done = list_initiatives(client, worth.as_of)
+    facts = gather(worth, metric_of(asked, scale) if asked else None)
+    done = list_initiatives(worth.books)
     results = tuple(judge_initiative(i, facts, _look_at(i.start, parent, worth.as_of)) for i in done)
     if parent is None or place is None:
         first = client.words.day(worth.as_of + timedelta(days=WINDOWS[0]))
@@ -388,15 +387,33 @@ def track_change(
     return _against(step, facts, place)
 
 
-def _today(client: Client, as_of: date | str | None, output: str | Path) -> tuple[Baseline, Handover]:
+def track_change(
+    client: Client, *, as_of: date | str | None = None, output: str | Path = "", earlier: str | Path = ""
+) -> TrackStep:
+    """Run ``remeasure_step``, by the name that it had in clvnb 0.1; gone in the next version.
+
+    Parameters
+    ----------
+    client, as_of, output, earlier
+        Of ``remeasure_step``.
+
+    Returns
+    -------
+    TrackStep
+        From ``remeasure_step``.
+    """
+    return remeasure_step(client, as_of=as_of, output=output, earlier=earlier)
+
+
+def _today(books: Books, output: str | Path) -> tuple[Baseline, Handover]:
     """Today's state as a base point: what step 2 left, or made now."""
     left = Path(output) / "results.json"
     if str(output) and left.is_file():
-        worth = hand_over(client, as_of=as_of, output=output)
+        worth = hand_over(books, output=output)
         base = Path(output) / "baseline.json"
-        return (Baseline.load(base) if base.is_file() else freeze(client, worth)), worth
-    step = measure_satisfaction(client, as_of=as_of)
-    return step.base or freeze(client, step.worth), step.worth
+        return (Baseline.load(base) if base.is_file() else freeze(worth.client, worth)), worth
+    step = satisfaction_step(books)
+    return step.base or freeze(step.client, step.worth), step.worth
 
 
 def _look_at(start: date, parent: Baseline | None, as_of: date) -> Look:
@@ -600,7 +617,7 @@ def _new_customer(step: TrackStep, other_card: str) -> Verdict:
         return not_measurable(outcome, f"{'then' if saved is None else 'now'} the data carried no prediction")
     then, model = Estimate.from_dict(saved), step.worth.card["model"]
     if model != parent.card["model"] and step.client.kind == "shop":
-        refitted = _refit(step.client, step.worth, parent.card["model"])
+        refitted = _refit(step.worth, parent.card["model"])
         now, model = (refitted, parent.card["model"]) if refitted is not None else (now, model)
     errors = [(e.high - e.low) / (2 * tail(e.level)) for e in (then, now)]
     same = model == parent.card["model"]
@@ -622,18 +639,14 @@ def _new_customer(step: TrackStep, other_card: str) -> Verdict:
     return judge(change, outcome, look=step.look, words=step.client.words)
 
 
-def _refit(client: Client, worth: Handover, name: str) -> Estimate | None:
+def _refit(worth: Handover, name: str) -> Estimate | None:
     """A new customer's value today by the model of the base point, where another one is chosen now."""
     kind = next((c for c in CANDIDATES if c.name == name.split(" x ")[0]), None)
     if kind is None:
         return None
-    economics = client.economics
-    log = check_orders(client, worth.as_of).kept
-    summary = to_pandas(
-        summarize(log, as_of=worth.as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
-    )
+    summary = worth.books.summary
     try:
-        return clv_new_customer(kind().fit(summary), fit_spend(summary), economics, level=LEVEL)
+        return clv_new_customer(kind().fit(summary), fit_spend(summary), worth.client.economics, level=LEVEL)
     except (FitError, TableError):
         return None
 
