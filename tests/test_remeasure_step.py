@@ -15,10 +15,11 @@ import yaml
 import clvnb as cv
 from clvnb.data.books import Books
 from clvnb.data.samples import guide_folder
-from clvnb.improve.initiatives import list_initiatives, measured_effects
+from clvnb.experiments.planning import Look
+from clvnb.improve.initiatives import gather, judge_initiative, list_initiatives, measured_effects
 from clvnb.satisfaction.baseline import LOOKS
 from clvnb.satisfaction.step import is_sealed
-from clvnb.value.worth import WINDOWS
+from clvnb.value.worth import WINDOWS, hand_over
 from helpers import small_orders
 
 THEN, NOW = "2023-12-31", "2024-08-20"
@@ -276,6 +277,22 @@ def test_before_its_half_year_is_over_there_are_signs_and_a_date(shop):
     assert now(shop, done(shop, assigned(shop, start="2025-01-15"))).initiatives == ()
 
 
+def test_the_outcome_is_the_plans_on_whatever_day_it_is_judged(shop):
+    """What was planned is what happens in 182 days; later days bring other looks, and no other outcome."""
+    client = done(shop, assigned(shop, planned=0.5))
+    found = []
+    for day in ("2024-07-15", NOW):  # 187 and 223 days after the start
+        worth = hand_over(client, as_of=day)
+        (initiative,) = list_initiatives(worth.books)
+        result = judge_initiative(initiative, gather(worth), Look("once"))
+        found.append({v.metric: v.before for v in result.verdicts if "CSAT" not in v.metric})
+    assert set(found[0]) == {
+        "bought again within 182 days, faster replies",
+        "contribution per customer in 182 days, faster replies",
+    }
+    assert found[0] == pytest.approx(found[1])
+
+
 def test_a_split_that_was_not_planned_gives_no_verdict(shop):
     (result,) = now(shop, done(shop, assigned(shop, planned=0.9))).initiatives
     assert {v.verdict for v in result.verdicts} == {"not_measurable"}
@@ -515,8 +532,8 @@ def test_verdicts_match_the_truth_of_the_club(loop):
     found = results(loop[1]["subscription"][1])
     csat = verdict(found, "CSAT, welcome call")
     assert (csat["design"], csat["verdict"]) == ("A", "improved")
-    stayed = verdict(found, "months stayed of the first 11, welcome call")
-    truth = staying_truth(11)
+    stayed = verdict(found, "months stayed of the first 6, welcome call")  # the window of the plan
+    truth = staying_truth(6)
     assert stayed["low"] < truth < stayed["high"]
     assert stayed["verdict"] in {"improved", "no_evidence"}
     assert stayed["change"] > 0

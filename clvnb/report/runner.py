@@ -40,7 +40,7 @@ from .pdf import check_pdf, write_pdf
 __all__ = ["Outcome", "report_clients"]
 
 TRIES = 2  # a machine fault may pass, an error of the notebook's will not
-_stopped: set[str] = set()  # runs that were interrupted
+_stopped: set[str] = set()  # runs that were interrupted, while their threads end
 
 
 @dataclass(frozen=True)
@@ -193,6 +193,7 @@ def report_clients(
         finally:
             pool.shutdown()
             end_kernels()
+            _stopped.discard(run)  # every thread of it has ended
 
 
 def _run(
