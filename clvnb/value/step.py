@@ -348,6 +348,7 @@ def _cohorts(log: Any, as_of: date) -> pd.DataFrame:
 def _shop_channels(worth: Worth) -> pd.DataFrame:
     summary, purchases, economics = worth.summary, worth.purchases, worth.client.economics
     assert purchases is not None
+    assert worth.spend is not None
     if "channel" not in summary:
         return pd.DataFrame()
     if summary["channel"].nunique() > 12:

@@ -21,6 +21,7 @@ from ..data.client import Client, Economics
 from ..data.contracts import summarize_contracts
 from ..models import GammaGamma
 from ..models.base import Model, TransactionModel
+from ..models.constant_spend import ConstantSpend
 from ..models.gamma_gamma import fit_spend
 from ..models.renewals import RenewalModel
 from .card import Card, clv_card
@@ -85,7 +86,7 @@ class Worth:
     why: str
     models: dict[str, Model] = field(default_factory=dict)
     purchases: TransactionModel | None = None
-    spend: GammaGamma | float = 0.0
+    spend: GammaGamma | ConstantSpend | None = None
     people: pd.DataFrame = field(default_factory=pd.DataFrame)
     plans: dict[str, RenewalModel] = field(default_factory=dict)
     check: Holdout | None = None
