@@ -21,7 +21,7 @@ import clvnb as cv
 
 SAMPLES = ("cdnow", "shop", "subscription")
 CELLS = [
-    "import clvnb as cv\nclient = cv.load_sample({sample!r})\nvalue = cv.value_customers(client)\nplan = cv.plan_improvement(client)\nwords = client.words",
+    "import clvnb as cv\nclient = cv.load_sample({sample!r})\nvalue = cv.value_step(client)\nplan = cv.improve_step(client)\nwords = client.words",
     "cv.explore_clv(words=words)",
     "cv.explore_scenario(plan.base, plan.library, link=plan.link, words=words)",
     "cv.explore_allocation(plan.options, plan.budget / 20, words=words)",
@@ -58,8 +58,8 @@ def said(name: str, milliseconds: list[float]) -> None:
 def in_process(sample: str) -> None:
     """Set, and wait until the view holds the new pictures."""
     client = cv.load_sample(sample)
-    value, words = cv.value_customers(client), client.words
-    plan = cv.plan_improvement(client, as_of=value.as_of)
+    value, words = cv.value_step(client), client.words
+    plan = cv.improve_step(client, as_of=value.as_of)
     scenario = cv.explore_scenario(plan.base, plan.library, link=plan.link, words=words).panel
     segments = cv.explore_segments(value.customers, words=words)
     finder = cv.explore_customers(cv.Cards.of_steps(value, plan))

@@ -11,6 +11,7 @@ _HOMES = {
     "core.results": ["Checked", "Estimate", "Finding"],
     "core.words": ["Words"],
     "data.begin": ["begin_client"],
+    "data.books": ["Books"],
     "data.client": ["Client", "Economics"],
     "data.contracts": ["check_contracts", "read_contracts", "settle_contracts", "summarize_contracts"],
     "data.orders": ["check_transactions", "read_transactions"],
@@ -64,7 +65,7 @@ _HOMES = {
         "segment_gains",
         "tornado",
     ],
-    "improve.step": ["plan_improvement"],
+    "improve.step": ["improve_step", "plan_improvement"],
     "models": [
         "BGBB",
         "BGCNBDk",
@@ -108,7 +109,7 @@ _HOMES = {
         "show",
     ],
     "remeasure.bridge": ["clv_bridge", "realised_against_predicted", "shapley", "value_drift"],
-    "remeasure.step": ["track_change"],
+    "remeasure.step": ["remeasure_step", "track_change"],
     "report": ["customer_cards", "report_clients", "save_step", "write_table"],
     "satisfaction.baseline": ["Baseline", "baseline", "find_baseline", "fingerprint", "is_same_table"],
     "satisfaction.drivers": ["comment_themes", "drivers", "expectation_gap", "scrub", "service_figures"],
@@ -124,7 +125,7 @@ _HOMES = {
         "shrink_means",
         "shrink_shares",
     ],
-    "satisfaction.step": ["measure_satisfaction"],
+    "satisfaction.step": ["measure_satisfaction", "satisfaction_step"],
     "satisfaction.weighting": ["early_and_late", "post_stratify", "rake", "response_bias", "stratified_score"],
     "value.card": ["clv_card"],
     "value.clv": [
@@ -185,7 +186,7 @@ _HOMES = {
         "value_tiers",
         "whale_curve",
     ],
-    "value.step": ["value_customers"],
+    "value.step": ["value_customers", "value_step"],
     "value.subscriptions": ["subscription_table"],
     "value.trust": ["trust_gate"],
     "widgets": [

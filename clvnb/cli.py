@@ -172,6 +172,7 @@ def _ask(question: Any) -> int:
 @app.command()
 def check(clients: Clients = None, as_of: AsOf = None) -> None:
     """Say which rows are kept, which are not and why, and whether the data can carry a prediction."""
+    from .data.books import Books
     from .data.client import Client
     from .value.trust import data_trust
 
@@ -179,8 +180,8 @@ def check(clients: Clients = None, as_of: AsOf = None) -> None:
     for folder in _clients(clients):
         try:
             client = Client.load(folder)
-            checked, summary = _checked(client, as_of)
-            trust = data_trust(summary, as_of=as_day(as_of) or client.as_of or summary["last_date"].max())
+            books = Books(client, as_of)
+            checked, trust = books.orders, data_trust(books.summary, as_of=books.as_of)
         except ClvnbError as error:
             complain.print(f"[bold red]{escape(str(folder))}:[/] {escape(str(error))}")
             failed += 1
@@ -201,11 +202,11 @@ def value(
     """Value every customer of a client: the CLV table alone."""
     from .data.client import Client
     from .report.files import table_writer, write_table
-    from .value.step import value_customers
+    from .value.step import value_step
 
     if to is not None:
         table_writer(to)  # a wrong ending is said before the work, not after it
-    step = value_customers(Client.load(client), as_of=_day(as_of))
+    step = value_step(Client.load(client), as_of=_day(as_of))
     say.print(escape(step.headline.text))
     say.print(escape(step.trust.text))
     if to is not None:
@@ -482,15 +483,6 @@ def _clients(given: list[Path] | None) -> list[Path]:
             "or make one with `clvnb init DIR --transactions FILE`"
         )
     return found
-
-
-def _checked(client: Any, as_of: str | None = None) -> tuple[Any, Any]:
-    from .core.engine import to_pandas
-    from .data.books import check_orders
-    from .data.summary import summarize
-
-    checked = check_orders(client, as_of)
-    return checked, to_pandas(summarize(checked.kept, as_of=as_of or client.as_of))
 
 
 def _print_outcome(outcome: Any) -> None:

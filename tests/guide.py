@@ -17,7 +17,7 @@ CELLS = [
     'client = ""\nas_of = ""\noutput = ""\nearlier = ""',
     "import clvnb as cv\nfrom pathlib import Path",
     'fault = Path(client, "fault.py")\nexec(fault.read_text() if fault.exists() else "")',
-    "value = cv.value_customers(cv.Client.load(client), as_of=as_of)\ncv.say(value.headline)",
+    "value = cv.value_step(cv.Client.load(client), as_of=as_of)\ncv.say(value.headline)",
     "cv.as_table(value.segments, words=value.client.words)",
     "cv.save_step(value, output)",
 ]

@@ -9,7 +9,7 @@ import yaml
 
 import clvnb as cv
 from clvnb.core.engine import to_pandas
-from clvnb.data.books import check_orders
+from clvnb.data.books import Books
 from clvnb.data.client import Client
 from servers import Server, postgres_programs, postgres_server
 
@@ -26,7 +26,7 @@ def orders(name: str) -> pd.DataFrame:
 def settled(client: Client) -> tuple[pd.DataFrame, dict[str, float], pd.DataFrame]:
     """The account, the parameters and the CLV table of a client, computed where its orders lie."""
     economics = client.economics
-    checked = check_orders(client)
+    checked = Books(client).orders
     summary = cv.summarize(
         checked.kept, as_of=client.as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve
     )
@@ -117,7 +117,7 @@ def in_postgres(server, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["cdnow", "shop"])
 def test_postgres_gives_the_embedded_engines_numbers(name, in_postgres, server, embedded):
     client = in_postgres(f"sales.{name}", like=name)
-    checked = check_orders(client)
+    checked = Books(client).orders
     economics = client.economics
     assert checked.kept.get_backend().name == "postgres"
     summary = to_pandas(
@@ -139,7 +139,7 @@ def test_golden_numbers_from_postgres(in_postgres, golden, sample_log, server):
             for row in sample_log.itertuples(index=False):
                 copy.write_row([row.customer_id, row.date.date(), row.amount])
         con.execute("grant select on sales.sample to reader")
-    checked = check_orders(in_postgres("sales.sample", as_of="1997-09-30"))
+    checked = Books(in_postgres("sales.sample", as_of="1997-09-30")).orders
     assert_golden(cv.summarize(checked.kept, as_of="1997-09-30"), golden)
 
 
@@ -153,7 +153,7 @@ def test_a_clv_table_is_made_in_the_server_where_it_lends_room(in_postgres, serv
 def test_a_day_ends_at_the_clients_midnight(in_postgres):
     """23:30 in London is the next day in Berlin: the server is asked for the clock of the client's wall."""
     for zone, day in (("UTC", "2024-01-31"), ("Europe/Berlin", "2024-02-01"), ("America/New_York", "2024-01-31")):
-        summary = to_pandas(cv.summarize(check_orders(in_postgres("moments", timezone=zone)).kept))
+        summary = to_pandas(cv.summarize(Books(in_postgres("moments", timezone=zone)).orders.kept))
         assert summary["first_date"].iloc[0] == pd.Timestamp(day)
         assert summary["historic_revenue"].iloc[0] == pytest.approx(10.3)
 
@@ -163,7 +163,7 @@ def test_what_a_database_refuses_is_said_without_the_password(in_postgres, monke
 
     def said(table: str = "sales.shop", **more: object) -> str:
         with pytest.raises(ClvnbError) as error:
-            check_orders(in_postgres(table, **more))
+            _ = Books(in_postgres(table, **more)).orders
         assert "r/e@d:er" not in str(error.value)
         return str(error.value)
 
@@ -195,7 +195,7 @@ def test_init_looks_at_a_table(in_postgres, server, tmp_path):
     written = yaml.safe_load((tmp_path / "shop/client.yaml").read_text(encoding="utf-8"))
     assert written["transactions"]["source"] == {"connection": place, "table": "sales.shop"}
     assert written["transactions"]["columns"]["order_id"] == "order_id"
-    assert check_orders(Client.load(tmp_path / "shop")).account["rows"].iloc[0] == 19_783
+    assert Books(Client.load(tmp_path / "shop")).orders.account["rows"].iloc[0] == 19_783
     both = CliRunner().invoke(app, ["init", str(tmp_path / "a"), "--connection", place])
     assert both.exit_code == 2
     secret = CliRunner().invoke(
@@ -210,8 +210,8 @@ def test_an_address_has_the_same_code_in_every_engine(in_postgres, server):
 
     source = {"connection": PLACE % server.port, "table": "sales.shop"}
     client = in_postgres("sales.shop", transactions={"source": source, "hash_ids": True})
-    kept = to_pandas(check_orders(client).kept)
-    ids = to_pandas(check_orders(in_postgres("sales.shop", like="shop")).kept)["customer_id"]
+    kept = to_pandas(Books(client).orders.kept)
+    ids = to_pandas(Books(in_postgres("sales.shop", like="shop")).orders.kept)["customer_id"]
     assert set(kept["customer_id"]) >= {hashlib.sha256(i.lower().encode()).hexdigest()[:16] for i in ids}
 
 
@@ -219,7 +219,7 @@ def test_a_reader_leaves_nothing_behind(in_postgres, server):
     count = "select count(*) from pg_class where relkind in ('r', 'v', 'm')"
     with server.connect() as con:
         before = con.execute(count).fetchone()
-        settled_summary = cv.summarize(check_orders(in_postgres("sales.cdnow")).kept)
+        settled_summary = cv.summarize(Books(in_postgres("sales.cdnow")).orders.kept)
         cv.BGNBD().fit(settled_summary)
         assert con.execute(count).fetchone() == before
 
@@ -256,7 +256,7 @@ def test_spark_gives_the_embedded_engines_numbers(name, spark, tmp_path, embedde
     body = settings_of(name, {"connection": "pyspark://", "table": f"{name}_orders"})
     (tmp_path / "client.yaml").write_text(yaml.safe_dump(body), encoding="utf-8")
     client = Client.load(tmp_path)
-    assert check_orders(client).kept.get_backend().name == "pyspark"
+    assert Books(client).orders.kept.get_backend().name == "pyspark"
     assert_same(settled(client), embedded[name])
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import clvnb as cv
 from clvnb.cli import app
 from clvnb.core.engine import as_ibis, to_pandas
-from clvnb.data.books import check_orders
+from clvnb.data.books import Books
 from clvnb.data.exports import ORDERS, SURVEYS
 from clvnb.data.proposal import client_yaml, propose_client, propose_survey
 from clvnb.data.surveys import points
@@ -52,7 +52,7 @@ def test_every_known_shop_has_an_example():
 @pytest.mark.parametrize("name", HELD)
 def test_a_known_shop_is_read_as_it_means(name, tmp_path):
     client = read(name, tmp_path)
-    checked = check_orders(client)
+    checked = Books(client).orders
     kept, (rows, money, customers, first) = to_pandas(checked.kept), HELD[name]
     assert len(kept) == rows
     assert kept["amount"].sum() == pytest.approx(money)
@@ -64,7 +64,7 @@ def test_a_known_shop_is_read_as_it_means(name, tmp_path):
 
 def test_no_address_leaves_the_reader(tmp_path):
     """Every table made from an export by e-mail address holds codes; the same person has one code, however it was typed."""
-    checked = check_orders(read("shopify", tmp_path))
+    checked = Books(read("shopify", tmp_path)).orders
     for part in (checked.kept, checked.rejected):
         assert not to_pandas(part).astype(str).apply(lambda c: c.str.contains("@")).any().any()
     assert to_pandas(checked.kept)["customer_id"].str.fullmatch("[0-9a-f]{16}").all()
@@ -91,7 +91,7 @@ def test_a_known_survey_is_read_as_it_means(name, expected, tmp_path):
     assert kept["date"].dt.year.eq(2024).all()
     if name == "google_forms":  # five words of agreement are a scale of five, not the usual seven of effort
         assert kept.loc[kept["metric"] == "ces", "scale_max"].eq(5).all()
-        shop = to_pandas(check_orders(client).kept)
+        shop = to_pandas(Books(client).orders.kept)
         assert set(kept["customer_id"]) & set(shop["customer_id"])  # the same codes on both sides
 
 
@@ -179,12 +179,12 @@ def test_rates_in_client_yaml(make_client):
     lines = MIXED.fillna("").to_csv(index=False)
     folder = make_client(lines, rates={"source": "rates.csv"})
     RATES.to_csv(folder / "rates.csv", index=False)
-    assert to_pandas(check_orders(cv.Client.load(folder)).kept)["amount"].sum() == pytest.approx(10 + 19 + 27 + 50 + 72)
+    assert to_pandas(Books(cv.Client.load(folder)).orders.kept)["amount"].sum() == pytest.approx(10 + 19 + 27 + 50 + 72)
     RATES.assign(rate=["0.9", "-1", "x"]).to_csv(folder / "rates.csv", index=False)
     with pytest.raises(cv.TableError, match=r"rates.csv: line 3: a rate needs"):
-        check_orders(cv.Client.load(folder))
+        _ = Books(cv.Client.load(folder)).orders
     fixed = cv.Client.load(make_client(lines, name="fixed", rates={"USD": 0.5, "GBP": 2.0}))
-    assert to_pandas(check_orders(fixed).kept)["amount"].sum() == pytest.approx(225)
+    assert to_pandas(Books(fixed).orders.kept)["amount"].sum() == pytest.approx(225)
     with pytest.raises(cv.ClientError, match="rates"):
         cv.Client.load(make_client(lines, name="wrong", rates={"USD": 0}))
 
@@ -255,7 +255,7 @@ def checked_of(tmp_path, files: dict[str, str], settings: dict | None = None, **
     source = {"source": "o.csv" if len(files) == 1 else "orders-*.csv", "max_loss": 0.9} | (settings or {})
     body = {"name": "X", "currency": "EUR", "transactions": source} | more
     (tmp_path / "client.yaml").write_text(yaml.safe_dump(body), encoding="utf-8")
-    return check_orders(cv.Client.load(tmp_path))
+    return Books(cv.Client.load(tmp_path)).orders
 
 
 def test_a_later_file_says_what_became_of_an_order(tmp_path):

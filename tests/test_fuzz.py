@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import clvnb as cv
 from clvnb.core.engine import to_pandas
-from clvnb.data.books import check_orders
+from clvnb.data.books import Books
 from clvnb.data.proposal import client_yaml, propose_client
 
 MESSY = Path(__file__).parent / "messy"
@@ -88,7 +88,7 @@ def read_or_refused(file: Path, tmp_path: Path) -> None:
             client_yaml(proposal, name="X", currency=proposal.currency or "EUR", timezone="UTC", margin=None),
             encoding="utf-8",
         )
-        checked = check_orders(cv.Client.load(tmp_path))
+        checked = Books(cv.Client.load(tmp_path)).orders
     except cv.ClvnbError:
         return
     account = checked.account.set_index("rule")
@@ -123,7 +123,7 @@ def test_any_setting_is_taken_or_refused(tmp_path, place, value):
     (tmp_path / "client.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
     (tmp_path / "orders.csv").write_text("customer,date,amount\nc1,2024-01-31,5\nc1,2024-02-29,6\n")
     with contextlib.suppress(cv.ClvnbError):
-        check_orders(cv.Client.load(tmp_path))
+        _ = Books(cv.Client.load(tmp_path)).orders
 
 
 @FUZZ

@@ -199,8 +199,8 @@ def test_a_slider_in_lab_gives_what_the_function_gives(workplace, page):
 
 
 PANELS = [
-    "import clvnb as cv\nclient = cv.load_sample('subscription')\nvalue = cv.value_customers(client)",
-    "plan = cv.plan_improvement(client, as_of=value.as_of)\nwords = client.words",
+    "import clvnb as cv\nclient = cv.load_sample('subscription')\nvalue = cv.value_step(client)",
+    "plan = cv.improve_step(client, as_of=value.as_of)\nwords = client.words",
     "cv.explore_segments(value.customers, words=words)",
     "cv.explore_cohorts(value.checked.kept, words=words)",
     "cv.explore_allocation(plan.options, plan.budget, words=words)",
@@ -212,8 +212,8 @@ PANELS = [
 def test_choices_ticks_and_dragged_sliders_give_what_the_functions_give(workplace, page):
     """Each panel that no other test drives: after every move, sentence and picture are those of the same panel made here."""
     client = cv.load_sample("subscription")
-    value = cv.value_customers(client)
-    plan = cv.plan_improvement(client, as_of=value.as_of)
+    value = cv.value_step(client)
+    plan = cv.improve_step(client, as_of=value.as_of)
     words = client.words
     node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in PANELS])
     node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -288,7 +288,7 @@ def test_app_is_served_without_code_and_without_strangers(tmp_path, page):
         page.wait_for_selector(".noUi-handle")
         assert page.locator("text=import clvnb").count() == 0
 
-        plan = cv.plan_improvement(client)
+        plan = cv.improve_step(client)
         panels = cv.explore_scenario(plan.base, plan.library, link=plan.link, words=client.words)
         panel = panels.panel
         page.wait_for_selector(f'p[role="status"]:has-text("{panel.state.found.text[:40]}")')

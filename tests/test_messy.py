@@ -9,7 +9,7 @@ import yaml
 
 import clvnb as cv
 from clvnb.core.engine import to_pandas
-from clvnb.data.books import check_orders
+from clvnb.data.books import Books
 from clvnb.data.proposal import client_yaml, propose_client
 
 MESSY = Path(__file__).parent / "messy"
@@ -23,7 +23,7 @@ def read(name: str, folder: Path, columns: dict[str, str] | None = None) -> cv.C
     (folder / "client.yaml").write_text(
         client_yaml(proposal, name="Messy", currency=currency, timezone="UTC", margin=None), encoding="utf-8"
     )
-    return check_orders(cv.Client.load(folder))
+    return Books(cv.Client.load(folder)).orders
 
 
 @pytest.mark.parametrize("name", [n for n, truth in TRUTH.items() if "refused" not in truth])
@@ -81,7 +81,7 @@ def test_two_exports_that_overlap_count_no_order_twice(tmp_path):
     (tmp_path / "client.yaml").write_text(
         client_yaml(proposal, name="Two", currency="EUR", timezone="UTC", margin=None)
     )
-    checked = check_orders(cv.Client.load(tmp_path))
+    checked = Books(cv.Client.load(tmp_path)).orders
     truth, kept = TRUTH["plain.csv"], to_pandas(checked.kept)
     assert (len(kept), round(100 * kept["amount"].sum())) == (truth["rows"], truth["cents"])
     assert len(to_pandas(checked.rejected)) == len(set(early) & set(late))

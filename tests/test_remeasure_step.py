@@ -13,11 +13,13 @@ import pytest
 import yaml
 
 import clvnb as cv
+from clvnb.data.books import Books
 from clvnb.data.samples import guide_folder
-from clvnb.improve.initiatives import list_initiatives, measured_effects
+from clvnb.experiments.planning import Look
+from clvnb.improve.initiatives import gather, judge_initiative, list_initiatives, measured_effects
 from clvnb.satisfaction.baseline import LOOKS
 from clvnb.satisfaction.step import is_sealed
-from clvnb.value.worth import WINDOWS
+from clvnb.value.worth import WINDOWS, hand_over
 from helpers import small_orders
 
 THEN, NOW = "2023-12-31", "2024-08-20"
@@ -47,7 +49,7 @@ def shop(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("acme")
     (folder / "orders.csv").write_text(small_orders(900, seed=5), encoding="utf-8")
     client = settings(folder)
-    first = cv.value_customers(client, as_of=THEN)
+    first = cv.value_step(client, as_of=THEN)
     who = sorted(first.customers["customer_id"])
     rounds = [survey(who[:300], 0.7, "2023-12-10", 1), survey(who[200:520], 0.85, "2024-08-10", 2)]
     pd.concat(rounds).to_csv(folder / "surveys.csv", index=False)
@@ -55,16 +57,16 @@ def shop(tmp_path_factory) -> Path:
     for day, name in ((THEN, "then"), (NOW, "now")):
         left = folder / "reports" / (THEN if name == "then" else NOW) / "tables"
         left.mkdir(parents=True)
-        cv.save_step(first if name == "then" else cv.value_customers(client, as_of=day), left)
-        cv.save_step(cv.measure_satisfaction(client, as_of=day, output=left), left)
-    made = cv.track_change(client, as_of=THEN, output=folder / "reports" / THEN / "tables")
+        cv.save_step(first if name == "then" else cv.value_step(client, as_of=day), left)
+        cv.save_step(cv.satisfaction_step(client, as_of=day, output=left), left)
+    made = cv.remeasure_step(client, as_of=THEN, output=folder / "reports" / THEN / "tables")
     made.base.save(folder / "reports" / THEN / "baseline.json")
     return folder
 
 
 def now(folder: Path, client: cv.Client | None = None, **more):
     client = client or settings(folder, surveys={"source": "surveys.csv"})
-    return cv.track_change(
+    return cv.remeasure_step(
         client, as_of=NOW, output=folder / "reports" / NOW / "tables", **({"earlier": folder / "reports"} | more)
     )
 
@@ -162,7 +164,7 @@ def test_edited_tables_are_not_used(shop, tmp_path):
 
 def test_another_card_and_another_client_are_refused(shop):
     dearer = settings(shop, surveys={"source": "surveys.csv"}, economics={"margin": 0.4, "horizon": "5 years"})
-    step = cv.track_change(dearer, as_of=NOW, earlier=shop / "reports")
+    step = cv.remeasure_step(dearer, as_of=NOW, earlier=shop / "reports")
     value = step.since[1]
     assert value.verdict == "not_measurable"
     assert "horizon (3 years against 5 years)" in value.sentence
@@ -275,6 +277,22 @@ def test_before_its_half_year_is_over_there_are_signs_and_a_date(shop):
     assert now(shop, done(shop, assigned(shop, start="2025-01-15"))).initiatives == ()
 
 
+def test_the_outcome_is_the_plans_on_whatever_day_it_is_judged(shop):
+    """What was planned is what happens in 182 days; later days bring other looks, and no other outcome."""
+    client = done(shop, assigned(shop, planned=0.5))
+    found = []
+    for day in ("2024-07-15", NOW):  # 187 and 223 days after the start
+        worth = hand_over(client, as_of=day)
+        (initiative,) = list_initiatives(worth.books)
+        result = judge_initiative(initiative, gather(worth), Look("once"))
+        found.append({v.metric: v.before for v in result.verdicts if "CSAT" not in v.metric})
+    assert set(found[0]) == {
+        "bought again within 182 days, faster replies",
+        "contribution per customer in 182 days, faster replies",
+    }
+    assert found[0] == pytest.approx(found[1])
+
+
 def test_a_split_that_was_not_planned_gives_no_verdict(shop):
     (result,) = now(shop, done(shop, assigned(shop, planned=0.9))).initiatives
     assert {v.verdict for v in result.verdicts} == {"not_measurable"}
@@ -291,7 +309,7 @@ def test_a_split_that_was_not_planned_gives_no_verdict(shop):
 def test_wrong_initiatives_are_errors_that_name_them(shop, change, message):
     rows = assigned(shop).head(20).assign(**change)
     with pytest.raises(cv.TableError, match=message):
-        list_initiatives(done(shop, rows), date.fromisoformat(NOW))
+        list_initiatives(Books(done(shop, rows), NOW))
 
 
 def test_a_customer_in_both_groups_is_an_error(shop):
@@ -300,7 +318,7 @@ def test_a_customer_in_both_groups_is_an_error(shop):
         [rows, rows.head(1).assign(group=lambda t: np.where(t["group"] == "treated", "holdout", "treated"))]
     )
     with pytest.raises(cv.TableError, match="is both treated and held out"):
-        list_initiatives(done(shop, both), date.fromisoformat(NOW))
+        list_initiatives(Books(done(shop, both), NOW))
 
 
 @pytest.mark.parametrize(
@@ -313,21 +331,21 @@ def test_a_customer_in_both_groups_is_an_error(shop):
 )
 def test_a_planned_share_that_is_none_is_an_error(shop, change, message):
     with pytest.raises(cv.TableError, match=message):
-        list_initiatives(done(shop, assigned(shop).head(20).assign(**change)), date.fromisoformat(NOW))
+        list_initiatives(Books(done(shop, assigned(shop).head(20).assign(**change)), NOW))
 
 
 def test_starts_that_differ_by_customer_are_refused(shop):
     """The day of a voucher handed out at a purchase would make everybody who got one a buyer."""
     rows = assigned(shop).head(20).assign(start=[f"2024-01-{k + 1:02d}" for k in range(20)])
     with pytest.raises(cv.TableError, match="starts on 20 days"):
-        list_initiatives(done(shop, rows), date.fromisoformat(NOW))
+        list_initiatives(Books(done(shop, rows), NOW))
 
 
 def test_a_control_group_that_nobody_drew_is_a_comparison(shop):
     rows = assigned(shop).replace({"group": {"holdout": "control"}})
-    (picked,) = list_initiatives(done(shop, rows), date.fromisoformat(NOW))
+    (picked,) = list_initiatives(Books(done(shop, rows), NOW))
     assert not picked.randomised
-    (drawn,) = list_initiatives(done(shop, rows.assign(planned=0.5)), date.fromisoformat(NOW))
+    (drawn,) = list_initiatives(Books(done(shop, rows.assign(planned=0.5)), NOW))
     assert drawn.randomised
 
 
@@ -365,7 +383,7 @@ def test_without_a_margin_there_is_no_account(shop, tmp_path):
     rows = assigned(shop)
     rows.to_csv(shop / "initiatives.csv", index=False)
     client = settings(shop, economics={}, surveys={"source": "surveys.csv"}, initiatives={"source": "initiatives.csv"})
-    step = cv.track_change(client, as_of=NOW, earlier=shop / "reports")
+    step = cv.remeasure_step(client, as_of=NOW, earlier=shop / "reports")
     assert "No margin is known" in step.accounts.text
     assert "Values are not compared" in step.missing
     assert step.realised.table.empty
@@ -407,13 +425,13 @@ def club(folder: Path, *, drawn: bool) -> cv.Client:
 
 
 def test_members_who_left_before_it_began_do_not_speak_for_it(tmp_path):
-    picked = cv.track_change(club(tmp_path, drawn=False), as_of=NOW)
+    picked = cv.remeasure_step(club(tmp_path, drawn=False), as_of=NOW)
     stays = next(v for v in picked.verdicts if v.metric.startswith("still there"))
     assert stays.design == "C"
     assert abs(stays.change) < 0.12
     assert stays.verdict in {"no_evidence", "no_material_change"}
     assert stays.before > 0.5
-    drawn = cv.track_change(club(tmp_path, drawn=True), as_of=NOW)
+    drawn = cv.remeasure_step(club(tmp_path, drawn=True), as_of=NOW)
     months = next(v for v in drawn.verdicts if v.metric.startswith("months stayed"))
     assert months.design == "A"
     assert months.low < 0 < months.high
@@ -424,7 +442,7 @@ def test_the_target_list_of_step_3_is_an_initiative_as_it_is(shop, tmp_path):
     customers = pd.read_parquet(shop / "reports" / THEN / "tables/customers.parquet")
     gains = pd.DataFrame({"segment": customers["segment"].unique(), "gain": 5.0, "cost": 0.5})
     listed = cv.target_list(customers, gains, initiative="faster replies", start="2024-01-10", holdout=0.3)
-    (found,) = list_initiatives(done(shop, listed.table), date.fromisoformat(NOW))
+    (found,) = list_initiatives(Books(done(shop, listed.table), NOW))
     assert found.randomised
     assert found.planned == pytest.approx(0.7)
     assert set(found.people["group"]) == {"treated", "holdout"}
@@ -441,10 +459,10 @@ def test_levers_learn_what_was_measured(shop):
     rows.to_csv(shop / "initiatives.csv", index=False)
     client = settings(shop, surveys={"source": "happier.csv"}, initiatives={"source": "initiatives.csv"})
     left = shop / "reports" / NOW / "tables"
-    worth = cv.measure_satisfaction(client, output=left).worth
-    value, error = measured_effects(client, worth)["faster replies"]["satisfaction"]
+    worth = cv.satisfaction_step(client, output=left).worth
+    value, error = measured_effects(worth)["faster replies"]["satisfaction"]
     assert value > 3 * error
-    plan = cv.plan_improvement(client, output=left)
+    plan = cv.improve_step(client, output=left)
     lever = next(s.levers[0] for s in plan.library if s.name == "faster replies")
     before = cv.Lever("x", {"satisfaction": (0.0, 0.1, 0.3)})
     assert lever.effects["satisfaction"][1] > before.effects["satisfaction"][1]
@@ -514,8 +532,8 @@ def test_verdicts_match_the_truth_of_the_club(loop):
     found = results(loop[1]["subscription"][1])
     csat = verdict(found, "CSAT, welcome call")
     assert (csat["design"], csat["verdict"]) == ("A", "improved")
-    stayed = verdict(found, "months stayed of the first 11, welcome call")
-    truth = staying_truth(11)
+    stayed = verdict(found, "months stayed of the first 6, welcome call")  # the window of the plan
+    truth = staying_truth(6)
     assert stayed["low"] < truth < stayed["high"]
     assert stayed["verdict"] in {"improved", "no_evidence"}
     assert stayed["change"] > 0

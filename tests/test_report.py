@@ -13,7 +13,7 @@ import clvnb as cv
 from clvnb.report import write_table
 from clvnb.report.page import index_page
 from clvnb.report.runner import _apart, _input_key, _joined, _notebooks
-from clvnb.value.step import value_customers
+from clvnb.value.step import value_step
 from helpers import HOSTILE, hostile_client, small_orders
 
 
@@ -74,7 +74,7 @@ def test_a_report_leaves_what_the_design_names(run):
 def test_page_index_command_and_results_say_the_same(run):
     root, out, outcomes = run
     results = json.loads((outcomes["good"].folder / "results.json").read_text())
-    step = value_customers(cv.Client.load(root / "good"))
+    step = value_step(cv.Client.load(root / "good"))
     assert results["residual_value"]["value"] == pytest.approx(step.total.value, rel=1e-12)
     assert results["new_customer_value"]["low"] == pytest.approx(step.new_customer.low, rel=1e-12)
     words = step.client.words

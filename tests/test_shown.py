@@ -27,9 +27,9 @@ def results(tmp_path_factory, fitted) -> dict:
     folder = tmp_path_factory.mktemp("evil")
     (folder / "orders.csv").write_text(small_orders(customers=300), encoding="utf-8")
     client = cv.begin_client(folder, folder / "orders.csv", name=EVIL, margin=0.4).client
-    value = cv.value_customers(client)
-    plan = cv.plan_improvement(client)
-    satisfaction = cv.measure_satisfaction(client)
+    value = cv.value_step(client)
+    plan = cv.improve_step(client)
+    satisfaction = cv.satisfaction_step(client)
     choice = cv.choose_model(value.checked.kept)
     return {
         "Checked": value.checked,

@@ -21,7 +21,7 @@ def shop(tmp_path_factory) -> Path:
     write(folder, {})
     left = folder / "left"
     left.mkdir()
-    cv.save_step(cv.value_customers(cv.Client.load(folder)), left)
+    cv.save_step(cv.value_step(cv.Client.load(folder)), left)
     return folder
 
 
@@ -50,7 +50,7 @@ def answers(who: list[str], scores, day: str = "2024-01-15", metric: str = "csat
 
 
 def both(client: cv.Client, left: Path):
-    return cv.measure_satisfaction(client, output=left), cv.plan_improvement(client, output=left)
+    return cv.satisfaction_step(client, output=left), cv.improve_step(client, output=left)
 
 
 def test_without_a_survey_the_report_says_what_to_ask(shop):
@@ -95,7 +95,7 @@ def test_the_list_is_what_the_next_cycle_reads(shop, tmp_path):
     """Saved, named in client.yaml as ``initiatives``, and read again."""
     cheap = {"levers": {"personal contact": {"cost_per_customer": 0.01}}}
     client, left = asked(shop, answers(ids(shop), 4), plan=cheap)
-    plan = cv.plan_improvement(client, output=left)
+    plan = cv.improve_step(client, output=left)
     assert set(plan.targets.table["group"]) == {"treated", "holdout"}
     cv.save_step(plan, tmp_path)
     text = pd.read_csv(tmp_path / "target_list.csv", dtype=str)
@@ -104,10 +104,10 @@ def test_the_list_is_what_the_next_cycle_reads(shop, tmp_path):
         shop / "initiatives.csv", index=False
     )  # it began before the day of the report
     client, left = asked(shop, answers(ids(shop), 4), initiatives={"source": "initiatives.csv"}, plan=cheap)
-    again = cv.plan_improvement(client, output=left)
+    again = cv.improve_step(client, output=left)
     assert "drawn at random" in again.invested.text  # so the plan's spending is held against value instead
     assert again.invested.table["share_of_spend"].sum() == pytest.approx(1)
-    assert cv.measure_satisfaction(client, output=left).starts["initiative"].tolist() == [
+    assert cv.satisfaction_step(client, output=left).starts["initiative"].tolist() == [
         plan.targets.table["initiative"].iloc[0]
     ]
 
@@ -116,11 +116,11 @@ def test_opted_out_customers_are_read_from_the_clients_folder(shop):
     (shop / "stop.txt").write_text("\n".join(ids(shop)[:300]), encoding="utf-8")
     cheap = {"personal contact": {"cost_per_customer": 0.01}}
     client, left = asked(shop, answers(ids(shop), 4), plan={"levers": cheap, "opt_outs": "stop.txt"})
-    listed = cv.plan_improvement(client, output=left).targets.table["customer_id"]
+    listed = cv.improve_step(client, output=left).targets.table["customer_id"]
     assert not set(listed) & set(ids(shop)[:300])
     client, left = asked(shop, answers(ids(shop), 4), plan={"opt_outs": "../stop.txt"})
     with pytest.raises(cv.ClientError, match=r"plan\.opt_outs: '\.\./stop\.txt': no such file in the client's folder"):
-        cv.plan_improvement(client, output=left)
+        cv.improve_step(client, output=left)
 
 
 def test_wrong_figures_for_a_lever_name_file_and_key(shop):
@@ -129,7 +129,7 @@ def test_wrong_figures_for_a_lever_name_file_and_key(shop):
                          ({"faster replies": {"effects": {"satisfaction": 0.2}}}, "plan.levers")):  # fmt: skip
         client, left = asked(shop, answers(ids(shop), 4), plan={"levers": levers})
         with pytest.raises(cv.ClientError, match=rf"client\.yaml: plan\.levers: .*{said}|client\.yaml: {said}"):
-            cv.plan_improvement(client, output=left)
+            cv.improve_step(client, output=left)
 
 
 def test_nps_on_another_scale_is_refused_in_words(shop):
@@ -165,14 +165,14 @@ def test_a_survey_that_cannot_be_read_is_an_error_that_names_it(shop):
     """A file that is missing, is no table, or lacks a column: nothing is reported as if nobody had been asked."""
     write(shop, {"surveys": {"source": "nowhere.csv"}})
     with pytest.raises(cv.ClientError, match=r"nowhere\.csv: no such file"):
-        cv.measure_satisfaction(cv.Client.load(shop), output=shop / "left")
+        cv.satisfaction_step(cv.Client.load(shop), output=shop / "left")
     client, left = asked(shop, pd.DataFrame({"who": ["1"], "when": ["2"], "points": ["3"]}))
-    for step in (cv.measure_satisfaction, cv.plan_improvement):
+    for step in (cv.satisfaction_step, cv.improve_step):
         with pytest.raises(cv.TableError, match=r"surveys\.csv: has no column 'date' for date"):
             step(client, output=left)
     (shop / "surveys.csv").write_bytes(bytes(range(256)) * 20)
     with pytest.raises(cv.TableError, match=r"surveys\.csv"):
-        cv.measure_satisfaction(client, output=left)
+        cv.satisfaction_step(client, output=left)
 
 
 def test_answers_of_no_use_are_a_sentence(shop):
@@ -187,15 +187,15 @@ def test_where_nothing_can_be_predicted_there_is_no_plan_and_no_error(tmp_path):
     )
     write(tmp_path, {})
     client = cv.Client.load(tmp_path)
-    plan = cv.plan_improvement(client)
+    plan = cv.improve_step(client)
     assert plan.base is None
     assert "No plan can be reckoned yet" in plan.headline.text
-    assert cv.measure_satisfaction(client).base is None
+    assert cv.satisfaction_step(client).base is None
 
 
 def test_hostile_survey_text_stays_text(shop, tmp_path):
     rows = answers(ids(shop)[:200], [1, 5] * 100).assign(comment="delivery <script>alert(1)</script> me@example.com")
     client, left = asked(shop, rows)
-    measured = cv.measure_satisfaction(client, output=left)
+    measured = cv.satisfaction_step(client, output=left)
     assert "<script>" not in measured.themes._repr_html_()
     assert "example.com" not in measured.themes.table["example"].iloc[0]

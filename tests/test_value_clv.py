@@ -13,7 +13,7 @@ from clvnb.core.engine import as_ibis
 from clvnb.data.contracts import summarize_contracts
 from clvnb.models import base
 from clvnb.models.histories import collapse
-from clvnb.value.clv import _money_of_outcomes, _money_shape, clv_totals
+from clvnb.value.clv import clv_totals
 from clvnb.value.evaluate import Holdout
 from clvnb.value.trust import data_trust
 
@@ -36,14 +36,14 @@ def test_money_of_outcomes_shares_its_gammas_and_keeps_the_distribution(sample_s
     rows = collapse(sample_summary).iloc[::4]
     x = rows["frequency"].to_numpy(float)
     counts = purchases.outcomes(rows, 365.0, size=2000)
-    shared, own = _money_of_outcomes(counts, x, spend, 1), _money_shape(counts, x, spend, 1)
+    shared, own = spend.money_of_outcomes(counts, x, 1), spend.money(counts, x, 1)
     assert not (shared == own).all()
     for level in (0.5, 0.95):
         one, other = (np.quantile(money, level, axis=0) for money in (shared, own))
         assert np.abs(one - other).max() < 0.15 * other.max()
         assert one.mean() == pytest.approx(other.mean(), rel=0.02)
     once = np.repeat(purchases.outcomes(rows.head(1), 365.0, size=200), 6000, axis=1)
-    ends = [np.quantile(_money_of_outcomes(once, np.zeros(6000), spend, seed), 0.95, axis=0) for seed in range(6)]
+    ends = [np.quantile(spend.money_of_outcomes(once, np.zeros(6000), seed), 0.95, axis=0) for seed in range(6)]
     assert np.std(ends[0]) / np.mean(ends[0]) > 0.05  # of 200 draws
     assert np.std([np.mean(e) for e in ends]) / np.mean(ends) < 0.03
 
@@ -299,3 +299,18 @@ def test_a_newcomer_of_a_runaway_mean_lies_inside_its_range():
     purchases = cv.BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
     found = cv.clv_new_customer(purchases, spend, terms)
     assert found.low < found.value <= found.high
+
+
+def test_an_amount_and_constant_spend_are_the_same_thing():
+    from clvnb.models.constant_spend import ConstantSpend
+
+    days = pd.to_datetime(["2024-01-01", "2024-01-20", "2024-02-03"])
+    log = pd.DataFrame({"customer_id": ["a", "a", "b"], "date": days, "amount": [10.0, 20.0, 30.0]})
+    summary = cv.summarize(log, as_of="2024-03-01").drop(columns="monetary_value")  # which an amount needs not
+    model = cv.BGNBD.with_params(r=0.243, alpha=31.0, a=0.793, b=2.426)
+    terms = cv.Economics(margin=0.4, horizon="1 year")
+    for spend in (25.0, ConstantSpend(25.0)):
+        assert cv.clv_table(summary, model, spend, terms)["expected_spend"].tolist() == [25.0, 25.0]
+    assert cv.clv_total(summary, model, 25.0, terms) == cv.clv_total(summary, model, ConstantSpend(25.0), terms)
+    new = cv.clv_new_customer(model, 25.0, terms)
+    assert new.value == cv.clv_new_customer(model, ConstantSpend(25.0), terms).value > 0

@@ -134,7 +134,7 @@ def test_red_shows_the_rung_below(make_client):
     days = pd.date_range("2023-01-01", "2024-12-31")
     rows = [(f"c{k}", days[rng.integers(len(days))].date(), round(float(rng.gamma(3, 10)), 2)) for k in range(400)]
     csv = "customer_id,date,amount\n" + "".join(f"{c},{d},{a}\n" for c, d, a in rows)
-    step = cv.value_customers(cv.Client.load(make_client(csv)))
+    step = cv.value_step(cv.Client.load(make_client(csv)))
     assert step.trust.light == "red"
     assert step.total is None
     assert step.ladder.set_index("rung")["value"].notna()["Cohorts"]
@@ -241,7 +241,7 @@ def test_months_without_purchases_claim_no_season(make_client):
     trust = cv.trust_gate(cv.summarize(log), as_of="2023-06-30", log=log, why="too few.")
     assert "season" not in set(trust.table["check"])
     folder = make_client(log.to_csv(index=False, date_format="%Y-%m-%d"), economics={"margin": 0.4})
-    assert len(cv.value_customers(cv.Client.load(folder)).customers) == 300
+    assert len(cv.value_step(cv.Client.load(folder)).customers) == 300
 
 
 def test_a_season_beside_some_empty_months_is_seen():

@@ -35,8 +35,8 @@ def shop(tmp_path_factory) -> cv.Client:
 
 @pytest.fixture(scope="module")
 def cards(shop) -> cv.Cards:
-    value = cv.value_customers(shop)
-    return cv.Cards.of_steps(value, cv.plan_improvement(shop, as_of=value.as_of))
+    value = cv.value_step(shop)
+    return cv.Cards.of_steps(value, cv.improve_step(shop, as_of=value.as_of))
 
 
 def picture(panel: Panel, k: int = 0) -> bytes:
@@ -355,7 +355,7 @@ def test_start_page_says_how_a_client_stands(shop):
 
 
 def test_start_page_reads_the_last_report(shop, tmp_path):
-    value = cv.value_customers(shop)
+    value = cv.value_step(shop)
     day = value.as_of.isoformat()
     (tmp_path / shop.slug / day).mkdir(parents=True)
     cv.save_step(value, tmp_path / shop.slug / day)

@@ -9,6 +9,7 @@ import html
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,10 @@ class Checked:
         The rows that were set aside, with the column ``rule``.
     findings : tuple of Finding
         The first is the account: rows and money read, kept and rejected by rule, which always add up.
+    customers : int or None
+        How many customers the kept rows have; of orders alone, as ``last``.
+    last : date or None
+        The last day among the kept rows.
 
     Examples
     --------
@@ -173,6 +178,8 @@ class Checked:
     kept: Any
     rejected: Any
     findings: tuple[Finding, ...]
+    customers: int | None = None
+    last: date | None = None
 
     @property
     def account(self) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from typing import Any
 from ..core.errors import ClvnbError, ReportError
 from ..core.files import replace_file
 from ..core.results import Checked, Finding
-from .books import check_orders
+from .books import Books
 from .client import Client, Connection
 from .proposal import Proposal, client_yaml, propose_client, propose_contracts, propose_survey
 from .roles import Question, answered
@@ -164,7 +164,7 @@ def begin_client(
     replace_file(target, lambda p: p.write_text(text, encoding="utf-8"))
     try:
         client = Client.load(folder)
-        files = [(proposal.understood, check_orders(client))]
+        files = [(proposal.understood, Books(client).orders)]
         if answers is not None:
             files.append((answers.understood, check_survey(read_survey(client))))
     except ClvnbError:

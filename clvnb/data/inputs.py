@@ -14,23 +14,23 @@ from pathlib import Path
 from .client import Client, Connection, Source
 from .packed import pattern_below
 
-__all__ = ["input_files", "input_hash", "reads_database", "report_files", "stamps"]
+__all__ = ["input_files", "input_hash", "reads_database", "report_files", "sources_of", "stamps"]
 
 
-def _sources(client: Client) -> list[Source]:
-    """Every source that ``client.yaml`` names, whatever its key is called."""
+def sources_of(client: Client) -> list[Source]:
+    """Return every source that ``client.yaml`` names, whatever its key is called."""
     named = (getattr(client, key) for key in type(client).model_fields)
     return [value for value in named if isinstance(value, Source)]
 
 
 def reads_database(client: Client) -> bool:
     """Say whether one of a client's sources is a table of a database, whose contents no file tells."""
-    return any(isinstance(source.source, Connection) for source in _sources(client))
+    return any(isinstance(source.source, Connection) for source in sources_of(client))
 
 
 def input_files(client: Client) -> list[Path]:
     """Return the files of data that a client's figures are made from; tables of a database are no files."""
-    patterns = [s.source for s in _sources(client) if not isinstance(s.source, Connection)]
+    patterns = [s.source for s in sources_of(client) if not isinstance(s.source, Connection)]
     return [Path(p) for pattern in patterns for p in sorted(glob.glob(pattern_below(client.folder, pattern)))]
 
 

@@ -262,7 +262,13 @@ def check_transactions(
         findings.append(_say_rates(ruled, currency, words, log))
     odd = suspicions(kept, as_of=day, words=words)
     findings += [odd] if odd else []
-    return Checked(kept if is_ibis(log) else run(kept, kept), give_back(rejected, log), tuple(findings))
+    return Checked(
+        kept if is_ibis(log) else run(kept, kept),
+        give_back(rejected, log),
+        tuple(findings),
+        customers=int(kept_facts.customers),
+        last=pd.Timestamp(kept_facts.last).date(),
+    )
 
 
 def _with_text(table: ibis.Table) -> ibis.Table:

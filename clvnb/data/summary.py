@@ -79,9 +79,7 @@ def summarize(
     if margin is not None and not 0 < margin <= 1:
         raise ValueError(f"margin is a share of revenue, above 0 and up to 1, got {margin}")
     check(log, LOG)
-    table = as_ibis(log)
-    if not table.date.type().is_date():
-        table = table.mutate(date=as_date(table.date, None, "UTC"))
+    table = _dated(log)
     last_day = as_day(as_of)
     if last_day is not None:
         table = table.filter(table.date <= last_day)
@@ -109,9 +107,7 @@ def summaries_on(log: Any, ends: Sequence[date]) -> list[pd.DataFrame]:
     """
     import ibis
 
-    table = as_ibis(check(log, LOG))
-    if not table.date.type().is_date():
-        table = table.mutate(date=as_date(table.date, None, "UTC"))
+    table = _dated(check(log, LOG))
     rows = table.mutate(end=ibis.array([ibis.literal(end) for end in ends]).unnest())
     rows = rows.filter(rows[_known_on(table)] <= rows.end, rows.date <= rows.end)
     customers = _by_customer(_by_day(rows, None, [], per=["end"]), [], per=["end"])
@@ -125,9 +121,7 @@ def purchase_days(log: Any) -> ibis.Table:
 
     The one place that says what a purchase is; summaries, tracking and cohorts all count by it.
     """
-    table = as_ibis(check(log, LOG))
-    if not table.date.type().is_date():
-        table = table.mutate(date=as_date(table.date, None, "UTC"))
+    table = _dated(check(log, LOG))
     return _by_day(table, None, []).select("customer_id", "date", "net", "bought")
 
 
@@ -163,14 +157,18 @@ def contributions(log: Any, *, margin: float = 1.0, cost_to_serve: float = 0.0) 
     0           a 2024-01-01           3.0    True
     1           a 2024-01-08           7.0    True
     """
-    table = as_ibis(check(log, LOG))
-    if not table.date.type().is_date():
-        table = table.mutate(date=as_date(table.date, None, "UTC"))
+    table = _dated(check(log, LOG))
     days = _by_day(table, margin, [])
     left = days.earned - cost_to_serve * days.bought.ifelse(1, 0)
     out = to_pandas(days.select("customer_id", "date", contribution=left, bought=days.bought))
     out["date"] = pd.to_datetime(out["date"])
     return out.sort_values(["customer_id", "date"], ignore_index=True)
+
+
+def _dated(log: Any) -> ibis.Table:
+    """A LOG as an Ibis table whose dates are days."""
+    table = as_ibis(log)
+    return table if table.date.type().is_date() else table.mutate(date=as_date(table.date, None, "UTC"))
 
 
 def _by_day(table: ibis.Table, margin: float | None, carried: list[str], *, per: Sequence[str] = ()) -> ibis.Table:

@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.engine import to_pandas
+from ..core.engine import as_ibis, to_pandas
 from ..core.errors import TableError
 from ..core.results import Checked, Finding
 from ..core.tables import SURVEY, as_day, check, closest
 from ..core.words import Words
 from .client import Client, Source
-from .orders import read_transactions
-from .sources import open_source, read_table
+from .sources import FILE, Opened, open_source, read_table, typed
 
-__all__ = ["SCALES", "check_survey", "points", "read_survey", "series_of"]
+__all__ = ["SCALES", "check_survey", "leading_metric", "points", "read_survey", "series_of"]
 
 # The scale of a question where the answers do not name it, and what the question asks.
 SCALES: dict[str, tuple[float, float]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7), "stars": (1, 5)}
@@ -56,6 +55,7 @@ _NO_ANSWER = (
     998,
     999,
 )  # off a scale
+_SETTINGS = {"date_format", "decimal", "thousands", "delimiter", "encoding", "timezone"}
 # Words of answers, worst first; a scale of seven is known by its "somewhat".
 _WORDS = (
     (("strongly disagree",), ("disagree",), ("somewhat disagree",), ("neither agree nor disagree", "neutral"),
@@ -79,7 +79,7 @@ def read_survey(
     source : Client, path, pandas.DataFrame or ibis.Table
         Files of the kinds that ``read_transactions`` reads.
     columns : mapping, optional
-        clvnb's names to the source's: needed are ``date``, ``metric`` (csat, nps, ces or stars) and ``score``;
+        clvnb's names to the source's, the source's own where left out: needed are ``date``, ``metric`` (csat, nps, ces or stars) and ``score``;
         ``customer_id, wave, scale_min, scale_max, comment, channel, attribute, expected, invited_at`` are understood.
     **settings
         As in ``read_transactions``: ``date_format``, ``decimal``, ``timezone``…
@@ -116,31 +116,29 @@ def read_survey(
             else to_pandas(read_table(source, settings_, SURVEY.required))
         )
     else:
-        frame = source if hasattr(source, "columns") else None
-        names = dict(columns or ({str(c): str(c) for c in frame.columns} if frame is not None else {}))
-        raw = _from_anywhere(source, names, settings)
+        raw = _from_anywhere(source, dict(columns or {}), settings)
     return _complete(raw)
 
 
 def _from_anywhere(source: Any, columns: dict[str, str], settings: dict[str, Any]) -> pd.DataFrame:
-    """Read by the reader of orders, which needs a customer and an amount: here neither is a must."""
-    frame = to_pandas(source) if hasattr(source, "columns") else _file(source, settings)
-    present = [str(c) for c in frame.columns]
+    """Read a frame or a file by the reader that every source has; neither a customer nor an amount is a must."""
+    if unknown := sorted(set(settings) - _SETTINGS):
+        raise TypeError(
+            f"read_survey() got an unexpected setting {unknown[0]!r}; there are {', '.join(sorted(_SETTINGS))}"
+        )
+    timezone = settings.pop("timezone", "UTC")
+    own = Source(source="" if hasattr(source, "columns") else str(source), **settings)
+    opened = Opened(as_ibis(source), "the survey") if hasattr(source, "columns") else open_source(own, Path.cwd())
+    present = [c for c in opened.table.columns if c != FILE]
+    columns = columns or {c: c for c in present}
     for name in SURVEY.required:
         column = columns.setdefault(name, name)
         if column not in present:
             raise TableError(
                 f"the survey has no column {column!r} for {name}{closest(column, present)}; it has: {', '.join(present)}"
             )
-    wanted = {n: c for n, c in columns.items() if c in present}
-    stand_in = frame.assign(_nobody="", _nothing="")
-    mapping = {"customer_id": "_nobody", "amount": "_nothing"} | wanted
-    return to_pandas(read_transactions(stand_in, columns=mapping, **settings)).drop(columns=["amount"])
-
-
-def _file(source: str | Path, settings: dict[str, Any]) -> pd.DataFrame:
-    text = {k: settings.pop(k) for k in ("delimiter", "encoding") if k in settings}
-    return to_pandas(open_source(Source(source=str(source), **text), Path.cwd()).table)
+    mapping = {name: column for name, column in columns.items() if column in present}
+    return to_pandas(typed(opened, own.model_copy(update={"columns": mapping}), timezone, SURVEY.required))
 
 
 def _forms(client: Client, settings: Source) -> pd.DataFrame:
@@ -254,6 +252,34 @@ def series_of(survey: pd.DataFrame) -> pd.Series:
     """
     ends = survey["scale_min"].map("{:g}".format) + "-" + survey["scale_max"].map("{:g}".format)
     return (survey["metric"].astype(str) + " " + ends).rename("series")
+
+
+def leading_metric(survey: pd.DataFrame) -> str | None:
+    """Return the question that leads, for every step: of the last wave's, the one with most answers.
+
+    Parameters
+    ----------
+    survey : SURVEY
+        Checked answers.
+
+    Returns
+    -------
+    str or None
+        ``csat``, ``nps``, ``ces`` or ``stars``, in this order where several have as many; None where nobody answered
+        a question about satisfaction as a whole.
+
+    Examples
+    --------
+    >>> leading_metric(pd.DataFrame({"metric": ["nps", "nps", "csat"], "attribute": None, "wave": "2025-06",
+    ...                              "date": pd.to_datetime(["2025-06-10"] * 3)}))
+    'nps'
+    """
+    overall = survey[survey["attribute"].isna()]
+    if overall.empty:
+        return None
+    last = overall[overall["wave"] == overall.loc[overall["date"].idxmax(), "wave"]]
+    counts = last["metric"].value_counts()
+    return max(SCALES, key=lambda m: (counts.get(m, 0), -list(SCALES).index(m)))
 
 
 def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words: Words | None = None) -> Checked:

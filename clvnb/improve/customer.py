@@ -21,14 +21,14 @@ from ..core.engine import as_ibis
 from ..core.errors import ClientError
 from ..core.results import Finding, Told
 from ..core.tables import as_day, closest
-from ..data.books import check_orders, customers_opted_out, customers_with_open_cases, read_answers
+from ..data.books import Books
 from ..data.client import Client
 from ..data.summary import contributions
 from ..models.base import TransactionModel
 from ..satisfaction.drivers import scrub
 from ..value.readings import most_at_risk, overdue_orders
-from ..value.step import ValueStep, value_customers
-from .step import ImproveStep, plan_improvement
+from ..value.step import ValueStep, value_step
+from .step import ImproveStep, improve_step
 
 __all__ = ["Cards", "CustomerCard", "customer_card"]
 
@@ -207,16 +207,10 @@ class Cards:
 
     Attributes
     ----------
-    client : Client
-        Whose customers they are.
-    as_of : date
-        The last day looked at.
+    books : Books
+        The client on its day; ``client`` is whose customers they are, ``as_of`` the last day looked at.
     customers, next_orders, parameters, playbook, target_list : pandas.DataFrame
         As steps 1 and 3 leave them.
-    log : LOG
-        The checked orders.
-    survey : SURVEY or None
-        The checked answers.
 
     Examples
     --------
@@ -226,15 +220,12 @@ class Cards:
     (0, 'HC20169')
     """
 
-    client: Client
-    as_of: date
+    books: Books
     customers: pd.DataFrame
     next_orders: pd.DataFrame
     parameters: pd.DataFrame
     playbook: pd.DataFrame
     target_list: pd.DataFrame
-    log: Any
-    survey: pd.DataFrame | None
 
     @classmethod
     def of_client(cls, client: Client, *, as_of: date | str | None = None, output: str | Path = "") -> Self:
@@ -261,8 +252,8 @@ class Cards:
         """
         if str(output):
             return cls.of_report(client, output, as_of=as_of)
-        step = value_customers(client, as_of=as_of)
-        return cls.of_steps(step, plan_improvement(client, as_of=step.as_of))
+        step = value_step(client, as_of=as_of)
+        return cls.of_steps(step, improve_step(step.books))
 
     @classmethod
     def of_steps(cls, step: ValueStep, plan: ImproveStep) -> Self:
@@ -271,9 +262,9 @@ class Cards:
         Parameters
         ----------
         step : ValueStep
-            From ``value_customers``.
+            From ``value_step``.
         plan : ImproveStep
-            From ``plan_improvement``, of the same client and day.
+            From ``improve_step``, of the same client and day.
 
         Returns
         -------
@@ -281,9 +272,8 @@ class Cards:
             Of the steps' client.
         """
         return cls(
-            client=step.client, as_of=step.as_of, customers=step.customers, next_orders=step.next_orders,
-            parameters=step.parameters, playbook=plan.guide, target_list=plan.targets.table, log=step.checked.kept,
-            survey=_survey(step.client, step.as_of),
+            books=step.books, customers=step.customers, next_orders=step.next_orders, parameters=step.parameters,
+            playbook=plan.guide, target_list=plan.targets.table,
         )  # fmt: skip
 
     @classmethod
@@ -318,20 +308,41 @@ class Cards:
         found = {n: pd.read_parquet(f) if (f := folder / f"{n}.parquet").is_file() else pd.DataFrame() for n in names}
         made = json.loads((folder.parent / "results.json").read_text(encoding="utf-8"))["as_of"]
         day = as_day(as_of) or date.fromisoformat(made)
-        return cls(client=client, as_of=day, log=check_orders(client, day).kept, survey=_survey(client, day), **found)
+        return cls(books=Books(client, day), **found)
 
-    @cached_property
+    @property
+    def client(self) -> Client:
+        """Whose customers they are."""
+        return self.books.client
+
+    @property
+    def as_of(self) -> date:
+        """The last day looked at."""
+        return self.books.as_of
+
+    @property
+    def log(self) -> Any:
+        """The checked orders."""
+        return self.books.orders.kept
+
+    @property
+    def survey(self) -> pd.DataFrame | None:
+        """The checked answers, where they say who gave them."""
+        answers = self.books.answers
+        return None if answers is None or "customer_id" not in answers.kept else answers.kept
+
+    @property
     def opted_out(self) -> set[str]:
         """Ids of those who asked not to be contacted: ``plan.opt_outs`` of client.yaml."""
-        return customers_opted_out(self.client)
+        return self.books.opted_out
 
-    @cached_property
+    @property
     def open_cases(self) -> set[str]:
         """Ids of those whose service case is not closed yet.
 
         A case is open without ``resolved_at``, or without ``first_response_at`` where there is no such column.
         """
-        return customers_with_open_cases(self.client)
+        return self.books.with_open_cases
 
     def find(self, text: str = "", among: str = "all") -> pd.DataFrame:
         """Return the customers whose id holds a text, the most valuable first.
@@ -408,11 +419,6 @@ def check_customer(client: Client, customer: str, customers: pd.DataFrame) -> No
     if not (customers["customer_id"] == customer).any():
         near = closest(customer, customers["customer_id"].head(50_000))
         raise ClientError(f"{client.name} has no customer {customer[:80]!r}{near}")
-
-
-def _survey(client: Client, day: date) -> pd.DataFrame | None:
-    checked, _ = read_answers(client, day)
-    return None if checked is None or "customer_id" not in checked.kept else checked.kept
 
 
 def _orders(client: Client, log: Any, customer: str) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """What became of each thing that a client did: who got it, who did not, and how they differ since.
 
-In: ``Client`` with what step 1 handed over. Out: ``Result`` for each initiative: verdicts, profit and loss, what its lever may learn.
+In: what step 1 handed over, with its books. Out: ``Result`` for each initiative: verdicts, profit and loss, what its lever may learn.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.engine import to_pandas
 from ..core.errors import TableError
 from ..core.maths import tail
 from ..core.results import Finding
-from ..data.books import check_orders, read_answers
+from ..data.books import Books
 from ..data.client import Client
-from ..data.contracts import check_contracts, read_contracts
-from ..data.sources import read_table
-from ..data.summary import contributions
+from ..data.surveys import leading_metric
 from ..experiments.designs import FEWEST, Change, split_as_planned
 from ..experiments.planning import Look
 from ..experiments.verdicts import (
@@ -50,6 +47,7 @@ __all__ = [
     "measured_effects",
 ]
 
+HALF_YEAR = 6  # months: what WINDOW is of a contract
 ENOUGH = 20  # customers still followed, below which staying is looked at no further
 FEW = 100  # customers of a group, below which it is not judged by itself
 
@@ -149,19 +147,19 @@ class Result:
     remarks: str = ""
 
 
-def list_initiatives(client: Client, as_of: date) -> list[Initiative]:
-    """Return what the client did until a day, the earliest first.
+def list_initiatives(books: Books) -> list[Initiative]:
+    """Return what the client did until the day of its books, the earliest first.
 
     Raises
     ------
     TableError
         When a start is no day, a group is not known, or a customer is in both groups.
     """
-    if client.initiatives is None:
+    named = books.client.initiatives
+    if named is None or books.initiatives is None:
         return []
-    table = to_pandas(read_table(client, client.initiatives, ("initiative", "start")))
-    where = f"{client.initiatives.source}"
-    table["start"] = pd.to_datetime(table["start"], errors="coerce")
+    where = f"{named.source}"
+    table = books.initiatives.assign(start=pd.to_datetime(books.initiatives["start"], errors="coerce"))
     if table["start"].isna().any():
         line = int(np.argmax(table["start"].isna())) + 2
         raise TableError(f"{where}: line {line}: the start is no day; write it as 2025-02-01, or set date_format")
@@ -178,7 +176,7 @@ def list_initiatives(client: Client, as_of: date) -> list[Initiative]:
                 "would then decide what is counted: write the day it began for everybody, or name each start as an initiative of its own"
             )
         start = starts.iloc[0].date()
-        if start > as_of:
+        if start > books.as_of:
             continue
         planned = _planned(own, where, str(name))
         lever = own["lever"].dropna() if "lever" in own else pd.Series(dtype=object)
@@ -231,35 +229,29 @@ def _people(own: pd.DataFrame, where: str, name: str, *, drawn: bool) -> pd.Data
     return people.groupby(["customer_id", "group"], as_index=False)["cost"].sum()
 
 
-def gather(client: Client, worth: Handover, metric: Metric | None = None) -> Facts:
+def gather(worth: Handover, metric: Metric | None = None) -> Facts:
     """Bring together what customers did and said until the day.
 
     Parameters
     ----------
-    client : Client
-        Whose data are read.
     worth : Handover
-        What step 1 found.
+        What step 1 found, with the books that are read.
     metric : Metric, optional
-        The question to follow; the one of csat, stars, ces and nps that is there when left out.
+        The question to follow; the leading one when left out.
     """
-    economics = client.economics
-    days = contributions(
-        check_orders(client, worth.as_of).kept, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve
-    )
-    checked, _ = read_answers(client, worth.as_of)
+    client, books = worth.client, worth.books
     answers = pd.DataFrame(columns=["customer_id", "date", "score", "wave"])
-    if checked is not None:
-        wanted = [metric.name] if metric else ["csat", "stars", "ces", "nps"]
-        series = (latest_series(checked.kept, name) for name in wanted)
-        answers = next((s for s in series if len(s)), answers)
+    if books.answers is not None:
+        name = metric.name if metric else leading_metric(books.answers.kept)
+        series = latest_series(books.answers.kept, name) if name else answers
+        answers = series if len(series) else answers
     if len(answers):  # by the scale that they are on, which may have changed
         metric = metric_of(
             str(answers["metric"].iloc[0]), (float(answers["scale_min"].iloc[0]), float(answers["scale_max"].iloc[0]))
         )
     contracts = pd.DataFrame()
     if client.kind == "subscription":
-        kept = check_contracts(read_contracts(client)).kept
+        kept = books.contracts.kept
         kept = kept[kept["start"] <= pd.Timestamp(worth.as_of)].sort_values("start", kind="stable")
         contracts = (
             kept.groupby("customer_id")
@@ -270,7 +262,7 @@ def gather(client: Client, worth: Handover, metric: Metric | None = None) -> Fac
             contracts["plan"] = contracts["customer_id"].map(
                 kept.drop_duplicates("customer_id").set_index("customer_id")["plan"]
             )
-    return Facts(client, worth.as_of, worth.customers, days, answers, metric, contracts)
+    return Facts(client, worth.as_of, worth.customers, books.days, answers, metric, contracts)
 
 
 # --------------------------------------------------------------------------------------- one initiative
@@ -320,7 +312,7 @@ def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
             float(got["cost"].sum()),
             words=facts.client.words,
             what=done.name,
-            days=_span(done, facts, units),
+            days=WINDOW,
         )
     measured = found | _learned(done, facts, units) if done.randomised and not _off_plan(done, units) else {}
     return Result(done, (*satisfied, *stayed, money), tuple(parts), account, survival, measured, due, note)
@@ -357,12 +349,6 @@ def _units(done: Initiative, facts: Facts) -> tuple[pd.DataFrame, str]:
     return people.reset_index(drop=True), note
 
 
-def _span(done: Initiative, facts: Facts, units: pd.DataFrame) -> int:
-    """How many days are looked at after each customer's beginning: all since the start, or half a year where they came one by one."""
-    together = (units["entry"] == pd.Timestamp(done.start)).mean() > 0.9
-    return (facts.as_of - done.start).days if together else WINDOW
-
-
 def _sums(facts: Facts, units: pd.DataFrame, start: int, end: int) -> pd.DataFrame:
     """Contribution and purchases of each customer from ``start`` to ``end`` days after their beginning."""
     entry = units.set_index("customer_id")["entry"]
@@ -378,10 +364,9 @@ def _sums(facts: Facts, units: pd.DataFrame, start: int, end: int) -> pd.DataFra
 
 def _panel(done: Initiative, facts: Facts, units: pd.DataFrame, column: str, *, share: bool = False) -> pd.DataFrame:
     """One row a customer and period: after the start, and as long before it, where the customer was there."""
-    span = _span(done, facts, units)
     there = units[units["followed"]]
     began = pd.to_datetime(facts.customers.drop_duplicates("customer_id").set_index("customer_id")["first_date"])
-    seen_for = ((there["entry"] - there["customer_id"].map(began)).dt.days // span).to_numpy()
+    seen_for = ((there["entry"] - there["customer_id"].map(began)).dt.days // WINDOW).to_numpy()
     if done.randomised:  # what was before only narrows the range, so each period takes whom it can
         kept = {1: there, 0: there[seen_for >= 1]}
     else:  # the same customers in every period, as many periods as leave enough of them
@@ -398,8 +383,8 @@ def _panel(done: Initiative, facts: Facts, units: pd.DataFrame, column: str, *, 
     for period, seen in kept.items():
         if len(seen) < 2 * ENOUGH:
             continue
-        at = (period - 1) * span
-        value = _sums(facts, seen, at, at + span)[column].to_numpy(float)
+        at = (period - 1) * WINDOW
+        value = _sums(facts, seen, at, at + WINDOW)[column].to_numpy(float)
         value = (value > 0).astype(float) if share else value
         parts.append(pd.DataFrame({"customer_id": seen["customer_id"].to_numpy(), "group": seen["group"].to_numpy(), "period": period, "value": value}))  # fmt: skip
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"value": []})
@@ -419,16 +404,15 @@ def _known(facts: Facts, units: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_money(done: Initiative, facts: Facts, units: pd.DataFrame) -> Outcome:
-    span = _span(done, facts, units)
     days, start = facts.days, pd.Timestamp(done.start)
     before = days[days["date"] < start]
     lasted = (start - days["date"].min()).days
-    if lasted < span / 4 or before.empty:  # nothing was known beforehand: what is usual without it
+    if lasted < WINDOW / 4 or before.empty:  # nothing was known beforehand: what is usual without it
         own = units[units["followed"] & (units["group"] != "treated")]
-        usual = float(_sums(facts, own, 0, span)["contribution"].mean()) if len(own) else 1.0
+        usual = float(_sums(facts, own, 0, WINDOW)["contribution"].mean()) if len(own) else 1.0
     else:
-        usual = before["contribution"].sum() / max(1, before["customer_id"].nunique()) / lasted * span
-    return Outcome(f"contribution per customer in {span} days, {done.name}", "money", margin_of(usual))
+        usual = before["contribution"].sum() / max(1, before["customer_id"].nunique()) / lasted * WINDOW
+    return Outcome(f"contribution per customer in {WINDOW} days, {done.name}", "money", margin_of(usual))
 
 
 def margin_of(usual: float) -> float:
@@ -475,7 +459,7 @@ def _staying(
         return [_kept(done, facts, units, look)], nothing, {}
     if facts.client.kind != "subscription":
         panel = _panel(done, facts, units, "bought", share=True)
-        outcome = Outcome(f"bought again within {_span(done, facts, units)} days, {done.name}", "share", 0.03)
+        outcome = Outcome(f"bought again within {WINDOW} days, {done.name}", "share", 0.03)
         if panel.empty:
             return (
                 [not_measurable(outcome, f"fewer than {2 * ENOUGH} customers have been followed for {WINDOW} days")],
@@ -509,8 +493,9 @@ def _members(
     name = f"months stayed, {done.name}"
     table = units.merge(facts.contracts, on="customer_id", how="inner")
     tenure, gone = months_stayed(table["entry"], table["end"], facts.as_of)
-    group, strata = table["group"].to_numpy(object), None
-    months = followed(tenure, group)
+    group = table["group"].to_numpy(object)
+    seen = followed(tenure, group)
+    months = min(seen, HALF_YEAR)  # the window of the plan, however long they have been followed by now
     outcome = Outcome(
         f"months stayed of the first {months}, {done.name}" if months else name, "months", max(0.03 * months, 0.01)
     )
@@ -530,12 +515,9 @@ def _members(
     stop = _off_plan(done, table)
     if stop:
         return [not_measurable(outcome, stop)], nothing, {}
-    if "plan" in table:
-        plan = table["plan"].astype(str)
-        deep = min(followed(tenure[(plan == p).to_numpy()], group[(plan == p).to_numpy()]) for p in plan.unique())
-        strata = plan if deep >= months else None
-    found = compare_survival(tenure, gone, group, first="holdout", second="treated", periods=months, strata=strata)
-    method = f"area between the survival curves{', within plans' if strata is not None else ''}; log-rank p = {found.p_value:.3f}"
+    found, how = _stays(table, tenure, gone, months)
+    further = found if seen == months else _stays(table, tenure, gone, seen)[0]
+    method = f"area between the survival curves{how}; log-rank p = {found.p_value:.3f}"
     change = Change(
         "A",
         found.first,
@@ -552,10 +534,21 @@ def _members(
         f"{words.money(worth)} a month that is {words.money(gain.value * worth)} a member ({words.money(gain.low * worth)} to "
         f"{words.money(gain.high * worth)}, 95%). Log-rank p = {found.p_value:.3f}."
     )
-    curves = found.curves.assign(
-        group=found.curves["group"].replace({"treated": f"with {done.name}", "holdout": "without"})
+    curves = further.curves.assign(
+        group=further.curves["group"].replace({"treated": f"with {done.name}", "holdout": "without"})
     )
-    return [verdict], Finding(curves, text), _of_lever(done, table, found, months)
+    return [verdict], Finding(curves, text), _of_lever(done, table, further, seen)
+
+
+def _stays(table: pd.DataFrame, tenure: np.ndarray, gone: np.ndarray, months: int) -> tuple[Stays, str]:
+    """Both groups' survival over some months, within plans where each has members enough that long; and how it was made."""
+    group, strata = table["group"].to_numpy(object), None
+    if "plan" in table:
+        plan = table["plan"].astype(str)
+        deep = min(followed(tenure[(plan == p).to_numpy()], group[(plan == p).to_numpy()]) for p in plan.unique())
+        strata = plan if deep >= months else None
+    found = compare_survival(tenure, gone, group, first="holdout", second="treated", periods=months, strata=strata)
+    return found, ", within plans" if strata is not None else ""
 
 
 def months_stayed(start: pd.Series, end: pd.Series, as_of: date) -> tuple[np.ndarray, np.ndarray]:
@@ -694,7 +687,7 @@ def _learned(done: Initiative, facts: Facts, units: pd.DataFrame) -> dict[str, t
         out |= {"satisfaction": found} if found else {}
     if facts.client.kind != "subscription":
         there = units[units["followed"]]
-        bought = _sums(facts, there, 0, _span(done, facts, units))["bought"].to_numpy(float)
+        bought = _sums(facts, there, 0, WINDOW)["bought"].to_numpy(float)
         treated = (there["group"] == "treated").to_numpy(bool)
         found = _difference(bought, treated)
         base = float(bought[~treated].mean()) if (~treated).any() else 0.0
@@ -709,12 +702,12 @@ def _difference(values: np.ndarray, treated: np.ndarray) -> tuple[float, float] 
     return float(a.mean() - b.mean()), float(math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
 
 
-def measured_effects(client: Client, worth: Handover) -> dict[str, dict[str, tuple[float, float]]]:
+def measured_effects(worth: Handover) -> dict[str, dict[str, tuple[float, float]]]:
     """Return what randomised initiatives measured of step 3's levers: lever to parameter to (value, standard error)."""
-    drawn = [i for i in list_initiatives(client, worth.as_of) if i.randomised]
+    drawn = [i for i in list_initiatives(worth.books) if i.randomised]
     if not drawn:
         return {}
-    facts = gather(client, worth)
+    facts = gather(worth)
     out: dict[str, dict[str, tuple[float, float]]] = {}
     for done in drawn:
         units, _ = _units(done, facts)
@@ -727,7 +720,7 @@ def measured_effects(client: Client, worth: Handover) -> dict[str, dict[str, tup
         ):
             continue
         found: dict[str, Any] = _learned(done, facts, units)
-        if client.kind == "subscription":
+        if worth.client.kind == "subscription":
             found |= _members(done, facts, units, Look("once"))[2]
         out[done.lever] = {k: _pooled(v, out.get(done.lever, {}).get(k)) for k, v in found.items()}
     return out

@@ -231,7 +231,7 @@ def customer_base(
     ----------
     customers : CLV
         With ``expected_purchases`` over the horizon and ``expected_purchases_half`` over its first half, as
-        ``value_customers`` has them; the second is a model's ``expected_purchases`` over half the horizon.
+        ``value_step`` has them; the second is a model's ``expected_purchases`` over half the horizon.
     economics : Economics
         Horizon, margin and discount rate.
     by : str

@@ -1,6 +1,6 @@
 """Step 3 in one call: what satisfaction goes with, what each lever costs and brings, and a plan that pays.
 
-In: ``Client``, with what step 1 handed over. Out: ``ImproveStep``.
+In: ``Client`` or ``Books``, with what step 1 handed over. Out: ``ImproveStep``.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ import pandas as pd
 
 from ..core.engine import to_pandas
 from ..core.errors import ClientError, TableError
+from ..core.maths import tail
 from ..core.results import Finding, Told
-from ..data.books import check_orders, customers_opted_out, customers_with_open_cases, read_answers
+from ..data.books import Books, books_of
 from ..data.client import Client
-from ..data.contracts import check_contracts, read_contracts
 from ..data.spells import contract_lives, spells
 from ..data.summary import purchase_days
-from ..data.surveys import series_of
+from ..data.surveys import leading_metric
 from ..experiments.planning import detectable_change, sample_size
 from ..satisfaction.scores import latest_series
 from ..satisfaction.step import WINDOW
 from ..value.formulas import annual_billing_break_even
-from ..value.worth import LEVEL, Handover, hand_over
+from ..value.newcomers import Newcomers
+from ..value.worth import LEVEL, Handover, hand_over, newcomers_of
 from .allocation import allocate, investment_map, spend_ceilings, target_list
 from .initiatives import list_initiatives, measured_effects
 from .levers import CAUSED, Base, Scenario, customer_base, effect_name, learn, lever_library, playbook
 from .link import Link, evidence, link_satisfaction, prior_link, renewal_outcomes, repeat_outcomes
 from .scenarios import break_even, evaluate_scenarios, evpi, goal_seek, plan_range, segment_gains, tornado
 
-__all__ = ["ImproveStep", "plan_improvement"]
+__all__ = ["ImproveStep", "improve_step", "plan_improvement"]
 
 HOLDOUT = 0.1
 
@@ -71,6 +72,8 @@ class ImproveStep(Told):
     break_evens, ceilings, guide : pandas.DataFrame
         The part of its assumed effect each lever needs; the most a customer may cost by segment; what to do in each
         segment.
+    newcomers : Newcomers or None
+        The customers of the last year; None where nothing is predicted or nobody came.
     budget : float
         In the client's currency.
     why_not : str
@@ -98,6 +101,7 @@ class ImproveStep(Told):
     break_evens: pd.DataFrame = field(default_factory=pd.DataFrame)
     ceilings: pd.DataFrame = field(default_factory=pd.DataFrame)
     guide: pd.DataFrame = field(default_factory=pd.DataFrame)
+    newcomers: Newcomers | None = None
     budget: float = 0.0
     why_not: str = ""
 
@@ -147,7 +151,7 @@ class ImproveStep(Told):
     @property
     def activation(self) -> Finding:
         """How many newcomers come to a second purchase, and what hangs on it."""
-        new, words = self.worth.newcomers, self.client.words
+        new, words = self.newcomers, self.client.words
         if self.client.kind == "subscription" or new is None or not np.isfinite(new.activated_clv):
             return Finding(pd.DataFrame(), "")
         table = pd.DataFrame({"newcomers_a_year": [new.per_year], "came_back": [new.activated], "clv_of_those": [new.activated_clv],
@@ -269,13 +273,13 @@ def _number(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def plan_improvement(client: Client, *, as_of: date | str | None = None, output: str | Path = "") -> ImproveStep:
+def improve_step(source: Client | Books, *, as_of: date | str | None = None, output: str | Path = "") -> ImproveStep:
     """Run step 3 for a client.
 
     Parameters
     ----------
-    client : Client
-        From ``Client.load`` or ``load_sample``.
+    source : Client or Books
+        From ``Client.load`` or ``load_sample``; or ``Books``, whose sources the steps then share.
     as_of : date, optional
         The evening of this day; the client's, or the last order's, when left out.
     output : path
@@ -298,33 +302,48 @@ def plan_improvement(client: Client, *, as_of: date | str | None = None, output:
     Examples
     --------
     >>> from clvnb import load_sample
-    >>> step = plan_improvement(load_sample("subscription"))
+    >>> step = improve_step(load_sample("subscription"))
     >>> step.link.status, step.scenarios.table.columns[:3].tolist()
     ('found', ['scenario', 'customers', 'clv_before'])
     """
-    opted_out = customers_opted_out(client)
-    worth = hand_over(client, as_of=as_of, output=output)
-    link, left_out = _link(client, worth)
+    books = books_of(source, as_of, output)
+    _ = books.opted_out  # who must not be contacted is known before anything is computed, or nothing is
+    worth = hand_over(books, output=output)
+    client, new = worth.client, newcomers_of(worth)
+    link, left_out = _link(worth)
+    bare = ImproveStep(client, worth.as_of, worth, link, left_out, None, newcomers=new)
     if worth.total is None:
-        return ImproveStep(
-            client, worth.as_of, worth, link, left_out, None, why_not=f"Plans start from predicted values. {worth.why}"
-        )
+        return replace(bare, why_not=f"Plans start from predicted values. {worth.why}")
     try:
-        base = customer_base(worth.customers, client.economics, total=worth.total, newcomers=worth.newcomers)
+        base = customer_base(worth.customers, client.economics, total=worth.total, newcomers=new)
     except TableError as error:
-        return ImproveStep(client, worth.as_of, worth, link, left_out, None, why_not=str(error))
-    return _planned(client, worth, link, left_out, base, opted_out)
+        return replace(bare, why_not=str(error))
+    return _planned(worth, link, left_out, base)
 
 
-def _planned(
-    client: Client, worth: Handover, link: Link, left_out: dict[str, int], base: Base, opted_out: set[str]
-) -> ImproveStep:
-    words = client.words
+def plan_improvement(client: Client, *, as_of: date | str | None = None, output: str | Path = "") -> ImproveStep:
+    """Run ``improve_step``, by the name that it had in clvnb 0.1; gone in the next version.
+
+    Parameters
+    ----------
+    client, as_of, output
+        Of ``improve_step``.
+
+    Returns
+    -------
+    ImproveStep
+        From ``improve_step``.
+    """
+    return improve_step(client, as_of=as_of, output=output)
+
+
+def _planned(worth: Handover, link: Link, left_out: dict[str, int], base: Base) -> ImproveStep:
+    client, words = worth.client, worth.client.words
     try:
         library = lever_library(base, kind=client.kind, changes=client.plan.levers)
     except (TableError, ValueError, TypeError) as error:
         raise ClientError(f"{client.folder / 'client.yaml'}: plan.levers: {error}") from error
-    measured = measured_effects(client, worth)
+    measured = measured_effects(worth)
     library = [replace(s, levers=tuple(learn(v, measured.get(v.name, {})) for v in s.levers)) for s in library]
     scenarios = evaluate_scenarios(base, library, link=link, level=LEVEL, words=words)
     gains = segment_gains(base, library, link=link, level=LEVEL)
@@ -343,7 +362,7 @@ def _planned(
     best = scenarios.table["scenario"].iloc[0]
     named = {s.name: s for s in library}
     chosen = _chosen(plan, scenarios.table, named)
-    targets = _targets(client, worth, gains, chosen, budget, opted_out)
+    targets = _targets(worth, gains, chosen, budget)
     ceilings = spend_ceilings(gains)
     targets = Finding(targets.table, targets.text + _list_range(targets.table, chosen, scenarios.table, client))
     return ImproveStep(
@@ -364,13 +383,14 @@ def _planned(
             cautious.table,
             f"A cautious plan counts, for each lever, only on a gain that is reached four times in five. {cautious.text}",
         ),
-        invested=_invested(client, worth, t, plan.table),
+        invested=_invested(worth, t, plan.table),
         targets=targets,
         test=_test(client, base, targets, chosen, link, scenarios),
-        billing=_billing(client, worth),
+        billing=_billing(worth),
         break_evens=_break_evens(base, library, link),
         ceilings=ceilings,
         guide=playbook(list(t["segment"])).merge(ceilings, on="segment", how="left"),
+        newcomers=base.newcomers,
         budget=float(budget),
     )
 
@@ -447,13 +467,14 @@ def _list_range(targets: pd.DataFrame, chosen: Scenario | None, scenarios: pd.Da
     )
 
 
-def _invested(client: Client, worth: Handover, base: pd.DataFrame, plan: pd.DataFrame) -> Finding:
+def _invested(worth: Handover, base: pd.DataFrame, plan: pd.DataFrame) -> Finding:
     """Spending against value: what was spent, or what the plan would spend where that was drawn at random or is not known."""
-    spent, drawn = _spent(client, worth)
+    spent, drawn = _spent(worth)
+    words = worth.client.words
     if spent and not drawn:
-        return investment_map(base, spent, words=client.words)
+        return investment_map(base, spent, words=words)
     planned = plan.groupby("segment")["spend"].sum().to_dict() if len(plan) else {}
-    found = investment_map(base, {k: v for k, v in planned.items() if k in set(base["segment"])}, words=client.words)
+    found = investment_map(base, {k: v for k, v in planned.items() if k in set(base["segment"])}, words=words)
     why = (
         "What was spent so far went to customers drawn at random, which says nothing about where money is put; here is what the plan spends on customers one by one. "
         if drawn
@@ -490,28 +511,24 @@ def _goal(base: Base, client: Client) -> Finding:
 # ------------------------------------------------------------------------------------------------ link
 
 
-def _link(client: Client, worth: Handover) -> tuple[Link, dict[str, int]]:
+def _link(worth: Handover) -> tuple[Link, dict[str, int]]:
     """The link from the client's own answers; the prior band, with the reason, where there are none."""
-    checked, why = read_answers(client, worth.as_of)
-    if checked is None:
-        return prior_link(why=why), {}
-    survey = checked.kept
-    overall = survey[survey["attribute"].isna()]
-    if overall.empty:
+    books, client = worth.books, worth.client
+    if books.answers is None:
+        return prior_link(why=books.why_no_answers), {}
+    survey = books.answers.kept
+    name = leading_metric(survey)
+    if name is None:
         return prior_link(why="No question about satisfaction as a whole was answered."), {}
-    counts = series_of(overall).value_counts()
-    name = next(
-        (m for m in ("csat", "stars", "ces", "nps") if any(s.startswith(m + " ") for s in counts.index[:2])), "csat"
-    )
     answers = latest_series(survey, name)
     scale = (float(answers["scale_min"].iloc[0]), float(answers["scale_max"].iloc[0]))
     if client.kind == "subscription":
-        joined = spells(check_contracts(read_contracts(client)).kept, as_of=worth.as_of)
+        joined = spells(books.contracts.kept, as_of=worth.as_of)
         lives = contract_lives(joined, as_of=worth.as_of)
         rows, left = renewal_outcomes(answers, lives, window=WINDOW, as_of=worth.as_of)
         gone, window = "had left", WINDOW + 30  # leaving within 30 days of the answer was decided before it
     else:
-        days = to_pandas(purchase_days(check_orders(client, worth.as_of).kept))
+        days = to_pandas(purchase_days(books.orders.kept))
         bought = days[days["bought"]].rename(columns={"net": "amount"})
         rows, left = repeat_outcomes(answers, bought, window=WINDOW, as_of=worth.as_of)
         gone, window = "had not bought again", WINDOW
@@ -527,9 +544,9 @@ def _link(client: Client, worth: Handover) -> tuple[Link, dict[str, int]]:
 # ------------------------------------------------------------------------------------ list, test, billing
 
 
-def _spent(client: Client, worth: Handover) -> tuple[dict[str, float], bool]:
+def _spent(worth: Handover) -> tuple[dict[str, float], bool]:
     """What was spent on each segment's customers by the client's initiatives, and whether chance chose whom."""
-    done = [i for i in list_initiatives(client, worth.as_of) if len(i.people)]
+    done = [i for i in list_initiatives(worth.books) if len(i.people)]
     if not done:
         return {}, False
     people = pd.concat([i.people for i in done])
@@ -538,16 +555,14 @@ def _spent(client: Client, worth: Handover) -> tuple[dict[str, float], bool]:
     return dict(by[by > 0]), all(i.randomised for i in done)
 
 
-def _targets(
-    client: Client, worth: Handover, gains: pd.DataFrame, chosen: Scenario | None, budget: float, opted_out: set[str]
-) -> Finding:
+def _targets(worth: Handover, gains: pd.DataFrame, chosen: Scenario | None, budget: float) -> Finding:
     if chosen is None:
         return Finding(pd.DataFrame(), "There is no list: no lever that can be bought is expected to pay.")
     own = gains[gains["scenario"] == chosen.name]
     start = worth.as_of + timedelta(days=30)
     return target_list(
         worth.customers[worth.customers["p_alive"] > 0], own, initiative=chosen.name, start=start, budget=budget,
-        opted_out=opted_out, open_cases=customers_with_open_cases(client), holdout=HOLDOUT, words=client.words,
+        opted_out=worth.books.opted_out, open_cases=worth.books.with_open_cases, holdout=HOLDOUT, words=worth.client.words,
     )  # fmt: skip
 
 
@@ -572,7 +587,7 @@ def _test(
     row = scenarios.table.set_index("scenario").loc[chosen.name]
     listed = targets.table[targets.table["group"] == "treated"]
     gain, cost = float(listed["gain"].sum()), float(listed["cost"].sum())
-    sd = gain * float((row["gain_high"] - row["gain_low"]) / (2 * 1.645) / row["gain"])
+    sd = gain * float((row["gain_high"] - row["gain_low"]) / (2 * tail(LEVEL)) / row["gain"])
     value = evpi(gain - cost, sd)
     table = pd.DataFrame({"treated": [treated], "holdout": [kept], "share": [p], "detectable": [least], "expected": [hoped],
                           "needed_per_group": [need], "value_of_knowing": [value]})  # fmt: skip
@@ -621,11 +636,12 @@ def _shift(scenario: Scenario, p: float, link: Link) -> float:
     return float(moved)
 
 
-def _billing(client: Client, worth: Handover) -> Finding:
+def _billing(worth: Handover) -> Finding:
     """The renewal rate from which on annual plans are worth as much as monthly ones."""
+    client = worth.client
     if client.kind != "subscription" or "plan" not in worth.customers:
         return Finding(pd.DataFrame(), "")
-    contracts = check_contracts(read_contracts(client)).kept
+    contracts = worth.books.contracts.kept
     billing = contracts["billing"].str.lower() if "billing" in contracts else contracts["plan"].str.lower()
     price = contracts.groupby(billing)["price"].median()
     if worth.total is None or not {"monthly", "annual"} <= set(price.index):

@@ -18,6 +18,7 @@ from ..core.engine import is_ibis, run
 from ..core.errors import FitError, TableError
 from ..core.tables import SUMMARY, check
 from .base import Model
+from .constant_spend import ConstantSpend
 from .fitting import Levels, Vector, maximize
 from .posterior import Posterior
 
@@ -294,8 +295,84 @@ class GammaGamma(Model):
         level = v / rng.gamma(q, size=len(names))
         return np.asarray(rng.gamma(p, size=len(index)) * level[index.reshape(-1)])
 
+    def point(self) -> Vector:
+        """Return the parameters (p, q, v)."""
+        return np.asarray(self._theta())
 
-def fit_spend(summary: pd.DataFrame) -> GammaGamma | float:
+    def proper_draws(self, size: int, *, seed: int = 0) -> Vector:
+        """Return draws of the parameters, q kept away from 1, where the mean of the spend ceases to exist."""
+        phis = self.draws(size, seed=seed)
+        return np.column_stack([phis[:, 0], np.maximum(phis[:, 1], 1.05), phis[:, 2]])
+
+    def means(self, phis: Vector) -> Vector:
+        """Return the mean money of a purchase for each row of parameters."""
+        p, q, v = phis.T
+        return np.asarray(p * v / (q - 1))
+
+    def sums(self) -> dict[str, Any]:
+        """Return what is to be summed of customers who are put together: their own mean spend, and its square."""
+        return {"z": lambda s: positive(s["monetary_value"]), "zz": lambda s: positive(s["monetary_value"]) ** 2}
+
+    def summed(self, phi: Vector, rows: pd.DataFrame) -> Vector:
+        """Return the expected money of a purchase, summed over the ``n`` customers of each row."""
+        (p, q, v), x, n = phi, rows["frequency"].to_numpy(float), rows["n"].to_numpy(float)
+        weight = p * x / (p * x + q - 1)
+        return np.asarray((1 - weight) * (p * v / (q - 1)) * n + weight * rows["z"].to_numpy(float))
+
+    def squared(self, rows: pd.DataFrame) -> Vector:
+        """Return the sum over the customers of each row of (scale of an outcome / expected spend) squared."""
+        v, x, n = self._theta()[2], rows["frequency"].to_numpy(float), rows["n"].to_numpy(float)
+        z, zz = rows["z"].to_numpy(float), rows["zz"].to_numpy(float)
+        mean = self.summed(self._theta(), rows) / n
+        return np.asarray((n * v**2 + 2 * v * x * z + x**2 * zz) / mean**2)
+
+    def columns(self, base: Any) -> tuple[Any, Any]:
+        """Return the expected spend of each row, and the scale of an outcome, v + x z, in units of it."""
+        p, q, v = self._theta()
+        x, own = base["frequency"], positive(base["monetary_value"])
+        x = x.cast("float64") if is_ibis(base) else x  # or Spark would count in decimals of six places
+        weight = p * x / (p * x + q - 1)
+        expected = (1 - weight) * (p * v / (q - 1)) + weight * own
+        return expected, (v + x * own) / expected
+
+    def money_of_outcomes(self, counts: Vector, x: Vector, seed: int) -> Vector:
+        """What ``money`` draws, from a stock of gammas of which each row takes a stretch: a tenth as many, or less.
+
+        The gamma of n purchases is a sum of n gammas of one.
+        """
+        (size, rows), most = counts.shape, int(counts.max())
+        known, index = np.unique(x, return_inverse=True)
+        stock = max(counts.size // (10 * (most + len(known))), size)
+        if stock * (most + len(known)) > counts.size:
+            return self.money(counts, x, seed)
+        p, q, _ = self._theta()
+        rng = np.random.default_rng(seed + 2)
+        of_customer = rng.gamma(q + p * known[:, None], size=(len(known), stock))
+        of_count = np.cumsum(rng.gamma(p, size=(most, stock)), axis=0)
+        wide = stock + size  # the first stand once more at the end, so that a stretch may begin anywhere
+        of_customer = np.concatenate([of_customer, of_customer[:, :size]], axis=1)
+        of_count = np.concatenate([np.zeros((1, wide)), np.concatenate([of_count, of_count[:, :size]], axis=1)])
+        at = rng.integers(stock, size=rows)[:, None] + np.arange(size)
+        money = of_count.ravel()[counts.T.astype(np.intp) * wide + at]
+        at += index[:, None] * wide
+        money /= of_customer.ravel()[at]
+        return np.asarray(money.T)
+
+    def money(self, counts: Vector, x: Vector, seed: int) -> Vector:
+        """Draw the money of ``counts`` purchases, in units of (v + x z) of the customer who makes them.
+
+        Given nu ~ Gamma(q + p x, v + x z), the sum of n purchases is Gamma(p n, nu): (v + x z) times a ratio of gammas.
+        """
+        p, q, _ = self._theta()
+        rng = np.random.default_rng(seed + 2)
+        shape = np.broadcast_to(q + p * x, counts.shape)
+        bought = counts > 0
+        money = np.zeros_like(counts)
+        money[bought] = rng.gamma(p * counts[bought]) / rng.gamma(shape[bought])
+        return money
+
+
+def fit_spend(summary: pd.DataFrame) -> GammaGamma | ConstantSpend:
     """Fit the Gamma-Gamma model; where it cannot be fitted or its mean does not exist, give the mean money of a purchase.
 
     Parameters
@@ -307,4 +384,4 @@ def fit_spend(summary: pd.DataFrame) -> GammaGamma | float:
         model = GammaGamma().fit(summary)
         if model.params_["q"] > 1:
             return model
-    return float(summary["historic_revenue"].sum() / summary["purchases"].sum())
+    return ConstantSpend(float(summary["historic_revenue"].sum() / summary["purchases"].sum()))

@@ -1,6 +1,6 @@
 """Step 4 in one call: what changed since the base point, whether what was done caused it, and where the next cycle starts.
 
-In: ``Client``, with what step 1 handed over and an earlier report's base point. Out: ``TrackStep``.
+In: ``Client`` or ``Books``, with what step 1 handed over and an earlier report's base point. Out: ``TrackStep``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.engine import to_pandas
 from ..core.errors import FitError, TableError
 from ..core.maths import tail
 from ..core.results import Estimate, Finding, Told
 from ..core.words import capital
-from ..data.books import check_orders
+from ..data.books import Books, books_of
 from ..data.client import Client
-from ..data.summary import summarize
 from ..experiments.designs import Change, Threat, paired_change, two_waves
 from ..experiments.planning import Look, look_on
 from ..experiments.verdicts import Outcome, Verdict, judge, not_measurable, verdict_table
@@ -41,7 +39,7 @@ from ..improve.levers import customer_base
 from ..models.gamma_gamma import fit_spend
 from ..satisfaction.baseline import FEWEST, Baseline, find_baseline
 from ..satisfaction.scores import Metric, metric_of
-from ..satisfaction.step import could_answer, freeze, is_sealed, measure_satisfaction
+from ..satisfaction.step import could_answer, freeze, is_sealed, satisfaction_step
 from ..value.card import Card
 from ..value.clv import clv_new_customer
 from ..value.cohorts import compare_survival
@@ -49,7 +47,7 @@ from ..value.evaluate import CANDIDATES
 from ..value.worth import LEVEL, WINDOWS, Handover, hand_over
 from .bridge import clv_bridge, realised_against_predicted, value_drift
 
-__all__ = ["TrackStep", "track_change"]
+__all__ = ["TrackStep", "remeasure_step", "track_change"]
 
 _WORD = {"improved": "improved", "worsened": "worsened", "no_material_change": "no material change", "no_evidence": "cannot be told yet",
          "not_measurable": "not measurable"}  # fmt: skip
@@ -325,15 +323,15 @@ def _moved(v: Verdict, client: Client) -> str:
 # ---------------------------------------------------------------------------------------------- the step
 
 
-def track_change(
-    client: Client, *, as_of: date | str | None = None, output: str | Path = "", earlier: str | Path = ""
+def remeasure_step(
+    source: Client | Books, *, as_of: date | str | None = None, output: str | Path = "", earlier: str | Path = ""
 ) -> TrackStep:
     """Run step 4 for a client.
 
     Parameters
     ----------
-    client : Client
-        From ``Client.load`` or ``load_sample``.
+    source : Client or Books
+        From ``Client.load`` or ``load_sample``; or ``Books``, whose sources the steps then share.
     as_of : date, optional
         The evening of this day; the client's, or the last order's, when left out.
     output : path
@@ -358,11 +356,12 @@ def track_change(
     Examples
     --------
     >>> from clvnb import load_sample
-    >>> step = track_change(load_sample("subscription"))
+    >>> step = remeasure_step(load_sample("subscription"))
     >>> step.parent is None, step.base.cycle
     (True, 1)
     """
-    candidate, worth = _today(client, as_of, output)
+    candidate, worth = _today(books_of(source, as_of, output), output)
+    client = worth.client
     found = find_baseline(earlier, worth.as_of)
     parent, place = found or (None, None)
     if parent is not None and parent.client != client.name:
@@ -371,8 +370,8 @@ def track_change(
         )
     asked = parent.metric or candidate.metric if parent is not None else candidate.metric
     scale = parent.scale if parent is not None and parent.metric else candidate.scale
-    facts = gather(client, worth, metric_of(asked, scale) if asked else None)
-    done = list_initiatives(client, worth.as_of)
+    facts = gather(worth, metric_of(asked, scale) if asked else None)
+    done = list_initiatives(worth.books)
     results = tuple(judge_initiative(i, facts, _look_at(i.start, parent, worth.as_of)) for i in done)
     if parent is None or place is None:
         first = client.words.day(worth.as_of + timedelta(days=WINDOWS[0]))
@@ -384,19 +383,38 @@ def track_change(
         return TrackStep(client, worth.as_of, worth, None, candidate, Look("open"), initiatives=results,
                          realised=Finding(nothing, come), bridge=Finding(nothing, moved))  # fmt: skip
     base = parent if parent.is_open(worth.as_of) else candidate.after(parent)
-    step = TrackStep(client, worth.as_of, worth, parent, base, look_on(parent.looks, worth.as_of), initiatives=results)
-    return _against(step, facts, place)
+    look = look_on(parent.looks, worth.as_of)
+    measured = _against(_Cycle(worth, parent, look), facts, place)
+    return TrackStep(client, worth.as_of, worth, parent, base, look, initiatives=results, **measured)
 
 
-def _today(client: Client, as_of: date | str | None, output: str | Path) -> tuple[Baseline, Handover]:
+def track_change(
+    client: Client, *, as_of: date | str | None = None, output: str | Path = "", earlier: str | Path = ""
+) -> TrackStep:
+    """Run ``remeasure_step``, by the name that it had in clvnb 0.1; gone in the next version.
+
+    Parameters
+    ----------
+    client, as_of, output, earlier
+        Of ``remeasure_step``.
+
+    Returns
+    -------
+    TrackStep
+        From ``remeasure_step``.
+    """
+    return remeasure_step(client, as_of=as_of, output=output, earlier=earlier)
+
+
+def _today(books: Books, output: str | Path) -> tuple[Baseline, Handover]:
     """Today's state as a base point: what step 2 left, or made now."""
     left = Path(output) / "results.json"
     if str(output) and left.is_file():
-        worth = hand_over(client, as_of=as_of, output=output)
+        worth = hand_over(books, output=output)
         base = Path(output) / "baseline.json"
-        return (Baseline.load(base) if base.is_file() else freeze(client, worth)), worth
-    step = measure_satisfaction(client, as_of=as_of)
-    return step.base or freeze(client, step.worth), step.worth
+        return (Baseline.load(base) if base.is_file() else freeze(worth.client, worth)), worth
+    step = satisfaction_step(books)
+    return step.base or freeze(step.client, step.worth), step.worth
 
 
 def _look_at(start: date, parent: Baseline | None, as_of: date) -> Look:
@@ -414,27 +432,42 @@ class _Then:
     forecast: pd.DataFrame
 
 
-def _against(step: TrackStep, facts: Facts, place: Path) -> TrackStep:
-    """Everything that is measured against the base point."""
-    parent = step.parent
-    assert parent is not None
-    then, missing = _customers_then(place, parent)
-    other_card = _other_card(parent, step.worth)
-    satisfied, split, panel = _satisfaction(step, facts, then)
-    verdicts = [satisfied, _new_customer(step, other_card)]
-    survival = Finding(pd.DataFrame(), "")
-    if step.client.kind == "subscription":
-        stays, survival = _newer_members(step, facts)
+@dataclass(frozen=True)
+class _Cycle:
+    """What is known before anything is measured: today's state, the base point, and how often is looked."""
+
+    worth: Handover
+    parent: Baseline
+    look: Look
+
+    @property
+    def client(self) -> Client:
+        return self.worth.client
+
+    @property
+    def as_of(self) -> date:
+        return self.worth.as_of
+
+
+def _against(cycle: _Cycle, facts: Facts, place: Path) -> dict[str, Any]:
+    """Everything that is measured against the base point, by the fields of ``TrackStep``."""
+    then, missing = _customers_then(place, cycle.parent)
+    other_card = _other_card(cycle.parent, cycle.worth)
+    satisfied, split, panel = _satisfaction(cycle, facts, then)
+    verdicts = [satisfied, _new_customer(cycle, other_card)]
+    found: dict[str, Any] = {"split": split, "panel": panel, "missing": missing}
+    if cycle.client.kind == "subscription":
+        stays, found["survival"] = _newer_members(cycle, facts)
         verdicts.append(stays)
-    step = replace(step, since=tuple(verdicts), split=split, panel=panel, survival=survival, missing=missing)
+    found["since"] = tuple(verdicts)
     if then is None:
-        return step
-    step = replace(step, leading=_leading(step, facts, then))
+        return found
+    found["leading"] = _leading(cycle, facts, then)
     if not other_card:
-        step = replace(step, realised=_realised(step, facts, then))
-    if other_card or step.worth.total is None or then.customers["clv"].isna().all():
-        return replace(step, missing=" ".join(filter(None, [missing, other_card])))
-    return replace(step, bridge=_bridge(step, then), drift=_drift(step, facts, then))
+        found["realised"] = _realised(cycle, facts, then)
+    if other_card or cycle.worth.total is None or then.customers["clv"].isna().all():
+        return found | {"missing": " ".join(filter(None, [missing, other_card]))}
+    return found | {"bridge": _bridge(cycle, then), "drift": _drift(cycle, facts, then)}
 
 
 def _customers_then(place: Path, parent: Baseline) -> tuple[_Then | None, str]:
@@ -467,9 +500,8 @@ def _other_card(parent: Baseline, worth: Handover) -> str:
 # ----------------------------------------------------------------------------------------- satisfaction
 
 
-def _satisfaction(step: TrackStep, facts: Facts, then: _Then | None) -> tuple[Verdict, pd.DataFrame, Finding]:
-    parent, words, nothing = step.parent, step.client.words, Finding(pd.DataFrame(), "")
-    assert parent is not None
+def _satisfaction(cycle: _Cycle, facts: Facts, then: _Then | None) -> tuple[Verdict, pd.DataFrame, Finding]:
+    parent, words, nothing = cycle.parent, cycle.client.words, Finding(pd.DataFrame(), "")
     if not parent.metric:
         return not_measurable(Outcome("satisfaction"), "nobody was asked at the base point"), pd.DataFrame(), nothing
     metric = parent.how
@@ -498,7 +530,7 @@ def _satisfaction(step: TrackStep, facts: Facts, then: _Then | None) -> tuple[Ve
     sizes = later["wave"].value_counts()  # the last round that has answers enough: a new one may just have begun
     enough = later[later["wave"].isin(sizes[sizes >= max(FEWEST, 0.2 * sizes.max())].index)]
     after = later[later["wave"] == enough.loc[enough["date"].idxmax(), "wave"]] if len(enough) else later
-    a, b, population = _weighed(before, after, step, then)
+    a, b, population = _weighed(before, after, cycle, then)
     rounds = [p.assign(value=metric.values(p["score"])) for p in (a, b)]
     keep = ["customer_id", "value", *(["cell"] if population else [])]
     try:
@@ -506,23 +538,22 @@ def _satisfaction(step: TrackStep, facts: Facts, then: _Then | None) -> tuple[Ve
     except TableError as error:
         return not_measurable(outcome, str(error)), pd.DataFrame(), nothing
     change = replace(
-        change, threats=(*_threats(before, a, b, metric, parent, step), *_mix(split, outcome, step.client))
+        change, threats=(*_threats(before, a, b, metric, parent, cycle), *_mix(split, outcome, cycle.client))
     )
-    verdict = judge(change, outcome, look=step.look, words=words)
-    panel = nothing if step.look.kind == "interim" else _same_people(rounds[0], rounds[1], outcome, step.client)
+    verdict = judge(change, outcome, look=cycle.look, words=words)
+    panel = nothing if cycle.look.kind == "interim" else _same_people(rounds[0], rounds[1], outcome, cycle.client)
     return verdict, split, panel
 
 
 def _weighed(
-    before: pd.DataFrame, after: pd.DataFrame, step: TrackStep, then: _Then | None
+    before: pd.DataFrame, after: pd.DataFrame, cycle: _Cycle, then: _Then | None
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float] | None]:
     """Both rounds with the cell of each answer, where customers of then are known."""
-    parent = step.parent
-    assert parent is not None
+    parent = cycle.parent
     if then is None or not parent.weights:
         return before, after, None
     out = []
-    for answers, customers in ((before, then.customers), (after, step.worth.customers)):
+    for answers, customers in ((before, then.customers), (after, cycle.worth.customers)):
         cells = could_answer(customers, answers).set_index("customer_id")["cell"]
         own = answers[answers["customer_id"].isin(cells.index)].drop_duplicates("customer_id")
         out.append(own.assign(cell=own["customer_id"].map(cells)))
@@ -533,14 +564,14 @@ def _weighed(
 
 
 def _threats(
-    read: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame, metric: Metric, parent: Baseline, step: TrackStep
+    read: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame, metric: Metric, parent: Baseline, cycle: _Cycle
 ) -> list[Threat]:
-    words = step.client.words
+    words = cycle.client.words
     frozen = float((parent.raw_score or {}).get("value") or 0.0)
     again = [float(metric.values(a["score"]).mean()) for a in (before, read)]
     same = any(abs(value - frozen) < 1e-9 * max(1.0, abs(frozen)) for value in again)
     days = abs((after["date"].median().day_of_year - before["date"].median().day_of_year + 182) % 365 - 182)
-    ratio = len(after) / max(1, len(before)) / (len(step.worth.customers) / max(1, parent.value["customers"]))
+    ratio = len(after) / max(1, len(before)) / (len(cycle.worth.customers) / max(1, parent.value["customers"]))
     found = [
         Threat("same scale and counting", f"{metric.says}, both times; how the question was worded is not known", True),
         Threat("answers as they were frozen", f"read again, the base point is {metric.shown(again[0], words)} as answered, then {metric.shown(frozen, words)}", same),
@@ -588,19 +619,18 @@ def _same_people(before: pd.DataFrame, after: pd.DataFrame, outcome: Outcome, cl
 # ------------------------------------------------------------------------------------------------ value
 
 
-def _new_customer(step: TrackStep, other_card: str) -> Verdict:
+def _new_customer(cycle: _Cycle, other_card: str) -> Verdict:
     """What a new customer is worth, then and now."""
-    parent, now = step.parent, step.worth.new_customer
-    assert parent is not None
+    parent, now = cycle.parent, cycle.worth.new_customer
     saved = parent.value.get("new_customer_value")
     outcome = Outcome("value of a new customer", "money", margin_of((saved or {}).get("value") or 1.0))
     if other_card:
         return not_measurable(outcome, other_card)
     if saved is None or now is None:
         return not_measurable(outcome, f"{'then' if saved is None else 'now'} the data carried no prediction")
-    then, model = Estimate.from_dict(saved), step.worth.card["model"]
-    if model != parent.card["model"] and step.client.kind == "shop":
-        refitted = _refit(step.client, step.worth, parent.card["model"])
+    then, model = Estimate.from_dict(saved), cycle.worth.card["model"]
+    if model != parent.card["model"] and cycle.client.kind == "shop":
+        refitted = _refit(cycle.worth, parent.card["model"])
         now, model = (refitted, parent.card["model"]) if refitted is not None else (now, model)
     errors = [(e.high - e.low) / (2 * tail(e.level)) for e in (then, now)]
     same = model == parent.card["model"]
@@ -619,33 +649,28 @@ def _new_customer(step: TrackStep, other_card: str) -> Verdict:
         threats=threats,
         method="two fits",
     )
-    return judge(change, outcome, look=step.look, words=step.client.words)
+    return judge(change, outcome, look=cycle.look, words=cycle.client.words)
 
 
-def _refit(client: Client, worth: Handover, name: str) -> Estimate | None:
+def _refit(worth: Handover, name: str) -> Estimate | None:
     """A new customer's value today by the model of the base point, where another one is chosen now."""
     kind = next((c for c in CANDIDATES if c.name == name.split(" x ")[0]), None)
     if kind is None:
         return None
-    economics = client.economics
-    log = check_orders(client, worth.as_of).kept
-    summary = to_pandas(
-        summarize(log, as_of=worth.as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
-    )
+    summary = worth.books.summary
     try:
-        return clv_new_customer(kind().fit(summary), fit_spend(summary), economics, level=LEVEL)
+        return clv_new_customer(kind().fit(summary), fit_spend(summary), worth.client.economics, level=LEVEL)
     except (FitError, TableError):
         return None
 
 
-def _newer_members(step: TrackStep, facts: Facts) -> tuple[Verdict, Finding]:
+def _newer_members(cycle: _Cycle, facts: Facts) -> tuple[Verdict, Finding]:
     """How long members stay who joined since the base point, against those of the year before."""
-    parent, words = step.parent, step.client.words
-    assert parent is not None
+    parent, words = cycle.parent, cycle.client.words
     day = pd.Timestamp(parent.as_of)
     table = facts.contracts[facts.contracts["start"] > day - pd.Timedelta(days=365)]
     group = np.where(table["start"] > day, "since", "before").astype(object)
-    tenure, gone = months_stayed(table["start"], table["end"], step.as_of)
+    tenure, gone = months_stayed(table["start"], table["end"], cycle.as_of)
     months = followed(tenure, group)
     outcome = Outcome(
         f"months stayed of the first {months}, those who joined since", "months", max(0.03 * months, 0.01)
@@ -669,16 +694,15 @@ def _newer_members(step: TrackStep, facts: Facts) -> tuple[Verdict, Finding]:
         f"Members who joined since stay {found.second:.1f} of the first {months} months, those of the year before {found.first:.1f} "
         f"(log-rank p = {found.p_value:.3f})."
     )
-    verdict = judge(change, outcome, look=step.look, words=words)
+    verdict = judge(change, outcome, look=cycle.look, words=words)
     return verdict, Finding(found.curves.assign(group=found.curves["group"].map(said)), text)
 
 
-def _realised(step: TrackStep, facts: Facts, then: _Then) -> Finding:
+def _realised(cycle: _Cycle, facts: Facts, then: _Then) -> Finding:
     """What had been predicted of the window that is over, against what came."""
-    parent, words = step.parent, step.client.words
-    assert parent is not None
+    parent, words = cycle.parent, cycle.client.words
     start = date.fromisoformat(parent.as_of)
-    over = [w for w in WINDOWS if (step.as_of - start).days >= w and str(w) in parent.value.get("forecasts", {})]
+    over = [w for w in WINDOWS if (cycle.as_of - start).days >= w and str(w) in parent.value.get("forecasts", {})]
     if not parent.value.get("forecasts") or then.forecast.empty:
         return Finding(
             pd.DataFrame(), "Nothing was predicted at the base point, so nothing can be held against what came."
@@ -701,32 +725,30 @@ def _realised(step: TrackStep, facts: Facts, then: _Then) -> Finding:
     return Finding(found.table, f"For the {window} days after the base point: {found.text}")
 
 
-def _bridge(step: TrackStep, then: _Then) -> Finding:
-    economics = step.client.economics
-    customers = step.worth.customers
+def _bridge(cycle: _Cycle, then: _Then) -> Finding:
+    economics = cycle.client.economics
+    customers = cycle.worth.customers
     by = next((c for c in ("plan", "channel") if c in customers and c in then.customers), "segment")
     old, new = (customer_base(t, economics, by=by) for t in (then.customers, customers))
     found = clv_bridge(
-        old.table, new.table, discount_rate=economics.discount_rate, years=old.years, words=step.client.words
+        old.table, new.table, discount_rate=economics.discount_rate, years=old.years, words=cycle.client.words
     )
     return Finding(found.table, f"{found.text} This says what moved, by {by}, and not why.")
 
 
-def _drift(step: TrackStep, facts: Facts, then: _Then) -> Finding:
-    parent = step.parent
-    assert parent is not None
+def _drift(cycle: _Cycle, facts: Facts, then: _Then) -> Finding:
+    parent = cycle.parent
     known = facts.days[facts.days["date"] <= pd.Timestamp(parent.as_of)].groupby("customer_id")["contribution"].sum()
-    return value_drift(then.customers, step.worth.customers, known_then=known, words=step.client.words)
+    return value_drift(then.customers, cycle.worth.customers, known_then=known, words=cycle.client.words)
 
 
-def _leading(step: TrackStep, facts: Facts, then: _Then) -> Finding:
+def _leading(cycle: _Cycle, facts: Facts, then: _Then) -> Finding:
     """Early signs, which come before the outcome does."""
-    parent, words = step.parent, step.client.words
-    assert parent is not None
+    parent, words = cycle.parent, cycle.client.words
     rows = []
     for name, day, customers in (
         ("then", pd.Timestamp(parent.as_of), then.customers),
-        ("now", pd.Timestamp(step.as_of), step.worth.customers),
+        ("now", pd.Timestamp(cycle.as_of), cycle.worth.customers),
     ):
         recent = facts.days[
             (facts.days["date"] > day - pd.Timedelta(days=91)) & (facts.days["date"] <= day) & facts.days["bought"]

@@ -17,6 +17,7 @@ import pandas as pd
 
 from ..core.errors import ReportError
 from ..core.files import replace_file
+from ..data.books import leave_books
 from ..data.client import Client
 from ..improve.step import ImproveStep
 from ..remeasure.step import TrackStep
@@ -185,7 +186,7 @@ def save_step(step: Step, folder: str | Path) -> None:
     Parameters
     ----------
     step : ValueStep, SatisfactionStep, ImproveStep or TrackStep
-        From ``value_customers``, ``measure_satisfaction``, ``plan_improvement`` or ``track_change``.
+        From ``value_step``, ``satisfaction_step``, ``improve_step`` or ``remeasure_step``.
     folder : str or Path
         Made where it is not there; files of the same names are replaced. Gets a parquet file for each table, and
         ``results.json``, to which each step adds its own; of step 2 the base point (``baseline.json``), of step 3 the
@@ -195,7 +196,8 @@ def save_step(step: Step, folder: str | Path) -> None:
     Returns
     -------
     None
-        The folder then holds ``*.parquet`` and ``results.json``.
+        The folder then holds ``*.parquet`` and ``results.json``. A later step of the same process, with the same
+        ``output``, takes the step's books as well, for as long as the step is held.
 
     Raises
     ------
@@ -216,6 +218,7 @@ def save_step(step: Step, folder: str | Path) -> None:
         step.base.save(place / "baseline.json")
     if isinstance(step, ImproveStep) and len(step.targets.table):
         write_table(step.targets.table, place / "target_list.csv")
+    leave_books(step.books if isinstance(step, ValueStep) else step.worth.books, place)
 
 
 def step_tables(step: Step) -> dict[str, pd.DataFrame]:

@@ -41,7 +41,7 @@ from .pdf import check_pdf, write_pdf
 __all__ = ["Outcome", "report_clients"]
 
 TRIES = 2  # a machine fault may pass, an error of the notebook's will not
-_stopped: set[str] = set()  # runs that were interrupted
+_stopped: set[str] = set()  # runs that were interrupted, while their threads end
 _MOVING = threading.Lock()  # held while a report is moved to its place: it is there before an interrupt, or never
 
 
@@ -192,6 +192,7 @@ def report_clients(
         finally:
             pool.shutdown()
             end_kernels()
+            _stopped.discard(run)  # every thread of it has ended
 
 
 def _run(

@@ -1,6 +1,6 @@
 """Step 2 in one call: how satisfied customers are, who said so, and the base point that later changes are judged by.
 
-In: ``Client``, with what step 1 handed over. Out: ``SatisfactionStep``.
+In: ``Client`` or ``Books``, with what step 1 handed over. Out: ``SatisfactionStep``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.engine import to_pandas
 from ..core.errors import TableError
 from ..core.results import Checked, Estimate, Finding, Told
-from ..data.books import read_answers
+from ..data.books import Books
 from ..data.client import Client
-from ..data.inputs import input_hash
-from ..data.sources import read_table
-from ..data.surveys import SCALES
+from ..data.surveys import SCALES, leading_metric
 from ..experiments.planning import sample_size
 from ..value.worth import LEVEL, Handover, hand_over
 from .baseline import FEWEST, Baseline, baseline, fingerprint, is_same_table, planning_size
@@ -30,7 +27,8 @@ from .drivers import comment_themes, drivers, expectation_gap, service_figures
 from .scores import Metric, compare_scores, control_chart, latest_series, metric_of, score, segment_scores
 from .weighting import early_and_late, post_stratify, response_bias
 
-__all__ = ["WINDOW", "SatisfactionStep", "could_answer", "freeze", "is_sealed", "measure_satisfaction", "seal_of"]
+__all__ = ["WINDOW", "SatisfactionStep", "could_answer", "freeze", "is_sealed", "measure_satisfaction", "satisfaction_step",
+           "seal_of"]  # fmt: skip
 
 _SAYS = {
     "csat": "are satisfied",
@@ -315,15 +313,15 @@ class SatisfactionStep(Told):
         return f"{self.client.name}, {self.client.words.day(self.as_of)}: {self.headline.text}", []
 
 
-def measure_satisfaction(
-    client: Client, *, as_of: date | str | None = None, output: str | Path = ""
+def satisfaction_step(
+    source: Client | Books, *, as_of: date | str | None = None, output: str | Path = ""
 ) -> SatisfactionStep:
     """Run step 2 for a client.
 
     Parameters
     ----------
-    client : Client
-        From ``Client.load`` or ``load_sample``.
+    source : Client or Books
+        From ``Client.load`` or ``load_sample``; or ``Books``, whose sources the steps then share.
     as_of : date, optional
         The evening of this day; the client's, or the last order's, when left out.
     output : path
@@ -344,17 +342,17 @@ def measure_satisfaction(
     Examples
     --------
     >>> from clvnb import load_sample
-    >>> step = measure_satisfaction(load_sample("subscription"))
+    >>> step = satisfaction_step(load_sample("subscription"))
     >>> step.metric.name, step.base.wave
     ('csat', '2025-09')
     """
-    worth = hand_over(client, as_of=as_of, output=output)
-    service = _service(client)
-    checked, why = read_answers(client, worth.as_of)
+    worth = hand_over(source, as_of=as_of, output=output)
+    books, client = worth.books, worth.client
+    service, checked = _service(books), books.answers
     if checked is None:
-        return _nothing(client, worth, None, f"{why.rstrip('.')}. {_ask(client, worth)}", service)
+        return _nothing(client, worth, None, f"{books.why_no_answers.rstrip('.')}. {_ask(client, worth)}", service)
     survey = checked.kept
-    metric_name = _leading(survey)
+    metric_name = leading_metric(survey)
     if metric_name is None:
         return _nothing(
             client,
@@ -383,13 +381,22 @@ def measure_satisfaction(
     return _full(client, worth, checked, survey, series, answers, metric, service, doubt)
 
 
-def _leading(survey: pd.DataFrame) -> str | None:
-    overall = survey[survey["attribute"].isna()]
-    if overall.empty:
-        return None
-    last = overall[overall["wave"] == overall.loc[overall["date"].idxmax(), "wave"]]
-    counts = last["metric"].value_counts()
-    return max(SCALES, key=lambda m: (counts.get(m, 0), -list(SCALES).index(m)))
+def measure_satisfaction(
+    client: Client, *, as_of: date | str | None = None, output: str | Path = ""
+) -> SatisfactionStep:
+    """Run ``satisfaction_step``, by the name that it had in clvnb 0.1; gone in the next version.
+
+    Parameters
+    ----------
+    client, as_of, output
+        Of ``satisfaction_step``.
+
+    Returns
+    -------
+    SatisfactionStep
+        From ``satisfaction_step``.
+    """
+    return satisfaction_step(client, as_of=as_of, output=output)
 
 
 def _ask(client: Client, worth: Handover) -> str:
@@ -458,7 +465,7 @@ def _full(
         service=service,
         why_not=" ".join(doubt),
         notes=tuple(checked.findings[1:]),
-        starts=_starts(client),
+        starts=_starts(worth.books),
         moved=_moved(series, metric, -2),
         moved_in_all=_moved(series, metric, 0),
     )
@@ -527,7 +534,7 @@ def freeze(
     return baseline(
         answers, metric, client=client.name, as_of=worth.as_of, weights=weights, population=population, customers=customers,
         cut_points=worth.cuts, value=value, card=worth.card, level=LEVEL,
-        fingerprint=seal_of(worth.customers, worth.forecast), inputs=input_hash(client),
+        fingerprint=seal_of(worth.customers, worth.forecast), inputs=worth.books.inputs,
     )  # fmt: skip
 
 
@@ -588,17 +595,15 @@ def _moved(series: pd.DataFrame, metric: Metric, since: int) -> Estimate:
     return compare_scores(before, last, metric, level=LEVEL)
 
 
-def _starts(client: Client) -> pd.DataFrame:
+def _starts(books: Books) -> pd.DataFrame:
     """When each of the client's initiatives began."""
-    if client.initiatives is None:
+    table = books.initiatives
+    if table is None:
         return pd.DataFrame()
-    table = to_pandas(read_table(client, client.initiatives, ("initiative", "start")))
     return table.groupby("initiative")["start"].min().dropna().reset_index()
 
 
-def _service(client: Client) -> Finding:
-    if client.service is None:
-        return Finding(pd.DataFrame(), "")
-    return service_figures(
-        to_pandas(read_table(client, client.service, ("opened_at", "first_response_at"))), words=client.words
+def _service(books: Books) -> Finding:
+    return (
+        Finding(pd.DataFrame(), "") if books.cases is None else service_figures(books.cases, words=books.client.words)
     )

@@ -18,6 +18,7 @@ from ..core.tables import SUMMARY, check, need
 from ..data.client import Economics
 from ..models import GammaGamma
 from ..models.base import FOR_A_SUM, TOTAL_DRAWS, TransactionModel, blocks, draws_each, sum_range
+from ..models.constant_spend import ConstantSpend
 from ..models.continuous import ContinuousModel
 from ..models.gamma_gamma import fit_spend, positive
 from ..models.histories import collapse, spread
@@ -35,7 +36,12 @@ __all__ = [
     "tier_chances",
 ]
 
-Spend = GammaGamma | float
+Spend = GammaGamma | ConstantSpend | float
+
+
+def _as_spend(spend: Spend) -> GammaGamma | ConstantSpend:
+    """The model of spend; an amount is the same for every purchase."""
+    return spend if isinstance(spend, GammaGamma | ConstantSpend) else ConstantSpend(float(spend))
 
 
 # -------------------------------------------------------------------------- shops: the end is never seen
@@ -61,7 +67,7 @@ def clv_table(
         pandas or Ibis; an Ibis table stays in its engine, only distinct (frequency, recency, T) are computed here.
     purchases : a fitted purchase model
         In days: not BG/BB.
-    spend : GammaGamma or float
+    spend : GammaGamma, ConstantSpend or float
         A number is the mean money of every purchase of everyone.
     economics : Economics
         Margin, cost to serve, discount rate and horizon.
@@ -108,7 +114,7 @@ def clv_table(
     """
     check(summary, SUMMARY)
     _on_days(purchases)
-    rows = collapse(summary, also=purchases.covariates_)
+    rows, spend = collapse(summary, also=purchases.covariates_), _as_spend(spend)
     parts = [pd.DataFrame(_per_triple(block, purchases, spend, economics, level, seed)) for block in blocks(rows)]
     numbers = pd.concat(parts)
     names = list(numbers.columns)
@@ -134,7 +140,7 @@ def _on_days(purchases: TransactionModel) -> None:
 def _per_triple(
     rows: pd.DataFrame,
     purchases: TransactionModel,
-    spend: Spend,
+    spend: GammaGamma | ConstantSpend,
     economics: Economics,
     level: float,
     seed: int,
@@ -144,7 +150,7 @@ def _per_triple(
     weights = purchases.discounting(rows, length, economics.discount_rate, economics.step)
     expected, discounted = purchases.expected(rows, [(length, 1.0)]), purchases.expected(rows, weights)
     counts = purchases.outcomes(rows, length, seed=seed)
-    money = _money_of_outcomes(counts, rows["frequency"].to_numpy(float), spend, seed)
+    money = spend.money_of_outcomes(counts, rows["frequency"].to_numpy(float), seed)
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(counts, tails, axis=0, method="inverted_cdf")
     money_low, money_high = np.quantile(money, tails, axis=0)
@@ -160,67 +166,13 @@ def _per_triple(
     }
 
 
-def _money_of_outcomes(counts: np.ndarray, x: np.ndarray, spend: Spend, seed: int) -> np.ndarray:
-    """What ``_money_shape`` draws, from a stock of gammas of which each row takes a stretch: a tenth as many, or less.
-
-    The gamma of n purchases is a sum of n gammas of one.
-    """
-    if not isinstance(spend, GammaGamma):
-        return counts
-    (size, rows), most = counts.shape, int(counts.max())
-    known, index = np.unique(x, return_inverse=True)
-    stock = max(counts.size // (10 * (most + len(known))), size)
-    if stock * (most + len(known)) > counts.size:
-        return _money_shape(counts, x, spend, seed)
-    p, q, _ = spend._theta()
-    rng = np.random.default_rng(seed + 2)
-    of_customer = rng.gamma(q + p * known[:, None], size=(len(known), stock))
-    of_count = np.cumsum(rng.gamma(p, size=(most, stock)), axis=0)
-    wide = stock + size  # the first stand once more at the end, so that a stretch may begin anywhere
-    of_customer = np.concatenate([of_customer, of_customer[:, :size]], axis=1)
-    of_count = np.concatenate([np.zeros((1, wide)), np.concatenate([of_count, of_count[:, :size]], axis=1)])
-    at = rng.integers(stock, size=rows)[:, None] + np.arange(size)
-    money = of_count.ravel()[counts.T.astype(np.intp) * wide + at]
-    at += index[:, None] * wide
-    money /= of_customer.ravel()[at]
-    return money.T
-
-
-def _money_shape(counts: np.ndarray, x: np.ndarray, spend: Spend, seed: int) -> np.ndarray:
-    """Draw the money of ``counts`` purchases, in units of (v + x z) of the customer who makes them.
-
-    Given nu ~ Gamma(q + p x, v + x z), the sum of n purchases is Gamma(p n, nu): (v + x z) times a ratio of gammas.
-    """
-    if not isinstance(spend, GammaGamma):
-        return counts
-    p, q, _ = spend._theta()
-    rng = np.random.default_rng(seed + 2)
-    shape = np.broadcast_to(q + p * x, counts.shape)
-    bought = counts > 0
-    money = np.zeros_like(counts)
-    money[bought] = rng.gamma(p * counts[bought]) / rng.gamma(shape[bought])
-    return money
-
-
-def _money(base: Any, spend: Spend, economics: Economics) -> Any:
+def _money(base: Any, spend: GammaGamma | ConstantSpend, economics: Economics) -> Any:
     """The arithmetic from purchases to money, written once for pandas and for an engine."""
-    if isinstance(spend, GammaGamma):
-        p, q, v = spend._theta()
-        x = base["frequency"]
-        x = x.cast("float64") if is_ibis(base) else x  # or Spark would count in decimals of six places
-        own = base["monetary_value"]
-        own = positive(own)
-        weight = p * x / (p * x + q - 1)
-        expected_spend = (1 - weight) * (p * v / (q - 1)) + weight * own
-        scale = v + x * own
-    else:
-        expected_spend = base["expected_purchases"] * 0 + float(spend)
-        scale = 1.0  # outcomes are purchases, each worth its unit
+    expected_spend, scale = spend.columns(base)
     unit = economics.margin_rate * expected_spend - economics.cost_to_serve
-    per_money = unit / expected_spend if isinstance(spend, GammaGamma) else unit
     # Where serving costs more than a sale brings, more purchases are worse: the ends change places.
     loses = unit < 0
-    one, other = per_money * scale * base["_money_low"], per_money * scale * base["_money_high"]
+    one, other = unit * scale * base["_money_low"], unit * scale * base["_money_high"]
     low = loses.ifelse(other, one) if is_ibis(base) else one.where(~loses, other)
     high = loses.ifelse(one, other) if is_ibis(base) else other.where(~loses, one)
     new = {
@@ -351,35 +303,32 @@ def _totals(
 ) -> dict[str, Estimate]:
     """Compute each distinct triple once for all groups; a group only weighs them."""
     _on_days(purchases)
-    sums = {"z": lambda s: _own(s), "zz": lambda s: _own(s) ** 2} if isinstance(spend, GammaGamma) else None
+    model = _as_spend(spend)
     also = purchases.covariates_
-    parts = [collapse(table, sums, also=also).assign(_group=name) for name, table in groups.items()]
+    parts = [collapse(table, model.sums(), also=also).assign(_group=name) for name, table in groups.items()]
     rows = pd.concat(parts, ignore_index=True)
     keys = rows[purchases.keys].drop_duplicates().sort_values(purchases.keys, ignore_index=True)
     at = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(rows[purchases.keys]))
-    n, own = rows["n"].to_numpy(float), rows["frequency"].to_numpy(float)
+    n = rows["n"].to_numpy(float)
     terms = economics.horizon_days, economics.discount_rate, economics.step
     exact, near = (purchases.discounting(keys, *terms, digits=digits) for digits in (9, 4))
     names = list(groups)
     member = np.array([rows["_group"] == name for name in names], dtype=float)
 
-    def worth(theta: np.ndarray, phi: np.ndarray | None, weights: list[tuple[float, float]] = near) -> np.ndarray:
-        money = _spend_sum(phi, spend, own, n, rows)
-        each = economics.margin_rate * money - economics.cost_to_serve * n
+    def worth(theta: np.ndarray, phi: np.ndarray, weights: list[tuple[float, float]] = near) -> np.ndarray:
+        each = economics.margin_rate * model.summed(phi, rows) - economics.cost_to_serve * n
         return member @ (purchases.expected(keys, weights, theta)[at] * each)
 
-    gg = spend if isinstance(spend, GammaGamma) else None
-    value = worth(purchases._theta(), gg._theta() if gg else None, exact)
+    value = worth(purchases._theta(), model.point(), exact)
     thetas = purchases.draws(TOTAL_DRAWS, seed=seed)
-    phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
+    phis = model.proper_draws(TOTAL_DRAWS, seed=seed + 7)
     means = np.array([worth(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
-    by_chance = _variances(keys, purchases, spend, economics.horizon_days, seed)
-    chance = member @ (_squares(spend, economics, own, n, rows) * by_chance[at])
+    by_chance = _variances(keys, purchases, model, economics.horizon_days, seed)
+    unit = economics.margin_rate * model.summed(model.point(), rows) / n - economics.cost_to_serve
+    chance = member @ (unit**2 * model.squared(rows) * by_chance[at])
     spread = means.var(axis=0, ddof=1) + chance
     size, method = member @ n, f"{purchases.name}, parameters and chance"
-    signs = member @ np.sign(
-        _spend_sum(phis[0], spend, own, n, rows) * economics.margin_rate - economics.cost_to_serve * n
-    )
+    signs = member @ np.sign(model.summed(phis[0], rows) * economics.margin_rate - economics.cost_to_serve * n)
     one_sided = np.abs(signs) == member.sum(axis=1)  # nobody loses, or everybody does: the sum cannot change its sign
     return {
         name: sum_range(value[k], spread[k], level, int(size[k]), method, one_sided=bool(one_sided[k]))
@@ -387,44 +336,15 @@ def _totals(
     }
 
 
-def _variances(keys: pd.DataFrame, purchases: TransactionModel, spend: Spend, length: float, seed: int) -> np.ndarray:
+def _variances(
+    keys: pd.DataFrame, purchases: TransactionModel, spend: GammaGamma | ConstantSpend, length: float, seed: int
+) -> np.ndarray:
     """The variance of each row's money, in units of (v + x z)."""
     few, found = draws_each(len(keys), FOR_A_SUM), []
     for block in blocks(keys):
         counts = purchases.outcomes(block, length, size=few, seed=seed)
-        found.append(_money_shape(counts, block["frequency"].to_numpy(float), spend, seed).var(axis=0))
+        found.append(spend.money(counts, block["frequency"].to_numpy(float), seed).var(axis=0))
     return np.concatenate(found)
-
-
-def _own(summary: Any) -> Any:
-    """A customer's own mean spend, 0 without a repeat purchase."""
-    return positive(summary["monetary_value"])
-
-
-def _proper(phis: Any) -> Any:
-    """Keep q away from 1, where the mean of the spend ceases to exist."""
-    return np.column_stack([phis[:, 0], np.maximum(phis[:, 1], 1.05), phis[:, 2]])
-
-
-def _spend_sum(phi: Any, spend: Spend, x: np.ndarray, n: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
-    """The expected spend of a purchase, summed over the customers of each row."""
-    if phi is None:
-        return n * float(spend)  # type: ignore[arg-type]
-    p, q, v = phi
-    weight = p * x / (p * x + q - 1)
-    return np.asarray((1 - weight) * (p * v / (q - 1)) * n + weight * rows["z"].to_numpy(float))
-
-
-def _squares(spend: Spend, economics: Economics, x: np.ndarray, n: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
-    """The sum over the customers of each row of (unit value per unit of spend x spend scale) squared."""
-    if isinstance(spend, GammaGamma):
-        v = spend._theta()[2]
-        z, zz = rows["z"].to_numpy(float), rows["zz"].to_numpy(float)
-        scale = n * v**2 + 2 * v * x * z + x**2 * zz
-        mean = _spend_sum(spend._theta(), spend, x, n, rows) / n
-    else:
-        return n * (economics.margin_rate * float(spend) - economics.cost_to_serve) ** 2
-    return np.asarray(((economics.margin_rate * mean - economics.cost_to_serve) / mean) ** 2 * scale)
 
 
 def clv_new_customer(
@@ -480,12 +400,8 @@ def clv_new_customer(
     """
     _on_days(purchases)
     weights = purchases.discounting(None, economics.horizon_days, economics.discount_rate, economics.step)
-    draws = 2 * TOTAL_DRAWS
-    if isinstance(spend, GammaGamma):
-        p, q, v = _proper(spend.draws(draws, seed=seed + 7)).T
-        spends, point = p * v / (q - 1), spend.expected_spend_new()
-    else:
-        spends, point = np.full(draws, float(spend)), float(spend)
+    draws, model = 2 * TOTAL_DRAWS, _as_spend(spend)
+    spends, point = model.means(model.proper_draws(draws, seed=seed + 7)), model.expected_spend_new()
     repeats = purchases.expected_new(weights, purchases.draws(draws, seed=seed), of)
     values = (1 + repeats) * (economics.margin_rate * spends - economics.cost_to_serve)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
@@ -642,13 +558,14 @@ def tier_chances(
     where = pd.MultiIndex.from_frame(rows[purchases.keys]).get_indexer(
         pd.MultiIndex.from_frame(summary[purchases.keys])
     )
-    gg = spend if isinstance(spend, GammaGamma) else None
-    phis = _proper(gg.draws(TOTAL_DRAWS, seed=seed + 7)) if gg else [None] * TOTAL_DRAWS
-    x, z, one = summary["frequency"].to_numpy(float), _own(summary).to_numpy(float), np.ones(len(summary))
-    own = pd.DataFrame({"z": z})
+    model = _as_spend(spend)
+    phis = model.proper_draws(TOTAL_DRAWS, seed=seed + 7)
+    own = pd.DataFrame(
+        {"n": 1.0, "frequency": summary["frequency"].to_numpy(float), "z": positive(summary["monetary_value"])}
+    )
     counts = np.zeros((3, len(summary)))
     for theta, phi in zip(purchases.draws(TOTAL_DRAWS, seed=seed), phis, strict=True):
-        unit = economics.margin_rate * _spend_sum(phi, spend, x, one, own) - economics.cost_to_serve
+        unit = economics.margin_rate * model.summed(phi, own) - economics.cost_to_serve
         tiers = value_tiers(pd.Series(purchases.expected(rows, weights, theta)[where] * unit), shares=shares)
         for k, name in enumerate("ABC"):
             counts[k] += (tiers == name).to_numpy()

@@ -11,6 +11,7 @@ from datetime import date
 import pandas as pd
 
 from ..core.results import Checked, Estimate, Finding, Told
+from ..data.books import Books
 from ..data.client import Client
 from ..models.base import Model
 from .card import Card
@@ -24,8 +25,7 @@ __all__ = ["ValueFacts"]
 class ValueFacts(Told):
     """The fields of ``ValueStep``, described there."""
 
-    client: Client
-    as_of: date
+    books: Books
     checked: Checked
     customers: pd.DataFrame
     total: Estimate | None
@@ -48,3 +48,13 @@ class ValueFacts(Told):
     cuts: dict[str, list[float]] = field(default_factory=dict)
     forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
     forecasts: dict[str, Estimate] = field(default_factory=dict)
+
+    @property
+    def client(self) -> Client:
+        """Whose step it is."""
+        return self.books.client
+
+    @property
+    def as_of(self) -> date:
+        """The last day looked at."""
+        return self.books.as_of

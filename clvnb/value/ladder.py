@@ -165,7 +165,7 @@ def contract_ladder(subscriptions: pd.DataFrame, economics: Economics, model: Es
     economics : Economics
         ``cost_to_serve`` is per billing period.
     model : Estimate or None
-        Of a new subscriber, ``value_customers(client).new_customer``; None where no model is to be trusted.
+        Of a new subscriber, ``value_step(client).new_customer``; None where no model is to be trusted.
 
     Returns
     -------

@@ -21,7 +21,6 @@ from ..core.engine import run, to_pandas
 from ..core.errors import FitError
 from ..core.tables import PREDICTIONS, check, need
 from ..data.summary import purchase_days, summaries_on
-from ..models import GammaGamma
 from ..models.base import FOR_A_SUM, TransactionModel, draws_each
 from ..models.fitting import Vector
 from ..models.gamma_gamma import fit_spend
@@ -82,10 +81,7 @@ class Origin:
     @cached_property
     def spend(self) -> Vector:
         """The money expected of a customer's purchase, by what was known on the day."""
-        model = fit_spend(self.known)
-        if isinstance(model, GammaGamma):
-            return np.asarray(model.expected_spend(self.known), dtype=float)
-        return np.full(len(self.known), model)
+        return np.asarray(fit_spend(self.known).expected_spend(self.known), dtype=float)
 
     @cached_property
     def histories(self) -> tuple[pd.DataFrame, NDArray[np.intp]]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.engine import to_pandas
-from ..core.errors import TableError
+from ..core.errors import TableError, UsageError
 from ..core.maths import wilson
 from ..core.tables import SUMMARY, check, need
 
@@ -447,7 +447,7 @@ def cluster_customers(
 
     Raises
     ------
-    ImportError
+    UsageError
         When scikit-learn is not installed.
     TableError
         When the SUMMARY lacks a column that every SUMMARY has, or ``days_since_last``, ``purchases`` or
@@ -501,7 +501,7 @@ def _k_means(points: np.ndarray, k: int, seed: int) -> Any:
     try:
         from sklearn.cluster import KMeans
     except ImportError as error:
-        raise ImportError("clusters need scikit-learn: pip install 'clvnb[clusters]'") from error
+        raise UsageError("clusters need scikit-learn: pip install 'clvnb[clusters]'") from error
     return KMeans(k, n_init=20, random_state=seed).fit(points).predict
 
 

@@ -1,6 +1,6 @@
 """Step 1 in one call: a client goes in, everything that its notebook shows comes out.
 
-In: ``Client``. Out: ``ValueStep``; its tables and sentences are what the notebook shows and the report keeps.
+In: ``Client`` or ``Books``. Out: ``ValueStep``; its tables and sentences are what the notebook shows and the report keeps.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ import pandas as pd
 from ..core.engine import to_pandas
 from ..core.errors import FitError, TableError
 from ..core.results import Estimate, Finding
-from ..data.books import cost_of_winning
+from ..data.books import Books, books_of
 from ..data.client import Client
 from ..data.summary import purchase_days
-from ..models import GammaGamma
 from ..models.base import TransactionModel
 from ..models.continuous import ContinuousModel
 from ..models.renewals import RenewalModel
@@ -34,7 +33,7 @@ from .segments import segment_profile
 from .subscriptions import subscription_table
 from .worth import LEVEL, Worth, assess_worth, cut_points, survival_seen
 
-__all__ = ["ValueStep", "value_customers"]
+__all__ = ["ValueStep", "value_customers", "value_step"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,10 +42,8 @@ class ValueStep(ValueFacts):
 
     Attributes
     ----------
-    client : Client
-        Whose step it is.
-    as_of : date
-        The last day looked at.
+    books : Books
+        The client on its day; ``client`` is whose step it is, ``as_of`` the last day looked at.
     checked : Checked
         The orders: kept, rejected, and why.
     customers : CLV
@@ -184,13 +181,13 @@ class ValueStep(ValueFacts):
         return f"{self.client.name}, {self.client.words.day(self.as_of)}: {self.headline.text}", []
 
 
-def value_customers(client: Client, *, as_of: date | str | None = None) -> ValueStep:
+def value_step(source: Client | Books, *, as_of: date | str | None = None) -> ValueStep:
     """Run step 1 for a client: read, check, fit, value, and say how far to trust it.
 
     Parameters
     ----------
-    client : Client
-        From ``Client.load`` or ``load_sample``.
+    source : Client or Books
+        From ``Client.load`` or ``load_sample``; or ``Books``, whose sources the steps then share.
     as_of : date, optional
         The evening of this day; the client's, or the last order's, when left out.
 
@@ -209,21 +206,36 @@ def value_customers(client: Client, *, as_of: date | str | None = None) -> Value
     Examples
     --------
     >>> from clvnb import load_sample
-    >>> step = value_customers(load_sample("subscription"))
+    >>> step = value_step(load_sample("subscription"))
     >>> step.trust.light, step.total.n
     ('amber', 3000)
     """
-    worth = assess_worth(client, as_of=as_of)
+    worth = books_of(source, as_of).once(assess_worth)
     if worth.total is None:
         return _historic_only(worth)
-    return _of_subscription(worth) if client.kind == "subscription" else _of_shop(worth)
+    return _of_subscription(worth) if worth.client.kind == "subscription" else _of_shop(worth)
+
+
+def value_customers(client: Client, *, as_of: date | str | None = None) -> ValueStep:
+    """Run ``value_step``, by the name that it had in clvnb 0.1; gone in the next version.
+
+    Parameters
+    ----------
+    client, as_of
+        Of ``value_step``.
+
+    Returns
+    -------
+    ValueStep
+        From ``value_step``.
+    """
+    return value_step(client, as_of=as_of)
 
 
 def _step(worth: Worth, **more: Any) -> ValueStep:
     """A step with what was assessed already, and the rest."""
     return ValueStep(
-        client=worth.client,
-        as_of=worth.as_of,
+        books=worth.books,
         checked=worth.checked,
         customers=worth.customers,
         total=worth.total,
@@ -248,12 +260,12 @@ def _step(worth: Worth, **more: Any) -> ValueStep:
 
 def _of_shop(worth: Worth) -> ValueStep:
     client, as_of, summary, log = worth.client, worth.as_of, worth.summary, worth.checked.kept
-    purchases, spend = worth.purchases, worth.spend
+    purchases = worth.purchases
     assert purchases is not None
     return _step(
         worth,
         fit=tracking(log, purchases, as_of=as_of),
-        channels=_shop_channels(client, summary, purchases, spend),
+        channels=_shop_channels(worth),
         ladder=shop_ladder(log, client.economics, worth.new_customer, as_of=as_of, words=client.words),
         backtest=_backtest(log, purchases, as_of),
         next_orders=_next_orders(summary, worth.customers, purchases),
@@ -312,7 +324,7 @@ def _historic_only(worth: Worth) -> ValueStep:
     return _step(
         worth,
         fit=pd.DataFrame(columns=["date", "actual", "expected"]),
-        channels=_channel_frame(client, worth.customers, None),
+        channels=_channel_frame(worth.books, worth.customers, None),
         ladder=shop_ladder(worth.checked.kept, client.economics, None, as_of=worth.as_of, words=client.words),
         notes=(recommend_basis(worth.summary), losses(worth.customers, worth.summary, client.economics)),
     )
@@ -333,27 +345,26 @@ def _cohorts(log: Any, as_of: date) -> pd.DataFrame:
     return added
 
 
-def _shop_channels(
-    client: Client, summary: pd.DataFrame, purchases: TransactionModel, spend: GammaGamma | float
-) -> pd.DataFrame:
+def _shop_channels(worth: Worth) -> pd.DataFrame:
+    summary, purchases, economics = worth.summary, worth.purchases, worth.client.economics
+    assert purchases is not None
+    assert worth.spend is not None
     if "channel" not in summary:
         return pd.DataFrame()
     if summary["channel"].nunique() > 12:
-        return _channel_frame(client, summary, None)
-    table = _channel_frame(
-        client, summary, clv_totals(summary, "channel", purchases, spend, client.economics, level=LEVEL)
-    )
-    return _with_newcomers(table, client, summary, purchases)
+        return _channel_frame(worth.books, summary, None)
+    totals = clv_totals(summary, "channel", purchases, worth.spend, economics, level=LEVEL)
+    return _with_newcomers(_channel_frame(worth.books, summary, totals), worth.books, summary, purchases)
 
 
 def _with_newcomers(
-    table: pd.DataFrame, client: Client, summary: pd.DataFrame, purchases: TransactionModel
+    table: pd.DataFrame, books: Books, summary: pd.DataFrame, purchases: TransactionModel
 ) -> pd.DataFrame:
     """What a newcomer of each channel is worth, where the channels can be told apart."""
     known = summary.assign(channel=summary["channel"].fillna("unknown").astype(str))
     try:
         new = new_customer_values(
-            known, "channel", purchases, client.economics, cac=cost_of_winning(client), level=LEVEL
+            known, "channel", purchases, books.client.economics, cac=books.cost_of_winning, level=LEVEL
         )
     except FitError:
         return table
@@ -362,7 +373,7 @@ def _with_newcomers(
     return table.merge(new[wanted], on="channel", how="left")
 
 
-def _channel_frame(client: Client, customers: pd.DataFrame, totals: dict[str, Estimate] | None) -> pd.DataFrame:
+def _channel_frame(books: Books, customers: pd.DataFrame, totals: dict[str, Estimate] | None) -> pd.DataFrame:
     """By acquisition channel, per customer: value so far, value to come with its interval, and what winning one cost."""
     if "channel" not in customers:
         return pd.DataFrame()
@@ -372,7 +383,7 @@ def _channel_frame(client: Client, customers: pd.DataFrame, totals: dict[str, Es
         scale = [estimate.value / n, estimate.low / n, estimate.high / n] if estimate else [np.nan] * 3
         rows.append((str(name), n, float(group["historic_value"].mean()), *scale))
     table = pd.DataFrame(rows, columns=["channel", "customers", "historic_value", "clv", "clv_low", "clv_high"])
-    table["cac"] = table["channel"].map(cost_of_winning(client))
+    table["cac"] = table["channel"].map(books.cost_of_winning)
     table["clv_net"] = table["historic_value"] + table["clv"] - table["cac"]
     return table
 
@@ -386,21 +397,21 @@ def _of_subscription(worth: Worth) -> ValueStep:
     return _step(
         worth,
         fit=survival_seen(worth.lives, models),
-        channels=_subscription_channels(worth.client, people, models),
+        channels=_subscription_channels(worth.books, people, models),
         ladder=contract_ladder(worth.lives, economics, worth.new_customer),
         notes=(recommend_basis(worth.summary), losses(worth.customers, worth.summary, economics)),
     )
 
 
-def _subscription_channels(client: Client, people: pd.DataFrame, models: dict[str, RenewalModel]) -> pd.DataFrame:
+def _subscription_channels(books: Books, people: pd.DataFrame, models: dict[str, RenewalModel]) -> pd.DataFrame:
     if "channel" not in people:
         return pd.DataFrame()
     totals = {
-        str(name): subscription_table(group, models, client.economics, level=LEVEL)[1]
+        str(name): subscription_table(group, models, books.client.economics, level=LEVEL)[1]
         for name, group in people.groupby("channel")
         if len(group) >= 20
     }
-    return _channel_frame(client, people, totals)
+    return _channel_frame(books, people, totals)
 
 
 def _finite(values: list[float]) -> list[float | None]:

@@ -19,6 +19,7 @@ from ..core.results import Told, table_html
 from ..data.summary import purchase_days
 from ..models import GammaGamma
 from ..models.base import TransactionModel
+from ..models.constant_spend import ConstantSpend
 from ..models.renewals import RenewalModel
 from .evaluate import Holdout, closer
 from .predictions import BASELINES
@@ -56,7 +57,7 @@ def trust_gate(
     *,
     as_of: date | str,
     purchases: TransactionModel | None = None,
-    spend: GammaGamma | float | None = None,
+    spend: GammaGamma | ConstantSpend | float | None = None,
     check: Holdout | None = None,
     log: Any = None,
     why: str = "",
@@ -194,7 +195,10 @@ def _left_truncation(summary: pd.DataFrame) -> list[tuple[str, str, str, str]]:
 
 
 def _fit_checks(
-    summary: pd.DataFrame, purchases: TransactionModel | None, spend: GammaGamma | float | None, why: str
+    summary: pd.DataFrame,
+    purchases: TransactionModel | None,
+    spend: GammaGamma | ConstantSpend | float | None,
+    why: str,
 ) -> list[tuple[str, str, str, str]]:
     if purchases is None:
         return [

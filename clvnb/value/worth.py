@@ -1,6 +1,6 @@
 """What customers are worth, in one call: the heart of step 1, and where the steps after it begin.
 
-In: ``Client``. Out: ``Worth``; or ``Handover``, the part of it that steps 2 and 3 need, from memory or from a report's files.
+In: ``Books``. Out: ``Worth``; or ``Handover``, the part of it that steps 2 and 3 need, from memory or from a report's files.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import pandas as pd
 from ..core.engine import to_pandas
 from ..core.errors import FitError, TableError
 from ..core.results import Checked, Estimate, Finding
-from ..core.tables import as_day
-from ..data.books import check_orders, cost_of_winning
+from ..data.books import Books, books_of
 from ..data.client import Client, Economics
-from ..data.contracts import check_contracts, current_subscriptions, read_contracts, settle_contracts
+from ..data.contracts import current_subscriptions, settle_contracts
 from ..data.spells import contract_lives, spells
-from ..data.summary import purchase_days, summarize
+from ..data.summary import purchase_days
 from ..models import GammaGamma
 from ..models.base import Model, TransactionModel
+from ..models.constant_spend import ConstantSpend
 from ..models.gamma_gamma import fit_spend
 from ..models.renewals import RenewalModel
 from .card import Card, clv_card
@@ -35,7 +35,7 @@ from .segments import name_segments, rfm_cuts, rfm_scores, value_tiers
 from .subscriptions import subscription_new_customer, subscription_table
 from .trust import Trust, subscription_trust, trust_gate
 
-__all__ = ["LEVEL", "WINDOWS", "Handover", "Worth", "assess_worth", "hand_over", "survival_seen"]
+__all__ = ["LEVEL", "WINDOWS", "Handover", "Worth", "assess_worth", "hand_over", "newcomers_of", "survival_seen"]
 
 LEVEL = 0.9
 WINDOWS = (182, 365)  # days after which step 4 looks at what came true
@@ -47,10 +47,8 @@ class Worth:
 
     Attributes
     ----------
-    client : Client
-        Whose customers they are.
-    as_of : date
-        The last day looked at.
+    books : Books
+        The client on its day; ``client`` is whose customers they are, ``as_of`` the last day looked at.
     checked : Checked
         The orders, and of a subscription the contracts as well.
     summary : SUMMARY
@@ -81,8 +79,7 @@ class Worth:
         ``customer_id`` and ``margin_182, margin_365``; ``forecasts`` has the sums with their intervals.
     """
 
-    client: Client
-    as_of: date
+    books: Books
     checked: Checked
     summary: pd.DataFrame
     customers: pd.DataFrame
@@ -93,7 +90,7 @@ class Worth:
     why: str
     models: dict[str, Model] = field(default_factory=dict)
     purchases: TransactionModel | None = None
-    spend: GammaGamma | float = 0.0
+    spend: GammaGamma | ConstantSpend | None = None
     people: pd.DataFrame = field(default_factory=pd.DataFrame)
     lives: pd.DataFrame = field(default_factory=pd.DataFrame)
     plans: dict[str, RenewalModel] = field(default_factory=dict)
@@ -102,16 +99,24 @@ class Worth:
     forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
     forecasts: dict[str, Estimate] = field(default_factory=dict)
 
+    @property
+    def client(self) -> Client:
+        """Whose customers they are."""
+        return self.books.client
 
-def assess_worth(client: Client, *, as_of: date | str | None = None) -> Worth:
-    """Read, check, fit and value a client's customers.
+    @property
+    def as_of(self) -> date:
+        """The last day looked at."""
+        return self.books.as_of
+
+
+def assess_worth(books: Books) -> Worth:
+    """Fit and value a client's customers.
 
     Parameters
     ----------
-    client : Client
-        From ``Client.load`` or ``load_sample``.
-    as_of : date, optional
-        The client's ``as_of`` or the last order when left out.
+    books : Books
+        The client on its day.
 
     Returns
     -------
@@ -123,27 +128,21 @@ def assess_worth(client: Client, *, as_of: date | str | None = None) -> Worth:
     ClvnbError
         When the data cannot be read at all.
     """
-    day = as_day(as_of) or client.as_of
-    checked = check_orders(client, day)
-    day = day or pd.Timestamp(checked.findings[1].table["last"].iloc[0]).date()
-    assess = _assess_subscription if client.kind == "subscription" else _assess_shop
-    return assess(client, day, checked)
+    return _assess_subscription(books) if books.client.kind == "subscription" else _assess_shop(books)
 
 
-def _assess_shop(client: Client, as_of: date, checked: Checked) -> Worth:
-    economics = client.economics
-    summary = to_pandas(
-        summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
-    ).sort_values("customer_id", ignore_index=True)
-    checked = _say_taken_back(checked, summary, client)
+def _assess_shop(books: Books) -> Worth:
+    client, as_of, economics = books.client, books.as_of, books.client.economics
+    summary = books.summary
+    checked = _say_taken_back(books.orders, summary, client)
     try:
         choice = choose_model(checked.kept, horizon=economics.horizon, as_of=as_of, summary=summary)
     except (FitError, TableError) as error:
-        return _unpredicted(client, as_of, checked, summary, str(error))
+        return _unpredicted(books, checked, summary, str(error))
     purchases, spend = choice.model, fit_spend(summary)
     trust = trust_gate(summary, as_of=as_of, purchases=purchases, spend=spend, check=choice.holdout, log=checked.kept)
     if trust.light == "red":
-        bare = _unpredicted(client, as_of, checked, summary, _because(trust), trust=trust)
+        bare = _unpredicted(books, checked, summary, _because(trust), trust=trust)
         return replace(bare, check=choice.holdout, comparison=choice.table)
     customers = clv_table(summary, purchases, spend, economics, level=LEVEL)
     customers["expected_purchases_half"] = purchases.expected_purchases(summary, economics.horizon_days / 2)
@@ -156,8 +155,7 @@ def _assess_shop(client: Client, as_of: date, checked: Checked) -> Worth:
     if isinstance(spend, GammaGamma):
         models[spend.name] = spend
     return Worth(
-        client=client,
-        as_of=as_of,
+        books=books,
         checked=checked,
         summary=summary,
         customers=_described(customers, summary),
@@ -191,9 +189,10 @@ def _described(customers: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def _unpredicted(
-    client: Client, as_of: date, checked: Checked, summary: pd.DataFrame, why: str, *, trust: Trust | None = None
+    books: Books, checked: Checked, summary: pd.DataFrame, why: str, *, trust: Trust | None = None
 ) -> Worth:
     """What customers brought so far, and no prediction."""
+    client, as_of = books.client, books.as_of
     missing = ["p_alive", "expected_purchases", "expected_purchases_low", "expected_purchases_high",
                "expected_spend", "clv", "clv_low", "clv_high"]  # fmt: skip
     customers = summary[["customer_id"]].assign(**dict.fromkeys(missing, np.nan))
@@ -202,8 +201,7 @@ def _unpredicted(
     if "channel" in summary:
         customers["channel"] = summary["channel"]
     return Worth(
-        client=client,
-        as_of=as_of,
+        books=books,
         checked=checked,
         summary=summary,
         customers=_described(customers, summary),
@@ -215,27 +213,24 @@ def _unpredicted(
     )
 
 
-def _assess_subscription(client: Client, as_of: date, checked: Checked) -> Worth:
-    economics, words = client.economics, client.words
-    contracts = check_contracts(read_contracts(client), words=words)
-    payments = to_pandas(
-        summarize(checked.kept, as_of=as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve)
-    )
-    received = to_pandas(purchase_days(checked.kept)).rename(columns={"net": "amount"})
-    settled = settle_contracts(contracts.kept, received, as_of=as_of, words=words)
+def _assess_subscription(books: Books) -> Worth:
+    client, as_of, economics = books.client, books.as_of, books.client.economics
+    contracts, payments = books.contracts, books.summary
+    received = to_pandas(purchase_days(books.orders.kept)).rename(columns={"net": "amount"})
+    settled = settle_contracts(contracts.kept, received, as_of=as_of, words=client.words)
     lives = contract_lives(spells(settled.kept, as_of=as_of), as_of=as_of)
     people = current_subscriptions(lives, payments)
-    checked = Checked(checked.kept, checked.rejected, (*checked.findings, *contracts.findings, *settled.findings))
+    checked = replace(books.orders, findings=(*books.orders.findings, *contracts.findings, *settled.findings))
     paid = payments[payments["customer_id"].isin(people["customer_id"])].reset_index(drop=True)
     plans: dict[str, RenewalModel] = {}
     for plan, group in lives.groupby("plan"):
         try:
             plans[str(plan)] = choose_renewal_model(group)
         except FitError as error:
-            return _unpredicted(client, as_of, checked, paid, str(error))
+            return _unpredicted(books, checked, paid, str(error))
     trust = subscription_trust(lives, plans, survival_seen(lives, plans))
     if trust.light == "red":
-        return _unpredicted(client, as_of, checked, paid, _because(trust), trust=trust)
+        return _unpredicted(books, checked, paid, _because(trust), trust=trust)
     customers, total = subscription_table(people, plans, economics, level=LEVEL)
     half = Economics(**{**economics.model_dump(), "horizon": f"{economics.horizon_days / 2:g} days"})
     begun = subscription_table(people, plans, half, level=LEVEL)[0].set_index("customer_id")["expected_purchases"]
@@ -255,8 +250,7 @@ def _assess_subscription(client: Client, as_of: date, checked: Checked) -> Worth
     customers["period"] = customers["customer_id"].map(dates["period"])
     customers["stays_a_year"] = _stays_a_year(people, plans).reindex(customers["customer_id"]).to_numpy()
     return Worth(
-        client=client,
-        as_of=as_of,
+        books=books,
         checked=checked,
         summary=paid,
         customers=customers,
@@ -279,13 +273,11 @@ def _assess_subscription(client: Client, as_of: date, checked: Checked) -> Worth
 
 def _say_taken_back(checked: Checked, summary: pd.DataFrame, client: Client) -> Checked:
     """Say how many customers have orders and no purchase, so that the two counts of customers agree."""
-    gone = int(checked.findings[1].table["customers"].iloc[0]) - len(summary)
+    gone = (checked.customers or 0) - len(summary)
     if gone <= 0:
         return checked
     said = f"{client.words.counted(gone, 'customer')} took back everything they bought, and are not valued."
-    return Checked(
-        checked.kept, checked.rejected, (*checked.findings, Finding(pd.DataFrame({"customers": [gone]}), said))
-    )
+    return replace(checked, findings=(*checked.findings, Finding(pd.DataFrame({"customers": [gone]}), said)))
 
 
 def _because(trust: Trust) -> str:
@@ -349,10 +341,8 @@ class Handover:
 
     Attributes
     ----------
-    client : Client
-        Whose customers they are.
-    as_of : date
-        The last day looked at.
+    books : Books
+        The client on its day; ``client`` is whose customers they are, ``as_of`` the last day looked at.
     customers : CLV
         As ``Worth`` has them.
     total, new_customer : Estimate or None
@@ -371,8 +361,7 @@ class Handover:
         The sums of it with their intervals.
     """
 
-    client: Client
-    as_of: date
+    books: Books
     customers: pd.DataFrame
     total: Estimate | None
     new_customer: Estimate | None
@@ -384,47 +373,57 @@ class Handover:
     forecasts: dict[str, Estimate] = field(default_factory=dict)
 
     @property
-    def newcomers(self) -> Newcomers | None:
-        """The customers of the last year, and what those are worth who came to a second purchase."""
-        if self.new_customer is None:
-            return None
-        age = (pd.Timestamp(self.as_of) - pd.to_datetime(self.customers["first_date"])).dt.days
-        year = self.customers[age < 365.25]
-        if year.empty:
-            return None
-        judged = year[age[year.index] >= 90]
-        back = judged["purchases"] >= 2
-        enough = back.sum() >= 30 and (~back).sum() >= 30
-        costs = cost_of_winning(self.client)
-        channel = year["channel"].map(costs) if "channel" in year and costs else pd.Series(dtype=float)
-        return Newcomers(
-            per_year=float(len(year)),
-            clv=self.new_customer.value,
-            cac=float(channel.mean()) if channel.notna().any() else float("nan"),
-            activated=float(back.mean()) if enough else float("nan"),
-            activated_clv=float(judged.loc[back, "clv"].mean()) if enough else float("nan"),
-            other_clv=float(judged.loc[~back, "clv"].mean()) if enough else float("nan"),
-        )
+    def client(self) -> Client:
+        """Whose customers they are."""
+        return self.books.client
+
+    @property
+    def as_of(self) -> date:
+        """The last day looked at."""
+        return self.books.as_of
 
 
-def hand_over(client: Client, *, as_of: date | str | None = None, output: str | Path = "") -> Handover:
+def newcomers_of(worth: Handover) -> Newcomers | None:
+    """Return the customers of the last year, and what those are worth who came to a second purchase."""
+    if worth.new_customer is None:
+        return None
+    age = (pd.Timestamp(worth.as_of) - pd.to_datetime(worth.customers["first_date"])).dt.days
+    year = worth.customers[age < 365.25]
+    if year.empty:
+        return None
+    judged = year[age[year.index] >= 90]
+    back = judged["purchases"] >= 2
+    enough = back.sum() >= 30 and (~back).sum() >= 30
+    costs = worth.books.cost_of_winning
+    channel = year["channel"].map(costs) if "channel" in year and costs else pd.Series(dtype=float)
+    return Newcomers(
+        per_year=float(len(year)),
+        clv=worth.new_customer.value,
+        cac=float(channel.mean()) if channel.notna().any() else float("nan"),
+        activated=float(back.mean()) if enough else float("nan"),
+        activated_clv=float(judged.loc[back, "clv"].mean()) if enough else float("nan"),
+        other_clv=float(judged.loc[~back, "clv"].mean()) if enough else float("nan"),
+    )
+
+
+def hand_over(source: Client | Books, *, as_of: date | str | None = None, output: str | Path = "") -> Handover:
     """Return what step 1 found: from the files that it left in ``output``, or by assessing the client now.
 
     Parameters
     ----------
-    client : Client
-        From ``Client.load`` or ``load_sample``.
+    source : Client or Books
+        From ``Client.load``, ``load_sample`` or ``Books``.
     as_of : date, optional
         The client's ``as_of`` or the last order when left out.
     output : path
         The folder that a report's notebooks share; empty: nothing was left.
     """
+    books = books_of(source, as_of, output)
     left = Path(output) / "results.json"
     if str(output) and left.is_file() and (left.parent / "customers.parquet").is_file():
         results = json.loads(left.read_text(encoding="utf-8"))
         return Handover(
-            client=client,
-            as_of=date.fromisoformat(results["as_of"]),
+            books=books.on(date.fromisoformat(results["as_of"])),
             customers=pd.read_parquet(left.parent / "customers.parquet"),
             total=_estimate(results["residual_value"]),
             new_customer=_estimate(results["new_customer_value"]),
@@ -435,9 +434,9 @@ def hand_over(client: Client, *, as_of: date | str | None = None, output: str | 
             forecast=_table(left.parent / "forecast.parquet"),
             forecasts={k: Estimate.from_dict(v) for k, v in results["forecasts"].items()},
         )
-    worth = assess_worth(client, as_of=as_of)
-    return Handover(client, worth.as_of, worth.customers, worth.total, worth.new_customer, worth.card.to_dict(),
-                    worth.trust.light, worth.why, cut_points(worth.summary), worth.forecast, worth.forecasts)  # fmt: skip
+    worth = books.once(assess_worth)
+    return Handover(books, worth.customers, worth.total, worth.new_customer, worth.card.to_dict(), worth.trust.light,
+                    worth.why, cut_points(worth.summary), worth.forecast, worth.forecasts)  # fmt: skip
 
 
 def _table(file: Path) -> pd.DataFrame:

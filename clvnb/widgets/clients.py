@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..core.errors import ClvnbError
 from ..core.results import Finding
-from ..data.books import check_orders
+from ..data.books import Books
 from ..data.client import Client
 from .panel import Panel, State, choice
 
@@ -84,7 +84,7 @@ def state_of_client(folder: str | Path, *, reports: str | Path = "../reports") -
     """
     client = Client.load(folder)
     words = client.words
-    account = check_orders(client).account.set_index("rule")["rows"]
+    account = Books(client).orders.account.set_index("rule")["rows"]
     read, kept = int(account.iloc[0]), int(account["kept"])
     data = f"{words.count(read)} rows read, {words.count(kept)} kept"
     made = _last_report(client, Path(reports))

@@ -1,6 +1,6 @@
 """Panels of step 3: what a lever leaves and on what that hangs, and where a budget goes.
 
-In: what ``plan_improvement`` found. Out: panels whose answers are ``evaluate_scenarios``, ``tornado`` and ``allocate``.
+In: what ``improve_step`` found. Out: panels whose answers are ``evaluate_scenarios``, ``tornado`` and ``allocate``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Panels of step 1: segments, cohorts, and one customer among thousands.
 
-In: what ``value_customers`` found, or what cards are made from. Out: panels.
+In: what ``value_step`` found, or what cards are made from. Out: panels.
 """
 
 from __future__ import annotations
