@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import clvnb as cv
+from clvnb.data.books import Books
 from clvnb.data.spells import add_months
 from clvnb.value.worth import Worth, assess_worth
 
@@ -49,7 +50,7 @@ def assess(folder: Path, contracts: pd.DataFrame, payments: pd.DataFrame) -> Wor
                 "transactions": {"source": "payments.csv"}, "contracts": {"source": "contracts.csv"},
                 "economics": {"margin": 1.0, "discount_rate": 0.0, "horizon": "1 year"}}  # fmt: skip
     (folder / "client.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    return assess_worth(cv.Client.load(folder))
+    return assess_worth(Books(cv.Client.load(folder)))
 
 
 def said(worth: Worth) -> str:
