@@ -87,10 +87,10 @@ def rows_of(name: str, given: Any, pythons: dict[str, str | None]) -> list[dict[
     choice = cv.choose_model(known, horizon=length, as_of=end)
     check = cv.holdout(log, [c() for c in CANDIDATES], calibration_end=end)
     whole, summary = cv.summarize(log), cv.summarize(known, as_of=end)
-    light = cv.trust_gate(whole, as_of=last, purchases=choice.model, spend=cv.GammaGamma().fit(whole),
-                          check=check, log=log).light  # fmt: skip
+    level = cv.trust_gate(whole, as_of=last, purchases=choice.model, spend=cv.GammaGamma().fit(whole),
+                          check=check, log=log).level  # fmt: skip
     rows = [
-        {"log": name, "customers": len(summary), "days": length, "light": light, "who": "naive" if r.baseline else "clvnb",
+        {"log": name, "customers": len(summary), "days": length, "level": level, "who": "naive" if r.baseline else "clvnb",
          "model": r.model, "mae": r.mae, "crps": r.crps, "rmse": r.rmse, "bias": r.bias, "gini": r.gain, "coverage": r.coverage,
          "chosen": r.model == choice.model.name}
         for r in check.table.itertuples()
@@ -100,10 +100,10 @@ def rows_of(name: str, given: Any, pythons: dict[str, str | None]) -> list[dict[
     for peer, python in pythons.items():
         for model, expected in predictions(python, peer, summary, length).items() if python else ():
             miss = expected.to_numpy(float) - actual
-            rows.append({"log": name, "customers": len(summary), "days": length, "light": light, "who": peer, "model": model,
+            rows.append({"log": name, "customers": len(summary), "days": length, "level": level, "who": peer, "model": model,
                          "mae": np.abs(miss).mean(), "crps": np.nan, "rmse": np.sqrt((miss**2).mean()), "bias": miss.sum() / actual.sum(),
                          "gini": gain(expected, actual), "coverage": np.nan, "chosen": False})  # fmt: skip
-    print(f"{name}: {len(summary):,} customers, {length} days ahead, light {light}. {choice.text}", flush=True)
+    print(f"{name}: {len(summary):,} customers, {length} days ahead, trust level: {level}. {choice.text}", flush=True)
     return rows
 
 

@@ -101,7 +101,7 @@ def own_work(client: Path, out: Path) -> float:
 import time
 from IPython.core.interactiveshell import InteractiveShell
 from clvnb.report.runner import _joined, _notebooks
-from clvnb.report.nursery import preload
+from clvnb.report.forkserver import preload
 preload()
 shell = InteractiveShell.instance()
 cells = [c for c in _joined(_notebooks()).cells if c.cell_type == "code"]

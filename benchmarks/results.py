@@ -182,12 +182,12 @@ def accuracy_bars(accuracy: pd.DataFrame) -> list[list[str]]:
                 verdict(found <= 0.02),
             ]
         )
-        if chosen["light"] == "green":
+        if chosen["level"] == "reliable":
             cover = chosen["coverage"]
             rows.append(
                 [
                     f"interval coverage, {name}",
-                    "86 to 94 %, the light is green",
+                    "86 to 94 %, the trust level is reliable",
                     f"{cover:.1%}",
                     verdict(0.86 <= cover <= 0.94),
                 ]
@@ -306,7 +306,7 @@ def accurate(accuracy: pd.DataFrame) -> str:
     ]  # fmt: skip
     logs = accuracy.groupby("log", sort=False).first()
     told = "; ".join(
-        f"{name}: {r.customers:,} customers, {r.days} days ahead, light {r.light}" for name, r in logs.iterrows()
+        f"{name}: {r.customers:,} customers, {r.days} days ahead, trust level: {r.level}" for name, r in logs.iterrows()
     )
     return (
         f"From `accuracy.py`: each log is cut at two thirds, every model fitted on the first part, and its last third predicted. {told}. The "

@@ -37,7 +37,7 @@ def short_guide(folder: Path) -> Path:
 
 
 def small_client(folder: Path, fault: str = "", name: str = "") -> Path:
-    """Forty customers who bought once, which is soon reckoned."""
+    """Forty customers who bought once, which is quick to compute."""
     folder.mkdir(parents=True)
     (folder / "orders.csv").write_text(ONCE)
     (folder / "client.yaml").write_text(

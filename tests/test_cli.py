@@ -94,7 +94,7 @@ def test_thin_data_are_a_red_report(case, thin):
     done, out = thin
     assert done.returncode == 0, done.stderr
     page = next((out / case.replace(" ", "-")).rglob("report.html")).read_text()
-    assert "Trust: red" in page
+    assert "Trust: not reliable" in page
     assert "cannot be said yet" in page
 
 
@@ -174,7 +174,7 @@ def test_a_malformed_day_is_refused_alike(make_client, tmp_path):
 def test_check_says_whether_data_can_carry_a_prediction(make_client, tmp_path):
     done = clvnb("check", make_client(FINDINGS["nobody came back"]), cwd=tmp_path)
     assert done.returncode == 0
-    assert "Red: no prediction is shown" in done.stdout
+    assert "Not reliable: no prediction is shown" in done.stdout
 
 
 def test_lab_lays_out_the_guide_and_overwrites_nothing(tmp_path):
@@ -200,7 +200,7 @@ def test_doctor_says_what_works(tmp_path):
         assert what in done.stdout
 
 
-def test_doctor_names_what_is_broken_and_the_way_out():
+def test_doctor_names_what_is_broken_and_what_to_do():
     script = (
         "import matplotlib as mpl; mpl.rcParams['font.family'] = 'No Such Font'; "
         "from clvnb.report.doctor import examine; found = examine(); row = found.table.set_index('what').loc['fonts']; "

@@ -1,4 +1,4 @@
-"""client.yaml: what is understood, and that every mistake names file, key, value and way out."""
+"""client.yaml: what is understood, and that every mistake names file, key, value and what to do."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_no_such_folder_names_the_neighbours(tmp_path, make_client):
         ({"as_of": "soon"}, "as_of: 'soon'"),
     ],
 )
-def test_mistakes_name_key_value_and_way_out(make_client, settings, says):
+def test_mistakes_name_key_value_and_what_to_do(make_client, settings, says):
     folder = make_client(**settings)
     with pytest.raises(cv.ClientError) as error:
         cv.Client.load(folder)

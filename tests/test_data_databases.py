@@ -18,7 +18,7 @@ OWN = {"line", "line_kind", "date_text", "amount_text", "amount_sign"}  # what r
 
 
 def orders(name: str) -> pd.DataFrame:
-    """The orders of an example client, as a database would hold them: typed, and nothing set aside yet."""
+    """The orders of an example client, as a database would hold them: typed, and nothing excluded yet."""
     log = to_pandas(cv.read_transactions(cv.load_sample(name)))
     return log[[c for c in log.columns if c not in OWN]]
 

@@ -170,7 +170,7 @@ def test_margins_and_costs_are_turned_too():
     np.testing.assert_allclose(kept["cost"], kept["amount"] / 2)
 
 
-def test_several_currencies_without_rates_are_refused_with_the_way_out():
+def test_several_currencies_without_rates_are_refused_and_told_what_to_do():
     with pytest.raises(cv.TableError, match=r"rates: \{USD: 0.92\}"):
         cv.check_transactions(cv.read_transactions(MIXED), currency="EUR")
 
@@ -243,7 +243,7 @@ def test_suspicions_stand_among_the_findings(usual):
     assert "There is no order from 1 April 2024 to 20 April 2024, 20 days in a row." in str(checked)
     assert ">check</th>" in checked._repr_html_()
     assert checked._repr_html_().count("20 days in a row") == 1
-    assert len(checked.kept) == len(gap)  # nothing is set aside for being odd
+    assert len(checked.kept) == len(gap)  # nothing is excluded for being odd
 
 
 # ------------------------------------------------------------------------------ what exports hide
@@ -402,7 +402,7 @@ def test_days_as_whole_numbers_in_a_typed_file(tmp_path):
     assert propose_client(tmp_path / "o.parquet", tmp_path).settings["date_format"] == "%Y%m%d"
 
 
-def test_a_refund_of_an_order_that_is_set_aside_is_no_refund(tmp_path):
+def test_a_refund_of_an_order_that_is_excluded_is_no_refund(tmp_path):
     text = "order_id,customer_id,date,amount,status\n1,a,2024-01-05,100,test\n1,a,2024-01-06,-100,ok\n2,b,2024-01-05,5,ok\n"
     columns = {n: n for n in ("order_id", "customer_id", "date", "amount", "status")}
     checked = checked_of(tmp_path, {"o.csv": text}, {"columns": columns, "exclude": {"status": ["test"]}})

@@ -198,15 +198,15 @@ def test_a_margin_of_two_per_cent():
     assert not closer(float("nan"), 1.0)
 
 
-@pytest.mark.parametrize(("factor", "light"), [(0.9, "amber"), (0.985, "green"), (1.2, "green")])
-def test_a_naive_guess_is_said_to_be_closer_only_beyond_the_margin(sparse, factor, light):
+@pytest.mark.parametrize(("factor", "level"), [(0.9, "use with care"), (0.985, "reliable"), (1.2, "reliable")])
+def test_a_naive_guess_is_said_to_be_closer_only_beyond_the_margin(sparse, factor, level):
     check = cv.holdout(sparse, [cv.MBGNBD()])
     own = check.table.loc[check.table["model"] == "MBG/NBD", "crps"].iloc[0]
     table = check.table.assign(crps=np.where(check.table["baseline"], factor * own, check.table["crps"]))
     moved = Holdout(table, check.text, check.calibration_end, check.days, check.customers)
     summary = cv.summarize(sparse)
     trust = cv.trust_gate(summary, as_of=sparse["date"].max(), purchases=cv.MBGNBD().fit(summary), check=moved)
-    assert trust.table.set_index("check").loc["holdout customers", "light"] == light
+    assert trust.table.set_index("check").loc["holdout customers", "level"] == level
 
 
 # ------------------------------------------------------------------------------------------------ predictions

@@ -396,11 +396,12 @@ def test_profit_and_loss():
     found = cv.profit_and_loss(effect, 1000, 500.0)
     row = found.table.iloc[0]
     assert (row["brought"], row["net"]) == pytest.approx((2000, 1500))
-    assert row["p_pays_off"] > 0.99
+    assert row["p_profit"] > 0.99
     assert "It pays for itself." in found.text
     assert "has not paid for itself" in cv.profit_and_loss(effect, 1000, 5000.0).text
     assert (
-        "goes with" in cv.profit_and_loss(cv.judge(change(2.0, 0.5, "C"), cv.Outcome("c", "money", 1.0)), 10, 1.0).text
+        "is associated with"
+        in cv.profit_and_loss(cv.judge(change(2.0, 0.5, "C"), cv.Outcome("c", "money", 1.0)), 10, 1.0).text
     )
     assert "cannot be told" in cv.profit_and_loss(cv.not_measurable(STAYED, "no holdout"), 10, 1.0).text
 
@@ -616,7 +617,7 @@ def test_a_comparison_with_the_wrong_sign_is_not_called_causal():
 def test_groups_that_moved_apart_before_are_not_followed():
     drifting = followed_draw(np.random.default_rng(0), drift=6.0)
     assert drifting.design == "C"
-    assert any(t.check == "parallel before" and t.ok is False for t in drifting.threats)
+    assert any(t.check == "parallel trends" and t.ok is False for t in drifting.threats)
     effect = followed_draw(np.random.default_rng(0), effect=6.0)
     assert effect.design == "B"
     assert effect.low < 6 < effect.high

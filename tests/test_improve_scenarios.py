@@ -177,7 +177,7 @@ def test_levers_of_one_group_overlap():
 
 def test_offers_are_charged_to_all_who_take_them():
     """A gift of two per cent on every purchase costs two per cent of revenue, also of those who would have bought anyway."""
-    row = cv.evaluate_scenarios(base(), [sure("giveaway", 0.02)]).table.iloc[0]
+    row = cv.evaluate_scenarios(base(), [sure("rebate", 0.02)]).table.iloc[0]
     t = base().table
     per = t["basket"] * t["margin"] - t["cost_to_serve"]
     expected = -(t["customers"] * t["clv"] * 0.02 * t["basket"] / per).sum()
@@ -215,9 +215,9 @@ def test_break_even_goal_and_tornado():
     assert "would not pay with ten times" in cv.break_even(base(), hopeless).text
     goal = cv.goal_seek(base(), 1.1 * base().total, parameter="frequency").table["change"].iloc[0]
     assert goal == pytest.approx(0.1, abs=1e-4)
-    hinges = cv.tornado(base(), scenario).table
-    assert hinges["assumption"].iloc[0] == "x: frequency"
-    assert (hinges["net_low"] - hinges["net_high"]).abs().is_monotonic_decreasing
+    drivers = cv.tornado(base(), scenario).table
+    assert drivers["assumption"].iloc[0] == "x: frequency"
+    assert (drivers["net_low"] - drivers["net_high"]).abs().is_monotonic_decreasing
 
 
 def test_bad_levers_name_what_is_wrong():

@@ -1,4 +1,4 @@
-"""Damaged exports: each is read to its exact totals, or refused with the row and the way out; ``messy/make.py`` made them."""
+"""Damaged exports: each is read to its exact totals, or refused with the row and what to do; ``messy/make.py`` made them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_read_to_the_cent(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", [n for n, truth in TRUTH.items() if "refused" in truth])
-def test_refused_with_the_way_out(tmp_path, name):
+def test_refused_and_told_what_to_do(tmp_path, name):
     with pytest.raises(cv.ClvnbError, match=TRUTH[name]["refused"]) as error:
         read(name, tmp_path)
     assert name in str(error.value) or "currencies" in str(error.value)

@@ -518,7 +518,7 @@ def test_bdw_meets_its_refit(name, golden):
         np.testing.assert_allclose(model.survival(np.arange(8, 13)), gold["survival_8_to_12"], atol=5e-4)
 
 
-def test_payments_to_come(golden):
+def test_expected_payments(golden):
     survivors = golden["sbg"]["regular"]["survivors"]
     for values, key in ((survivors[:5], "five_values"), (survivors, "eight_values")):
         gold, model = golden["lifetimes"][key], cv.ShiftedBetaGeometric().fit(contracts_of(values))
@@ -555,7 +555,7 @@ def test_sbg_needs_losses():
         cv.ShiftedBetaGeometric().fit(rows)
 
 
-def test_purchases_to_come_by_frequency(golden):
+def test_expected_purchases_by_frequency(golden):
     """BTYD's DERT for 1 to 10 purchases, the last in week 20 of 77.86: who bought often and then no more is gone."""
     gold = golden["paretonbd"]["dert"]
     model = cv.ParetoNBD.with_params(unit=WEEK, **gold["params"])

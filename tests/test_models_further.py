@@ -62,7 +62,7 @@ def test_cdnow_is_not_regular(sample_summary):
 
 
 def test_expected_regular_purchases_are_the_sum_over_purchases():
-    """E = sum over n of P(N >= n k - j) E[(1-p)^(n-1)], with N the stages to come: negative binomial."""
+    """E = sum over n of P(N >= n k - j) E[(1-p)^(n-1)], with N the future stages: negative binomial."""
     rng = np.random.default_rng(0)
     n = np.arange(1, 30_000)
     for _ in range(60):

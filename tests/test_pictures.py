@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 import clvnb as cv
 from clvnb.plots.style import styled, whiskers
 
-LADDER = pd.DataFrame(
-    {"rung": ["Simple formula", "Model"], "value": [450.0, 935.0], "low": [np.nan, 195.0], "high": [np.nan, 891.0]}
+METHODS = pd.DataFrame(
+    {"method": ["Simple formula", "Model"], "value": [450.0, 935.0], "low": [np.nan, 195.0], "high": [np.nan, 891.0]}
 )
 
 
@@ -32,9 +32,9 @@ def out_of_range(middle: str, low: str, high: str, **more) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("plot", "table"), [
-    (cv.plot_ladder, LADDER),
+    (cv.plot_methods, METHODS),
     (cv.plot_channels, out_of_range("clv", "clv_low", "clv_high", channel=["a", "b"], historic_value=1.0, cac=2.0)),
-    (cv.plot_scenarios, out_of_range("net", "net_low", "net_high", scenario=["a", "b"], p_pays_off=0.5)),
+    (cv.plot_scenarios, out_of_range("net", "net_low", "net_high", scenario=["a", "b"], p_profit=0.5)),
     (cv.plot_realised, out_of_range("realised", "low", "high", predicted=3.0)),
     (cv.plot_link, out_of_range("stayed", "low", "high", score=[1.0, 2.0], answers=5)),
     (cv.plot_waves, out_of_range("value", "low", "high", wave=["1", "2"], date=pd.Timestamp("2024-01-01"))),
@@ -66,8 +66,8 @@ def test_what_values_do_to_a_picture_is_said_in_its_place(capsys):
     table = pd.DataFrame([[np.nan, np.nan]], index=pd.to_datetime(["2024-01-01"]))
     with pytest.warns(cv.DataWarning, match="plot_cohorts"):
         cv.show(cv.plot_cohorts(table))
-    with pytest.warns(cv.DataWarning, match="plot_ladder"):
-        cv.show(cv.plot_ladder(LADDER.assign(value=["much", "little"])))
+    with pytest.warns(cv.DataWarning, match="plot_methods"):
+        cv.show(cv.plot_methods(METHODS.assign(value=["much", "little"])))
     assert plt.get_fignums() == before
 
 
@@ -75,7 +75,7 @@ def test_what_fails_only_when_it_is_laid_out_is_said_too(capsys):
     def unsayable(value, place):
         raise ArithmeticError("no words for it")
 
-    ax = cv.plot_ladder(LADDER, ax=axes())
+    ax = cv.plot_methods(METHODS, ax=axes())
     ax.xaxis.set_major_formatter(unsayable)
     with pytest.warns(cv.DataWarning, match="no words for it"):
         cv.show(ax)
@@ -83,14 +83,14 @@ def test_what_fails_only_when_it_is_laid_out_is_said_too(capsys):
 
 
 @pytest.mark.parametrize(("wrong", "error"), [
-    (lambda: cv.plot_ladder(LADDER.drop(columns="value"), ax=axes()), KeyError),
-    (lambda: cv.plot_ladder(LADDER.drop(columns="rung"), ax=axes()), (KeyError, AttributeError)),
+    (lambda: cv.plot_methods(METHODS.drop(columns="value"), ax=axes()), KeyError),
+    (lambda: cv.plot_methods(METHODS.drop(columns="method"), ax=axes()), (KeyError, AttributeError)),
     (lambda: cv.plot_segments(pd.DataFrame({"segment": ["a"], "share_of_value": [0.5]}), ax=axes()), KeyError),
-    (lambda: cv.plot_ladder(None, ax=axes()), (TypeError, AttributeError)),
-    (lambda: cv.plot_ladder([1, 2], ax=axes()), TypeError),
-    (lambda: cv.plot_ladder(LADDER, axis=axes()), TypeError),
-    (lambda: cv.plot_ladder(LADDER, ax="here"), AttributeError),
-    (lambda: cv.plot_ladder(LADDER, ax=axes(), words="EUR"), AttributeError),
+    (lambda: cv.plot_methods(None, ax=axes()), (TypeError, AttributeError)),
+    (lambda: cv.plot_methods([1, 2], ax=axes()), TypeError),
+    (lambda: cv.plot_methods(METHODS, axis=axes()), TypeError),
+    (lambda: cv.plot_methods(METHODS, ax="here"), AttributeError),
+    (lambda: cv.plot_methods(METHODS, ax=axes(), words="EUR"), AttributeError),
 ])  # fmt: skip
 def test_a_wrong_argument_raises(wrong, error):
     with pytest.raises(error):

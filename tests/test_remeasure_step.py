@@ -1,4 +1,4 @@
-"""Step 4 as a client meets it: the first cycle, the next one, initiatives of every kind, and a base point that was touched."""
+"""Step 4 as a client meets it: the first cycle, the next one, initiatives of every kind, and a baseline that was edited."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_the_windows_that_are_predicted_are_the_days_that_are_looked_at():
     assert WINDOWS == LOOKS
 
 
-def test_the_second_report_finds_the_base_point_and_measures_against_it(shop):
+def test_the_second_report_finds_the_baseline_and_measures_against_it(shop):
     step = now(shop)
     assert step.parent is not None
     assert step.parent.as_of == THEN
@@ -105,7 +105,7 @@ def test_the_second_report_finds_the_base_point_and_measures_against_it(shop):
     assert step.bridge.table["part"].sum() == pytest.approx(
         step.bridge.table.attrs["after"] - step.bridge.table.attrs["before"]
     )
-    assert "For the 182 days after the base point" in step.realised.text
+    assert "For the 182 days after the baseline" in step.realised.text
     assert step.realised.table["customers"].sum() == len(
         pd.read_parquet(shop / "reports" / THEN / "tables/customers.parquet")
     )
@@ -124,7 +124,7 @@ def test_what_came_true_adds_up_to_the_orders(shop):
     assert step.realised.table.attrs["realised"] == pytest.approx(0.4 * inside["amount"].sum())
 
 
-def test_a_base_point_at_its_last_look_is_closed_and_followed(shop, tmp_path):
+def test_a_baseline_at_its_last_look_is_closed_and_followed(shop, tmp_path):
     shutil.copytree(shop, tmp_path / "acme")
     folder = tmp_path / "acme"
     old = cv.Baseline.load(folder / "reports" / THEN)
@@ -141,13 +141,13 @@ def test_a_base_point_at_its_last_look_is_closed_and_followed(shop, tmp_path):
     assert cv.Baseline.load(step.base.save(tmp_path / "b.json")).hash == step.base.hash
 
 
-def test_an_edited_base_point_is_refused(shop, tmp_path):
+def test_an_edited_baseline_is_refused(shop, tmp_path):
     shutil.copytree(shop / "reports", tmp_path / "reports")
     file = tmp_path / "reports" / THEN / "baseline.json"
     file.write_text(file.read_text().replace('"answers": 300', '"answers": 299'))
     with pytest.raises(cv.TableError, match="was changed after it was written"):
         now(shop, earlier=tmp_path / "reports")
-    with pytest.raises(cv.TableError, match="cannot be read as a base point"):
+    with pytest.raises(cv.TableError, match="cannot be read as a baseline"):
         now(shop, earlier=tmp_path / "nothing.json")
 
 
@@ -169,7 +169,7 @@ def test_another_card_and_another_client_are_refused(shop):
     assert value.verdict == "not_measurable"
     assert "horizon (3 years against 5 years)" in value.sentence
     assert step.bridge.table.empty
-    with pytest.raises(cv.TableError, match="is the base point of 'acme', and this client is 'other'"):
+    with pytest.raises(cv.TableError, match="is the baseline of 'acme', and this client is 'other'"):
         now(shop, settings(shop, name="other", surveys={"source": "surveys.csv"}))
     with pytest.raises(cv.TableError, match="needs an earlier one"):
         cv.find_baseline(shop / "reports" / THEN, THEN)
@@ -493,7 +493,7 @@ def verdict(found: dict, start: str) -> dict:
 
 
 @pytest.mark.parametrize("client", ["shop", "subscription"])
-def test_the_second_report_finds_the_first_ones_base_point(loop, client):
+def test_the_second_report_finds_the_first_ones_baseline(loop, client):
     out, made = loop
     assert [o.status for o in made[client]] == ["done", "done"]
     first, second = (cv.Baseline.load(o.folder) for o in made[client])
@@ -554,7 +554,7 @@ def staying_truth(months: int) -> float:
     return total
 
 
-def test_tampering_is_refused_and_resume_sees_the_base_point(loop, tmp_path):
+def test_tampering_is_refused_and_resume_sees_the_baseline(loop, tmp_path):
     out, _ = loop
     copy = tmp_path / "reports"
     shutil.copytree(out, copy)
@@ -567,5 +567,5 @@ def test_tampering_is_refused_and_resume_sees_the_base_point(loop, tmp_path):
     assert refused.status == "failed"
     assert "was changed after it was written" in refused.error
     assert (copy / "shop/2025-12-31/report.html").is_file()  # the earlier one stays
-    with pytest.raises(cv.ReportError, match="a base point belongs to one client"):
+    with pytest.raises(cv.ReportError, match="a baseline belongs to one client"):
         cv.report_clients([data / "shop", data / "cdnow"], out=copy, earlier=file)

@@ -117,12 +117,12 @@ def test_nothing_of_this_machine_leaves(run):
 def test_no_repeat_buyers_give_a_red_page_without_a_guess(run):
     _, out, outcomes = run
     results = json.loads((outcomes["once"].folder / "results.json").read_text())
-    assert results["trust"] == "red"
+    assert results["trust"] == "not reliable"
     assert results["residual_value"] is None
     page = (outcomes["once"].folder / "report.html").read_text()
     assert "none of the 40 customers bought twice" in page
     assert "cannot be predicted from these data" in page
-    assert "Without a prediction no plan can be reckoned" in page
+    assert "Without a prediction no plan can be computed" in page
     assert "not predicted" in (out / "index.html").read_text()
 
 
@@ -130,12 +130,12 @@ def test_a_red_light_shows_no_prediction(make_client, tmp_path):
     """Eighty customers can be fitted, but not be trusted: the page holds what they brought, and no guess."""
     outcome = cv.report_clients([make_client(small_orders(customers=80))], out=tmp_path / "reports")[0]
     results = json.loads((outcome.folder / "results.json").read_text())
-    assert results["trust"] == "red"
+    assert results["trust"] == "not reliable"
     assert results["residual_value"] is None
     assert results["new_customer_value"] is None
     page = (outcome.folder / "report.html").read_text()
     assert "cannot be predicted from these data" in page
-    assert "Without a prediction no plan can be reckoned" in page
+    assert "Without a prediction no plan can be computed" in page
     assert "80 customers in all" in page
     assert pd.read_parquet(outcome.folder / "tables/customers.parquet")["clv"].isna().all()
 

@@ -284,12 +284,12 @@ def fourth(folder: Path, source: str) -> Path:
 
 
 def test_the_fourth_step_never_costs_the_other_three(tmp_path, guide, monkeypatch):
-    last = fourth(guide.parent, "raise cv.TableError('the base point is of another client <i>')")
+    last = fourth(guide.parent, "raise cv.TableError('the baseline is of another client <i>')")
     monkeypatch.setattr(runner, "_notebooks", lambda: [guide, last])
     client, out = small_client(tmp_path / "a"), tmp_path / "out"
     done = report(client, out)
     assert done.status == "done"
-    assert done.error == "4_track: the base point is of another client <i>"
+    assert done.error == "4_track: the baseline is of another client <i>"
     page = (out / "a/2024-01-28/report.html").read_text()
     assert "Step 4 could not be made" in page
     assert "of another client &lt;i&gt;" in page
@@ -313,7 +313,7 @@ def test_a_stopped_warm_process_is_replaced(tmp_path, guide, monkeypatch):
     work.start()
     while not (client / "here").exists():
         time.sleep(0.1)
-    os.kill(kernel._nursery.process.pid, signal.SIGSTOP)
+    os.kill(kernel._forkserver.process.pid, signal.SIGSTOP)
     work.join(150)
     assert not work.is_alive()
     assert done[0].status == "done", done[0].error

@@ -99,7 +99,7 @@ def test_the_answer_comes_first_with_its_ranges(made):
     assert words.share(results["held_by"]["0.2"]) in first
     backtest = pd.read_parquet(folder / "tables/backtest.parquet")
     off = backtest[~backtest["baseline"].astype(bool)]["bias"].abs().mean()
-    assert f"up to three months ahead, were off by {words.share(off)} on average" in first
+    assert f"up to three months ahead, had a mean absolute error of {words.share(off)}" in first
     actions = results["actions"]
     assert 0 < len(actions) <= 3
     for action in actions:
@@ -108,7 +108,7 @@ def test_the_answer_comes_first_with_its_ranges(made):
             assert words.money(action[k]) in first
         assert action["assumed"] in first
     assert "This is the first report" in first
-    assert "Trust: amber" in first
+    assert "Trust: use with care" in first
     plan = pd.read_parquet(folder / "tables/scenarios.parquet")
     assert [a["lever"] for a in actions] == list(plan[plan["net"] > 0]["scenario"].head(3))
 
@@ -121,7 +121,7 @@ def test_anchors_headings_and_date(made):
     assert page.levels[0] == 1
     assert all(b - a <= 1 for a, b in zip(page.levels, page.levels[1:], strict=False))
     assert Words("EUR").day(results["as_of"]) in page.text
-    for part in ("Method and data", "Words used", "base point", "made", results["report"]["key"][:16]):
+    for part in ("Method and data", "Words used", "baseline", "made", results["report"]["key"][:16]):
         assert part in page.text
     for chapter in ("#can-this-be-trusted", "#how-the-values-were-made", "#the-assumptions"):
         assert page.links.count(chapter) == 2, chapter  # in the contents, and in the appendix
@@ -267,10 +267,12 @@ def test_two_runs_give_the_same_bytes(made):
 # -------------------------------------------------------------------------------------------- the index
 
 
-def row(name: str, value: float | None, currency: str = "EUR", light: str = "green", then: float | None = None) -> dict:
+def row(
+    name: str, value: float | None, currency: str = "EUR", level: str = "reliable", then: float | None = None
+) -> dict:
     total = {"value": value, "low": value * 0.9, "high": value * 1.1} if value else None
     results = {"currency": currency, "customers": 10, "historic_value": 100.0, "residual_value": total,
-               "new_customer_value": total, "trust": light, "as_of": "2024-01-31", "measured_against": "2023-01-31"}  # fmt: skip
+               "new_customer_value": total, "trust": level, "as_of": "2024-01-31", "measured_against": "2023-01-31"}  # fmt: skip
     return {"client": name, "name": name, "status": "done", "error": "", "page": f"{name}/report.html",
             "results": results, "value_then": then}  # fmt: skip
 
@@ -278,7 +280,7 @@ def row(name: str, value: float | None, currency: str = "EUR", light: str = "gre
 def test_the_index_can_be_sorted_without_a_script():
     bad = {"client": "x", "name": "x", "status": "failed", "error": "no <file>", "page": "", "results": None}
     page = index_page(
-        [row("b", 5.0), row("a", 9.0, then=12.0), row("c", 99.0, "USD", "red"), row("d", None), bad], "now"
+        [row("b", 5.0), row("a", 9.0, then=12.0), row("c", 99.0, "USD", "not reliable"), row("d", None), bad], "now"
     )
     assert "<script" not in page
     bodies = re.findall(r'<tbody class="order-\d">(.*?)</tbody>', page, flags=re.S)
@@ -286,7 +288,7 @@ def test_the_index_can_be_sorted_without_a_script():
     names = re.findall(r"<label><input[^>]*> ([\w ]+)</label>", page)
     found = dict(zip(names, ["".join(o) for o in orders], strict=True))
     assert found["name"] == "abcdx"
-    assert found["value to come"] == "abcdx"  # euros among themselves, then dollars, then those without
+    assert found["expected value"] == "abcdx"  # euros among themselves, then dollars, then those without
     assert found["trouble first"] == "xcabd"
     assert found["change"][0] == "a"
     assert "-€3.00" in page

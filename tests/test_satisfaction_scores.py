@@ -316,7 +316,7 @@ def test_personal_data_do_not_leave():
 
 
 def rated(n: int = 400, seed: int = 2) -> pd.DataFrame:
-    """Overall scores made of speed (twice) and price (once); colour goes with nothing."""
+    """Overall scores made of speed (twice) and price (once); colour is associated with nothing."""
     rng = np.random.default_rng(seed)
     speed, price, colour = rng.integers(1, 6, (3, n))
     overall = np.clip(np.round((2 * speed + price) / 3 + rng.normal(0, 0.3, n)), 1, 5)
@@ -360,7 +360,7 @@ def test_service_figures_count_the_unanswered():
         cv.service_figures(cases.drop(columns="opened_at"))
 
 
-# ------------------------------------------------------------------------------------------ base point
+# ------------------------------------------------------------------------------------------ baseline
 
 
 def frozen(**more) -> cv.Baseline:
@@ -379,20 +379,22 @@ def test_base_point_survives_its_file_and_refuses_an_edited_one(tmp_path: Path):
     with pytest.raises(cv.TableError, match="was changed after it was written"):
         cv.Baseline.load(file)
     file.write_text("{}", encoding="utf-8")
-    with pytest.raises(cv.TableError, match="is not a base point that clvnb wrote"):
+    with pytest.raises(cv.TableError, match="is not a baseline that clvnb wrote"):
         cv.Baseline.load(file)
-    with pytest.raises(cv.TableError, match="cannot be read as a base point"):
+    with pytest.raises(cv.TableError, match="cannot be read as a baseline"):
         cv.Baseline.load(tmp_path / "none.json")
 
 
-def test_the_next_base_point_names_its_parent():
+def test_the_next_baseline_names_its_parent():
     first = frozen()
     second = frozen(parent=first)
     assert (second.parent, second.cycle, first.parent, first.cycle) == (first.hash, 2, "", 1)
 
 
-def test_few_answers_and_mixed_waves_are_no_base_point():
-    with pytest.raises(cv.TableError, match=r"5 answers are no base point; ten are the least, and about \d+ tell"):
+def test_few_answers_and_mixed_waves_give_no_baseline():
+    with pytest.raises(
+        cv.TableError, match=r"5 answers are too few for a baseline; it takes ten or more, and about \d+ tell"
+    ):
         cv.baseline(survey([5] * 5), cv.metric_of("csat"), client="Tea", as_of="2025-06-30", customers=900)
     two = pd.concat([survey([5] * 20), survey([4] * 20, wave="2025-01")], ignore_index=True)
     with pytest.raises(cv.TableError, match="one wave of one series"):

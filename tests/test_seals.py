@@ -24,7 +24,7 @@ FORECAST = pd.DataFrame({"customer_id": ["a", "b", "c"], "margin_182": [0.1, 0.2
 
 
 def frozen(by: float = 1.0) -> cv.Baseline:
-    """A base point of everything it can hold, each of its figures a little off."""
+    """A baseline of everything it can hold, each of its figures a little off."""
     rows = {"date": pd.Timestamp("2025-05-01"), "wave": "2025-05", "metric": "csat", "scale_min": 1, "scale_max": 5}
     made = cv.baseline(
         pd.DataFrame({"score": [5, 4, 4, 2] * 25, **rows}), cv.metric_of("csat"), client="Tea", as_of="2025-06-30",
@@ -45,7 +45,7 @@ def moved(value: Any, by: float) -> Any:
 
 
 @pytest.mark.parametrize("by", [1 + 1e-16, 1 + 3e-16, 1 - 1e-13, 1 + 1e-9, 1 - 1e-9, 1 + 1e-6])
-def test_no_figure_moves_which_base_point_it_is(by):
+def test_no_figure_moves_which_baseline_it_is(by):
     assert frozen(by).hash == frozen().hash
     assert frozen().after(frozen(by)).hash == frozen().after(frozen()).hash
 
@@ -94,11 +94,11 @@ def test_each_edited_value_is_refused(tmp_path: Path, old: bool):
             cv.Baseline.load(tmp_path / "edited.json")
     for key in raw:
         (tmp_path / "edited.json").write_text(json.dumps({k: v for k, v in raw.items() if k != key}), encoding="utf-8")
-        with pytest.raises(cv.TableError, match="was changed after|is not a base point"):
+        with pytest.raises(cv.TableError, match="was changed after|is not a baseline"):
             cv.Baseline.load(tmp_path / "edited.json")
 
 
-def test_a_base_point_comes_back_from_its_file_to_the_last_digit(tmp_path: Path):
+def test_a_baseline_comes_back_from_its_file_to_the_last_digit(tmp_path: Path):
     made = frozen()
     assert cv.Baseline.load(made.save(tmp_path)) == made
 

@@ -68,14 +68,14 @@ def test_without_a_survey_the_report_says_what_to_ask(shop):
     )  # the money stands beside the lever it belongs to
 
 
-def test_five_answers_are_no_base_point(shop):
+def test_five_answers_give_no_baseline(shop):
     measured, plan = both(*asked(shop, answers(ids(shop)[:5], [5, 4, 3, 5, 4])))
     assert measured.base is None
     assert "The last wave has 5 answers" in measured.headline.text
     assert plan.link.status == "too few"
 
 
-def test_a_plain_survey_gives_a_base_point_and_a_plan(shop, tmp_path):
+def test_a_plain_survey_gives_a_baseline_and_a_plan(shop, tmp_path):
     rng = np.random.default_rng(0)
     who = ids(shop)[::2]
     client, left = asked(shop, answers(who, rng.integers(1, 6, len(who))))
@@ -139,7 +139,7 @@ def test_nps_on_another_scale_is_refused_in_words(shop):
     assert "NPS is defined on 0-10; these answers are on 1-10" in measured.headline.text
 
 
-def test_a_scale_that_answers_contradict_gives_no_base_point(shop):
+def test_a_scale_that_answers_contradict_gives_no_baseline(shop):
     rng = np.random.default_rng(0)
     measured, _ = both(*asked(shop, answers(ids(shop)[:300], rng.integers(1, 11, 300), metric="nps")))
     assert measured.base is None
@@ -189,7 +189,7 @@ def test_where_nothing_can_be_predicted_there_is_no_plan_and_no_error(tmp_path):
     client = cv.Client.load(tmp_path)
     plan = cv.improve_step(client)
     assert plan.base is None
-    assert "No plan can be reckoned yet" in plan.headline.text
+    assert "No plan can be computed yet" in plan.headline.text
     assert cv.satisfaction_step(client).base is None
 
 

@@ -1,4 +1,4 @@
-"""Money: properties that hold for any client, the card, contracts by hand, and the trust light."""
+"""Money: properties that hold for any client, the card, contracts by hand, and the trust level."""
 
 from __future__ import annotations
 
@@ -232,19 +232,19 @@ def test_choice_says_why(sample_log):
 def test_light_is_never_green_on_a_missed_total(sample_summary, models, sample_log):
     check = cv.holdout(sample_log, [cv.MBGNBD()], calibration_end="1997-09-30")
     fine = cv.trust_gate(sample_summary, as_of="1997-09-30", purchases=models[0], spend=models[1], check=check)
-    assert fine.table.set_index("check").loc["holdout total", "light"] == "green"
-    for bias, light in ((0.3, "amber"), (-0.3, "amber"), (0.8, "red")):
+    assert fine.table.set_index("check").loc["holdout total", "level"] == "reliable"
+    for bias, level in ((0.3, "use with care"), (-0.3, "use with care"), (0.8, "not reliable")):
         off = Holdout(check.table.assign(bias=bias), check.text, check.calibration_end, check.days, check.customers)
         trust = cv.trust_gate(sample_summary, as_of="1997-09-30", purchases=models[0], spend=models[1], check=off)
-        assert trust.light == light
+        assert trust.level == level
         assert "30%" in trust.text or "80%" in trust.text
 
 
 def test_light_without_a_model_is_red(sample_summary):
     trust = cv.trust_gate(sample_summary.head(50), as_of="1997-09-30")
-    assert trust.light == "red"
+    assert trust.level == "not reliable"
     assert "There is no prediction" in trust.text
-    assert data_trust(sample_summary, as_of="1998-09-30").light == "red"  # silent for a year
+    assert data_trust(sample_summary, as_of="1998-09-30").level == "not reliable"  # silent for a year
 
 
 def test_customers_from_before_the_log_are_seen():
@@ -258,7 +258,7 @@ def test_customers_from_before_the_log_are_seen():
          "first_date": start + pd.to_timedelta(born, unit="D")}
     )  # fmt: skip
     trust = data_trust(summary, as_of="2025-12-31")
-    assert trust.table.set_index("check").loc["first customers", "light"] == "amber"
+    assert trust.table.set_index("check").loc["first customers", "level"] == "use with care"
     assert "before the log starts" in trust.text
 
 

@@ -138,7 +138,7 @@ def test_calculator_follows_its_sliders():
 
 def test_rungs_of_the_calculator_are_the_formulas():
     found = answer_clv(50, 4, 0.5, 3, 0.7, 0.1, 0.75, words=EUR)
-    value = found.table.set_index("rung")["value"]
+    value = found.table.set_index("method")["value"]
     assert value["Revenue formula"] == cv.clv_basic(3, 200)
     assert value["Margin formula"] == cv.clv_basic(3, 100)
     assert value["Retention formula"] == cv.clv_retention(100, 0.7, 0.1, "start_certain")
@@ -193,7 +193,7 @@ def test_scenario_explorer_gives_what_the_functions_give(base):
     scenario = next(s for s in library if s.name == "personal contact")
     expected = cv.evaluate_scenarios(base, [scenario], link=cv.prior_link(), words=EUR)
     assert panel.state.found.text == expected.text
-    assert panel.state.found.table["p_pays_off"][0] == expected.table["p_pays_off"][0]
+    assert panel.state.found.table["p_profit"][0] == expected.table["p_profit"][0]
     assert cv.tornado(base, scenario, link=cv.prior_link(), words=EUR).text in panel.pictures[1].value
     one, two = picture(panel, 0), picture(panel, 1)
     panel.controls["frequency"].value = 0.05
@@ -363,7 +363,7 @@ def test_start_page_reads_the_last_report(shop, tmp_path):
     saved = next((tmp_path / shop.slug / day).rglob("*.json"))
     saved.rename(tmp_path / shop.slug / day / "results.json")
     panel = cv.explore_clients(shop.folder.parent, reports=tmp_path)
-    assert f"{value.trust.light} light" in panel.said.value
+    assert f"trust level: {value.trust.level}" in panel.said.value
     (tmp_path / shop.slug / day / "results.json").write_text("{")
     panel.state.ask()
     assert "No report yet" in panel.said.value

@@ -1,6 +1,6 @@
 """The errors that clvnb raises on purpose, and its one warning.
 
-In: what is wrong. Out: an error that says so, and the way out.
+In: what is wrong. Out: an error that says so, and what to do.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ __all__ = ["ClientError", "ClvnbError", "DataWarning", "FitError", "ReportError"
 
 
 class ClvnbError(Exception):
-    """The parent of every error that clvnb raises on purpose; its text says what is wrong and the way out."""
+    """The parent of every error that clvnb raises on purpose; its text says what is wrong and what to do."""
 
 
 class TableError(ClvnbError):
@@ -51,5 +51,5 @@ class UsageError(ReportError):
 class DataWarning(UserWarning):
     """Something in the data that a reader should know before trusting a number.
 
-    Given by ``clvnb.compat``, and by a picture that cannot be drawn; elsewhere such things are findings and lights.
+    Given by ``clvnb.compat``, and by a picture that cannot be drawn; elsewhere such things are findings and trust levels.
     """

@@ -1,4 +1,4 @@
-"""What every room reckons with: durations in days, the daily rate of a yearly one, ends of intervals.
+"""What every room computes with: durations in days, the daily rate of a yearly one, ends of intervals.
 
 In: plain numbers or durations. Out: plain numbers.
 """

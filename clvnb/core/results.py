@@ -158,7 +158,7 @@ class Checked:
     kept : pandas.DataFrame or ibis.Table
         The rows that later steps use, of the same kind as the table that came in.
     rejected : pandas.DataFrame or ibis.Table
-        The rows that were set aside, with the column ``rule``.
+        The rows that were excluded, with the column ``rule``.
     findings : tuple of Finding
         The first is the account: rows and money read, kept and rejected by rule, which always add up.
     customers : int or None
@@ -183,7 +183,7 @@ class Checked:
 
     @property
     def account(self) -> pd.DataFrame:
-        """Rows read, set aside by rule, and kept.
+        """Rows read, excluded by rule, and kept.
 
         Returns
         -------

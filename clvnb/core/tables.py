@@ -1,16 +1,16 @@
 """The columns of every table that crosses a file border.
 
-In: any pandas or Ibis table. Out: the same table, checked; or an error that names the column and the way out.
+In: any pandas or Ibis table. Out: the same table, checked; or an error that names the column and what to do.
 
 What the columns mean; ``customer_id`` is text, money is in the client's currency, and further columns may be carried:
 
 - ``LOG``, one row per order line: ``date``, the client's business day; ``amount``, money of the row, below 0 for a
-  refund; ``order_id``; ``margin``, money that the row leaves (no share); ``cost``, money; ``channel``; ``product``;
+  refund; ``order_id``; ``margin``, the row's contribution in money (no share); ``cost``, money; ``channel``; ``product``;
   ``currency``, ISO 4217.
 - ``SUMMARY``, one row per customer: ``frequency``, days with a repeat purchase; ``recency``, days from the first
   purchase to the last; ``T``, days from the first purchase to the as-of day; ``monetary_value``, mean money of a repeat
   purchase, missing without one; ``log_gaps``, sum of the logarithms of the days between purchases; ``days_since_last``,
-  days; ``purchases``, frequency + 1; ``historic_revenue`` and ``historic_value``, money to date, refunds taken off, the
+  days; ``purchases``, frequency + 1; ``historic_revenue`` and ``historic_value``, money to date, net of refunds, the
   second after margin and cost to serve; ``first_date``, ``last_date``; ``channel`` of the first purchase.
 - ``CONTRACTS``, one row per contract: ``start``; ``end``, missing while it runs; ``price``, money per billing period;
   ``plan``; ``product``; ``billing``, monthly, quarterly, half-yearly, annual or two-yearly; ``channel``; ``cancel_reason``.
@@ -31,7 +31,7 @@ What the columns mean; ``customer_id`` is text, money is in the client's currenc
   ``comment``; ``channel``; ``invited_at``, when it was asked for.
 - ``SCENARIOS``, one row per scenario: ``customers`` reached; ``clv_before`` and ``clv_after``, means per customer
   reached; ``gain`` with its interval and ``cost``, totals discounted over the horizon; ``roi``, (gain - cost) / cost;
-  ``p_pays_off``, from 0 to 1; ``payback_years``.
+  ``p_profit``, from 0 to 1; ``payback_years``.
 - ``PREDICTIONS``, one row per customer, origin and model: ``origin`` (the last day known) and ``horizon`` (days predicted);
   ``customer_id, model, mean, actual`` (purchases); optional quantiles ``q05 … q95``, ``crps``, ``covered`` (the part of the
   outcome inside the 90 % interval), ``money_mean, money_actual``;
@@ -164,7 +164,7 @@ SURVEY = Table(
 )
 SCENARIOS = Table(
     "SCENARIOS",
-    ("scenario", "customers", "clv_before", "clv_after", "gain", "gain_low", "gain_high", "cost", "roi", "p_pays_off",
+    ("scenario", "customers", "clv_before", "clv_after", "gain", "gain_low", "gain_high", "cost", "roi", "p_profit",
      "payback_years"),
 )  # fmt: skip
 PREDICTIONS = Table(

@@ -125,7 +125,7 @@ def begin_client(
     ReportError
         When there is a ``client.yaml`` already, and no ``force``.
     ClvnbError
-        When the file cannot be read as orders, with the way out; nothing is left behind then.
+        When the file cannot be read as orders, with what to do; nothing is left behind then.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """A client's folder: ``client.yaml`` says where the data lie, what the columns mean, and what money costs.
 
-In: a folder with ``client.yaml``. Out: a checked, frozen ``Client``; or an error with file, key, value, way out.
+In: a folder with ``client.yaml``. Out: a checked, frozen ``Client``; or an error with file, key, value, what to do.
 """
 
 from __future__ import annotations
@@ -183,9 +183,9 @@ class Source(_Strict):
     encoding : str
         Text encoding of the file.
     refunds : "net" or "drop"
-        ``net``: negative amounts reduce what the customer is worth. ``drop``: they are set aside.
+        ``net``: negative amounts reduce what the customer is worth. ``drop``: they are excluded.
     exclude : mapping of column to values
-        Rows to set aside, such as test orders: ``{status: [test, voided]}``.
+        Rows to exclude, such as test orders: ``{status: [test, voided]}``.
     amount : str, optional
         A formula of names under ``columns``, where no single column is the amount: ``quantity * unit_price - discount``;
         names, numbers, brackets and ``+ - * /``. An empty cell of what is added or taken away counts nothing.
@@ -235,7 +235,7 @@ class Source(_Strict):
 
 
 class Economics(_Strict):
-    """What money costs and what a sale leaves; every rate is a fraction a year unless it says otherwise.
+    """What money costs and the margin of a sale; every rate is a fraction a year unless it says otherwise.
 
     Attributes
     ----------
@@ -291,7 +291,7 @@ class Plan(_Strict):
     Attributes
     ----------
     budget : float, optional
-        A year, in the client's currency; a twentieth of what customers leave in a year when left out.
+        A year, in the client's currency; a twentieth of the customers' yearly contribution when left out.
     levers : mapping of lever to settings
         The client's own figures in place of clvnb's assumptions, for example
         ``{better service: {yearly_cost: 1.2, reach: 0.5, effects: {satisfaction: [0, 0.1, 0.3]}}}``.
@@ -395,7 +395,7 @@ class Client(_Strict):
         Raises
         ------
         ClientError
-            Naming the file, the key, the value and the way out.
+            Naming the file, the key, the value and what to do.
         """
         file = Path(folder)
         file = file if file.suffix in {".yaml", ".yml"} else file / "client.yaml"
@@ -462,7 +462,7 @@ def _no_client(folder: Path, file: Path) -> str:
 
 
 def _explain(file: Path, error: ValidationError | TypeError) -> str:
-    """Say each fault as: key, value, what is wrong, the way out."""
+    """Say each fault as: key, value, what is wrong, what to do."""
     if isinstance(error, TypeError):
         return f"{file}: every key must be text: {error}"
     lines = []

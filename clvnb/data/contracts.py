@@ -110,7 +110,7 @@ def check_contracts(contracts: pd.DataFrame, *, words: Words | None = None) -> C
     account = pd.concat([read, faults, kept], ignore_index=True)
     text = f"{words.counted(len(contracts), 'contract')} read; {words.count(kept['rows'].iloc[0])} used."
     for row in faults.itertuples():
-        text += f" Set aside, {row.rule}: {words.count(row.rows)}."
+        text += f" Excluded, {row.rule}: {words.count(row.rows)}."
     bare = [c for c in contracts.columns if c != "line"]
     good = ruled["rule"] == "kept"
     return Checked(ruled.loc[good, bare].reset_index(drop=True), ruled[~good], (Finding(account, text),))

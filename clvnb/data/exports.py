@@ -76,7 +76,7 @@ ORDERS = (
          "channel": "Source", "status": "Financial Status"},
         {"refunded": "refund * amount / (order_total - shipping)", "exclude": {"status": ["voided", "refunded", "pending", "expired"]}, "hash_ids": True},
         "The amount is the subtotal: goods after discounts, without shipping and a tax on top, less what was paid back, "
-        "of which the same tax is taken off. " + _NO_ACCOUNT,
+        "of which the same tax is subtracted. " + _NO_ACCOUNT,
     ),
     Export(
         "WooCommerce",
@@ -122,7 +122,7 @@ ORDERS = (
         {"exclude": {"status": ["Failed", "Canceled", "Incomplete", "Uncaptured", "requires_payment_method",
                                 "requires_action", "requires_confirmation", "requires_capture", "canceled"],
                      "mode": ["Test", "test"]}, "dates_in": "UTC"},
-        "Payments that failed or were tests are set aside; what was paid back is taken off.",
+        "Payments that failed or were tests are excluded; what was paid back is subtracted.",
     ),
     Export(
         "Square",
@@ -130,7 +130,7 @@ ORDERS = (
         {"order_id": "Transaction ID", "customer_id": "Customer ID", "date": "Date", "amount": "Net Sales",
          "product": "Item"},
         {},
-        "Sales without a customer are guests, and are set aside.",
+        "Sales without a customer are guests, and are excluded.",
     ),
     Export(
         "Lightspeed",

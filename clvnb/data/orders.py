@@ -58,7 +58,7 @@ _PLACEHOLDERS = [
     date(1970, 1, 1),
 ]
 _REPLACED = "order that a later file holds again"
-_WAY_OUT = {  # where every row is lost by the same rule
+_WHAT_TO_DO = {  # where every row is lost by the same rule
     "date unreadable": "; say how days are written: date_format, such as '%d.%m.%Y' or '%d/%m/%Y %H:%M'",
     "amount unreadable": "; say how amounts are written: decimal=',' and thousands='.', or the other way round",
     "id spoiled by a spreadsheet": "; ids such as 4.56E+12 have lost their digits: export again, and open no csv in a "
@@ -74,7 +74,7 @@ _NO_FAULTS = [
     BELOW_TABLE,
     FURTHER_LINES,
     PAID_BACK,
-]  # set aside as they should be
+]  # excluded as they should be
 
 
 # ---------------------------------------------------------------------------------------------- reading
@@ -182,12 +182,12 @@ def check_transactions(
     log : LOG
         From ``read_transactions``.
     as_of : date, optional
-        Rows after this day are set aside, as if the report had been written that evening.
+        Rows after this day are excluded, as if the report had been written that evening.
     refunds : "net" or "drop"
         ``net``: a negative row reduces the customer's money, on the day of its order where the order number
         tells which. ``drop``: negative rows are rejected.
     exclude : mapping, optional
-        Column to the values that mark rows to set aside, for example ``{"status": ["test"]}``.
+        Column to the values that mark rows to exclude, for example ``{"status": ["test"]}``.
     max_loss : float
         The largest share of rows that faults may cost before the run stops.
     currency : str, optional
@@ -388,7 +388,7 @@ def _add_up(facts: pd.DataFrame, max_loss: float) -> tuple[pd.DataFrame, Any]:
     kept = facts[facts["rule"] == _KEPT]
     counts = "; ".join(f"{r.rule}: {r.rows:,}" for r in rejected.itertuples())
     if kept.empty:
-        way = _WAY_OUT.get(str(rejected["rule"].iloc[0]), "")
+        way = _WHAT_TO_DO.get(str(rejected["rule"].iloc[0]), "")
         raise TableError(f"no row of {int(facts['rows'].sum()):,} can be used ({counts}){way}")
     no_fault = rejected["rule"].isin(_NO_FAULTS)
     faults = int(rejected.loc[~no_fault, "rows"].sum())
@@ -433,7 +433,7 @@ def _say_account(account: pd.DataFrame, examples: pd.DataFrame | None, words: Wo
         f"{words.count(kept.rows)} used, worth {_say(words, kept.money)}."
     )
     for row in account.iloc[1:-1].itertuples():
-        text += f" Set aside, {row.rule}: {words.counted(row.rows, 'line')}, {_say(words, row.money)}"
+        text += f" Excluded, {row.rule}: {words.counted(row.rows, 'line')}, {_say(words, row.money)}"
         if examples is not None and row.rule != _LATER:
             these = examples[examples["rule"] == row.rule].head(1)
             text += "".join(

@@ -1,4 +1,4 @@
-"""Packed files as people send them: zip archives unpacked aside, and gone when the program ends; gzip held against its checksum.
+"""Packed files as people send them: zip archives unpacked in a temporary folder, and gone when the program ends; gzip held against its checksum.
 
 In: paths. Out: paths of the files themselves.
 """

@@ -335,7 +335,7 @@ def _statuses(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Foun
 
 
 def _with_money(values: list[str], rows: pd.Series, sums: pd.Series) -> str:
-    """Values of a status with the lines and the money that hang on each."""
+    """Values of a status with the lines and the money of each."""
     return ", ".join(f"{v} ({rows.get(v, 0):,} lines, {sums.get(v, 0.0):,.2f})" for v in values)
 
 

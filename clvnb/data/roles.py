@@ -272,7 +272,7 @@ def _from_lines(values: dict[str, np.ndarray], by_role: dict[str, list[str]], to
         less = np.nan_to_num(values[off])
         money = whole * (1 - np.abs(less) / (1 if share <= 1 else 100)) if percent else whole + minus * less
         questions.append(Question(
-            f"The discount in {off!r}: is it taken off {count} x {price}?",
+            f"The discount in {off!r}: is it subtracted from {count} x {price}?",
             (Choice(f"{formula} ({_money(money)})", {"amount": formula}),
              Choice(f"{plain}, the price is after the discount ({_money(whole)})", {"amount": plain})),
         ))  # fmt: skip
@@ -332,7 +332,7 @@ def _find_sum(values: dict[str, np.ndarray], by_role: dict[str, list[str]], tota
 
 def _from_totals(values: dict[str, np.ndarray], by_role: dict[str, list[str]], totals: list[str], order: pd.Series | None,
                  given: str | None, preferred: str | None, lines: tuple[str, str, str, str] | None) -> Basis:  # fmt: skip
-    """A column holds the money; tax, shipping and discount that stand in it are taken off, and refunds are brought to its measure."""
+    """A column holds the money; tax, shipping and discount that stand in it are subtracted, and refunds are brought to its measure."""
     made = _find_sum(values, by_role, totals)
     column = given or preferred
     assert column is not None
@@ -378,14 +378,14 @@ def _from_totals(values: dict[str, np.ndarray], by_role: dict[str, list[str]], t
         said = f"The amount is {' - '.join(names.values())}, if {column} holds {parts}."
         questions.append(Question(
             f"Nothing in the file tells whether {column!r} holds {parts}.",
-            (Choice(f"it does, and they are taken off ({_money(net)})", bare),
+            (Choice(f"it does, and they are subtracted ({_money(net)})", bare),
              Choice(f"it is used as it stands ({_money(values[column])})",
                     {"columns": {"amount": column, **dict.fromkeys(names)}, "amount": None})),
         ))  # fmt: skip
     refunds = _refunds(values, by_role)
     if refunds:
         columns, settings = _with_refund(columns, settings, refunds["refunded"], made, given, tax)
-        said += f" What {refunds['refunded']} says was paid back is taken off."
+        said += f" What {refunds['refunded']} says was paid back is subtracted."
     said += _left_out(values, by_role, set(columns.values())) if " without " not in said else ""
     if order is not None and not (lines and lines[0] == column):
         repeated, asked = _repeated(values, settings, columns, order)

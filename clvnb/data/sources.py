@@ -469,7 +469,7 @@ def _summed(raw: ibis.Table, day: Any, paid: str) -> Any:
 
 
 def _paid_back(new: Mapping[str, Any], written: Any) -> dict[str, Any]:
-    """Take off what a column says was paid back; an order paid back in full is none, and what cannot be read leaves no amount."""
+    """Subtract what a column says was paid back; an order paid back in full is none, and what cannot be read leaves no amount."""
     import ibis
 
     if written is None:

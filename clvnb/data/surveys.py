@@ -283,14 +283,14 @@ def leading_metric(survey: pd.DataFrame) -> str | None:
 
 
 def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words: Words | None = None) -> Checked:
-    """Sort every answer into kept or set aside, with the rule; no answer is ever set aside for what it says.
+    """Sort every answer into kept or excluded, with the rule; no answer is ever excluded for what it says.
 
     Parameters
     ----------
     survey : SURVEY
         From ``read_survey``.
     as_of : date, optional
-        Later answers are set aside.
+        Later answers are excluded.
     words : Words, optional
         The client's currency and language.
 
@@ -340,7 +340,7 @@ def check_survey(survey: pd.DataFrame, *, as_of: date | str | None = None, words
     kept = survey[rule == "kept"].reset_index(drop=True)
     text = f"{words.counted(len(survey), 'answer')} read; {words.count(counts['kept'])} used."
     for name in order[1:-1]:
-        text += f" Set aside, {name}: {words.count(counts[name])}."
+        text += f" Excluded, {name}: {words.count(counts[name])}."
     rejected = survey[rule != "kept"].assign(rule=rule[rule != "kept"])
     return Checked(kept, rejected, (Finding(account, text), *_suspicions(kept, words)))
 

@@ -1,6 +1,6 @@
 """What is odd about orders that can be read: gaps, jumps, stale files, ids that changed, orders of another size, test accounts.
 
-In: checked orders. Out: ``Finding``, one row per suspicion with what to do about it. Nothing is set aside for being odd.
+In: checked orders. Out: ``Finding``, one row per suspicion with what to do about it. Nothing is excluded for being odd.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _sizes(kept: ibis.Table, words: Words) -> list[tuple[str, str, str]]:
     if facts["n"] >= 50 and facts["most"] > 0.1 * facts["all"] and facts["most"] > 100 * facts["usual"]:
         found.append(("wholesale", f"One customer, {facts['who']}, stands for {facts['most'] / facts['all']:.0%} of all money, "
                       f"{facts['most'] / facts['usual']:,.0f} times the usual customer.",
-                      "A reseller or an account for all guests: set it aside by `exclude: {customer_id: [...]}` and value it by itself."))  # fmt: skip
+                      "A reseller or an account for all guests: leave it out by `exclude: {customer_id: [...]}` and value it by itself."))  # fmt: skip
     return found
 
 
@@ -142,7 +142,7 @@ def _accounts(kept: ibis.Table, words: Words) -> list[tuple[str, str, str]]:
     if tests:
         one = table.loc[table["tests"] > 0, "tested"].iloc[0]
         found.append(("test accounts", f"{words.counted(tests, 'account')}, such as {one}, sound like tests or staff.",
-                      "Set those that are aside by `exclude: {customer_id: [...]}`."))  # fmt: skip
+                      "Leave out those that are, by `exclude: {customer_id: [...]}`."))  # fmt: skip
     return found
 
 

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 SRM = 0.001  # chance below which a split is no longer taken for the one that was planned
-FEWEST = 10  # customers on each side below which nothing is compared
+MIN_CUSTOMERS = 10  # customers on each side below which nothing is compared
 WORTH = 0.05  # of the variance: less is not worth an adjustment
 APART = 0.1  # standardised difference above which two groups are not alike
 
@@ -179,8 +179,8 @@ def _two_valued(values: np.ndarray) -> bool:
 
 
 def _enough(a: Any, b: Any, what: str) -> None:
-    if min(len(a), len(b)) < FEWEST:
-        raise TableError(f"{len(a)} and {len(b)} {what} are too few to compare; ten on each side are the least")
+    if min(len(a), len(b)) < MIN_CUSTOMERS:
+        raise TableError(f"{len(a)} and {len(b)} {what} are too few to compare; at least ten are needed on each side")
 
 
 # ------------------------------------------------------------------------------------------ A: randomised
@@ -194,7 +194,7 @@ def randomised_difference(
     planned: float | None = None,
     assigned: tuple[int, int] | None = None,
 ) -> Change:
-    """Compare those who got something with those whom chance kept from it, as they were assigned (design A).
+    """Compare those who got something with a randomised holdout, as they were assigned (design A).
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def randomised_difference(
         As assigned, whatever was received.
     before : sequence of float, optional
         The same or another quantity from before the start, missing where it is not known. Where it explains part of the
-        outcome, that part is taken off (CUPED, design A+), which narrows the interval and moves nothing else.
+        outcome, it is adjusted for (CUPED, design A+), which narrows the interval and moves nothing else.
     planned : float, optional
         The share that was to be treated: a split that chance does not explain stops everything.
     assigned : (int, int), optional
@@ -252,7 +252,7 @@ def randomised_difference(
         if explained >= WORTH:
             x = np.where(np.isnan(x), np.nanmean(x), x)
             design, adjusted = "A+", y - theta * (x - x.mean())
-            method = f"the same, with what was known before taken off ({explained:.0%} of the variance)"
+            method = f"the same, adjusted for what was known before ({explained:.0%} of the variance)"
     value, error = _contrast(adjusted, t, {True: 1.0, False: -1.0}, None)
     base = float(adjusted[~t].mean())
     shares, df = None, _welch(adjusted[t], adjusted[~t])
@@ -351,7 +351,7 @@ def _answered(t: np.ndarray, assigned: tuple[int, int] | None) -> list[Threat]:
 
 def _alike_before(x: np.ndarray, t: np.ndarray) -> list[Threat]:
     a, b = x[t & ~np.isnan(x)], x[~t & ~np.isnan(x)]
-    if min(len(a), len(b)) < FEWEST:
+    if min(len(a), len(b)) < MIN_CUSTOMERS:
         return []
     apart = standardised(a, b)
     # What chance gives grows as groups get smaller.
@@ -361,7 +361,10 @@ def _alike_before(x: np.ndarray, t: np.ndarray) -> list[Threat]:
     if chance > 4:  # less than one draw in ten thousand
         return [
             Threat(
-                "alike before", f"{said}, as no draw leaves them: chance did not decide who got it", False, stops=True
+                "alike before",
+                f"{said}, further than randomisation explains: customers were not randomised",
+                False,
+                stops=True,
             )
         ]
     return [Threat("alike before", said, abs(apart) <= most)]
@@ -422,9 +425,9 @@ def _moved_apart(data: pd.DataFrame, first: int, second: int) -> tuple[float, fl
     own = data[data["period"].isin([first, second])]
     cells = np.where(own["group"] == "treated", 1, 0) * 2 + (own["period"] == second).to_numpy(int)
     sizes = np.bincount(cells, minlength=4)
-    if sizes.min() < FEWEST:
+    if sizes.min() < MIN_CUSTOMERS:
         raise TableError(
-            f"a group has {sizes.min()} customers in one period; ten in each group and period are the least"
+            f"a group has {sizes.min()} customers in one period; at least ten are needed in each group and period"
         )
     return _contrast(own["value"].to_numpy(float), cells, {3: 1.0, 2: -1.0, 1: -1.0, 0: 1.0}, own["customer_id"].to_numpy())  # fmt: skip
 
@@ -433,7 +436,7 @@ def _parallel(data: pd.DataFrame, period: int) -> Threat:
     apart, error = _moved_apart(data, period, 0)
     ok = abs(apart) <= 1.96 * error
     said = f"from period {period} to 0 the groups moved apart by {apart:+.3g} (plus or minus {1.96 * error:.2g})"
-    return Threat("parallel before", said + ("" if ok else ": they were not on the same way"), ok)
+    return Threat("parallel trends", said + ("" if ok else ": their trends were not parallel"), ok)
 
 
 # ---------------------------------------------------------------------------------- C: made comparable
@@ -489,7 +492,7 @@ def weighted_difference(after: Any, treated: Any, known: pd.DataFrame) -> Change
     weights = balance(x[~t], x[t].mean(axis=0))
     worth = float(weights.sum() ** 2 / (weights**2).sum())
     left = np.array([standardised(x[t, k], x[~t, k], weights) for k in range(x.shape[1])])
-    if worth < 2 * FEWEST or np.abs(left).max(initial=0) > APART:
+    if worth < 2 * MIN_CUSTOMERS or np.abs(left).max(initial=0) > APART:
         raise TableError(
             f"the groups do not overlap: made alike, {int((~t).sum()):,} others count as {worth:.0f}, and differ by up to "
             f"{np.abs(left).max(initial=0):.2f} standard deviations"
@@ -569,7 +572,7 @@ def interrupted_series(values: Any, after: Any, *, season: float = 0.0) -> Chang
     after : sequence of bool
         Whether the period lies after the start.
     season : float
-        How many periods a year has, to take off its first wave where more than a year is known before the start.
+        How many periods a year has, to adjust for its first wave where more than a year is known before the start.
 
     Returns
     -------
@@ -617,7 +620,7 @@ def interrupted_series(values: Any, after: Any, *, season: float = 0.0) -> Chang
     threats = (
         Threat("enough periods", f"{int((~on).sum())} before, {int(on.sum())} after", bool(min(on.sum(), (~on).sum()) >= 8)),
         Threat("neighbouring periods", f"correlate by about {rho:.2f}, which is allowed for", True),
-        Threat("seasons", "a trend and a yearly wave are taken off" if known else "less than a year is known before, so a season cannot be told from a change",
+        Threat("seasons", "adjusted for a trend and a yearly wave" if known else "less than a year is known before, so a season cannot be told from a change",
                None if season == 0 else bool(known)),
         Threat("nothing else happened then", "cannot be checked", None),
     )  # fmt: skip
@@ -634,7 +637,7 @@ def _segments(on: np.ndarray) -> np.ndarray:
 
 def _correlated(x: np.ndarray, y: np.ndarray, rho: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Coefficients, covariance and restricted log-likelihood where a period correlates with the one before by ``rho``."""
-    # Taking rho times the period before off each period leaves independent errors; the first is scaled instead.
+    # Subtracting rho times the period before from each period leaves independent errors; the first is scaled instead.
     first = math.sqrt(1 - rho**2)
     u, v = (np.concatenate([first * a[:1], a[1:] - rho * a[:-1]]) for a in (x, y))
     inner = u.T @ u
@@ -684,8 +687,8 @@ def paired_change(before: Any, after: Any) -> Change:
     'the same customers, before and after; McNemar p = 0.0066'
     """
     x, y = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
-    if len(x) < FEWEST:
-        raise TableError(f"{len(x)} customers were seen both times; ten are the least")
+    if len(x) < MIN_CUSTOMERS:
+        raise TableError(f"{len(x)} customers were seen both times; at least ten are needed")
     moved = y - x
     value, error, method = float(moved.mean()), float(moved.std(ddof=1)) / math.sqrt(len(moved)), "the same customers, before and after"  # fmt: skip
     df: float = len(x) - 1
@@ -798,7 +801,7 @@ def _common_cells(both: pd.DataFrame, population: Mapping[str, float] | None) ->
         merged = cell.map(into)
         counts = pd.crosstab(merged, both["_wave"]).reindex(sorted(set(into.values())), fill_value=0)
         counts = counts.reindex(columns=[0, 1], fill_value=0).min(axis=1).sort_values(kind="stable")
-        if len(counts) < 2 or counts.iloc[0] >= FEWEST:
+        if len(counts) < 2 or counts.iloc[0] >= MIN_CUSTOMERS:
             break
         into = {c: (counts.index[1] if g == counts.index[0] else g) for c, g in into.items()}
     total = sum(size.values())

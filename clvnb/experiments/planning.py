@@ -64,7 +64,7 @@ def sample_size(
     ratio : float
         Size of the second group over the first; 4 for a holdout of a fifth.
     correlation : float
-        Of the outcome with its value before: CUPED takes off its square.
+        Of the outcome with its value before: CUPED reduces the variance by its square.
     design_effect : float
         How much weighting or clustering inflates the variance.
     fewer : float

@@ -43,9 +43,9 @@ __all__ = [
 
 LEVEL = 0.95
 DESIGNS = {
-    "A": "chance decided who got it",
-    "A+": "chance decided who got it, and what was known before is taken off",
-    "B": "both groups are followed, and their difference before is taken off",
+    "A": "randomised",
+    "A+": "randomised, and adjusted for what was known before",
+    "B": "both groups are followed, adjusted for their difference before",
     "C": "the others are weighed until they resemble those who got it",
     "D": "the trend from before is drawn on",
     "E": "the same customers before and after",
@@ -415,7 +415,7 @@ def _strongest(
 
 
 def _compared(data: pd.DataFrame, known: pd.DataFrame | None) -> Change:
-    """Two groups that nobody drew: differences in differences where they moved alike before, weights where not."""
+    """Two groups that were not randomised: differences in differences where they moved alike before, weights where not."""
     periods = set(data["period"].unique())
     moved: Change | None = None
     if {1, 0, -1} <= periods:
@@ -428,7 +428,7 @@ def _compared(data: pd.DataFrame, known: pd.DataFrame | None) -> Change:
     columns = {k: v for k, v in columns.items() if v.notna().any()}
     if not columns:
         raise TableError(
-            "nobody drew who got it, and nothing is known of the customers from before that could make them comparable"
+            "customers were not randomised, and nothing is known of them from before that could make them comparable"
         )
     parallel = moved is not None and all(t.ok for t in moved.threats)
     try:
@@ -592,7 +592,7 @@ def choose_design(assigned: str, *, before: bool, known: bool = False, series: b
     Parameters
     ----------
     assigned : "chance", "chosen" or "everybody"
-        Who gets it: chance decides and leaves some alone; somebody chooses; everybody, at once.
+        Who gets it: randomised, with a holdout; somebody chooses; everybody, at once.
     before : bool
         The same customers are known from before its start, in two periods at least for design B.
     known : bool
@@ -631,7 +631,7 @@ def choose_design(assigned: str, *, before: bool, known: bool = False, series: b
     letters = possible[assigned]
     if not letters:
         raise ValueError(
-            "nobody drew who gets it, and nothing is known that could make the others comparable: leave a random part alone, or note what "
+            "customers are not randomised, and nothing is known that could make the others comparable: leave a random part alone, or note what "
             "is known of the customers before the start"
         )
     return pd.DataFrame(
@@ -769,18 +769,18 @@ def profit_and_loss(
     Returns
     -------
     Finding
-        ``customers, brought, brought_low, brought_high, cost, net, net_low, net_high, p_pays_off``: a row, in the
+        ``customers, brought, brought_low, brought_high, cost, net, net_low, net_high, p_profit``: a row, in the
         client's currency, ``_low`` and ``_high`` at the verdict's level. Empty where the effect is missing.
 
     Notes
     -----
-    ``p_pays_off`` is Phi(net / (customers times the effect's standard error)).
+    ``p_profit`` is Phi(net / (customers times the effect's standard error)).
 
     Examples
     --------
     >>> effect = judge(Change("A", 10.0, 12.0, 2.0, 0.5, 400), Outcome("contribution", "money", 0.5))
-    >>> profit_and_loss(effect, 1000, 800.0).table[["brought", "cost", "net", "net_low", "p_pays_off"]].round(3)
-       brought   cost     net  net_low  p_pays_off
+    >>> profit_and_loss(effect, 1000, 800.0).table[["brought", "cost", "net", "net_low", "p_profit"]].round(3)
+       brought   cost     net  net_low  p_profit
     0   2000.0  800.0  1200.0  220.018       0.992
     """
     from scipy.special import ndtr
@@ -792,8 +792,8 @@ def profit_and_loss(
     error = customers * effect.error
     pays = float(ndtr((brought - cost) / error)) if error > 0 else float(brought > cost)
     table = pd.DataFrame([{"customers": customers, "brought": brought, "brought_low": low, "brought_high": high, "cost": cost,
-                           "net": brought - cost, "net_low": low - cost, "net_high": high - cost, "p_pays_off": pays}])  # fmt: skip
-    verb = "brought" if effect.design in {"A", "A+"} else "goes with"
+                           "net": brought - cost, "net_low": low - cost, "net_high": high - cost, "p_profit": pays}])  # fmt: skip
+    verb = "brought" if effect.design in {"A", "A+"} else "is associated with"
     text = (
         f"{capital(what)} {verb} {words.money(brought)} ({words.share(effect.level)} range {words.money(low)} to {words.money(high)}) with "
         f"{words.counted(customers, 'customer')}{f' within {days} days' if days else ''}, and cost {words.money(cost)} for them: net "
@@ -803,13 +803,11 @@ def profit_and_loss(
     if effect.verdict == "not_measurable":
         text += f"An interim state: whether it pays is not decided yet.{later}"
     elif effect.design not in {"A", "A+"} and low > cost:
-        text += f"If the difference is its doing, it pays for itself; nobody drew who got it.{later}"
+        text += f"If the difference is its doing, it pays for itself; customers were not randomised.{later}"
     elif low > cost:
         text += "It pays for itself."
     elif high < cost:
         text += f"It has not paid for itself.{later}"
     else:
-        text += (
-            f"Whether it pays for itself cannot be told yet; on these figures the chance is {words.share(pays)}.{later}"
-        )
+        text += f"Whether it pays for itself cannot be told yet; on these figures the probability of profit is {words.share(pays)}.{later}"
     return Finding(table, text)

@@ -1,4 +1,4 @@
-"""Where a budget does most: spending divided over segments, ceilings, and the list of whom to contact.
+"""Where a budget does most: spending divided over segments, ceilings, and the list of who to contact.
 
 In: gains and costs per segment, or a CLV table. Out: ``Finding`` with the plan; the list carries its own random holdout.
 """
@@ -91,7 +91,7 @@ def allocate(
     if solve is None:
         raise ValueError(f"how must be share, whole or concave, got {how!r}")
     if how != "share" and "fixed" in table and (table["fixed"] > 0).any():
-        raise TableError(f"fixed costs are reckoned with how='share' alone, not {how!r}")
+        raise TableError(f"fixed costs work with how='share' alone, not {how!r}")
     reached, brings, price = solve(table, float(budget), most)
     spend = _spend(table, reached, how)
     out = options.reset_index(drop=True).assign(
@@ -253,22 +253,24 @@ def _concave(table: pd.DataFrame, budget: float, most: float) -> tuple[np.ndarra
 
 
 def _say_plan(table: pd.DataFrame, budget: float, words: Words, enough: float = 0.0, more: float = 0.0) -> str:
-    """The plan in words; ``enough`` is the budget beyond which nothing pays, and ``more`` what it would leave on top."""
+    """The plan in words; ``enough`` is the budget beyond which nothing pays, and ``more`` its further net gain."""
     spent, net, price = float(table["spend"].sum()), float(table["net"].sum()), table.attrs["shadow_price"]
     parts = table[table["reached"] > 1e-9].sort_values("spend", ascending=False)
-    beyond = f"a budget of {words.money(enough)} would leave {words.money(more)}" if more > 0.001 * net else ""
+    beyond = (
+        f"a budget of {words.money(enough)} would add a net gain of {words.money(more)}" if more > 0.001 * net else ""
+    )
     if parts.empty:
         if beyond:
             return f"Nothing is spent: nothing that pays fits into {words.money(budget)}; {beyond}."
         return f"Nothing is spent: of {words.money(budget)} no part would come back."
     named = _named(parts, words)
-    text = f"Of {words.money(budget)}, {words.money(spent)} is spent and leaves {words.money(net)} after cost: {named}."
+    text = f"Of {words.money(budget)}, {words.money(spent)} is spent for a net gain of {words.money(net)}: {named}."
     if spent >= budget - 1e-6:
         return text + (
             f" One more unit of budget would bring {words.money(price, digits=2)} net." if price > 1e-6 else ""
         )
     if beyond:
-        return f"{text} Nothing else that pays fits into the rest; {beyond} more."
+        return f"{text} Nothing else that pays fits into the rest; {beyond}."
     return f"{text} More budget would bring nothing more."
 
 
@@ -379,7 +381,7 @@ def target_list(
     seed: int = 1,
     words: Words | None = None,
 ) -> Finding:
-    """Choose whom to contact by what it adds, and keep a random part back so that the effect can be measured.
+    """Choose who to contact by what it adds, and keep a random part back so that the effect can be measured.
 
     Parameters
     ----------

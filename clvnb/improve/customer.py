@@ -57,7 +57,7 @@ class CustomerCard(Told):
         The window of the next order in days from today: ``next_low, next_median, next_high, overdue``; empty where
         unknown.
     peers : pandas.DataFrame
-        ``who, low, middle, high``: the customer's value to come with its range, and the middle half of the segment and
+        ``who, low, middle, high``: the customer's expected value with its range, and the middle half of the segment and
         of all, in the client's currency.
     answers : pandas.DataFrame
         ``date, question, score, comment``, newest first.
@@ -134,7 +134,7 @@ class CustomerCard(Told):
 
     @property
     def compared(self) -> Finding:
-        """The value to come against that of the segment; the table is ``peers``."""
+        """The expected value against that of the segment; the table is ``peers``."""
         words, table = self.client.words, self.peers
         if table.empty:
             return Finding(table, "")
@@ -182,7 +182,7 @@ def customer_card(
     Returns
     -------
     CustomerCard
-        What was bought, what is to come, what was answered, and what to do.
+        What was bought, what is expected, what was answered, and what to do.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from ..core.results import Finding
 from ..data.books import Books
 from ..data.client import Client
 from ..data.surveys import leading_metric
-from ..experiments.designs import FEWEST, Change, split_as_planned
+from ..experiments.designs import MIN_CUSTOMERS, Change, split_as_planned
 from ..experiments.planning import Look
 from ..experiments.verdicts import (
     Outcome,
@@ -130,7 +130,7 @@ class Result:
     survival : Finding
         How long members stay, with and without it; empty for a shop.
     measured : mapping of lever parameter to (value, standard error)
-        Where chance decided who got it.
+        Where customers were randomised.
     due : date
         The day from which its outcome window is complete.
     remarks : str
@@ -199,7 +199,7 @@ def _planned(own: pd.DataFrame, where: str, name: str) -> float | None:
 
 
 def _people(own: pd.DataFrame, where: str, name: str, *, drawn: bool) -> pd.DataFrame:
-    """Who got it; ``holdout`` are those whom chance kept from it, ``comparison`` those who just did not get it."""
+    """Who got it; ``holdout`` are those randomised not to get it, ``comparison`` those who just did not."""
     columns = ["customer_id", "group", "cost"]
     if "customer_id" not in own or own["customer_id"].isna().all():
         return pd.DataFrame(columns=columns)
@@ -287,8 +287,8 @@ def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
     sides = units["group"].value_counts()
     if set(sides.index) == {"treated"} and not done.randomised:  # nobody was left to compare with
         return Result(done, (_series(done, facts, look),), due=due)
-    if len(sides) < 2 or sides.min() < FEWEST or "treated" not in sides:
-        why = f"of those who got it {int(sides.get('treated', 0))} are known by their numbers, and of the others {int(sides.drop('treated', errors='ignore').sum())}; ten on each side are the least. {note}"
+    if len(sides) < 2 or sides.min() < MIN_CUSTOMERS or "treated" not in sides:
+        why = f"of those who got it {int(sides.get('treated', 0))} are known by their numbers, and of the others {int(sides.drop('treated', errors='ignore').sum())}; at least ten are needed on each side. {note}"
         return Result(
             done, (not_measurable(Outcome(f"contribution per customer, {done.name}", "money", 1.0), why),), due=due
         )
@@ -473,7 +473,7 @@ def _staying(
 
 
 def _kept(done: Initiative, facts: Facts, units: pd.DataFrame, look: Look) -> Verdict:
-    """Whether members are still there half a year later, where nobody drew who got it: weighed by what was known of them."""
+    """Whether members are still there half a year later, where they were not randomised: weighted by what was known of them."""
     outcome = Outcome(f"still there after {WINDOW} days, {done.name}", "share", 0.03)
     own = units[units["followed"]].merge(facts.contracts, on="customer_id", how="inner")
     there = own["end"].isna() | (own["end"] > own["entry"] + pd.Timedelta(days=WINDOW))
@@ -500,7 +500,7 @@ def _members(
         f"months stayed of the first {months}, {done.name}" if months else name, "months", max(0.03 * months, 0.01)
     )
     nothing = Finding(pd.DataFrame(), "")
-    if gone.sum() < FEWEST:
+    if gone.sum() < MIN_CUSTOMERS:
         return (
             [not_measurable(outcome, f"{int(gone.sum())} members have left, too few to tell who stays longer")],
             nothing,
@@ -587,7 +587,7 @@ def _off_plan(done: Initiative, table: pd.DataFrame) -> str:
 
 
 def _monthly(facts: Facts) -> float:
-    """What a member leaves in a month, on average."""
+    """A member's average contribution in a month."""
     contracts = facts.contracts
     last = (
         contracts["end"]
@@ -646,7 +646,7 @@ def _series(done: Initiative, facts: Facts, look: Look) -> Verdict:
     last = (facts.as_of - done.start).days // 7  # the week that is not over yet
     first = max(int(week.min()) + 1, -156) if len(week) else 0
     if first > -8 or last < 8:
-        why = f"{max(0, -first)} weeks are known before {facts.client.words.day(done.start)} and {last} since; eight on each side are the least"
+        why = f"{max(0, -first)} weeks are known before {facts.client.words.day(done.start)} and {last} since; at least eight are needed on each side"
         return not_measurable(Outcome(name, "money", 1.0), why)
     sums = facts.days.groupby(week)["contribution"].sum().reindex(range(first, last), fill_value=0.0)
     outcome = Outcome(name, "money", margin_of(float(sums[sums.index < 0].mean())))
@@ -714,7 +714,7 @@ def measured_effects(worth: Handover) -> dict[str, dict[str, tuple[float, float]
         sides = units["group"].value_counts()
         if (
             len(sides) < 2
-            or sides.min() < FEWEST
+            or sides.min() < MIN_CUSTOMERS
             or facts.as_of < done.start + timedelta(days=WINDOW)
             or _off_plan(done, units)
         ):

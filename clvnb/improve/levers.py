@@ -44,7 +44,7 @@ OF_CUSTOMERS = {
     "basket": "relative change of what is spent per purchase",
     "price": "relative change of prices: all of it is margin",
     "margin": "percentage points of the margin, as a fraction",
-    "giveaway": "share of every purchase of the reached that is given back to them",
+    "rebate": "share of every purchase of the reached that is given back to them",
     "cost_to_serve": "relative change of the cost to serve a purchase",
 }
 OF_NEWCOMERS = {
@@ -77,7 +77,7 @@ class Lever:
     effects : mapping of parameter to (low, most likely, high)
         On customers: ``satisfaction``, points of the score, which act on retention through the link; ``retention`` and
         ``margin``, points as a fraction (0.02 is two percentage points, of retention a year); ``frequency, basket,
-        price, cost_to_serve``, relative change (0.05 is five per cent more); ``giveaway``, share of every purchase of
+        price, cost_to_serve``, relative change (0.05 is five per cent more); ``rebate``, share of every purchase of
         the reached that is given back. On those still to be won: ``activation``, points as a fraction; ``newcomers,
         newcomer_value, cac``, relative change.
     reach : float
@@ -330,12 +330,12 @@ def _playbook() -> pd.DataFrame:
 def lever_library(
     base: Base, *, kind: str = "shop", changes: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Scenario]:
-    """Return the levers of the guide, a scenario each, with costs in proportion to what a customer leaves in a year.
+    """Return the levers of the guide, a scenario each, with costs in proportion to a customer's yearly contribution.
 
     Parameters
     ----------
     base : Base
-        What a customer leaves in a year is taken from it.
+        A customer's yearly contribution comes from it.
     kind : "shop" or "subscription"
         Some levers exist for one of them only, or with other effects.
     changes : mapping of lever to settings, optional

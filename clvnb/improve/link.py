@@ -1,4 +1,4 @@
-"""From satisfaction to staying: what one more point goes with, how surely, and why that is an association.
+"""From satisfaction to staying: what one more point is associated with, how surely, and why that is an association.
 
 In: answers joined with what the same customers did afterwards. Out: ``Link``, with draws that carry its uncertainty on.
 """
@@ -45,7 +45,7 @@ EVIDENCE = [
     ("Gupta, Lehmann and Stuart (2004), Journal of Marketing Research 41(1)",
      "A hundredth more retention raises value by about a twentieth: arithmetic of retention, before what raising it costs."),
     ("Reinartz and Kumar (2000), Journal of Marketing 64(4)", "Customers who stay long are not always the more profitable ones."),
-    ("Keiningham and others (2007), Journal of Marketing 71(3)", "NPS does not foretell growth better than other scores."),
+    ("Keiningham and others (2007), Journal of Marketing 71(3)", "NPS does not predict growth better than other scores."),
     ("Reichheld and Sasser (1990), Harvard Business Review",
      "'Five per cent more retention, 25 to 95 per cent more profit': five points of defection, partly a thought experiment, "
      "disputed. Nothing here uses it."),
@@ -70,7 +70,7 @@ def evidence() -> pd.DataFrame:
 
 @dataclass(frozen=True, repr=False)
 class Link(Told):
-    """What one more point of satisfaction goes with.
+    """What one more point of satisfaction is associated with.
 
     Attributes
     ----------
@@ -365,11 +365,11 @@ def link_satisfaction(
     if min(stayed.sum(), (~stayed).sum()) < FEW_EVENTS:
         few = "stayed" if stayed.sum() < (~stayed).sum() else "left"
         n = int(min(stayed.sum(), (~stayed).sum()))
-        return _prior("too few", f"Only {n} of {len(data):,} who answered {few} within {window_days} days; 30 are the least that "
-                      "a link can be told from.", facts)  # fmt: skip
+        return _prior("too few", f"Only {n} of {len(data):,} who answered {few} within {window_days} days; a link needs "
+                      "at least 30.", facts)  # fmt: skip
     if data["score"].nunique() < 2:
-        return _prior("too few", f"All {len(data):,} answers are {data['score'].iloc[0]:g}: a score that does not differ cannot "
-                      "go with anything.", facts)  # fmt: skip
+        return _prior("too few", f"All {len(data):,} answers are {data['score'].iloc[0]:g}: a score that does not differ cannot be "
+                      "associated with anything.", facts)  # fmt: skip
     if data.loc[stayed, "score"].min() >= data.loc[~stayed, "score"].max():
         return _prior("separated", "The scores separate those who stayed from those who left without exception. Real opinions do "
                       "not: look whether the survey was sent after customers had left.", facts)  # fmt: skip

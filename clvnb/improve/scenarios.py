@@ -1,4 +1,4 @@
-"""What if: what levers bring and cost, how sure that is, and on which assumption it hangs.
+"""What if: what levers bring and cost, how sure that is, and which assumption drives it most.
 
 In: a ``Base`` and scenarios, and where there is one a ``Link``. Out: SCENARIOS, with the sentences that read them.
 """
@@ -63,12 +63,12 @@ def _expit(x: Any) -> Any:
 
 
 def _drawn(scenario: Scenario, rng: np.random.Generator, draws: int, scale: float) -> list[dict[str, np.ndarray]]:
-    """Each lever's effects as draws, thinned where it reaches fewer than the widest lever; giveaways are never scaled."""
+    """Each lever's effects as draws, thinned where it reaches fewer than the widest lever; rebates are never scaled."""
     widest = max((lever.reach for lever in scenario.levers), default=0.0)
     found = []
     for lever in scenario.levers:
         part = lever.reach / widest if widest > 0 else 1.0
-        own = {k: _pert(span, rng, draws) * (1.0 if k == "giveaway" else scale) for k, span in lever.effects.items()}
+        own = {k: _pert(span, rng, draws) * (1.0 if k == "rebate" else scale) for k, span in lever.effects.items()}
         found.append({k: v * (part if k in OF_CUSTOMERS else 1.0) for k, v in own.items()})
     return found
 
@@ -90,7 +90,7 @@ def _combined(
     for k, (lever, drawn) in enumerate(zip(levers, effects, strict=True)):
         if name not in drawn:
             continue
-        now = drawn[name] * (float(month < lever.lasts * 12) if name == "giveaway" else strength[k, month])
+        now = drawn[name] * (float(month < lever.lasts * 12) if name == "rebate" else strength[k, month])
         key = lever.group or f"lever {k}"
         seen = groups.get(key)
         groups[key] = now if seen is None else np.where(np.abs(now) > np.abs(seen), now, seen)
@@ -196,7 +196,7 @@ def _per_purchase(basket: np.ndarray, margin: np.ndarray, serve: np.ndarray, loo
     size = basket * _product(look["basket"])
     price = _product(look["price"])
     points = sum(look["margin"]) if look["margin"] else 0.0
-    given = 1 - np.prod([1 - g for g in look["giveaway"]], axis=0) if look["giveaway"] else 0.0
+    given = 1 - np.prod([1 - g for g in look["rebate"]], axis=0) if look["rebate"] else 0.0
     rate = np.minimum(1.0, margin + points)
     return size * (price - 1 + rate) - size * price * given - serve * _product(look["cost_to_serve"])
 
@@ -285,7 +285,7 @@ def evaluate_scenarios(
     seed: int = 1,
     words: Words | None = None,
 ) -> Finding:
-    """Say what each scenario brings and costs, with its range and the chance that it pays.
+    """Say what each scenario brings and costs, with its range and its probability of profit.
 
     Parameters
     ----------
@@ -306,10 +306,10 @@ def evaluate_scenarios(
     -------
     Finding
         SCENARIOS: ``scenario, customers, clv_before, clv_after, gain, gain_low, gain_high, cost, net, net_low,
-        net_high, roi, p_pays_off, payback_years``; the best first. ``customers`` are those reached; ``clv_before`` and
+        net_high, roi, p_profit, payback_years``; the best first. ``customers`` are those reached; ``clv_before`` and
         ``clv_after`` are means per customer reached; ``gain, cost, net`` with their ``_low`` and ``_high`` totals in
         the client's currency, discounted over the horizon. ``roi`` is (gain - cost) / cost as a fraction, missing
-        without a cost; ``p_pays_off`` the share of draws with ``net`` above 0. ``payback_years`` is missing where gains
+        without a cost; ``p_profit`` the share of draws with ``net`` above 0. ``payback_years`` is missing where gains
         never make up for the cost, or nothing is laid out.
 
     Raises
@@ -356,7 +356,7 @@ def evaluate_scenarios(
         rows.append((scenario.name, n, before, after, float(gain.mean()), *ends, cost, float(run.net.mean()), *net,
                      float(roi), float((run.net > 0).mean()), _payback(run.flow)))  # fmt: skip
     columns = ["scenario", "customers", "clv_before", "clv_after", "gain", "gain_low", "gain_high", "cost", "net", "net_low",
-               "net_high", "roi", "p_pays_off", "payback_years"]  # fmt: skip
+               "net_high", "roi", "p_profit", "payback_years"]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns).sort_values("net", ascending=False, kind="stable", ignore_index=True)
     return Finding(table, _say_scenarios(table, words, level))
 
@@ -374,17 +374,17 @@ def _say_scenarios(table: pd.DataFrame, words: Words, level: float) -> str:
     best = table.iloc[0]
     sure = list(table[table["net_low"] > 0]["scenario"])
     if len(table) == 1:
-        net = f"bring {words.money(best['net'])}" if best["net"] > 0 else f"lose {words.money(-best['net'])}"
+        net = f"gain {words.money(best['net'])} net" if best["net"] > 0 else f"lose {words.money(-best['net'])} net"
         return (
             f"As assumed here, {best['scenario']} would {net} after a cost of {words.money(best['cost'])} ({words.share(level)} range "
-            f"{words.money(best['net_low'])} to {words.money(best['net_high'])}); it pays in {words.share(best['p_pays_off'])} of the cases."
+            f"{words.money(best['net_low'])} to {words.money(best['net_high'])}); the probability of profit is {words.share(best['p_profit'])}."
         )
     if best["net"] <= 0:
-        return f"As assumed here nothing pays; the least bad, {best['scenario']}, loses {words.money(-best['net'])}."
+        return f"As assumed here nothing pays; the smallest loss, {best['scenario']}, is {words.money(-best['net'])}."
     text = (
-        f"As assumed here, {best['scenario']} would bring most: {words.money(best['net'])} after a cost of {words.money(best['cost'])} "
-        f"({words.share(level)} range {words.money(best['net_low'])} to {words.money(best['net_high'])}); it pays in "
-        f"{words.share(best['p_pays_off'])} of the cases."
+        f"As assumed here, {best['scenario']} has the highest net gain: {words.money(best['net'])} after a cost of {words.money(best['cost'])} "
+        f"({words.share(level)} range {words.money(best['net_low'])} to {words.money(best['net_high'])}); the probability of "
+        f"profit is {words.share(best['p_profit'])}."
     )
     if sure:
         return text + f" Paying over the whole {words.share(level)} range: {', '.join(sure)}."
@@ -403,7 +403,7 @@ def plan_range(
     level: float = 0.9,
     seed: int = 1,
 ) -> tuple[Estimate, float]:
-    """Return what a divided budget leaves, with its range, and the chance that it pays.
+    """Return the net gain of a divided budget, with its range, and its probability of profit.
 
     Parameters
     ----------
@@ -423,7 +423,7 @@ def plan_range(
     Returns
     -------
     (Estimate, float)
-        What the plan leaves after its spend, in the client's currency, discounted over the horizon, and the share of
+        Net gain of the plan after its spend, in the client's currency, discounted over the horizon, and the share of
         draws in which it is above 0.
 
     Raises
@@ -497,7 +497,7 @@ def segment_gains(
     -------
     pandas.DataFrame
         ``scenario, segment, customers, size, gain, gain_low, gain_high, gain_cautious, cost, fixed, ceiling,
-        p_pays_off, by_customer``: ``customers`` that can be reached, out of ``size`` of the segment. ``gain``, its
+        p_profit, by_customer``: ``customers`` that can be reached, out of ``size`` of the segment. ``gain``, its
         range, ``gain_cautious``, ``cost`` and ``ceiling`` are money per customer reached, discounted over the horizon:
         ``gain_cautious`` is what four draws of five exceed, ``ceiling`` the most that may be spent on one (the gain,
         where it is above 0). ``fixed`` is the scenario's own, due once however few are reached. A lever on newcomers
@@ -533,7 +533,7 @@ def segment_gains(
             parts.append((scenario.name, name, n, size, float(gain.mean()), low, high, cautious, cost, run.fixed,
                           max(0.0, float(gain.mean())), float((gain > cost).mean()), single))  # fmt: skip
     columns = ["scenario", "segment", "customers", "size", "gain", "gain_low", "gain_high", "gain_cautious", "cost", "fixed", "ceiling",
-               "p_pays_off", "by_customer"]  # fmt: skip
+               "p_profit", "by_customer"]  # fmt: skip
     return pd.DataFrame(parts, columns=columns)
 
 
@@ -545,7 +545,7 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
     base : Base
         Where the scenarios start, from ``customer_base``.
     scenario : Scenario
-        All effects of its levers are scaled together; giveaways and costs stay as they are.
+        All effects of its levers are scaled together; rebates and costs stay as they are.
     link : Link, optional
         Needed by levers that act through satisfaction.
     seed : int
@@ -601,7 +601,7 @@ def _where_it_turns(net: Callable[[float], float]) -> float:
 def tornado(
     base: Base, scenario: Scenario, *, link: Link | None = None, seed: int = 1, words: Words | None = None
 ) -> Finding:
-    """Say which assumption a scenario's result hangs on most: each from its low to its high end, the others fixed.
+    """Say which assumption drives a scenario's result most: each from its low to its high end, the others fixed.
 
     Parameters
     ----------
@@ -686,7 +686,7 @@ def tornado(
     )
     top = table.iloc[0]
     text = (
-        f"Most hangs on {top['assumption']}: over its range the net gain goes from {words.money(min(top['net_low'], top['net_high']))} "
+        f"The main driver is {top['assumption']}: over its range the net gain goes from {words.money(min(top['net_low'], top['net_high']))} "
         f"to {words.money(max(top['net_low'], top['net_high']))}."
     )
     table = table.drop(columns="width")
@@ -735,7 +735,7 @@ def goal_seek(base: Base, target: float, *, parameter: str = "retention", seed: 
     """
     from scipy.optimize import brentq
 
-    if parameter not in OF_CUSTOMERS or parameter in {"satisfaction", "giveaway"}:
+    if parameter not in OF_CUSTOMERS or parameter in {"satisfaction", "rebate"}:
         raise ValueError(
             f"parameter must be retention, margin, frequency, basket, price or cost_to_serve, got {parameter!r}"
         )

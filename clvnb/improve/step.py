@@ -1,4 +1,4 @@
-"""Step 3 in one call: what satisfaction goes with, what each lever costs and brings, and a plan that pays.
+"""Step 3 in one call: what satisfaction is associated with, what each lever costs and gains, and a plan that pays.
 
 In: ``Client`` or ``Books``, with what step 1 handed over. Out: ``ImproveStep``.
 """
@@ -66,9 +66,9 @@ class ImproveStep(Told):
         From ``segment_gains``.
     options : pandas.DataFrame
         What the budget is divided over: the levers that are expected to pay.
-    hinges, goal, plan, cautious, invested, targets, test, billing : Finding
-        On what the best scenario hangs; what more value would take; the budget divided, by the mean and cautiously;
-        spending against value; whom to contact; whether the effect could be seen; monthly against annual plans.
+    sensitivity, goal, plan, cautious, invested, targets, test, billing : Finding
+        The main drivers of the best scenario; what more value would take; the budget divided, by the mean and cautiously;
+        spending against value; who to contact; whether the effect could be seen; monthly against annual plans.
     break_evens, ceilings, guide : pandas.DataFrame
         The part of its assumed effect each lever needs; the most a customer may cost by segment; what to do in each
         segment.
@@ -90,7 +90,7 @@ class ImproveStep(Told):
     scenarios: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     gains: pd.DataFrame = field(default_factory=pd.DataFrame)
     options: pd.DataFrame = field(default_factory=pd.DataFrame)
-    hinges: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    sensitivity: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     goal: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     plan: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     cautious: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
@@ -109,7 +109,7 @@ class ImproveStep(Told):
     def headline(self) -> Finding:
         """The answer in one minute."""
         if self.base is None:
-            return Finding(pd.DataFrame(), f"No plan can be reckoned yet. {self.why_not}")
+            return Finding(pd.DataFrame(), f"No plan can be computed yet. {self.why_not}")
         basis = {
             "found": "In this client's own data, customers with a higher score stay more often: an association, not yet a cause",
             "none": "This client's own data show no link between satisfaction and staying",
@@ -122,7 +122,7 @@ class ImproveStep(Told):
         )
         return Finding(
             self.scenarios.table,
-            f"{basis}. Values are reckoned over {self.client.economics.horizon}. {self.scenarios.text}{free} {self.plan.text}",
+            f"{basis}. Values are computed over {self.client.economics.horizon}. {self.scenarios.text}{free} {self.plan.text}",
         )
 
     @property
@@ -150,7 +150,7 @@ class ImproveStep(Told):
 
     @property
     def activation(self) -> Finding:
-        """How many newcomers come to a second purchase, and what hangs on it."""
+        """How many newcomers come to a second purchase, and what it is worth."""
         new, words = self.newcomers, self.client.words
         if self.client.kind == "subscription" or new is None or not np.isfinite(new.activated_clv):
             return Finding(pd.DataFrame(), "")
@@ -203,7 +203,7 @@ class ImproveStep(Told):
         years = both["payback_years"].map(lambda v: "never" if np.isnan(v) else f"{v:.1f}")
         free = both["cost"] <= 0
         return both.assign(payback_years=years.where(~free, "no cost"), needed=needed)[
-            ["scenario", "gain", "cost", "net", "net_low", "net_high", "p_pays_off", "payback_years", "needed"]
+            ["scenario", "gain", "cost", "net", "net_low", "net_high", "p_profit", "payback_years", "needed"]
         ]
 
     @property
@@ -230,7 +230,7 @@ class ImproveStep(Told):
         }
 
     def _actions(self) -> list[dict[str, Any]]:
-        """The three levers that would leave most, each with the assumption that it hangs on."""
+        """The three levers with the highest net gain, each with its main driver."""
         if self.base is None:
             return []
         table = self.scenarios.table
@@ -238,7 +238,7 @@ class ImproveStep(Told):
         return [
             {
                 "lever": r.scenario,
-                **{k: _number(getattr(r, k)) for k in ("net", "net_low", "net_high", "cost", "p_pays_off")},
+                **{k: _number(getattr(r, k)) for k in ("net", "net_low", "net_high", "cost", "p_profit")},
                 "assumed": str(assumed.loc[r.scenario, "changes"]),
             }
             for r in table[table["net"] > 0].head(3).itertuples()
@@ -253,7 +253,7 @@ class ImproveStep(Told):
             "segment_gains": self.gains,
             "break_even": self.break_evens,
             "ceilings": self.ceilings,
-            "tornado": self.hinges.table,
+            "tornado": self.sensitivity.table,
             "plan": self.plan.table,
             "plan_cautious": self.cautious.table,
             "playbook": self.guide,
@@ -376,7 +376,7 @@ def _planned(worth: Handover, link: Link, left_out: dict[str, int], base: Base) 
         scenarios=scenarios,
         gains=gains,
         options=options,
-        hinges=_hinges(base, chosen or named[best], link, client),
+        sensitivity=_sensitivity(base, chosen or named[best], link, client),
         goal=_goal(base, client),
         plan=Finding(plan.table, plan.text + _plan_range(plan.table, base, library, link, client)),
         cautious=Finding(
@@ -414,7 +414,7 @@ def _worth_trying(gains: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
             "size": 1.0,
             "fixed": rows["fixed"].iloc[0],
         }
-        parts.append(pd.DataFrame([one | whole | {"by_customer": False, "ceiling": 0.0, "p_pays_off": np.nan}]))
+        parts.append(pd.DataFrame([one | whole | {"by_customer": False, "ceiling": 0.0, "p_profit": np.nan}]))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -433,7 +433,7 @@ def _chosen(plan: Finding, scenarios: pd.DataFrame, named: dict[str, Scenario]) 
 
 
 def _plan_range(plan: pd.DataFrame, base: Base, library: list[Scenario], link: Link, client: Client) -> str:
-    """The range of what the plan leaves, all levers drawn together."""
+    """The range of the plan's net gain, all levers drawn together."""
     if plan.empty or plan["spend"].sum() <= 0:
         return ""
     found, pays = plan_range(base, library, plan, link=link, level=LEVEL)
@@ -441,16 +441,16 @@ def _plan_range(plan: pd.DataFrame, base: Base, library: list[Scenario], link: L
     why = (
         "set by the client"
         if client.plan.budget is not None
-        else "an assumption: 5% of what customers leave in a year at today's rate of buying"
+        else "an assumption: 5% of the customers' yearly contribution at today's rate of buying"
     )
     return (
-        f" Nine times out of ten that is {words.range(found)}, and it pays in {words.share(pays)} of the cases, if each lever works as assumed "
+        f" Nine times out of ten that is {words.range(found)}, with a probability of profit of {words.share(pays)}, if each lever works as assumed "
         f"and none takes from another. The budget is {why}."
     )
 
 
 def _list_range(targets: pd.DataFrame, chosen: Scenario | None, scenarios: pd.DataFrame, client: Client) -> str:
-    """The range of what the list leaves, in proportion to its lever's."""
+    """The range of the list's net gain, in proportion to its lever's."""
     if chosen is None or targets.empty:
         return ""
     words, row = client.words, scenarios.set_index("scenario").loc[chosen.name]
@@ -462,7 +462,7 @@ def _list_range(targets: pd.DataFrame, chosen: Scenario | None, scenarios: pd.Da
     )
     return (
         " The plan counts whole segments by their average; the list picks the single customers whose own value repays the cost."
-        f" After its cost the list leaves {words.money(low)} to {words.money(high)} nine times out of ten, if {chosen.name} changes what is assumed "
+        f" After its cost the list has a net gain of {words.money(low)} to {words.money(high)} nine times out of ten, if {chosen.name} changes what is assumed "
         f"of it ({effects})."
     )
 
@@ -487,13 +487,13 @@ def _break_evens(base: Base, library: list[Scenario], link: Link) -> pd.DataFram
     return pd.concat([break_even(base, s, link=link).table for s in library], ignore_index=True)
 
 
-def _hinges(base: Base, scenario: Scenario, link: Link, client: Client) -> Finding:
-    """On what the scenario that gets most of the budget hangs."""
+def _sensitivity(base: Base, scenario: Scenario, link: Link, client: Client) -> Finding:
+    """The main drivers of the scenario that gets most of the budget."""
     found = tornado(base, scenario, link=link, words=client.words)
     net = client.words.money(float(found.table.attrs["net"]))
     return Finding(
         found.table,
-        f"Looked at: {scenario.name}. With every assumption at its most likely value it leaves {net}; the table above has the average over the "
+        f"Looked at: {scenario.name}. With every assumption at its most likely value its net gain is {net}; the table above has the average over the "
         f"whole ranges. {found.text}",
     )
 
@@ -545,7 +545,7 @@ def _link(worth: Handover) -> tuple[Link, dict[str, int]]:
 
 
 def _spent(worth: Handover) -> tuple[dict[str, float], bool]:
-    """What was spent on each segment's customers by the client's initiatives, and whether chance chose whom."""
+    """What was spent on each segment's customers by the client's initiatives, and whether it was randomised."""
     done = [i for i in list_initiatives(worth.books) if len(i.people)]
     if not done:
         return {}, False

@@ -798,7 +798,7 @@ class TransactionModel(CollapsedModel):
 
     # ---- per customer ----
     def probability_alive(self, summary: Any, *, ahead: str | float | None = None) -> Any:
-        """Return the probability that each customer has not dropped out by T, or by a day to come.
+        """Return the probability that each customer has not dropped out by T, or by a future day.
 
         Parameters
         ----------
@@ -1049,7 +1049,7 @@ class TransactionModel(CollapsedModel):
     def purchase_interval(
         self, summary: Any, horizon: str | float, level: float = 0.9, *, total: bool = False, seed: int = 0
     ) -> Any:
-        """Return the interval that holds the purchases to come, chance and parameter uncertainty included.
+        """Return the interval that holds the future purchases, chance and parameter uncertainty included.
 
         Parameters
         ----------

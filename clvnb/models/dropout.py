@@ -125,7 +125,7 @@ def _stays(p: Vector, ln_q: Vector, R: Vector, ratio: Vector, k: int, stage: int
 
 
 def _beyond_none(s: Vector, p: Vector, R: Vector, ratio: Vector) -> Vector:
-    """E[s^N] - 1: what customers with stages to come add to those without."""
+    """E[s^N] - 1: what customers with future stages add to those without."""
     return np.expm1(-R * _of_ratio(lambda v: _log1p((1 - s) * v), p, ratio))
 
 

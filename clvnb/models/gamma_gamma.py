@@ -28,7 +28,7 @@ __all__ = ["GammaGamma", "fit_spend", "positive"]
 # Buyers with as many purchases and means of spend within 1/512 of each other are put together where they are many. What
 # is left out is of third order in the width: below 1e-9 of the log-likelihood, whatever the spread of spend.
 CELL, MANY = 512, 100_000
-# Rows whose arrays the processor's cache holds: to ask for more memory takes longer than to reckon.
+# Rows whose arrays the processor's cache holds: to ask for more memory takes longer than to compute.
 _IN_CACHE = 1 << 15
 
 

@@ -1,4 +1,4 @@
-"""Customers with the same history are reckoned once: distinct (frequency, recency, T), and the way back to every customer.
+"""Customers with the same history are computed once: distinct (frequency, recency, T), and the way back to every customer.
 
 In: a SUMMARY, pandas or Ibis. Out: its distinct rows with counts, or answers for each customer in the kind that came in.
 """

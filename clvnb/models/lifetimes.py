@@ -191,7 +191,7 @@ def ended(r: float, alpha: float, life: Lifetime, data: Triples, *, means: bool 
 
 
 def _cell_work(data: Triples) -> int:
-    """The fewest points at which cells that all rows share are reckoned."""
+    """The smallest number of points at which cells that all rows share are computed."""
     return len(_NODES) * len(data.x.values) * (len(data.t_x.values) + len(data.T.values))
 
 

@@ -1,4 +1,4 @@
-"""What the models of contract renewals share: fitting on collapsed rows, survival, retention, what is still to come.
+"""What the models of contract renewals share: fitting on collapsed rows, survival, retention, what is still expected.
 
 In: SUBSCRIPTIONS. Out: survival by number of renewals; time is counted in billing periods.
 """
@@ -158,7 +158,7 @@ class RenewalModel(CollapsedModel):
         return np.exp(self._log_survival(theta, n + k) - self._log_survival(theta, n))
 
     def expected_lifetime(self, discount_rate: float, *, renewals: int | None = None) -> float:
-        """Return the discounted expected number of payments to come, without end, one per period.
+        """Return the discounted expected number of future payments, without end, one per period.
 
         Parameters
         ----------

@@ -5,7 +5,7 @@ from .improve import plot_investment, plot_link, plot_plan, plot_scenarios, plot
 from .remeasure import plot_bridge, plot_realised, plot_survival, plot_verdicts
 from .satisfaction import plot_answers, plot_drivers, plot_expectations, plot_groups, plot_response, plot_waves
 from .style import as_table, say, show
-from .value import plot_channels, plot_clv, plot_cohorts, plot_concentration, plot_ladder, plot_segments, plot_tracking
+from .value import plot_channels, plot_clv, plot_cohorts, plot_concentration, plot_methods, plot_segments, plot_tracking
 
 __all__ = [
     "as_table",
@@ -20,7 +20,7 @@ __all__ = [
     "plot_expectations",
     "plot_groups",
     "plot_investment",
-    "plot_ladder",
+    "plot_methods",
     "plot_link",
     "plot_peers",
     "plot_plan",

@@ -104,7 +104,7 @@ def plot_customer(
 
 @styled
 def plot_peers(peers: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
-    """Draw a customer's value to come with its range, above those of the segment and of all.
+    """Draw a customer's expected value with its range, above those of the segment and of all.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def plot_peers(peers: pd.DataFrame, *, ax: Axes | None = None, words: Words | No
     >>> from matplotlib.figure import Figure
     >>> peers = pd.DataFrame({"who": ["007", "Loyal", "all customers"], "low": [5.0, 8, 2], "middle": [12.0, 15, 6]})
     >>> plot_peers(peers.assign(high=[30.0, 25.0, 14.0]), ax=Figure().subplots()).figure.clvnb_alt
-    'Value to come ¤12.00 (¤5.00 to ¤30.00); the middle of the segment ¤15.00, of all customers ¤6.00.'
+    'Expected value ¤12.00 (¤5.00 to ¤30.00); the middle of the segment ¤15.00, of all customers ¤6.00.'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 2.3))
@@ -146,10 +146,10 @@ def plot_peers(peers: pd.DataFrame, *, ax: Axes | None = None, words: Words | No
     ax.margins(x=0.08)
     money_axis(ax.xaxis, words)
     ax.grid(axis="y", visible=False)
-    ax.set_title("Value still to come, beside that of others")
+    ax.set_title("Expected value, beside that of others")
     own, segment, everybody = (row for row in peers.itertuples())
     return tell(
         ax,
-        f"Value to come {words.money(own.middle)} ({words.money(own.low)} to {words.money(own.high)}); the middle of the segment "
+        f"Expected value {words.money(own.middle)} ({words.money(own.low)} to {words.money(own.high)}); the middle of the segment "
         f"{words.money(segment.middle)}, of all customers {words.money(everybody.middle)}.",
     )

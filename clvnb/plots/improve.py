@@ -1,4 +1,4 @@
-"""Pictures of step 3: what satisfaction goes with, what levers bring, and where a budget goes.
+"""Pictures of step 3: what satisfaction is associated with, what levers gain, and where a budget goes.
 
 In: the tables of step 3. Out: matplotlib axes that carry their own alt text.
 """
@@ -77,12 +77,12 @@ def plot_link(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | Non
 
 @styled
 def plot_scenarios(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
-    """Draw each scenario's net gain with its range and the chance that it pays.
+    """Draw each scenario's net gain with its range and its probability of profit.
 
     Parameters
     ----------
     table : SCENARIOS
-        From ``evaluate_scenarios``: ``scenario, net, net_low, net_high, p_pays_off``.
+        From ``evaluate_scenarios``: ``scenario, net, net_low, net_high, p_profit``.
     ax : Axes, optional
         Where to draw; a figure of its own when left out.
     words : Words, optional
@@ -97,14 +97,14 @@ def plot_scenarios(table: pd.DataFrame, *, ax: Axes | None = None, words: Words 
     --------
     >>> from matplotlib.figure import Figure
     >>> table = pd.DataFrame({"scenario": ["replies"], "net": 900.0, "net_low": -200.0, "net_high": 2000.0})
-    >>> plot_scenarios(table.assign(p_pays_off=0.85), ax=Figure().subplots()).figure.clvnb_alt
+    >>> plot_scenarios(table.assign(p_profit=0.85), ax=Figure().subplots()).figure.clvnb_alt
     'Net gain by lever. replies: ¤900 (-¤200 to ¤2,000).'
     """
     words = words or Words("XXX")
     rows = table.iloc[::-1].reset_index(drop=True)
     ax = axes(ax, size=(7.2, 1.4 + 0.36 * max(len(rows), 1)))
     if rows.empty:
-        return nothing(ax, "No scenario could be reckoned")
+        return nothing(ax, "No scenario could be computed")
     y = np.arange(len(rows))
     ends = whiskers(rows["net"], rows["net_low"], rows["net_high"])
     ax.axvline(0, color=INK, lw=1.2)
@@ -115,15 +115,15 @@ def plot_scenarios(table: pd.DataFrame, *, ax: Axes | None = None, words: Words 
     right = float(rows["net_high"].max())
     span = right - float(rows["net_low"].min()) or max(abs(right), 1.0)
     for at, row in zip(y, rows.itertuples(), strict=True):
-        ax.text(right + 0.03 * span, float(at), words.share(row.p_pays_off), va="center", fontsize=9)
-    ax.text(right + 0.03 * span, len(rows) - 0.35, "pays in", fontsize=9, va="bottom", color="#555555")
+        ax.text(right + 0.03 * span, float(at), words.share(row.p_profit), va="center", fontsize=9)
+    ax.text(right + 0.03 * span, len(rows) - 0.35, "P(profit)", fontsize=9, va="bottom", color="#555555")
     ax.set_xlim(float(rows["net_low"].min()) - 0.04 * span, right + 0.16 * span)
     ax.set_ylim(-0.6, len(rows) + 0.1)
     ax.set_yticks(y, labels(rows["scenario"]))
     money_axis(ax.xaxis, words)
     ax.set_xlabel("gain less cost, with its 90% range")
     one = len(rows) == 1
-    ax.set_title("What it would leave" if one else "What each lever leaves, on the assumptions below")
+    ax.set_title("Its net gain" if one else "Net gain of each lever, on the assumptions below")
     if not one:
         ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.06), ncols=2, fontsize=9)
     ax.grid(visible=False, axis="y")
@@ -165,7 +165,7 @@ def plot_tornado(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     rows = table.head(8).iloc[::-1].reset_index(drop=True)
     ax = axes(ax, size=(7.2, 1.3 + 0.45 * max(len(rows), 1)))
     if rows.empty:
-        return nothing(ax, "No scenario could be reckoned")
+        return nothing(ax, "No scenario could be computed")
     y = np.arange(len(rows))
     middle = float(table.attrs.get("net", 0.0))
     for name, colour, hatch in (("net_low", PALE, ""), ("net_high", BLUE, "")):
@@ -175,7 +175,7 @@ def plot_tornado(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     ax.set_yticks(y, [str(a)[:44] for a in rows["assumption"]])
     money_axis(ax.xaxis, words)
     ax.set_xlabel("gain less cost")
-    ax.set_title("On which assumption it hangs")
+    ax.set_title("Sensitivity: which assumption matters most")
     ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.08), ncols=2, fontsize=9)
     ax.grid(visible=False, axis="y")
     said = "; ".join(
@@ -207,7 +207,7 @@ def plot_plan(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | Non
     >>> from matplotlib.figure import Figure
     >>> table = pd.DataFrame({"segment": ["Loyal", "New"], "reached": [240, 0], "spend": [1200, 0]})
     >>> plot_plan(table.assign(brings=[2160, 0]), ax=Figure().subplots()).figure.clvnb_alt
-    'Spending by segment. Loyal: ¤1,200 brings ¤2,160.'
+    'Spending by segment. Loyal: ¤1,200 for a gain of ¤2,160.'
     """
     words = words or Words("XXX")
     spent = table[table["reached"] > 1e-9] if len(table) else table
@@ -216,7 +216,7 @@ def plot_plan(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | Non
     rows = spent.groupby("segment", sort=False)[["spend", "brings"]].sum().sort_values("spend").reset_index()
     ax = axes(ax, size=(7.2, 1.4 + 0.5 * len(rows)))
     y = np.arange(len(rows))
-    ax.barh(y + 0.19, rows["brings"], height=0.36, color=BLUE, label="brings")
+    ax.barh(y + 0.19, rows["brings"], height=0.36, color=BLUE, label="gain")
     ax.barh(y - 0.19, rows["spend"], height=0.36, color="#c9c9c9", label="costs")
     for at, row in zip(y, rows.itertuples(), strict=True):
         ax.text(row.brings, at + 0.19, f" {words.money(row.brings)}", va="center", fontsize=8.5)
@@ -227,7 +227,9 @@ def plot_plan(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | Non
     ax.set_title("Where the budget goes")
     ax.legend(loc="lower right")
     ax.grid(visible=False, axis="y")
-    said = "; ".join(f"{r.segment}: {words.money(r.spend)} brings {words.money(r.brings)}" for r in rows.itertuples())
+    said = "; ".join(
+        f"{r.segment}: {words.money(r.spend)} for a gain of {words.money(r.brings)}" for r in rows.itertuples()
+    )
     return tell(ax, f"Spending by segment. {said}.")
 
 
@@ -264,7 +266,7 @@ def plot_investment(table: pd.DataFrame, *, ax: Axes | None = None, words: Words
     y = np.arange(len(rows))
     over = (rows["reading"] == "over").to_numpy(bool)
     ax.hlines(y, rows["share_of_value"], rows["share_of_spend"], color=GREY, lw=2)
-    ax.plot(rows["share_of_value"], y, "o", mfc="white", mec=INK, mew=1.6, ms=9, label="of value to come")
+    ax.plot(rows["share_of_value"], y, "o", mfc="white", mec=INK, mew=1.6, ms=9, label="of expected value")
     ax.plot(rows["share_of_spend"][~over], y[~over], "o", color=BLUE, ms=9, label="of spending")
     ax.plot(
         rows["share_of_spend"][over],

@@ -1,4 +1,4 @@
-"""Pictures of step 2: who answered, what they said, over time, by group, and what goes with it.
+"""Pictures of step 2: who answered, what they said, over time, by group, and its key drivers.
 
 In: the tables of step 2. Out: matplotlib axes that carry their own alt text.
 """
@@ -284,7 +284,7 @@ def plot_drivers(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     >>> table = pd.DataFrame({"attribute": ["speed", "price"], "performance": [3.2, 4.1], "importance": [0.7, 0.3]})
     >>> table = table.assign(low=[0.6, 0.2], high=[0.8, 0.4], place=["improve first", "low priority"])
     >>> plot_drivers(table, ax=Figure().subplots()).get_title(loc="left")
-    'What goes with satisfaction, and how it is rated'
+    'Key drivers of satisfaction, and how they are rated'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 4.2))
@@ -311,7 +311,7 @@ def plot_drivers(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     share_axis(ax.yaxis, words)
     ax.set_xlabel("how it is rated (mean score)")
     ax.set_ylabel("share of what is explained")
-    ax.set_title("What goes with satisfaction, and how it is rated")
+    ax.set_title("Key drivers of satisfaction, and how they are rated")
     said = "; ".join(
         f"{r.attribute}: importance {words.share(r.importance)}, rated {r.performance:.1f}, {r.place}"
         for r in table.itertuples()

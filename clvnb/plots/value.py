@@ -21,7 +21,7 @@ __all__ = [
     "plot_clv",
     "plot_cohorts",
     "plot_concentration",
-    "plot_ladder",
+    "plot_methods",
     "plot_segments",
     "plot_tracking",
 ]
@@ -108,7 +108,7 @@ def _survival(ax: Axes, table: pd.DataFrame, words: Words) -> Axes:
 
 @styled
 def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
-    """Draw how value is spread over customers: value to come, or value so far where nothing can be predicted.
+    """Draw how value is spread over customers: expected value, or value so far where nothing can be predicted.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def plot_clv(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None
     ax.axvline(median, color=ORANGE, lw=1.8, ls="--", label=f"median {words.money(median)}")
     money_axis(ax.xaxis, words)
     ax.yaxis.set_major_formatter(lambda v, _: words.count(v))
-    what = "value to come" if predicted else "value so far"
+    what = "expected value" if predicted else "value so far"
     ax.set_xlabel(f"{what} of a customer (the highest 1% stand at the right edge)")
     ax.set_ylabel("customers")
     ax.set_title("Most customers are worth little, a few much" if mean > 1.3 * median else f"How {what} is spread")
@@ -228,7 +228,7 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     >>> from matplotlib.figure import Figure
     >>> table = pd.DataFrame({"channel": ["ads"], "historic_value": 20.0, "clv": 30.0, "clv_low": 25.0})
     >>> plot_channels(table.assign(clv_high=36.0, cac=12.0), ax=Figure().subplots()).figure.clvnb_alt
-    'Per customer by channel. ads: ¤20.00 so far, ¤30.00 to come, won for ¤12.00.'
+    'Per customer by channel. ads: ¤20.00 so far, ¤30.00 expected, won for ¤12.00.'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 1.3 + 0.62 * max(len(table), 1)))
@@ -238,7 +238,7 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     y = np.arange(len(rows))
     coming = rows["clv"].fillna(0.0)
     ax.barh(y, rows["historic_value"], height=0.55, color=BLUE, label="so far")
-    ax.barh(y, coming, left=rows["historic_value"], height=0.55, color=PALE, label="to come")
+    ax.barh(y, coming, left=rows["historic_value"], height=0.55, color=PALE, label="expected")
     has = rows["clv"].notna()
     ends = whiskers(*(rows.loc[has, c] for c in ("clv", "clv_low", "clv_high")))
     ax.errorbar((rows["historic_value"] + coming)[has], y[has], xerr=ends, fmt="none", ecolor=INK, capsize=4, lw=1.4)
@@ -246,25 +246,25 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         ax.plot(rows["cac"], y, "D", color=ORANGE, mec=INK, ms=8, label="cost of winning one")
     ax.set_yticks(y, labels(rows["channel"]))
     money_axis(ax.xaxis, words)
-    ax.set_xlabel("per customer; the line is the 90% range of value to come")
+    ax.set_xlabel("per customer; the line is the 90% range of expected value")
     ax.set_title("What a customer brings, by channel")
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.12), ncols=3)
     ax.grid(visible=False, axis="y")
     said = "; ".join(
-        f"{r.channel}: {words.money(r.historic_value)} so far, {words.money(r.clv)} to come, won for {words.money(r.cac)}"
+        f"{r.channel}: {words.money(r.historic_value)} so far, {words.money(r.clv)} expected, won for {words.money(r.cac)}"
         for r in table.itertuples()
     )
     return tell(ax, f"Per customer by channel. {said}.")
 
 
 @styled
-def plot_ladder(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+def plot_methods(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw a new customer's value by each method, the simplest on top, with intervals where there are any.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``shop_ladder`` or ``contract_ladder``: ``rung, value, low, high``, in the client's currency; the ends are
+        From ``shop_methods`` or ``contract_methods``: ``method, value, low, high``, in the client's currency; the ends are
         missing where there is no interval.
     ax : Axes, optional
         Where to draw; a figure of its own when left out.
@@ -279,8 +279,8 @@ def plot_ladder(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | N
     Examples
     --------
     >>> from matplotlib.figure import Figure
-    >>> table = pd.DataFrame({"rung": ["Simple formula", "Model"], "value": [450.0, 180.0], "low": [np.nan, 160.0]})
-    >>> plot_ladder(table.assign(high=[np.nan, 200.0]), ax=Figure().subplots()).figure.clvnb_alt
+    >>> table = pd.DataFrame({"method": ["Simple formula", "Model"], "value": [450.0, 180.0], "low": [np.nan, 160.0]})
+    >>> plot_methods(table.assign(high=[np.nan, 200.0]), ax=Figure().subplots()).figure.clvnb_alt
     'Value of a new customer by method: Simple formula ¤450; Model ¤180 (¤160 to ¤200).'
     """
     words = words or Words("XXX")
@@ -299,19 +299,19 @@ def plot_ladder(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | N
         end = row.high if np.isfinite(row.low) else row.value
         label = f"  {words.money(row.value)}" if np.isfinite(row.value) else "  cannot be said from these data"
         ax.text(np.nan_to_num(end) + 0.012 * high, at, label, va="center")
-    ax.set_yticks(y, table["rung"])
+    ax.set_yticks(y, table["method"])
     ax.set_xlim(min(0.0, float(np.nanmin(np.append(value, 0.0)))), 1.25 * high if high > 0 else 1.0)
     ax.set_ylim(-0.6, len(table) - 0.4)
     money_axis(ax.xaxis, words)
-    ax.set_title("What a new customer is worth, rung by rung")
+    ax.set_title("What a new customer is worth, by method")
     if plain.any() and sure.any():
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.1), ncols=2)
     ax.grid(visible=False, axis="y")
     said = "; ".join(
-        f"{r.rung} {words.money(r.value)}" + (f" ({words.money(r.low)} to {words.money(r.high)})" if np.isfinite(r.low) else "")
+        f"{r.method} {words.money(r.value)}" + (f" ({words.money(r.low)} to {words.money(r.high)})" if np.isfinite(r.low) else "")
         for r in table.itertuples() if np.isfinite(r.value)
     )  # fmt: skip
-    return tell(ax, f"Value of a new customer by method: {said or 'none can be reckoned'}.")
+    return tell(ax, f"Value of a new customer by method: {said or 'none can be computed'}.")
 
 
 @styled

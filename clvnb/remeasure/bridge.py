@@ -188,7 +188,7 @@ def _formula(p: Mapping[str, np.ndarray], discount_rate: float, years: float) ->
 
 
 def _rest(side: Mapping[str, np.ndarray], discount_rate: float, years: float) -> np.ndarray:
-    """What the value as it was reckoned has beyond the formula, as a factor; 1 where nothing is known."""
+    """What the value as it was computed has beyond the formula, as a factor; 1 where nothing is known."""
     by_formula = _formula(side, discount_rate, years)
     good = np.isfinite(side["clv"]) & (np.abs(by_formula) > 1e-12)
     return np.where(good, side["clv"] / np.where(good, by_formula, 1.0), 1.0)
@@ -196,7 +196,7 @@ def _rest(side: Mapping[str, np.ndarray], discount_rate: float, years: float) ->
 
 def _say_bridge(table: pd.DataFrame, words: Words) -> str:
     start, end = table.attrs["before"], table.attrs["after"]
-    text = f"A customer's value to come went from {words.money(start)} to {words.money(end)} on average."
+    text = f"A customer's expected value went from {words.money(start)} to {words.money(end)} on average."
     if table.empty:
         return text + " No parameter changed."
     order = table.reindex(table["part"].abs().sort_values(ascending=False, kind="stable").index)

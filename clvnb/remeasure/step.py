@@ -1,6 +1,6 @@
-"""Step 4 in one call: what changed since the base point, whether what was done caused it, and where the next cycle starts.
+"""Step 4 in one call: what changed since the baseline, whether what was done caused it, and where the next cycle starts.
 
-In: ``Client`` or ``Books``, with what step 1 handed over and an earlier report's base point. Out: ``TrackStep``.
+In: ``Client`` or ``Books``, with what step 1 handed over and an earlier report's baseline. Out: ``TrackStep``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ..improve.initiatives import (
 )
 from ..improve.levers import customer_base
 from ..models.gamma_gamma import fit_spend
-from ..satisfaction.baseline import FEWEST, Baseline, find_baseline
+from ..satisfaction.baseline import MIN_ANSWERS, Baseline, find_baseline
 from ..satisfaction.scores import Metric, metric_of
 from ..satisfaction.step import could_answer, freeze, is_sealed, satisfaction_step
 from ..value.card import Card
@@ -72,7 +72,7 @@ class TrackStep(Told):
     look : Look
         How often the result is looked at.
     since : tuple of Verdict
-        What changed since the base point, and says nothing of why: satisfaction, value of a new customer, staying.
+        What changed since the baseline, and says nothing of why: satisfaction, value of a new customer, staying.
     initiatives : tuple of Result
         What became of each initiative.
     split : pandas.DataFrame
@@ -108,18 +108,20 @@ class TrackStep(Told):
         table = verdict_table(self.verdicts)
         if self.parent is None:
             text = (
-                "This is the first cycle: there is no earlier base point to compare with. Today's state is frozen as one; come back with a new "
+                "This is the first cycle: there is no earlier baseline to compare with. Today's state is frozen as one; come back with a new "
                 f"export on {words.day(self.base.looks[0])} or {words.day(self.base.looks[-1])}."
             )
         else:
             seen = self.look.said(words.day(self.look.due) if self.look.due else "")
-            text = f"Measured against the base point of {words.day(self.parent.as_of)} (cycle {self.parent.cycle}; {seen})."
+            text = (
+                f"Measured against the baseline of {words.day(self.parent.as_of)} (cycle {self.parent.cycle}; {seen})."
+            )
         done = [" ".join(_short(v, self.client) for v in r.verdicts) for r in self.initiatives]
         return Finding(table, "\n\n".join([" ".join([text, *(_short(v, self.client) for v in self.since)]), *done]))
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """Every verdict: since the base point, then of each initiative."""
+        """Every verdict: since the baseline, then of each initiative."""
         return [*self.since, *(v for r in self.initiatives for v in r.verdicts)]
 
     @property
@@ -135,7 +137,7 @@ class TrackStep(Told):
 
     @property
     def changed(self) -> Finding:
-        """What changed since the base point."""
+        """What changed since the baseline."""
         if self.parent is None:
             return Finding(pd.DataFrame(), "What changed can be said from the second report on.")
         return Finding(verdict_table(self.since), "\n\n".join(v.sentence for v in self.since))
@@ -223,13 +225,13 @@ class TrackStep(Told):
         )
         if self.parent is not None and base.hash == self.parent.hash:
             text = (
-                f"The base point of {words.day(base.as_of)} holds until {words.day(base.looks[-1])}: reports before that day are interim states, "
+                f"The baseline of {words.day(base.as_of)} holds until {words.day(base.looks[-1])}: reports before that day are interim states, "
                 "and do not move it."
             )
         elif self.parent is not None:
-            text = f"With this report cycle {self.parent.cycle} is closed, and today's state is the base point of cycle {base.cycle}: {holds}. Verdicts are due on {looks}."
+            text = f"With this report cycle {self.parent.cycle} is closed, and today's state is the baseline of cycle {base.cycle}: {holds}. Verdicts are due on {looks}."
         else:
-            text = f"Today's state is the base point of cycle {base.cycle}: {holds}. Verdicts are due on {looks}."
+            text = f"Today's state is the baseline of cycle {base.cycle}: {holds}. Verdicts are due on {looks}."
         text += " It lies in baseline.json; a file that was edited is refused."
         return Finding(pd.DataFrame({"what": list(vars(base)), "value": [str(v) for v in vars(base).values()]}), text)
 
@@ -342,13 +344,13 @@ def remeasure_step(
     Returns
     -------
     TrackStep
-        ``since`` and ``initiatives`` (verdicts), ``bridge``, ``drift``, ``realised`` and more; ``base`` is the base
-        point of the next report.
+        ``since`` and ``initiatives`` (verdicts), ``bridge``, ``drift``, ``realised`` and more; ``base`` is the baseline
+        of the next report.
 
     Raises
     ------
     TableError
-        When the earlier base point was edited, is not of an earlier day, or is another client's; when ``initiatives``
+        When the earlier baseline was edited, is not of an earlier day, or is another client's; when ``initiatives``
         cannot be read.
     ClvnbError
         When the data cannot be read at all.
@@ -366,7 +368,7 @@ def remeasure_step(
     parent, place = found or (None, None)
     if parent is not None and parent.client != client.name:
         raise TableError(
-            f"{place}: is the base point of {parent.client!r}, and this client is {client.name!r}; name its own file"
+            f"{place}: is the baseline of {parent.client!r}, and this client is {client.name!r}; name its own file"
         )
     asked = parent.metric or candidate.metric if parent is not None else candidate.metric
     scale = parent.scale if parent is not None and parent.metric else candidate.scale
@@ -407,7 +409,7 @@ def track_change(
 
 
 def _today(books: Books, output: str | Path) -> tuple[Baseline, Handover]:
-    """Today's state as a base point: what step 2 left, or made now."""
+    """Today's state as a baseline: what step 2 left, or made now."""
     left = Path(output) / "results.json"
     if str(output) and left.is_file():
         worth = hand_over(books, output=output)
@@ -418,7 +420,7 @@ def _today(books: Books, output: str | Path) -> tuple[Baseline, Handover]:
 
 
 def _look_at(start: date, parent: Baseline | None, as_of: date) -> Look:
-    """An initiative that began after the base point has its looks; of others nobody fixed when to look."""
+    """An initiative that began after the baseline has its looks; of others nobody fixed when to look."""
     if parent is not None and str(start) >= parent.as_of:
         return look_on(parent.looks, as_of)
     return Look("open")
@@ -434,7 +436,7 @@ class _Then:
 
 @dataclass(frozen=True)
 class _Cycle:
-    """What is known before anything is measured: today's state, the base point, and how often is looked."""
+    """What is known before anything is measured: today's state, the baseline, and how often is looked."""
 
     worth: Handover
     parent: Baseline
@@ -450,7 +452,7 @@ class _Cycle:
 
 
 def _against(cycle: _Cycle, facts: Facts, place: Path) -> dict[str, Any]:
-    """Everything that is measured against the base point, by the fields of ``TrackStep``."""
+    """Everything that is measured against the baseline, by the fields of ``TrackStep``."""
     then, missing = _customers_then(place, cycle.parent)
     other_card = _other_card(cycle.parent, cycle.worth)
     satisfied, split, panel = _satisfaction(cycle, facts, then)
@@ -471,7 +473,7 @@ def _against(cycle: _Cycle, facts: Facts, place: Path) -> dict[str, Any]:
 
 
 def _customers_then(place: Path, parent: Baseline) -> tuple[_Then | None, str]:
-    """The customers of the base point's own report, if they are as they were left."""
+    """The customers of the baseline's own report, if they are as they were left."""
     folders = [place.parent.parent / parent.as_of / "tables", place.parent / "tables", place.parent]
     for folder in folders:
         if (folder / "customers.parquet").is_file():
@@ -481,7 +483,7 @@ def _customers_then(place: Path, parent: Baseline) -> tuple[_Then | None, str]:
             if is_sealed(customers, forecast, parent.fingerprint):
                 return _Then(customers, forecast), ""
     why = (
-        f"The tables of the report of {parent.as_of} are not beside its base point, or not as they were left, so what was predicted of each "
+        f"The tables of the report of {parent.as_of} are not beside its baseline, or not as they were left, so what was predicted of each "
         "customer cannot be held against what came, nor the answers weighed."
     )
     return None, why
@@ -503,7 +505,7 @@ def _other_card(parent: Baseline, worth: Handover) -> str:
 def _satisfaction(cycle: _Cycle, facts: Facts, then: _Then | None) -> tuple[Verdict, pd.DataFrame, Finding]:
     parent, words, nothing = cycle.parent, cycle.client.words, Finding(pd.DataFrame(), "")
     if not parent.metric:
-        return not_measurable(Outcome("satisfaction"), "nobody was asked at the base point"), pd.DataFrame(), nothing
+        return not_measurable(Outcome("satisfaction"), "nobody was asked at the baseline"), pd.DataFrame(), nothing
     metric = parent.how
     outcome = of_metric(metric, metric.name.upper())
     answers = facts.answers
@@ -528,7 +530,7 @@ def _satisfaction(cycle: _Cycle, facts: Facts, then: _Then | None) -> tuple[Verd
             nothing,
         )
     sizes = later["wave"].value_counts()  # the last round that has answers enough: a new one may just have begun
-    enough = later[later["wave"].isin(sizes[sizes >= max(FEWEST, 0.2 * sizes.max())].index)]
+    enough = later[later["wave"].isin(sizes[sizes >= max(MIN_ANSWERS, 0.2 * sizes.max())].index)]
     after = later[later["wave"] == enough.loc[enough["date"].idxmax(), "wave"]] if len(enough) else later
     a, b, population = _weighed(before, after, cycle, then)
     rounds = [p.assign(value=metric.values(p["score"])) for p in (a, b)]
@@ -558,7 +560,7 @@ def _weighed(
         own = answers[answers["customer_id"].isin(cells.index)].drop_duplicates("customer_id")
         out.append(own.assign(cell=own["customer_id"].map(cells)))
     inside = min((o["cell"].isin(parent.weights).mean() for o in out), default=0.0)
-    if min(map(len, out)) < 50 or inside < 0.9:  # too few, or the groups are not those of the base point
+    if min(map(len, out)) < 50 or inside < 0.9:  # too few, or the groups are not those of the baseline
         return before, after, None
     return out[0], out[1], parent.weights
 
@@ -574,7 +576,7 @@ def _threats(
     ratio = len(after) / max(1, len(before)) / (len(cycle.worth.customers) / max(1, parent.value["customers"]))
     found = [
         Threat("same scale and counting", f"{metric.says}, both times; how the question was worded is not known", True),
-        Threat("answers as they were frozen", f"read again, the base point is {metric.shown(again[0], words)} as answered, then {metric.shown(frozen, words)}", same),
+        Threat("answers as they were frozen", f"read again, the baseline is {metric.shown(again[0], words)} as answered, then {metric.shown(frozen, words)}", same),
         Threat("same season", f"asked {days:.0f} days apart in the year", bool(days <= 45)),
         Threat("as many answer", f"{words.count(len(before))} answers then, {words.count(len(after))} now", bool(2 / 3 < ratio < 1.5)),
     ]  # fmt: skip
@@ -582,7 +584,9 @@ def _threats(
         mixes = [p["channel"].fillna("unknown").value_counts(normalize=True) for p in (read, after) if "channel" in p]
         apart = float(mixes[0].sub(mixes[-1], fill_value=0.0).abs().sum() / 2)
         found.append(
-            Threat("same way of asking", f"{words.share(apart)} of the answers came by another way", apart <= 0.1)
+            Threat(
+                "same channel of asking", f"{words.share(apart)} of the answers came by another channel", apart <= 0.1
+            )
         )
     return found
 
@@ -591,9 +595,7 @@ def _mix(split: pd.DataFrame, outcome: Outcome, client: Client) -> list[Threat]:
     if split.empty:
         return []
     mix = float(split["mix"].sum())
-    said = (
-        f"other groups among those who answer move the score by {outcome.moved(mix, client.words)}, which is taken off"
-    )
+    said = f"other groups among those who answer move the score by {outcome.moved(mix, client.words)}, which is adjusted for"
     return [Threat("same customers", said, True)]
 
 
@@ -635,7 +637,7 @@ def _new_customer(cycle: _Cycle, other_card: str) -> Verdict:
     errors = [(e.high - e.low) / (2 * tail(e.level)) for e in (then, now)]
     same = model == parent.card["model"]
     threats = (
-        Threat("same way of reckoning", "the same horizon, rate, margin and cost", True),
+        Threat("same method", "the same horizon, rate, margin and cost", True),
         Threat("same model", f"{model}, both times" if same else f"{parent.card['model']} then, {model} now: part of the difference may be theirs", same),
         Threat("different customers", "both values share the older customers, so the range is rather too wide than too narrow", True),
     )  # fmt: skip
@@ -653,7 +655,7 @@ def _new_customer(cycle: _Cycle, other_card: str) -> Verdict:
 
 
 def _refit(worth: Handover, name: str) -> Estimate | None:
-    """A new customer's value today by the model of the base point, where another one is chosen now."""
+    """A new customer's value today by the model of the baseline, where another one is chosen now."""
     kind = next((c for c in CANDIDATES if c.name == name.split(" x ")[0]), None)
     if kind is None:
         return None
@@ -665,7 +667,7 @@ def _refit(worth: Handover, name: str) -> Estimate | None:
 
 
 def _newer_members(cycle: _Cycle, facts: Facts) -> tuple[Verdict, Finding]:
-    """How long members stay who joined since the base point, against those of the year before."""
+    """How long members stay who joined since the baseline, against those of the year before."""
     parent, words = cycle.parent, cycle.client.words
     day = pd.Timestamp(parent.as_of)
     table = facts.contracts[facts.contracts["start"] > day - pd.Timedelta(days=365)]
@@ -705,7 +707,7 @@ def _realised(cycle: _Cycle, facts: Facts, then: _Then) -> Finding:
     over = [w for w in WINDOWS if (cycle.as_of - start).days >= w and str(w) in parent.value.get("forecasts", {})]
     if not parent.value.get("forecasts") or then.forecast.empty:
         return Finding(
-            pd.DataFrame(), "Nothing was predicted at the base point, so nothing can be held against what came."
+            pd.DataFrame(), "Nothing was predicted at the baseline, so nothing can be held against what came."
         )
     if not over:
         first = start + timedelta(days=WINDOWS[0])
@@ -722,7 +724,7 @@ def _realised(cycle: _Cycle, facts: Facts, then: _Then) -> Finding:
     found = realised_against_predicted(
         predicted, inside.groupby("customer_id")["contribution"].sum(), total, words=words
     )
-    return Finding(found.table, f"For the {window} days after the base point: {found.text}")
+    return Finding(found.table, f"For the {window} days after the baseline: {found.text}")
 
 
 def _bridge(cycle: _Cycle, then: _Then) -> Finding:
@@ -763,7 +765,7 @@ def _leading(cycle: _Cycle, facts: Facts, then: _Then) -> Finding:
         )
     table = pd.DataFrame(rows, columns=["when", "customers", "bought_lately", "chance_active"])
     a, b = table.iloc[0], table.iloc[1]
-    text = f"Early signs: {words.share(b['bought_lately'])} of customers bought within the last three months, {words.share(a['bought_lately'])} did at the base point"
+    text = f"Early signs: {words.share(b['bought_lately'])} of customers bought within the last three months, {words.share(a['bought_lately'])} did at the baseline"
     if math.isfinite(a["chance_active"]) and math.isfinite(b["chance_active"]):
         text += f"; the mean chance to be active is {words.share(b['chance_active'])}, then {words.share(a['chance_active'])}"
     text += ". These also move with the season and with how many customers are new."

@@ -127,7 +127,7 @@ def _forked() -> str:
 
 
 def _run_cell(*, fork: bool) -> str:
-    """Start a kernel as a report does, let it reckon, and see its answer."""
+    """Start a kernel as a report does, let it compute, and see its answer."""
     import nbformat
 
     from .execute import run_notebook

@@ -189,8 +189,8 @@ def save_step(step: Step, folder: str | Path) -> None:
         From ``value_step``, ``satisfaction_step``, ``improve_step`` or ``remeasure_step``.
     folder : str or Path
         Made where it is not there; files of the same names are replaced. Gets a parquet file for each table, and
-        ``results.json``, to which each step adds its own; of step 2 the base point (``baseline.json``), of step 3 the
-        list of whom to contact (``target_list.csv``), of step 4 the base point that the next report is measured
+        ``results.json``, to which each step adds its own; of step 2 the baseline (``baseline.json``), of step 3 the
+        list of who to contact (``target_list.csv``), of step 4 the baseline that the next report is measured
         against.
 
     Returns
@@ -233,7 +233,7 @@ def _value_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
         "customers": step.customers,
         "channels": step.channels,
         "at_risk": step.at_risk.table,
-        "ladder": step.ladder,
+        "methods": step.methods,
         "newcomers": step.newcomers,
         "next_orders": step.next_orders,
         "forecast": step.forecast,
@@ -263,7 +263,7 @@ def step_sheets(folder: Path, results: dict[str, Any], client: Client) -> dict[s
     """Return a report's workbook: what an analyst looks for first, then every other table of the steps.
 
     ``summary`` has each headline figure with its range, ``customers`` and ``segments`` are step 1's, ``actions`` are
-    the levers of step 3, ``method`` says how value was reckoned and from which rows.
+    the levers of step 3, ``method`` says how value was computed and from which rows.
     """
     found = {p.stem: pd.read_parquet(p) for p in sorted(folder.glob("*.parquet")) if p.stem not in _PARQUET_ONLY}
     summary = found.pop("headline")

@@ -39,10 +39,10 @@ _ENVIRONMENT = {
 _LOCK = threading.Lock()
 _PATIENCE = 120  # seconds for an answer of the warm process; it takes some to import, and none to answer afterwards
 _living: set[ReportKernelManager] = set()
-_nursery: Nursery | None = None
+_forkserver: Forkserver | None = None
 
 
-class Nursery:
+class Forkserver:
     """The warm process of this one, and the line to it."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Nursery:
         self.said = Path(self.folder, "said")
         with theirs, self.said.open("wb") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "clvnb.report.nursery", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "clvnb.report.forkserver", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 cwd=self.folder,
                 env={**os.environ, **_ENVIRONMENT, "IPYTHONDIR": f"{self.folder}/ipython"},
@@ -94,33 +94,33 @@ class Nursery:
         self.process.wait()
 
 
-def _warm() -> Nursery:
-    """This process's nursery, started on first use and again when it was lost; a fork of this process gets its own."""
-    global _nursery
+def _warm() -> Forkserver:
+    """This process's forkserver, started on first use and again when it was lost; a fork of this process gets its own."""
+    global _forkserver
     with _LOCK:
-        if _nursery is None or _nursery.owner != os.getpid() or _nursery.process.poll() is not None:
-            _nursery = Nursery()
-        return _nursery
+        if _forkserver is None or _forkserver.owner != os.getpid() or _forkserver.process.poll() is not None:
+            _forkserver = Forkserver()
+        return _forkserver
 
 
 def end_kernels() -> None:
     """End every kernel of this process now, and the warm process that they came from."""
-    global _nursery
+    global _forkserver
     for manager in list(_living):
         process = getattr(manager.provisioner, "process", None)  # of a spawned one; the forked end with their origin
         if process is not None:
             process.kill()
     with _LOCK:
-        if _nursery is not None and _nursery.owner == os.getpid():
-            _nursery.close()
-        _nursery = None
+        if _forkserver is not None and _forkserver.owner == os.getpid():
+            _forkserver.close()
+        _forkserver = None
 
 
 class ForkProvisioner(KernelProvisionerBase):
     """Starts a kernel by asking the warm process to fork."""
 
     parent: Any
-    nursery: Nursery | None = None
+    forkserver: Forkserver | None = None
     pid: int | None = None
 
     @property
@@ -136,18 +136,18 @@ class ForkProvisioner(KernelProvisionerBase):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Fork."""
-        self.nursery = _warm()
+        self.forkserver = _warm()
         wanted = {"connection_file": self.parent.connection_file, "folder": kwargs["cwd"]}
         environment = {k: v for k, v in kwargs["env"].items() if k in {"IPYTHONDIR", "TMPDIR", *_ENVIRONMENT}}
-        self.pid = await asyncio.to_thread(self.nursery.ask, "start", **wanted, environment=environment)
+        self.pid = await asyncio.to_thread(self.forkserver.ask, "start", **wanted, environment=environment)
         return self.connection_info
 
     async def poll(self) -> int | None:
         """Return None while the kernel lives, otherwise its exit status."""
-        if self.pid is None or self.nursery is None:
+        if self.pid is None or self.forkserver is None:
             return 0
         try:
-            answer = self.nursery.ask("poll", pid=self.pid)
+            answer = self.forkserver.ask("poll", pid=self.pid)
         except RuntimeError:
             return -signal.SIGKILL  # the warm process is gone, and took its kernels along
         return None if answer is None else int(answer)
@@ -161,9 +161,9 @@ class ForkProvisioner(KernelProvisionerBase):
 
     async def send_signal(self, signum: int) -> None:
         """Send a signal to the kernel and what it started."""
-        if self.pid is not None and self.nursery is not None:
+        if self.pid is not None and self.forkserver is not None:
             with contextlib.suppress(RuntimeError):
-                self.nursery.ask("signal", pid=self.pid, signal=int(signum))
+                self.forkserver.ask("signal", pid=self.pid, signal=int(signum))
 
     async def kill(self, restart: bool = False) -> None:
         """End the kernel now."""

@@ -101,9 +101,9 @@ def _pays(results: dict[str, Any], words: Words, labels: Labels) -> Answer:
     rows = [
         {
             "lever": capital(labels["levers"].get(a["lever"], a["lever"])),
-            "leaves": words.money(a["net"]),
+            "net": words.money(a["net"]),
             "range": labels["range"].format(low=words.money(a["net_low"]), high=words.money(a["net_high"])),
-            "pays": words.share(a["p_pays_off"]),
+            "profit": words.share(a["p_profit"]),
             "assumed": a["assumed"],
         }
         for a in actions
@@ -151,7 +151,7 @@ def changes(results: dict[str, Any], tables: Path, words: Words, labels: Labels)
 
 
 def value_then(results: dict[str, Any], tables: Path) -> float | None:
-    """Return what the customer base was worth at the base point; None where the two cannot be compared."""
+    """Return what the customer base was worth at the baseline; None where the two cannot be compared."""
     file = tables / "drift.parquet"
     if not results.get("measured_against") or results["residual_value"] is None or not file.is_file():
         return None
@@ -164,7 +164,7 @@ def _signed(value: float, words: Words) -> str:
 
 
 def method(results: dict[str, Any], words: Words) -> dict[str, list[tuple[str, ...]]]:
-    """Return the rows of the data, kept and set aside, and the card that says how value was reckoned."""
+    """Return the rows of the data, kept and excluded, and the card that says how value was computed."""
     rows: list[tuple[str, ...]] = [
         (rule, words.count(n), words.money(money)) for rule, (n, money) in results["rows"].items()
     ]

@@ -20,6 +20,7 @@ from .. import __version__
 from ..core.errors import ClientError
 from ..core.words import Words
 from ..data.client import Client
+from ..value.trust import LEVELS, level_of
 from .language import labels_of
 from .minute import changes, in_one_minute, method
 
@@ -179,13 +180,12 @@ def _largest(figure: str) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
     return key
 
 
-_LIGHTS = ["red", "amber", "green"]
 _ORDERS: dict[str, Callable[[dict[str, Any]], tuple[Any, ...]]] = {
     "name": _by_name,
-    "value to come": _largest("total"),
+    "expected value": _largest("total"),
     "a new customer": _largest("new"),
     "change": _largest("change"),
-    "trouble first": lambda row: (row["results"] is not None, row["sort"].get("light", 0), *_by_name(row)),
+    "trouble first": lambda row: (row["results"] is not None, row["sort"].get("level", 0), *_by_name(row)),
 }
 
 
@@ -218,12 +218,13 @@ def _full_row(row: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
         "since": words.day(results["measured_against"]) if change is not None else "",
         "day": words.day(results["as_of"]),
         "bar": _range_bar(total) if total else "",
+        "trust": level_of(results["trust"]),
         "sort": {
             "currency": results["currency"],
             "total": total["value"] if total else None,
             "new": new["value"] if new else None,
             "change": change,
-            "light": _LIGHTS.index(results["trust"]),
+            "level": -LEVELS.index(level_of(results["trust"])),
         },
     }
 

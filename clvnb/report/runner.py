@@ -130,7 +130,7 @@ def report_clients(
     resume : bool
         Leave alone what was made from the same notebooks, data, settings and version.
     earlier : path, optional
-        The base point to measure a single client against; found among the client's own reports when left out.
+        The baseline to measure a single client against; found among the client's own reports when left out.
     pdf : bool
         Write ``report.pdf`` as well; needs ``pip install "clvnb[pdf]"``.
     fork : bool
@@ -152,7 +152,7 @@ def report_clients(
     Raises
     ------
     UsageError
-        When the same client is named twice, a base point is named for several, or ``pdf`` lacks WeasyPrint.
+        When the same client is named twice, a baseline is named for several, or ``pdf`` lacks WeasyPrint.
     ReportError
         When the output folder cannot be used, or another run is writing into it.
     KeyboardInterrupt
@@ -162,7 +162,7 @@ def report_clients(
     _no_doubles(folders)
     if earlier is not None and len(folders) != 1:
         raise UsageError(
-            f"a base point belongs to one client, and {len(folders)} are named; report them one by one, or let it be found"
+            f"a baseline belongs to one client, and {len(folders)} are named; report them one by one, or let it be found"
         )
     if pdf:
         check_pdf()

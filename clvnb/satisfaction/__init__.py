@@ -1,1 +1,1 @@
-"""Step 2: how satisfied customers are, what goes with it, and the base point of later changes."""
+"""Step 2: how satisfied customers are, its key drivers, and the baseline of later changes."""

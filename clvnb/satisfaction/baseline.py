@@ -1,4 +1,4 @@
-"""The base point that later changes are judged against: frozen, sealed, kept as a file, and found again.
+"""The baseline that later changes are judged against: frozen, sealed, kept as a file, and found again.
 
 In: the answers of one series and wave, weights, and the CLV card of the same day. Out: ``Baseline``, and its JSON file.
 """
@@ -25,11 +25,20 @@ from ..data.surveys import series_of
 from ..experiments.planning import detectable_change, margin_of_error_size
 from .scores import Metric, effective, metric_of, score
 
-__all__ = ["Baseline", "FEWEST", "LOOKS", "baseline", "find_baseline", "fingerprint", "is_same_table", "planning_size"]
+__all__ = [
+    "Baseline",
+    "MIN_ANSWERS",
+    "LOOKS",
+    "baseline",
+    "find_baseline",
+    "fingerprint",
+    "is_same_table",
+    "planning_size",
+]
 
 FORMAT = 3
 OLDEST = 2  # the format of 0.1.0, which is still read
-FEWEST = 10  # answers below which there is no base point of satisfaction
+MIN_ANSWERS = 10  # answers below which there is no baseline of satisfaction
 LOOKS = (182, 365)  # days after which a verdict may be asked for; the last one closes the cycle
 
 
@@ -75,7 +84,7 @@ class Baseline(Told):
         How customers were valued.
     value : dict
         ``residual_value``, ``new_customer_value`` (estimates or None), ``historic_value``, ``customers``, and
-        ``forecasts``: what the customers were expected to leave within so many days, with intervals.
+        ``forecasts``: the customers' expected contribution within so many days, with intervals.
     fingerprint : dict
         Of the table of customers that belongs to it, from ``fingerprint``; text in a file of clvnb 0.1.0.
     inputs : str
@@ -83,7 +92,7 @@ class Baseline(Told):
     looks : list of str
         Days on which a verdict may be asked for; others are interim.
     parent : str
-        Hash of the base point before this one; empty for the first.
+        Hash of the baseline before this one; empty for the first.
     cycle : int
         1 for the first.
     clvnb : str
@@ -91,11 +100,11 @@ class Baseline(Told):
     format : int
         Of the file, for later versions.
     hash : str
-        Which base point this is: of its text, days, counts and ``inputs``, and of no measured figure.
+        Which baseline this is: of its text, days, counts and ``inputs``, and of no measured figure.
 
     Notes
     -----
-    The last digits of a figure hang on the processor, and no rounding mends that: two figures that differ by as little as
+    The last digits of a figure depend on the processor, and no rounding mends that: two figures that differ by as little as
     one likes may lie on either side of a border. ``hash`` therefore holds none, and is the same wherever the same files
     are valued. That no figure was edited is seen by the ``checksum`` of the file, which is compared with that file alone.
 
@@ -137,7 +146,7 @@ class Baseline(Told):
     hash: str = ""
 
     def sealed(self) -> Baseline:
-        """Return the same base point with its hash.
+        """Return the same baseline with its hash.
 
         Returns
         -------
@@ -156,11 +165,11 @@ class Baseline(Told):
             When nobody was asked.
         """
         if self.score is None:
-            raise TableError("this base point holds no satisfaction: nobody was asked")
+            raise TableError("this baseline holds no satisfaction: nobody was asked")
         return Estimate.from_dict(self.score)
 
     def is_open(self, as_of: date | str) -> bool:
-        """Say whether its last look is still to come, so that it goes on being what is measured against.
+        """Say whether its last look is still due, so that it goes on being what is measured against.
 
         Parameters
         ----------
@@ -176,7 +185,7 @@ class Baseline(Told):
         return bool(self.looks) and day is not None and str(day) < max(self.looks)
 
     def after(self, parent: Baseline) -> Baseline:
-        """Return the same base point as the one that follows ``parent``.
+        """Return the same baseline as the one that follows ``parent``.
 
         Parameters
         ----------
@@ -202,7 +211,7 @@ class Baseline(Told):
         return metric_of(self.metric, (self.scale[0], self.scale[1]))
 
     def save(self, path: str | Path) -> Path:
-        """Write the base point as JSON, whole or not at all.
+        """Write the baseline as JSON, whole or not at all.
 
         Parameters
         ----------
@@ -224,7 +233,7 @@ class Baseline(Told):
         fields = asdict(self)
         if self.format > OLDEST:
             fields["checksum"] = _checksum(fields)
-        else:  # a base point of 0.1.0 goes on as it was, sealed by its hash alone
+        else:  # a baseline of 0.1.0 goes on as it was, sealed by its hash alone
             del fields["inputs"]
         text = json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         replace_file(target, lambda beside: beside.write_text(text, encoding="utf-8"))
@@ -232,7 +241,7 @@ class Baseline(Told):
 
     @classmethod
     def load(cls, path: str | Path) -> Baseline:
-        """Read a base point, and refuse one that was edited.
+        """Read a baseline, and refuse one that was edited.
 
         Parameters
         ----------
@@ -247,7 +256,7 @@ class Baseline(Told):
         Raises
         ------
         TableError
-            When the file is missing, no base point, of a later format, or not as it was written.
+            When the file is missing, no baseline, of a later format, or not as it was written.
         """
         file = Path(path)
         file = file / "baseline.json" if file.is_dir() else file
@@ -258,10 +267,10 @@ class Baseline(Told):
             checksum = known.pop("checksum", "")
             found = cls(**known)
         except OSError as error:
-            raise TableError(f"{file}: cannot be read as a base point: {error.strerror}") from error
+            raise TableError(f"{file}: cannot be read as a baseline: {error.strerror}") from error
         except (ValueError, TypeError, AttributeError) as error:
             raise TableError(
-                f"{file}: is not a base point that clvnb wrote ({error}); use a report's baseline.json"
+                f"{file}: is not a baseline that clvnb wrote ({error}); use a report's baseline.json"
             ) from error
         if not _as_written(raw, found, checksum):
             raise TableError(
@@ -272,7 +281,7 @@ class Baseline(Told):
 
     def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
         score = f"{self.metric.upper()} {self.estimate}" if self.score else "no satisfaction was measured"
-        text = f"Base point of {self.client} on {self.as_of}: {score}. Cycle {self.cycle}, seal {self.hash[:12]}."
+        text = f"Baseline of {self.client} on {self.as_of}: {score}. Cycle {self.cycle}, seal {self.hash[:12]}."
         return text, [pd.DataFrame({"what": list(self.card), "how": [str(v) for v in self.card.values()]})]
 
 
@@ -318,7 +327,7 @@ def _facts(value: Any) -> Any:
 
 
 def find_baseline(place: str | Path, as_of: date | str) -> tuple[Baseline, Path] | None:
-    """Return the base point that a report of this day is measured against, and where it lies.
+    """Return the baseline that a report of this day is measured against, and where it lies.
 
     Parameters
     ----------
@@ -353,7 +362,7 @@ def find_baseline(place: str | Path, as_of: date | str) -> tuple[Baseline, Path]
     if folder.suffix == ".json" or (folder / "baseline.json").is_file():
         found = Baseline.load(folder)
         if found.as_of >= day:
-            raise TableError(f"{folder}: is the base point of {found.as_of}; a report of {day} needs an earlier one")
+            raise TableError(f"{folder}: is the baseline of {found.as_of}; a report of {day} needs an earlier one")
         return found, folder if folder.is_file() else folder / "baseline.json"
     if not folder.is_dir():
         raise TableError(f"{folder}: no such folder of earlier reports; leave it empty where this is the first cycle")
@@ -462,14 +471,14 @@ _NOBODY: dict[str, Any] = {"metric": "", "question": "", "scale": (0.0, 0.0), "w
 def _asked(
     answers: pd.DataFrame, metric: Metric, weights: pd.Series | None, customers: int, level: float
 ) -> dict[str, Any]:
-    if len(answers) < FEWEST:
+    if len(answers) < MIN_ANSWERS:
         need = planning_size(metric, 0.05 if metric.unit == "share" else 0.10, customers or None)
         raise TableError(
-            f"{len(answers)} answers are no base point; ten are the least, and about {need} tell a score to within "
+            f"{len(answers)} answers are too few for a baseline; it takes ten or more, and about {need} tell a score to within "
             + ("5 percentage points" if metric.unit == "share" else "10 points")
         )
     if answers["wave"].nunique() > 1 or series_of(answers).nunique() > 1:
-        raise TableError("a base point is one wave of one series; choose the rows of one wave, metric and scale")
+        raise TableError("a baseline is one wave of one series; choose the rows of one wave, metric and scale")
     return {
         "metric": metric.name,
         "question": metric.says,

@@ -1,4 +1,4 @@
-"""What goes with satisfaction: drivers, expectations, service, and what customers write.
+"""Key drivers of satisfaction, expectations, service, and what customers write.
 
 In: a checked SURVEY with ``attribute`` rows, a table of service cases. Out: ``Finding``; correlations, and called so.
 """
@@ -120,7 +120,7 @@ def _say_drivers(table: pd.DataFrame, explained: float, n: int) -> str:
     text = f"From {n:,} forms; the attributes together explain {explained:.0%} of the differences in the overall score."
     if explained < 0.05:
         return text + " That is next to nothing: something that was not asked matters more."
-    text += f" What goes with it most: {table['attribute'].iloc[0]}."
+    text += f" The key driver: {table['attribute'].iloc[0]}."
     text += (
         f" Important and rated below the others: {', '.join(first)}."
         if len(first)
@@ -251,7 +251,7 @@ def service_figures(cases: pd.DataFrame, *, target_hours: float = 24.0, words: W
     Finding
         ``channel, cases, unanswered, median_hours, p90_hours, in_time, median_hours_to_close, open``: ``unanswered,
         in_time, open`` are shares of cases between 0 and 1, times are hours. Unanswered cases count as not in time;
-        medians are over answered cases. A case answered before it was opened is set aside.
+        medians are over answered cases. A case answered before it was opened is excluded.
 
     Raises
     ------
@@ -311,7 +311,7 @@ def service_figures(cases: pd.DataFrame, *, target_hours: float = 24.0, words: W
     if len(ways) > 1:
         text += f" Fastest by {ways['channel'].iloc[0]}, slowest by {ways['channel'].iloc[-1]}."
     if (bad := int((~good).sum())) > 0:
-        text += f" Set aside, without a usable time: {words.count(bad)}."
+        text += f" Excluded, without a usable time: {words.count(bad)}."
     return Finding(table, text)
 
 
@@ -358,7 +358,7 @@ def scrub(text: str) -> str:
     return text
 
 
-def comment_themes(survey: pd.DataFrame, *, good: float, fewest: int = 5) -> Finding:
+def comment_themes(survey: pd.DataFrame, *, good: float, min_comments: int = 5) -> Finding:
     """Count what customers write about, and whether the dissatisfied write about it more; personal data are taken out.
 
     Parameters
@@ -367,7 +367,7 @@ def comment_themes(survey: pd.DataFrame, *, good: float, fewest: int = 5) -> Fin
         Answers of one series with ``comment``.
     good : float
         The lowest score that counts as satisfied.
-    fewest : int
+    min_comments : int
         Themes with fewer comments are not shown, so that nobody is recognised.
 
     Returns
@@ -391,14 +391,14 @@ def comment_themes(survey: pd.DataFrame, *, good: float, fewest: int = 5) -> Fin
     """
     said = survey["comment"].dropna().astype(str).str.strip() if "comment" in survey else pd.Series(dtype=str)
     said = said[said != ""].map(scrub)
-    if len(said) < fewest:
+    if len(said) < min_comments:
         return Finding(pd.DataFrame(), "Too few comments to tell what customers write about.")
     happy = survey.loc[said.index, "score"] >= good
     rows = []
     for theme, pattern in _THEMES.items():
         about = said.str.contains(pattern, case=False, regex=True)
         k1, k0 = int((about & happy).sum()), int((about & ~happy).sum())
-        if k1 + k0 < fewest:
+        if k1 + k0 < min_comments:
             continue
         n1, n0 = int(happy.sum()), int((~happy).sum())
         lean = math.log((k0 + 0.5) / (n0 - k0 + 0.5)) - math.log((k1 + 0.5) / (n1 - k1 + 0.5))
@@ -406,7 +406,7 @@ def comment_themes(survey: pd.DataFrame, *, good: float, fewest: int = 5) -> Fin
         rows.append((theme, k1 + k0, k1 / max(n1, 1), k0 / max(n0, 1), lean, common[:120]))
     table = pd.DataFrame(rows, columns=["theme", "comments", "satisfied", "dissatisfied", "lean", "example"])
     if table.empty:
-        return Finding(table, f"{len(said):,} comments, and no theme that {fewest} of them share.")
+        return Finding(table, f"{len(said):,} comments, and no theme that {min_comments} of them share.")
     table = table.sort_values("comments", ascending=False, ignore_index=True)
     text = f"{len(said):,} comments of all waves; the most frequent theme is {table['theme'].iloc[0]} ({table['comments'].iloc[0] / len(said):.0%})."
     heavy = table[table["lean"] > 1]["theme"]

@@ -1,4 +1,4 @@
-"""Step 2 in one call: how satisfied customers are, who said so, and the base point that later changes are judged by.
+"""Step 2 in one call: how satisfied customers are, who said so, and the baseline that later changes are judged by.
 
 In: ``Client`` or ``Books``, with what step 1 handed over. Out: ``SatisfactionStep``.
 """
@@ -22,7 +22,7 @@ from ..data.client import Client
 from ..data.surveys import SCALES, leading_metric
 from ..experiments.planning import sample_size
 from ..value.worth import LEVEL, Handover, hand_over
-from .baseline import FEWEST, Baseline, baseline, fingerprint, is_same_table, planning_size
+from .baseline import MIN_ANSWERS, Baseline, baseline, fingerprint, is_same_table, planning_size
 from .drivers import comment_themes, drivers, expectation_gap, service_figures
 from .scores import Metric, compare_scores, control_chart, latest_series, metric_of, score, segment_scores
 from .weighting import early_and_late, post_stratify, response_bias
@@ -52,7 +52,7 @@ class SatisfactionStep(Told):
     worth : Handover
         What step 1 found.
     checked : Checked or None
-        The answers: kept, set aside, and why; None where nobody was asked.
+        The answers: kept, excluded, and why; None where nobody was asked.
     metric : Metric or None
         The question that leads: the one with most answers in the last wave.
     answers : SURVEY
@@ -67,10 +67,10 @@ class SatisfactionStep(Told):
     by_segment : pandas.DataFrame
         ``what, group, answers, value, low, high, shrunk, few``.
     chart, weighing, early_late, drivers, gaps, themes, service : Finding
-        The waves; what the weights are worth; early answers against late ones; what goes with satisfaction; what was
+        The waves; what the weights are worth; early answers against late ones; key drivers; what was
         expected; what customers write; how fast they were answered.
     why_not : str
-        Why there is no base point, and the way out; empty where there is one.
+        Why there is no baseline, and what to do; empty where there is one.
     notes : tuple of Finding
         What the answers themselves give away.
     starts : pandas.DataFrame
@@ -143,11 +143,11 @@ class SatisfactionStep(Told):
 
     @property
     def frozen(self) -> Finding:
-        """What the base point holds."""
+        """What the baseline holds."""
         base = self.base
         if base is None:
             return Finding(
-                pd.DataFrame(), "There is no base point yet; what it takes stands at the head of this chapter."
+                pd.DataFrame(), "There is no baseline yet; what it takes stands at the head of this chapter."
             )
         words = self.client.words
         return Finding(
@@ -161,7 +161,7 @@ class SatisfactionStep(Told):
         """The answer in one minute."""
         words = self.client.words
         if self.base is None or self.metric is None:
-            return Finding(pd.DataFrame(), f"There is no base point for satisfaction yet. {self.why_not}")
+            return Finding(pd.DataFrame(), f"There is no baseline for satisfaction yet. {self.why_not}")
         found, plain, how = self.base.estimate, self.base.raw_score or {}, self.metric
         lead = (
             f"The Net Promoter Score is {how.shown(found.value, words)}"
@@ -370,7 +370,7 @@ def satisfaction_step(
         return _nothing(client, worth, checked, str(error), service)
     wave = series.loc[series["date"].idxmax(), "wave"]
     answers = series[series["wave"] == wave]
-    if len(answers) < FEWEST:
+    if len(answers) < MIN_ANSWERS:
         return _nothing(
             client,
             worth,

@@ -75,7 +75,9 @@ def response_bias(customers: pd.DataFrame, answered: Any, by: Sequence[str], *, 
     return pd.DataFrame(rows, columns=columns)
 
 
-def post_stratify(cells: pd.Series, population: Mapping[str, float], *, fewest: int = 10) -> tuple[pd.Series, Finding]:
+def post_stratify(
+    cells: pd.Series, population: Mapping[str, float], *, min_answers: int = 10
+) -> tuple[pd.Series, Finding]:
     """Weigh answers so that each cell counts as much as it does among the customers.
 
     Parameters
@@ -84,7 +86,7 @@ def post_stratify(cells: pd.Series, population: Mapping[str, float], *, fewest: 
         The cell of each answer.
     population : mapping of cell to number
         How many customers each cell has.
-    fewest : int
+    min_answers : int
         Cells with fewer answers are merged into the smallest other one before weighing.
 
     Returns
@@ -121,7 +123,10 @@ def post_stratify(cells: pd.Series, population: Mapping[str, float], *, fewest: 
     table = pd.DataFrame({"customers": pd.Series({str(k): float(v) for k, v in population.items() if v > 0})})
     table["answers"] = n.reindex(table.index).fillna(0).astype(int)
     table["into"] = table.index
-    while len(groups := table.groupby("into")[["customers", "answers"]].sum()) > 1 and groups["answers"].min() < fewest:
+    while (
+        len(groups := table.groupby("into")[["customers", "answers"]].sum()) > 1
+        and groups["answers"].min() < min_answers
+    ):
         ordered = groups.sort_values("answers", kind="stable").index
         table["into"] = table["into"].replace({ordered[0]: ordered[1]})
     sums = table.groupby("into")[["customers", "answers"]].transform("sum")

@@ -1,4 +1,4 @@
-"""The card that says how value was reckoned, so that nobody reads a number for another.
+"""The card that says how value was computed, so that nobody reads a number for another.
 
 In: economics, a model's name, the window. Out: ``Card``.
 """

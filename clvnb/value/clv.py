@@ -133,7 +133,7 @@ def _on_days(purchases: TransactionModel) -> None:
     if not isinstance(purchases, ContinuousModel):
         raise TableError(
             f"{purchases.name} counts opportunities, and money here is valued over days: use its "
-            "discounted_purchases, per opportunity, times what a purchase leaves"
+            "discounted_purchases, per opportunity, times the margin of a purchase"
         )
 
 
@@ -424,7 +424,7 @@ def new_customer_values(
     *,
     cac: Mapping[str, float] | None = None,
     level: float = 0.9,
-    least: int = 100,
+    min_customers: int = 100,
 ) -> pd.DataFrame:
     """Return what a newly won customer of each channel, or cohort, is worth, and hence what winning one may cost.
 
@@ -445,7 +445,7 @@ def new_customer_values(
         Client's currency per newcomer; a group that is not named has none.
     level : float
         Of the interval.
-    least : int
+    min_customers : int
         Smaller groups are put together as ``other``, and valued as everybody is.
 
     Returns
@@ -479,7 +479,7 @@ def new_customer_values(
     """
     need(summary, [by], "the SUMMARY")
     known = summary.assign(**{by: summary[by].astype(str)})
-    small = known[by].map(known[by].value_counts()) < least
+    small = known[by].map(known[by].value_counts()) < min_customers
     rows, rest = known[~small], known[small]
     everybody = fit_spend(known)
     groups = {str(name): group for name, group in rows.groupby(by)}
@@ -511,7 +511,7 @@ def tier_chances(
     shares: tuple[float, float] = (0.8, 0.95),
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return how surely each customer belongs to a tier of value to come, given what the parameters leave open.
+    """Return how surely each customer belongs to a tier of expected value, given what the parameters leave open.
 
     Parameters
     ----------
@@ -604,7 +604,7 @@ def recommend_basis(summary: pd.DataFrame) -> Finding:
             {"share_mean": [np.nan], "share_cv": [np.nan], "rank_correlation": [np.nan], "basis": ["revenue"]}
         )
         return Finding(
-            table, "No margin is known, so values are revenue: they rank customers, and overstate what they leave."
+            table, "No margin is known, so values are revenue: they rank customers, and overstate their contribution."
         )
     share = known["historic_value"] / known["historic_revenue"]
     cv = float(share.std() / abs(share.mean())) if len(share) > 1 and share.mean() else 0.0
@@ -612,7 +612,7 @@ def recommend_basis(summary: pd.DataFrame) -> Finding:
     table = pd.DataFrame(
         {"share_mean": [share.mean()], "share_cv": [cv], "rank_correlation": [same], "basis": ["margin"]}
     )
-    text = f"Customers leave {share.mean():.0%} of their revenue on average"
+    text = f"Margin is {share.mean():.0%} of revenue on average"
     if cv < 0.1:
         text += ", nearly all alike: revenue would rank them the same, and margin says what they are worth."
     else:

@@ -55,7 +55,7 @@ def cohort_matrix(
     -------
     pandas.DataFrame
         Indexed by cohort (a time stamp, the start of its period), columns 0, 1, 2, ...; ``share`` from 0 to 1,
-        ``revenue`` and ``revenue_per_customer`` in the log's currency, refunds taken off. ``attrs["size"]`` is a
+        ``revenue`` and ``revenue_per_customer`` in the log's currency, net of refunds. ``attrs["size"]`` is a
         mapping of cohort to customers.
 
     Raises

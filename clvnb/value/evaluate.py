@@ -594,9 +594,7 @@ def _say_backtest(table: pd.DataFrame, length: int) -> str:
             f"{int(rows['inside'].sum())} of {len(rows)} times"
         )
         if rows["inside"].mean() < 0.6:
-            text += (
-                f" (it leaves out what the model does not know: reckon with {rows['bias'].abs().mean():.0%} either way)"
-            )
+            text += f" (it leaves out what the model does not know: expect an error of {rows['bias'].abs().mean():.0%} either way)"
         text += "."
     naive = table[table["baseline"]].groupby("model")["crps"].mean()
     return text + f" The best naive guess ({naive.idxmin()}) has a score of {naive.min():.3f}."

@@ -39,7 +39,7 @@ class ValueFacts(Told):
     cohorts: pd.DataFrame
     choice: str
     holdout: Holdout | None
-    ladder: pd.DataFrame
+    methods: pd.DataFrame
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
     backtest: Backtest | None = None
     next_orders: pd.DataFrame = field(default_factory=pd.DataFrame)

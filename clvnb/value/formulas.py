@@ -1,4 +1,4 @@
-"""Textbook arithmetic of customer lifetime value: discounting, and the ladder's lower rungs.
+"""Textbook arithmetic of customer lifetime value: discounting, and the simple formulas of the comparison of methods.
 
 In: plain numbers, or a checked log. Out: plain numbers or small tables; nothing is fitted here.
 """
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-# ---------------------------------------------------------------------------- the ladder's lower rungs
+# ---------------------------------------------------------------------------- the simple formulas
 
 _PERIODS_A_YEAR = {"day": 365.0, "week": 52.0, "month": 12.0, "quarter": 4.0, "year": 1.0}
 
@@ -207,7 +207,7 @@ def clv_retention(
     Parameters
     ----------
     margin : float
-        Contribution of one period from an active customer, retention spend taken off.
+        Contribution of one period from an active customer, less retention spend.
     retention : float
         Chance to stay, per period, from 0 to 1; 1 only with a finite number of ``periods``.
     discount_rate : float
@@ -661,7 +661,7 @@ def annual_billing_break_even(
     Parameters
     ----------
     monthly_margin, annual_margin : float
-        Of one payment, the discount of the annual plan taken off.
+        Of one payment, less the discount of the annual plan.
     monthly_retention : float
         A month, from 0 to 1.
     discount_rate : float

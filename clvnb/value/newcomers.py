@@ -26,7 +26,7 @@ class Newcomers:
     activated : float
         Share who come to a second purchase, between 0 and 1; missing where that is not known.
     activated_clv, other_clv : float
-        Money still to come from one who did, and from one who did not.
+        Expected money from one who did, and from one who did not.
 
     Examples
     --------

@@ -236,7 +236,7 @@ def guesses(origin: Origin) -> list[Prediction]:
     """Return what would be said without a model.
 
     Their means are the customer's own rate so far, the customer's purchases in the stretch of the same length before,
-    and the mean of these over everybody. Each gets the distribution that goes with its thought and needs no fit: the first two
+    and the mean of these over everybody. Each gets the distribution that fits its idea and needs no fit: the first two
     the Poisson of their mean, as chance alone spreads purchases around a rate; everybody alike the spread of
     all customers' purchases in the stretch before. A guess taken as a single certain number would lose to any
     distribution for want of a range alone.

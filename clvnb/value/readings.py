@@ -29,13 +29,13 @@ def headline(step: ValueFacts) -> Finding:
     rows = [("customers", float(len(c)), np.nan, np.nan), ("value so far", historic, np.nan, np.nan)]
     if step.total is None or step.new_customer is None:
         text += f" What they are still worth cannot be said yet. {step.choice}"
-        rung = step.ladder[step.ladder["rung"] == "Cohorts"].dropna(subset=["value"])
-        if len(rung):
+        own = step.methods[step.methods["method"] == "Cohorts"].dropna(subset=["value"])
+        if len(own):
             text += (
-                f" Followed from their first purchase, without a model, new customers brought {words.money(rung['value'].iloc[0])} "
-                f"each ({words.money(rung['low'].iloc[0])} to {words.money(rung['high'].iloc[0])}) as far as was seen."
+                f" Followed from their first purchase, without a model, new customers brought {words.money(own['value'].iloc[0])} "
+                f"each ({words.money(own['low'].iloc[0])} to {words.money(own['high'].iloc[0])}) as far as was seen."
             )
-            rows.append(("a new customer, so far as seen", *rung[["value", "low", "high"]].iloc[0].astype(float)))
+            rows.append(("a new customer, so far as seen", *own[["value", "low", "high"]].iloc[0].astype(float)))
         return Finding(pd.DataFrame(rows, columns=["figure", "value", "low", "high"]), text)
     total, new = step.total, step.new_customer
     text += (
@@ -44,7 +44,7 @@ def headline(step: ValueFacts) -> Finding:
         f"{words.money(total.value / len(c))} each on average."
         f" A new customer is worth {words.money(new.value)} ({words.range(new)}), the most that winning one may cost."
     )
-    rows += [("value to come", total.value, total.low, total.high),
+    rows += [("expected value", total.value, total.low, total.high),
              ("a new customer", new.value, new.low, new.high)]  # fmt: skip
     return Finding(pd.DataFrame(rows, columns=["figure", "value", "low", "high"]), text)
 
@@ -58,12 +58,12 @@ def say_channels(step: ValueFacts) -> str:
     for row in table.itertuples():
         text = f"{row.channel}: {words.count(row.customers)} customers, {words.money(row.historic_value)} each so far"
         if np.isfinite(row.clv):
-            text += f" and {words.money(row.clv)} to come ({words.money(row.clv_low)} to {words.money(row.clv_high)})"
+            text += f" and {words.money(row.clv)} expected ({words.money(row.clv_low)} to {words.money(row.clv_high)})"
         if np.isfinite(row.cac):
             text += f", won for {words.money(row.cac)}"
             if np.isfinite(row.clv_net):
-                earns = "leaves" if row.clv_net >= 0 else "loses"
-                text += f", which {earns} {words.money(abs(row.clv_net))}"
+                which = "gain" if row.clv_net >= 0 else "loss"
+                text += f", a net {which} of {words.money(abs(row.clv_net))}"
         parts.append(text)
     return "; ".join(parts) + "."
 
@@ -99,26 +99,26 @@ def say_newer(step: ValueFacts) -> str:
     return f" By when they came, the model values a new customer, over {step.client.economics.horizon}, at: {'; '.join(parts)}."
 
 
-def say_ladder(step: ValueFacts) -> str:
-    """How far the first and the last rung lie apart, and where the largest step is."""
-    table, words = step.ladder.dropna(subset=["value"]), step.client.words
+def say_methods(step: ValueFacts) -> str:
+    """How far the first and the last method differ, and where the largest step is."""
+    table, words = step.methods.dropna(subset=["value"]), step.client.words
     if table.empty:
         return "The data do not carry any of the usual formulas yet."
     if len(table) == 1:
-        return f"Only one rung can be reckoned: {table['rung'].iloc[0].lower()}, {words.money(table['value'].iloc[0])}."
+        return f"Only one method can be computed: {table['method'].iloc[0].lower()}, {words.money(table['value'].iloc[0])}."
     first, last = table.iloc[0], table.iloc[-1]
     change = table["value"].diff().iloc[1:]
     largest = table.loc[change.abs().idxmax()]
     step_size = float(change[largest.name])
     text = (
-        f"By the {first['rung'].lower()} a new customer is worth {words.money(first['value'])}, by the "
-        f"{last['rung'].lower()} {words.money(last['value'])}"
+        f"By the {first['method'].lower()} a new customer is worth {words.money(first['value'])}, by the "
+        f"{last['method'].lower()} {words.money(last['value'])}"
     )
     if np.isfinite(last["low"]):
         text += f" ({words.money(last['low'])} to {words.money(last['high'])})"
-    before = table.loc[table.index[table.index.get_loc(largest.name) - 1], "rung"]
+    before = table.loc[table.index[table.index.get_loc(largest.name) - 1], "method"]
     way = "adds" if step_size > 0 else "takes away"
-    return f"{text}. The largest step, from {before.lower()} to {largest['rung'].lower()}, {way} {words.money(abs(step_size))}."
+    return f"{text}. The largest step, from {before.lower()} to {largest['method'].lower()}, {way} {words.money(abs(step_size))}."
 
 
 def misleading(step: ValueFacts) -> Finding:
@@ -131,7 +131,7 @@ def misleading(step: ValueFacts) -> Finding:
     praised = c["segment"].isin(["Champion", "Loyal"])
     missed, idle = int((best & ~praised).sum()), int((praised & (c["clv"].rank(pct=True) <= 0.6)).sum())
     text = (
-        f"Of the {words.counted(int(best.sum()), 'customer')} with the highest value to come, "
+        f"Of the {words.counted(int(best.sum()), 'customer')} with the highest expected value, "
         f"{words.share(missed / max(int(best.sum()), 1))} are called neither Champion nor Loyal; and "
         f"{words.counted(idle, 'customer')} with these names are not among the better two fifths."
     )
@@ -148,8 +148,8 @@ def overdue(step: ValueFacts) -> Finding:
     shown = shown[["customer_id", "days_since_last", "due_high", "p_alive", "clv", "next_low", "next_high"]]
     text = (
         f"{words.counted(len(late), 'customer')} who had come back before are later than nine in ten of their purchases "
-        f"would be, and not yet given up (chance to be active 20% or more); {words.money(float(late['clv'].sum()))} of value "
-        "to come hangs on them."
+        f"would be, and not yet given up (chance to be active 20% or more); {words.money(float(late['clv'].sum()))} of expected "
+        "value depends on them."
     )
     return Finding(shown.reset_index(drop=True), text)
 
@@ -209,7 +209,7 @@ def concentration(step: ValueFacts) -> Finding:
             "value": np.cumsum(worth)[at],
         }
     )
-    what = "value so far and to come" if column == "total_value" else "value so far"
+    what = "value so far and expected value" if column == "total_value" else "value so far"
     text = (
         f"The best fifth of customers holds {words.share(table['share_of_value'].iloc[1])} of the {what}; "
         f"the lower half holds {words.share(1 - table['share_of_value'].iloc[4])}."

@@ -393,7 +393,7 @@ def rfm_by_value(segment: pd.Series, clv: pd.Series) -> pd.DataFrame:
     segment : pandas.Series
         Per customer.
     clv : pandas.Series
-        Value to come, on the same index.
+        Expected value, on the same index.
 
     Returns
     -------

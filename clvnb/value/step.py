@@ -28,7 +28,7 @@ from .clv import clv_totals, losses, new_customer_values, recommend_basis
 from .cohorts import cohort_matrix
 from .evaluate import Backtest, backtest, tracking
 from .facts import ValueFacts
-from .ladder import contract_ladder, shop_ladder
+from .methods import contract_methods, shop_methods
 from .segments import segment_profile
 from .subscriptions import subscription_table
 from .worth import LEVEL, Worth, assess_worth, cut_points, survival_seen
@@ -53,15 +53,15 @@ class ValueStep(ValueFacts):
     new_customer : Estimate or None
         What a newly won customer is worth on average: the most that winning one may cost.
     trust : Trust
-        The light, and what it rests on.
+        The trust level, and what it rests on.
     fit : pandas.DataFrame
         What was seen beside what the model expects: ``date`` or ``plan, renewals``, then ``actual, expected``.
     models : dict of name to fitted model
         Of buying and of spending, or a model for each plan.
     card : Card
-        How value was reckoned.
+        How value was computed.
     channels : pandas.DataFrame
-        By acquisition channel: customers, value so far and to come, cost of winning one.
+        By acquisition channel: customers, value so far and expected, cost of winning one.
     segments : pandas.DataFrame
         RFM segments of a shop, plans of a subscription: how many, what they hold, what to do.
     cohorts : pandas.DataFrame
@@ -70,7 +70,7 @@ class ValueStep(ValueFacts):
         Why this model.
     holdout : Holdout or None
         How well the chosen model told what was held back; None where nothing could be.
-    ladder : pandas.DataFrame
+    methods : pandas.DataFrame
         A new customer's value by each method, from the beginner's formula to the model.
     comparison : pandas.DataFrame
         Every candidate model's likelihood and the scores of its predictions from earlier days.
@@ -85,13 +85,13 @@ class ValueStep(ValueFacts):
     cuts : dict
         RFM's cut-points.
     forecast : pandas.DataFrame
-        What each customer is expected to leave in the windows after which step 4 looks; ``forecasts`` has the sums.
+        Each customer's expected contribution in the windows after which step 4 looks; ``forecasts`` has the sums.
     """
 
     @property
     def steps_of_value(self) -> Finding:
-        """The ladder with the sentence that reads it."""
-        return Finding(self.ladder, readings.say_ladder(self))
+        """The comparison of methods with the sentence that reads it."""
+        return Finding(self.methods, readings.say_methods(self))
 
     @property
     def basis(self) -> Finding:
@@ -152,7 +152,7 @@ class ValueStep(ValueFacts):
         return pd.concat(parts)[["model", "parameter", "estimate", "standard_error", "low", "high"]]
 
     def results(self) -> dict[str, Any]:
-        """Return every headline figure with its interval, the card, and the light, as plain JSON values."""
+        """Return every headline figure with its interval, the card, and the trust level, as plain JSON values."""
         c = self.customers
         return {
             "client": self.client.name,
@@ -165,9 +165,9 @@ class ValueStep(ValueFacts):
             "residual_value": self.total.to_dict() if self.total else None,
             "earlier_predictions_off": None if self.backtest is None or self.total is None else self.backtest.off,
             "new_customer_value": self.new_customer.to_dict() if self.new_customer else None,
-            "ladder": {str(r.rung): _finite([r.value, r.low, r.high]) for r in self.ladder.itertuples()},
+            "methods": {str(r.method): _finite([r.value, r.low, r.high]) for r in self.methods.itertuples()},
             "held_by": {f"{r.customers:.1f}": float(r.share_of_value) for r in self.concentration.table.itertuples()},
-            "trust": self.trust.light,
+            "trust": self.trust.level,
             "trust_text": self.trust.text,
             "choice": self.choice,
             "cut_points": self.cuts,
@@ -194,21 +194,21 @@ def value_step(source: Client | Books, *, as_of: date | str | None = None) -> Va
     Returns
     -------
     ValueStep
-        ``customers`` (CLV with segment and tier), ``total``, ``new_customer``, ``trust``, ``ladder``, ``segments``,
+        ``customers`` (CLV with segment and tier), ``total``, ``new_customer``, ``trust``, ``methods``, ``segments``,
         ``channels``, ``cohorts``, ``card`` and more; each ``Finding`` in it says what it shows.
 
     Raises
     ------
     ClvnbError
-        When the data cannot be read at all. Data that cannot carry a prediction give a red light and the historic
+        When the data cannot be read at all. Data that cannot carry a prediction are not reliable and give the historic
         values instead.
 
     Examples
     --------
     >>> from clvnb import load_sample
     >>> step = value_step(load_sample("subscription"))
-    >>> step.trust.light, step.total.n
-    ('amber', 3000)
+    >>> step.trust.level, step.total.n
+    ('use with care', 3000)
     """
     worth = books_of(source, as_of).once(assess_worth)
     if worth.total is None:
@@ -266,7 +266,7 @@ def _of_shop(worth: Worth) -> ValueStep:
         worth,
         fit=tracking(log, purchases, as_of=as_of),
         channels=_shop_channels(worth),
-        ladder=shop_ladder(log, client.economics, worth.new_customer, as_of=as_of, words=client.words),
+        methods=shop_methods(log, client.economics, worth.new_customer, as_of=as_of, words=client.words),
         backtest=_backtest(log, purchases, as_of),
         next_orders=_next_orders(summary, worth.customers, purchases),
         notes=(
@@ -319,13 +319,13 @@ def _next_orders(summary: pd.DataFrame, customers: pd.DataFrame, purchases: Tran
 
 
 def _historic_only(worth: Worth) -> ValueStep:
-    """The ladder's lowest honest rung: what customers brought so far, and no prediction."""
+    """What customers brought so far, by the methods that need no prediction."""
     client = worth.client
     return _step(
         worth,
         fit=pd.DataFrame(columns=["date", "actual", "expected"]),
         channels=_channel_frame(worth.books, worth.customers, None),
-        ladder=shop_ladder(worth.checked.kept, client.economics, None, as_of=worth.as_of, words=client.words),
+        methods=shop_methods(worth.checked.kept, client.economics, None, as_of=worth.as_of, words=client.words),
         notes=(recommend_basis(worth.summary), losses(worth.customers, worth.summary, client.economics)),
     )
 
@@ -374,7 +374,7 @@ def _with_newcomers(
 
 
 def _channel_frame(books: Books, customers: pd.DataFrame, totals: dict[str, Estimate] | None) -> pd.DataFrame:
-    """By acquisition channel, per customer: value so far, value to come with its interval, and what winning one cost."""
+    """By acquisition channel, per customer: value so far, expected value with its interval, and what winning one cost."""
     if "channel" not in customers:
         return pd.DataFrame()
     rows = []
@@ -398,7 +398,7 @@ def _of_subscription(worth: Worth) -> ValueStep:
         worth,
         fit=survival_seen(worth.lives, models),
         channels=_subscription_channels(worth.books, people, models),
-        ladder=contract_ladder(worth.lives, economics, worth.new_customer),
+        methods=contract_methods(worth.lives, economics, worth.new_customer),
         notes=(recommend_basis(worth.summary), losses(worth.customers, worth.summary, economics)),
     )
 

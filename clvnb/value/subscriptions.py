@@ -1,4 +1,4 @@
-"""What subscribers are still worth: renewals to come, their prices, and the chance to reach each of them.
+"""What subscribers are still worth: future renewals, their prices, and the chance to reach each of them.
 
 In: SUBSCRIPTIONS, renewal models by plan, economics. Out: CLV tables and ``Estimate`` totals, as ``value`` gives for shops.
 """
@@ -31,7 +31,7 @@ def subscription_table(
 ) -> tuple[pd.DataFrame, Estimate]:
     """Return what each subscriber is still worth, and all of them together.
 
-    A running contract pays at each renewal to come, with the chance that it gets that far, and none on or after its
+    A running contract pays at each future renewal, with the chance that it gets that far, and none on or after its
     known end; an ended one is worth 0.
 
     Parameters
@@ -210,7 +210,7 @@ def _discount(when: np.ndarray, economics: Economics) -> np.ndarray:
 
 
 def _worth(reach: np.ndarray, when: np.ndarray, economics: Economics) -> np.ndarray:
-    """Discounted payments to come."""
+    """Discounted expected payments."""
     return np.asarray((reach * _discount(when, economics)).sum(axis=1))
 
 
@@ -231,7 +231,7 @@ def _subscriber_rows(
     economics: Economics,
     level: float,
 ) -> pd.DataFrame:
-    """CLV rows; the interval is exact, from the distribution of the number of payments still to come."""
+    """CLV rows; the interval is exact, from the distribution of the number of future payments."""
     running = np.cumsum(_discount(when, economics), axis=1)
     running = np.hstack([np.zeros((len(group), 1)), running])
     # The q-quantile of K is the number of payments that are reached with a chance above 1 - q.

@@ -1,4 +1,4 @@
-"""The light at the top of a report: whether data and model carry a prediction, with reasons and the way out.
+"""The trust level at the top of a report: whether data and model carry a prediction, why, and what to do.
 
 In: a SUMMARY, fitted models, a ``Holdout``, a LOG. Out: ``Trust``, a table of checks with its sentence.
 """
@@ -24,22 +24,36 @@ from ..models.renewals import RenewalModel
 from .evaluate import Holdout, closer
 from .predictions import BASELINES
 
-__all__ = ["Trust", "data_trust", "grade", "make_trust", "subscription_trust", "trust_gate"]
+__all__ = ["LEVELS", "Trust", "data_trust", "grade", "level_of", "make_trust", "subscription_trust", "trust_gate"]
+
+LEVELS = ["reliable", "use with care", "not reliable"]
+_COLOURS = dict(zip(("green", "amber", "red"), LEVELS, strict=True))  # as older results.json have them
+
+
+def level_of(written: str) -> str:
+    """Return the trust level of a report's ``results.json``, in words also where an older one has a colour.
+
+    Examples
+    --------
+    >>> level_of("amber"), level_of("reliable")
+    ('use with care', 'reliable')
+    """
+    return _COLOURS.get(written, written)
 
 
 @dataclass(frozen=True, repr=False)
 class Trust(Told):
-    """The light at the top of a report.
+    """The trust level at the top of a report.
 
     Attributes
     ----------
-    light : "green", "amber" or "red"
+    level : "reliable", "use with care" or "not reliable"
     table : pandas.DataFrame
-        Every check: ``check, light, found, way_out``.
+        Every check: ``check, level, found, what_to_do``.
     text : str
     """
 
-    light: str
+    level: str
     table: pd.DataFrame
     text: str
 
@@ -47,8 +61,8 @@ class Trust(Told):
         return self.text, [self.table]
 
     def _repr_html_(self) -> str:
-        shown = self.table.assign(way_out=self.table["way_out"].where(self.table["light"] != "green", ""))
-        shown = shown.rename(columns={"way_out": "way out"})
+        shown = self.table.assign(what_to_do=self.table["what_to_do"].where(self.table["level"] != "reliable", ""))
+        shown = shown.rename(columns={"what_to_do": "what to do"})
         return f"<p><strong>{html.escape(self.text)}</strong></p>{table_html(shown)}"
 
 
@@ -62,7 +76,7 @@ def trust_gate(
     log: Any = None,
     why: str = "",
 ) -> Trust:
-    """Give the green, amber or red light of a shop's prediction, with reasons and the way out.
+    """Give the trust level of a shop's prediction, with reasons and what to do.
 
     Parameters
     ----------
@@ -81,19 +95,19 @@ def trust_gate(
     Returns
     -------
     Trust
-        The worst light of all checks.
+        The worst level of all checks.
 
     Notes
     -----
-    The checks, with the limits for amber and red: customers below 500, 100; repeat buyers below 100, 30; history below
-    365, 120 days; latest order more than 30, 120 days ago; q of the spend model below 2, at or below 1; holdout total
-    off by more than 25, 50 %.
+    The checks, with the limits for use with care and not reliable: customers below 500, 100; repeat buyers below 100, 30; history below
+    365, 120 days; latest order more than 30, 120 days ago; q of the spend model below 2, at or below 1; bias of
+    the holdout total above 25, 50 %.
 
-    Amber alone: a parameter at a bound, or whose logarithm has a standard error above 1.5; a correlation of spend and
+    At most use with care: a parameter at a bound, or whose logarithm has a standard error above 1.5; a correlation of spend and
     frequency beyond 0.3; a naive guess that is closer by more than 2 % (CRPS); a busiest month above twice its neighbours; older and newer
     halves of customers that differ in who comes back within 90 days, by more than 3.3 standard errors and a quarter; a
     first month with more than twice a later month's newcomers, who buy more often; no test on held-out data; no model
-    of spend. No model of purchases is red.
+    of spend. Without a model of purchases: not reliable.
 
     The limits are clvnb's judgement.
 
@@ -102,8 +116,8 @@ def trust_gate(
     >>> days = pd.to_datetime(["2024-05-01", "2024-05-01", "2024-05-10"])
     >>> summary = pd.DataFrame({"customer_id": ["a", "b"], "frequency": [1, 0], "recency": [9, 0], "T": [40, 40],
     ...     "first_date": days[:2], "last_date": days[1:]})
-    >>> trust_gate(summary, as_of="2024-06-10", why="only two customers.").light
-    'red'
+    >>> trust_gate(summary, as_of="2024-06-10", why="only two customers.").level
+    'not reliable'
     """
     rows = [
         *_data_checks(summary, pd.Timestamp(as_of)),
@@ -126,27 +140,26 @@ def data_trust(summary: pd.DataFrame, *, as_of: date | str) -> Trust:
     Returns
     -------
     Trust
-        The worst light of the checks of the data alone.
+        The worst level of the checks of the data alone.
     """
     return make_trust(_data_checks(summary, pd.Timestamp(as_of)))
 
 
 def make_trust(rows: list[tuple[str, str, str, str]]) -> Trust:
-    """Join checks (check, light, found, way out) into one light."""
-    table = pd.DataFrame(rows, columns=["check", "light", "found", "way_out"])
-    order = {"green": 0, "amber": 1, "red": 2}
-    light = max(table["light"], key=order.__getitem__)
-    worst = table[table["light"] == light]
+    """Join checks (check, level, found, what to do) into one level."""
+    table = pd.DataFrame(rows, columns=["check", "level", "found", "what_to_do"])
+    level = max(table["level"], key=LEVELS.index)
+    worst = table[table["level"] == level]
     says = {
-        "green": "Green: the data carry a prediction, and it held when tested."
+        "reliable": "Reliable: the data carry a prediction, and it held when tested."
         if (table["check"] == "holdout total").any()
-        else "Green: the data can carry a prediction.",
-        "amber": "Amber: use the prediction with care.",
-        "red": "Red: no prediction is shown.",
-    }[light]
-    if light != "green":
-        says += " " + " ".join(f"{r.found} {r.way_out}" for r in worst.itertuples())
-    return Trust(light, table, says)
+        else "Reliable: the data can carry a prediction.",
+        "use with care": "Use with care: not every check was passed.",
+        "not reliable": "Not reliable: no prediction is shown.",
+    }[level]
+    if level != LEVELS[0]:
+        says += " " + " ".join(f"{r.found} {r.what_to_do}" for r in worst.itertuples())
+    return Trust(level, table, says)
 
 
 def _plural(n: int, noun: str) -> str:
@@ -154,8 +167,8 @@ def _plural(n: int, noun: str) -> str:
 
 
 def grade(bad: bool, worse: bool = False) -> str:
-    """Return red when ``worse``, amber when ``bad``, else green."""
-    return "red" if worse else "amber" if bad else "green"
+    """Return not reliable when ``worse``, use with care when ``bad``, else reliable."""
+    return "not reliable" if worse else "use with care" if bad else "reliable"
 
 
 def _data_checks(summary: pd.DataFrame, as_of: pd.Timestamp) -> list[tuple[str, str, str, str]]:
@@ -202,7 +215,7 @@ def _fit_checks(
 ) -> list[tuple[str, str, str, str]]:
     if purchases is None:
         return [
-            ("model", "red", f"There is no prediction: {why}" if why else "There is no prediction.",
+            ("model", "not reliable", f"There is no prediction: {why}" if why else "There is no prediction.",
              "Read what customers brought so far; a prediction needs repeat purchases.")
         ]  # fmt: skip
     rows = [_parameter_check(purchases)]
@@ -219,7 +232,7 @@ def _fit_checks(
         ]  # fmt: skip
     else:
         rows.append(
-            ("spend", "amber", "Spend is not modelled; every purchase is valued alike.",
+            ("spend", "use with care", "Spend is not modelled; every purchase is valued alike.",
              "Differences between customers in spend are not shown.")
         )  # fmt: skip
     return rows
@@ -295,7 +308,7 @@ def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -
     scores = check.table.set_index("model") if check is not None else pd.DataFrame()
     if check is None or purchases.name not in scores.index or np.isnan(scores.loc[purchases.name, "bias"]):
         return [
-            ("holdout", "amber", "The prediction was not tested on held-out data.",
+            ("holdout", "use with care", "The prediction was not tested on held-out data.",
              "Where the log is too short for a test, test again when it is longer.")
         ]  # fmt: skip
     bias, score = (float(scores.loc[purchases.name, k]) for k in ("bias", "crps"))
@@ -314,7 +327,7 @@ def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -
 def subscription_trust(
     subscriptions: pd.DataFrame, models: Mapping[str, RenewalModel], fit_table: pd.DataFrame
 ) -> Trust:
-    """Give the light of a subscription's prediction: contracts, renewals seen, and how well survival is met."""
+    """Give the trust level of a subscription's prediction: contracts, renewals seen, and how well survival is met."""
     rows: list[tuple[str, str, str, str]] = []
     for plan, group in subscriptions.groupby("plan"):
         n, lost = len(group), int((~group["active"]).sum())
@@ -324,7 +337,12 @@ def subscription_trust(
         )  # fmt: skip
         if str(plan) not in models:
             rows.append(
-                (f"{plan}: model", "red", f"Renewals of the {plan} plan could not be modelled.", "Wait for renewals.")
+                (
+                    f"{plan}: model",
+                    "not reliable",
+                    f"Renewals of the {plan} plan could not be modelled.",
+                    "Wait for renewals.",
+                )
             )
             continue
         seen = fit_table[(fit_table["plan"] == plan) & (fit_table["at_risk"] >= 20)]

@@ -58,11 +58,11 @@ class Worth:
     total, new_customer : Estimate or None
         None where nothing can be predicted.
     trust : Trust
-        The light, and what it rests on.
+        The trust level, and what it rests on.
     models : dict of name to fitted model
         Of buying and of spending, or a model for each plan.
     card : Card
-        How value was reckoned.
+        How value was computed.
     why : str
         Why these models, or why none.
     purchases, spend : fitted models of a shop
@@ -75,7 +75,7 @@ class Worth:
     comparison : pandas.DataFrame
         Every candidate model's predictions from earlier days.
     forecast : pandas.DataFrame
-        What each customer is expected to leave in the windows after which step 4 looks, nothing discounted:
+        Each customer's expected contribution in the windows after which step 4 looks, nothing discounted:
         ``customer_id`` and ``margin_182, margin_365``; ``forecasts`` has the sums with their intervals.
     """
 
@@ -141,7 +141,7 @@ def _assess_shop(books: Books) -> Worth:
         return _unpredicted(books, checked, summary, str(error))
     purchases, spend = choice.model, fit_spend(summary)
     trust = trust_gate(summary, as_of=as_of, purchases=purchases, spend=spend, check=choice.holdout, log=checked.kept)
-    if trust.light == "red":
+    if trust.level == "not reliable":
         bare = _unpredicted(books, checked, summary, _because(trust), trust=trust)
         return replace(bare, check=choice.holdout, comparison=choice.table)
     customers = clv_table(summary, purchases, spend, economics, level=LEVEL)
@@ -229,7 +229,7 @@ def _assess_subscription(books: Books) -> Worth:
         except FitError as error:
             return _unpredicted(books, checked, paid, str(error))
     trust = subscription_trust(lives, plans, survival_seen(lives, plans))
-    if trust.light == "red":
+    if trust.level == "not reliable":
         return _unpredicted(books, checked, paid, _because(trust), trust=trust)
     customers, total = subscription_table(people, plans, economics, level=LEVEL)
     half = Economics(**{**economics.model_dump(), "horizon": f"{economics.horizon_days / 2:g} days"})
@@ -243,7 +243,7 @@ def _assess_subscription(books: Books) -> Worth:
     customers["tier"] = value_tiers(customers["total_value"])
     dates = people.drop_duplicates("customer_id").set_index("customer_id")
     customers["first_date"] = customers["customer_id"].map(dates["first_date"])
-    # There until that day; an end that is known and still to come is not over yet.
+    # There until that day; an end that is known and in the future is not over yet.
     customers["last_date"] = customers["customer_id"].map(dates["end"]).fillna(pd.Timestamp(as_of))
     paid_times = (lives["renewals"] + 1).groupby(lives["customer_id"]).sum()
     customers["purchases"] = customers["customer_id"].map(paid_times)
@@ -281,8 +281,8 @@ def _say_taken_back(checked: Checked, summary: pd.DataFrame, client: Client) -> 
 
 
 def _because(trust: Trust) -> str:
-    """The reasons behind a red light, without its verdict."""
-    return " ".join(trust.table.loc[trust.table["light"] == "red", "found"])
+    """The reasons why a prediction is not reliable, without the verdict."""
+    return " ".join(trust.table.loc[trust.table["level"] == "not reliable", "found"])
 
 
 def _card(client: Client, model: str, customers: pd.DataFrame, as_of: date) -> Card:
@@ -348,15 +348,15 @@ class Handover:
     total, new_customer : Estimate or None
         None where nothing is predicted.
     card : dict
-        How value was reckoned.
-    trust : "green", "amber" or "red"
-        The light.
+        How value was computed.
+    trust : "reliable", "use with care" or "not reliable"
+        The trust level.
     why : str
         Why nothing is predicted, where nothing is.
     cuts : dict
         RFM's cut-points.
     forecast : pandas.DataFrame
-        What each customer is expected to leave, as in ``Worth``.
+        Each customer's expected contribution, as in ``Worth``.
     forecasts : dict of str to Estimate
         The sums of it with their intervals.
     """
@@ -435,7 +435,7 @@ def hand_over(source: Client | Books, *, as_of: date | str | None = None, output
             forecasts={k: Estimate.from_dict(v) for k, v in results["forecasts"].items()},
         )
     worth = books.once(assess_worth)
-    return Handover(books, worth.customers, worth.total, worth.new_customer, worth.card.to_dict(), worth.trust.light,
+    return Handover(books, worth.customers, worth.total, worth.new_customer, worth.card.to_dict(), worth.trust.level,
                     worth.why, cut_points(worth.summary), worth.forecast, worth.forecasts)  # fmt: skip
 
 

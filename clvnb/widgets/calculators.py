@@ -11,7 +11,7 @@ from ..core.results import Finding
 from ..core.words import Words
 from ..experiments.planning import detectable_change, margin_of_error_size, sample_size
 from ..experiments.verdicts import choose_design
-from ..plots import plot_ladder
+from ..plots import plot_methods
 from ..value.formulas import clv_basic, clv_retention, elasticity, retention_spend
 from .panel import Panel, State, choice, rows, slider, tick
 
@@ -38,7 +38,7 @@ def explore_clv(*, words: Words | None = None) -> Panel:
     Panel
         ``panel.state`` holds the settings, and to set one is to move its slider: ``purchase`` (money), ``frequency``
         (purchases a year), ``margin`` (share), ``lifespan`` (years), ``retention`` and ``raised`` (a year, 0 to 0.99),
-        ``discount_rate`` (a year). ``panel.state.found.table`` has ``rung, value, low, high, why``.
+        ``discount_rate`` (a year). ``panel.state.found.table`` has ``method, value, low, high, why``.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def explore_clv(*, words: Words | None = None) -> Panel:
         "What is a customer worth?",
         state,
         controls,
-        draw=[lambda found: plot_ladder(found.table, words=words)],
+        draw=[lambda found: plot_methods(found.table, words=words)],
     )
 
 
@@ -99,12 +99,12 @@ def answer_clv(
     Returns
     -------
     Finding
-        ``rung, value, low, high, why``, as the ladder of chapter 1.
+        ``method, value, low, high, why``, as the comparison of methods in chapter 1.
 
     Examples
     --------
     >>> print(answer_clv(50, 5, 0.4, 5, 0.8, 0.1, 0.82, words=Words("EUR")))
-    A customer brings €100 of margin a year. A retention of 80% goes with 5.0 years on average, as on the slider. A new customer is \
+    A customer brings €100 of margin a year. A retention of 80% means 5.0 years on average, as on the slider. A new customer is \
 worth €367, one who has just paid €267 more. Raising retention from 80% to 82% would add €26.19, so it may cost up to €6.67 a year \
 for each customer. One per cent more retention adds 2.7%.
     """
@@ -112,16 +112,16 @@ for each customer. One per cent more retention adds 2.7%.
     new = clv_retention(a_year, retention, discount_rate, "start_certain")
     known = clv_retention(a_year, retention, discount_rate, "next_if_retained")
     three = clv_retention(a_year, retention, discount_rate, "start_certain", periods=3)
-    ladder = [
+    rows = [
         ("Revenue formula", clv_basic(lifespan, purchase * frequency), "Average purchase x purchases a year x years."),
         ("Margin formula", clv_basic(lifespan, a_year), "The same after the cost of goods: revenue is not value."),
         ("Retention, undiscounted", clv_retention(a_year, retention, 0.0, "start_certain"), "Customers leave a part each year, not all at once."),
         ("Retention formula", new, "In today's money, for ever."),
         ("Retention formula, 3 years", three, "No further than can be seen."),
     ]  # fmt: skip
-    table = pd.DataFrame(ladder, columns=["rung", "value", "why"]).assign(low=float("nan"), high=float("nan"))
+    table = pd.DataFrame(rows, columns=["method", "value", "why"]).assign(low=float("nan"), high=float("nan"))
     return Finding(
-        table[["rung", "value", "low", "high", "why"]],
+        table[["method", "value", "low", "high", "why"]],
         f"A customer brings {words.money(a_year)} of margin a year. {_lifespan(retention, lifespan, words)} A new customer is worth "
         f"{words.money(new)}, one who has just paid {words.money(known)} more. "
         + _raised(a_year, retention, raised, discount_rate, words),
@@ -131,7 +131,7 @@ for each customer. One per cent more retention adds 2.7%.
 def _lifespan(retention: float, lifespan: float, words: Words) -> str:
     """Whether retention and lifespan say the same."""
     implied = 1 / (1 - retention)
-    said = f"A retention of {words.share(retention)} goes with {words.count(implied, digits=1)} years on average"
+    said = f"A retention of {words.share(retention)} means {words.count(implied, digits=1)} years on average"
     if abs(implied - lifespan) <= 0.05 * implied:
         return f"{said}, as on the slider."
     return f"{said} and not with the {words.count(lifespan, digits=1)} on the slider: the two should say the same."
@@ -259,7 +259,7 @@ def explore_design(*, customers: int = 2000, words: Words | None = None) -> Pane
     controls = {
         "assigned": choice(
             "who gets it",
-            [("chance decides", "chance"), ("we choose", "chosen"), ("everybody, at once", "everybody")],
+            [("randomised", "chance"), ("we choose", "chosen"), ("everybody, at once", "everybody")],
             "chance",
         ),
         "before": tick("the same customers are known from before it", value=True),
@@ -310,7 +310,7 @@ def answer_design(
     Examples
     --------
     >>> print(answer_design("chance", True, True, False, 2000, 0.2, 0.7, words=Words("EUR")))
-    Design A+: chance decided who got it, and what was known before is taken off. You may then say "caused by it". With 1,600 customers \
+    Design A+: randomised, and adjusted for what was known before. You may then say "caused by it". With 1,600 customers \
 who get it and 400 who do not, a change of 7.2 percentage points or more would be seen four times in five.
     """
     table = choose_design(assigned, before=before, known=known, series=series)

@@ -16,13 +16,14 @@ from ..core.errors import ClvnbError
 from ..core.results import Finding
 from ..data.books import Books
 from ..data.client import Client
+from ..value.trust import level_of
 from .panel import Panel, State, choice
 
 __all__ = ["explore_clients", "state_of_client"]
 
 
 def explore_clients(folder: str | Path = "../data", *, reports: str | Path = "../reports") -> Panel:
-    """Choose a client; see its data, its last report and its light, and which step comes next.
+    """Choose a client; see its data, its last report and its trust level, and which step comes next.
 
     Parameters
     ----------
@@ -93,8 +94,8 @@ def state_of_client(folder: str | Path, *, reports: str | Path = "../reports") -
         rows += [("last report", "none yet")]
         told, then = "No report yet.", "chapter 1, value"
     else:
-        rows += [("last report", words.day(made["as_of"])), ("light", f"{made['trust']}: {made['trust_text']}")]
-        told = f"Last report as of {words.day(made['as_of'])}, {made['trust']} light."
+        rows += [("last report", words.day(made["as_of"])), ("trust level", made["trust_text"])]
+        told = f"Last report as of {words.day(made['as_of'])}, trust level: {made['trust']}."
         then = _next(client, made)
     rows += [("next", then)]
     table = pd.DataFrame(rows, columns=["what", "state"])
@@ -109,12 +110,14 @@ def _last_report(client: Client, reports: Path) -> dict[str, Any] | None:
         found = json.loads((latest.parent / day / "results.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if {"as_of", "trust", "trust_text"} <= set(found) else None
+    if not {"as_of", "trust", "trust_text"} <= set(found):
+        return None
+    return {**found, "trust": level_of(found["trust"])}
 
 
 def _next(client: Client, made: dict[str, Any]) -> str:
-    if made["trust"] == "red":
-        return "chapter 1, the data: the light is red"
+    if made["trust"] == "not reliable":
+        return "chapter 1, the data: a prediction would not be reliable"
     if client.surveys is None:
         return "chapter 2, satisfaction: nobody was asked yet"
     if not client.initiatives:

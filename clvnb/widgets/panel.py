@@ -28,7 +28,7 @@ _VIEW = "application/vnd.jupyter.widget-view+json"
 _WIDE = {"width": "36em", "max_width": "98%"}
 _LABEL = {"description_width": "13em"}
 _DPI = 96
-atexit.register(gc.unfreeze)  # what was set aside is taken down in order when Python ends
+atexit.register(gc.unfreeze)  # what was frozen is taken down in order when Python ends
 
 
 class State(HasTraits):

@@ -1,4 +1,4 @@
-"""Panels of step 3: what a lever leaves and on what that hangs, and where a budget goes.
+"""Panels of step 3: a lever's net gain and its main drivers, and where a budget goes.
 
 In: what ``improve_step`` found. Out: panels whose answers are ``evaluate_scenarios``, ``tornado`` and ``allocate``.
 """
@@ -64,7 +64,7 @@ def explore_scenario(
     link: Link | None = None,
     words: Words | None = None,
 ) -> ipywidgets.Widget:
-    """Show one lever at a time, its effects, reach, time and cost on sliders: what it leaves, and on what that hangs.
+    """Show one lever at a time, its effects, reach, time and cost on sliders: its net gain and its main drivers.
 
     Parameters
     ----------
@@ -123,18 +123,18 @@ def _panel(scenario: Scenario, base: Base, link: Link, words: Words) -> Panel:
     def answer(**values: float) -> Finding:
         return evaluate_scenarios(base, [moved(values)], link=link, words=words)
 
-    def hinges(_: Finding) -> tuple[Any, str]:  # reckoned after the answer is shown, since it takes longer
+    def sensitivity(_: Finding) -> tuple[Any, str]:  # computed after the answer is shown, since it takes longer
         found = tornado(base, moved(state.settings), link=link, words=words)
         return plot_tornado(found.table, words=words), found.text
 
     state = State(answer, **{k: c.value for k, c in controls.items()})
     return Panel(
-        f"What would {scenario.name} leave?",
+        f"What is the net gain of {scenario.name}?",
         state,
         controls,
         draw=[
             lambda found: plot_scenarios(found.table, words=words),
-            hinges,
+            sensitivity,
         ],
     )
 

@@ -117,7 +117,7 @@ def answer_segments(customers: pd.DataFrame, by: str, group: str = "", *, words:
         {
             "customer": first["customer_id"],
             "value so far": first["historic_value"].map(words.money),
-            "value to come": first["clv"].map(words.money),
+            "expected value": first["clv"].map(words.money),
             "chance to be active": first["p_alive"].map(words.share),
         }
     )
@@ -242,8 +242,8 @@ def explore_customers(cards: Cards, *, words: Words | None = None) -> Panel:
     Panel
         ``panel.state.customer`` is the id that is shown; to set it is to show another. ``panel.controls`` has
         ``search``, ``among`` and ``customer``; ``panel.cards.card(panel.state.customer)`` is the card itself.
-        ``panel.state.found`` has the customer's headline and action as text, and ``who, low, middle, high`` (value to
-        come, client's currency) as table.
+        ``panel.state.found`` has the customer's headline and action as text, and ``who, low, middle, high`` (expected
+        value, client's currency) as table.
 
     Examples
     --------

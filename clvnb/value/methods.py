@@ -1,6 +1,6 @@
-"""The ladder: one customer's value from the beginner's formula to the model, each step with what it changes.
+"""A comparison of methods: one customer's value from the beginner's formula to the model, each with what it changes.
 
-In: a LOG or SUBSCRIPTIONS, economics, the model's value of a new customer. Out: one row per rung.
+In: a LOG or SUBSCRIPTIONS, economics, the model's value of a new customer. Out: one row per method.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ..data.summary import purchase_days
 from .cohorts import clv_survival, cohort_value
 from .formulas import clv_retention, clv_simple, per_period
 
-__all__ = ["contract_ladder", "shop_ladder"]
+__all__ = ["contract_methods", "shop_methods"]
 
-COLUMNS = ["rung", "value", "low", "high", "why"]
+COLUMNS = ["method", "value", "low", "high", "why"]
 
 
-def shop_ladder(
+def shop_methods(
     log: Any, economics: Economics, model: Estimate | None, *, as_of: date, words: Words | None = None
 ) -> pd.DataFrame:
     """Return what a new customer of a shop is worth by each method, from the simplest to the best that the data carry.
@@ -48,21 +48,21 @@ def shop_ladder(
     Returns
     -------
     pandas.DataFrame
-        ``rung, value, low, high, why``: the method, money per customer with an interval where there is one, and what
-        this rung takes into account that the one before did not. A rung that the data cannot carry has no value, and
+        ``method, value, low, high, why``: the method, money per customer with an interval where there is one, and what
+        it takes into account that the one before did not. A method that the data cannot carry has no value, and
         says why.
 
     Notes
     -----
-    The rungs: simple formula on revenue, on margin (where one is known) and retention formula, which need two years of
+    The methods: simple formula on revenue, on margin (where one is known) and retention formula, which need two years of
     orders; cohorts; model. Each is the value of one new customer in the client's currency.
 
     Examples
     --------
     >>> log = pd.DataFrame({"customer_id": [str(k) for k in range(60)] * 2, "amount": [20.0] * 60 + [10.0] * 60,
     ...     "date": pd.to_datetime(["2024-01-01"] * 60 + ["2024-02-15"] * 60)})
-    >>> shop_ladder(log, Economics(margin=0.5), None, as_of=date(2024, 4, 30))[["rung", "value"]].round(2)
-                            rung  value
+    >>> shop_methods(log, Economics(margin=0.5), None, as_of=date(2024, 4, 30))[["method", "value"]].round(2)
+                            method  value
     0  Simple formula on revenue    NaN
     1   Simple formula on margin    NaN
     2          Retention formula    NaN
@@ -78,10 +78,10 @@ def shop_ladder(
             for name in ("Simple formula on revenue", "Simple formula on margin", "Retention formula")
         ]
     else:
-        rows += _simple_rungs(yearly, economics, words or Words("XXX"))
-    rows.append(_cohort_rung(log, economics, as_of))
+        rows += _simple_methods(yearly, economics, words or Words("XXX"))
+    rows.append(_cohort_method(log, economics, as_of))
     differ = "customers differ in how often they come and how long they stay, those who left are told by their silence"
-    rows.append(_model_rung(model, economics, differ))
+    rows.append(_model_method(model, economics, differ))
     kept = rows if economics.basis == "margin" else [r for r in rows if r[0] != "Simple formula on margin"]
     return pd.DataFrame(kept, columns=COLUMNS)
 
@@ -101,7 +101,7 @@ def _yearly(log: Any, as_of: date) -> dict[str, float] | None:
             "retention": len(now & then) / len(then)}  # fmt: skip
 
 
-def _simple_rungs(
+def _simple_methods(
     yearly: dict[str, float], economics: Economics, words: Words
 ) -> list[tuple[str, float, float, float, str]]:
     retention = min(yearly["retention"], 0.99)
@@ -125,7 +125,7 @@ def _simple_rungs(
     ]  # fmt: skip
 
 
-def _cohort_rung(log: Any, economics: Economics, as_of: date) -> tuple[str, float, float, float, str]:
+def _cohort_method(log: Any, economics: Economics, as_of: date) -> tuple[str, float, float, float, str]:
     try:
         seen = cohort_value(
             log, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve,
@@ -141,21 +141,21 @@ def _cohort_rung(log: Any, economics: Economics, as_of: date) -> tuple[str, floa
     return ("Cohorts", seen.value, seen.low, seen.high, why)
 
 
-def _model_rung(model: Estimate | None, economics: Economics, differ: str) -> tuple[str, float, float, float, str]:
+def _model_method(model: Estimate | None, economics: Economics, differ: str) -> tuple[str, float, float, float, str]:
     if model is None:
         return (
             "Model",
             np.nan,
             np.nan,
             np.nan,
-            "No model carries these data; the rung above is the best that can be said.",
+            "No model carries these data; the method above is the best there is.",
         )
     name = model.method.split(",")[0]
     why = f"{name[0].upper()}{name[1:]} over {economics.horizon}: {differ}, and the ages not seen yet are filled in."
     return ("Model", model.value, model.low, model.high, why)
 
 
-def contract_ladder(subscriptions: pd.DataFrame, economics: Economics, model: Estimate | None) -> pd.DataFrame:
+def contract_methods(subscriptions: pd.DataFrame, economics: Economics, model: Estimate | None) -> pd.DataFrame:
     """Return what a new subscriber is worth by each method, from the simplest to the best that the data carry.
 
     Parameters
@@ -170,7 +170,7 @@ def contract_ladder(subscriptions: pd.DataFrame, economics: Economics, model: Es
     Returns
     -------
     pandas.DataFrame
-        ``rung, value, low, high, why``: simple formula on revenue, on margin (where one is known), retention formula,
+        ``method, value, low, high, why``: simple formula on revenue, on margin (where one is known), retention formula,
         survival as seen, model; client's currency per new subscriber, plans weighed by their share of customers.
 
     Raises
@@ -183,8 +183,8 @@ def contract_ladder(subscriptions: pd.DataFrame, economics: Economics, model: Es
     >>> people = pd.DataFrame({"customer_id": map(str, range(120)), "plan": "monthly", "price": 10.0, "period": 1,
     ...     "renewals": [3, 1, 6] * 40, "opportunities": [3, 2, 6] * 40, "active": [True, False, True] * 40,
     ...     "days_to_next": [9.0, None, 9.0] * 40})
-    >>> contract_ladder(people, Economics(margin=0.5), None)[["rung", "value"]].round(2)
-                            rung   value
+    >>> contract_methods(people, Economics(margin=0.5), None)[["method", "value"]].round(2)
+                            method   value
     0  Simple formula on revenue  110.00
     1   Simple formula on margin   55.00
     2          Retention formula   49.73
@@ -194,7 +194,7 @@ def contract_ladder(subscriptions: pd.DataFrame, economics: Economics, model: Es
     check(subscriptions, SUBSCRIPTIONS)
     share, parts = subscriptions["plan"].value_counts(normalize=True), []
     for plan, group in subscriptions.groupby("plan"):
-        parts.append(np.array(_plan_rungs(group, economics)) * share[plan])
+        parts.append(np.array(_plan_methods(group, economics)) * share[plan])
     revenue, simple, formula, seen, low, high = np.sum(parts, axis=0)
     rows = [
         ("Simple formula on revenue", revenue, np.nan, np.nan,
@@ -205,13 +205,13 @@ def contract_ladder(subscriptions: pd.DataFrame, economics: Economics, model: Es
          f"The same, cut off after {economics.horizon} and in today's money."),
         ("Survival", seen, low, high,
          "Who truly stayed, renewal by renewal (Kaplan-Meier), as far as it was seen: early renewals lose more than late ones."),
-        _model_rung(model, economics, "customers differ in their chance to leave, so those who stayed stay longer"),
+        _model_method(model, economics, "customers differ in their chance to leave, so those who stayed stay longer"),
     ]  # fmt: skip
     kept = rows if economics.basis == "margin" else [r for r in rows if r[0] != "Simple formula on margin"]
     return pd.DataFrame(kept, columns=COLUMNS)
 
 
-def _plan_rungs(group: pd.DataFrame, economics: Economics) -> list[float]:
+def _plan_methods(group: pd.DataFrame, economics: Economics) -> list[float]:
     """Of one plan: the simple formulas, the retention formula, and survival as seen with its interval."""
     period = int(group["period"].iloc[0])
     lost, made = float((~group["active"]).sum()), float(group["renewals"].sum())

@@ -1,4 +1,4 @@
-"""From data to judgement: backtest, ranking, the ladder, cohorts without a model, newcomers, the light, properties."""
+"""From data to judgement: backtest, ranking, the comparison of methods, cohorts without a model, newcomers, the trust level, properties."""
 
 from __future__ import annotations
 
@@ -106,27 +106,27 @@ def test_cohort_value_needs_customers_of_some_age():
         cv.cohort_value(young, as_of="2024-03-01")
 
 
-def test_the_ladder_climbs_to_the_model(long_log):
+def test_methods_lead_up_to_the_model(long_log):
     economics = cv.Economics(margin=0.5, horizon="2 years")
     model = Estimate(80.0, 70.0, 90.0, 0.9, 10, "MBG/NBD, mean of new customers")
-    table = cv.shop_ladder(long_log, economics, model, as_of=pd.Timestamp("2023-12-26").date())
-    assert table["rung"].iloc[0] == "Simple formula on revenue"
-    assert table["rung"].iloc[-1] == "Model"
-    value = table.set_index("rung")["value"]
+    table = cv.shop_methods(long_log, economics, model, as_of=pd.Timestamp("2023-12-26").date())
+    assert table["method"].iloc[0] == "Simple formula on revenue"
+    assert table["method"].iloc[-1] == "Model"
+    value = table.set_index("method")["value"]
     assert value["Simple formula on revenue"] == pytest.approx(2 * value["Simple formula on margin"])
     assert value["Retention formula"] < value["Simple formula on margin"]  # cut off and discounted
-    assert table.set_index("rung").loc["Cohorts", ["low", "high"]].notna().all()
+    assert table.set_index("method").loc["Cohorts", ["low", "high"]].notna().all()
     assert (table["why"].str.len() > 20).all()
 
 
 def test_a_short_log_says_which_rungs_it_cannot_carry(long_log):
     short = long_log[long_log["date"] < "2021-12-01"]
-    table = cv.shop_ladder(short, cv.Economics(), None, as_of=pd.Timestamp("2021-11-30").date())
-    said = table.set_index("rung")
+    table = cv.shop_methods(short, cv.Economics(), None, as_of=pd.Timestamp("2021-11-30").date())
+    said = table.set_index("method")
     assert said.loc["Simple formula on revenue", "why"].startswith("Needs two years")
     assert np.isnan(said.loc["Model", "value"])
     assert said.loc["Cohorts", "value"] > 0
-    assert "Simple formula on margin" not in said.index  # without a margin there is nothing to take off
+    assert "Simple formula on margin" not in said.index  # without a margin there is nothing to subtract
 
 
 def test_red_shows_the_rung_below(make_client):
@@ -135,9 +135,9 @@ def test_red_shows_the_rung_below(make_client):
     rows = [(f"c{k}", days[rng.integers(len(days))].date(), round(float(rng.gamma(3, 10)), 2)) for k in range(400)]
     csv = "customer_id,date,amount\n" + "".join(f"{c},{d},{a}\n" for c, d, a in rows)
     step = cv.value_step(cv.Client.load(make_client(csv)))
-    assert step.trust.light == "red"
+    assert step.trust.level == "not reliable"
     assert step.total is None
-    assert step.ladder.set_index("rung")["value"].notna()["Cohorts"]
+    assert step.methods.set_index("method")["value"].notna()["Cohorts"]
     assert "without a model, new customers brought" in step.headline.text
 
 
@@ -203,25 +203,25 @@ def test_basis_and_losses():
     assert table["value"].sum() == pytest.approx(-6.8 - 4.0 + 20.0)
 
 
-# ---------------------------------------------------------------------------------------------- the light
+# ---------------------------------------------------------------------------------------------- the trust level
 
 
-def light_of(log: pd.DataFrame, check: str, **more) -> str:
+def level_of(log: pd.DataFrame, check: str, **more) -> str:
     summary = cv.summarize(log)
     trust = cv.trust_gate(summary, as_of=log["date"].max(), purchases=cv.MBGNBD().fit(summary), log=log, **more)
-    return trust.table.set_index("check")["light"].to_dict()[check]
+    return trust.table.set_index("check")["level"].to_dict()[check]
 
 
 def test_seasons_and_drift_are_seen(long_log):
-    assert light_of(long_log, "season") == "green"
-    assert light_of(long_log, "cohorts") == "green"
+    assert level_of(long_log, "season") == "reliable"
+    assert level_of(long_log, "cohorts") == "reliable"
     december = long_log[long_log["date"].dt.month == 12]
     rush = pd.concat([long_log, december.assign(date=december["date"] - pd.Timedelta(days=1)),
                       december.assign(date=december["date"] - pd.Timedelta(days=2))])  # fmt: skip
-    assert light_of(rush[rush["date"] >= "2021-01-01"], "season") == "amber"
+    assert level_of(rush[rush["date"] >= "2021-01-01"], "season") == "use with care"
     first = long_log.groupby("customer_id")["date"].transform("min")
     fades = long_log[(first < "2022-01-01") | (long_log["date"] == first) | (long_log["customer_id"].str[-1] < "4")]
-    assert light_of(fades, "cohorts") == "amber"
+    assert level_of(fades, "cohorts") == "use with care"
 
 
 def sparse_log(busy: tuple[str, ...]) -> pd.DataFrame:
@@ -248,7 +248,7 @@ def test_a_season_beside_some_empty_months_is_seen():
     """Months in a row have a size, and one of them three times as many purchases; those far off are empty."""
     log = sparse_log((*(f"2021-0{k}-10" for k in range(3, 9)), "2021-06-01", "2021-06-20"))
     checks = cv.trust_gate(cv.summarize(log), as_of="2023-06-30", log=log, why="too few.").table.set_index("check")
-    assert checks.loc["season", "light"] == "amber"
+    assert checks.loc["season", "level"] == "use with care"
     assert "2021-06, had 3.0 times" in checks.loc["season", "found"]
 
 
@@ -262,8 +262,8 @@ def test_an_over_predicted_holdout_is_never_green():
     assert bias > 0.25
     trust = cv.trust_gate(cv.summarize(thin), as_of=thin["date"].max(), purchases=choice.model, spend=20.0,
                           check=choice.holdout, log=thin)  # fmt: skip
-    assert trust.light in {"amber", "red"}
-    assert trust.table.set_index("check").loc["holdout total", "light"] != "green"
+    assert trust.level in {"use with care", "not reliable"}
+    assert trust.table.set_index("check").loc["holdout total", "level"] != "reliable"
 
 
 # ------------------------------------------------------------------------------------------- uncertainty
