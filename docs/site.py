@@ -28,7 +28,11 @@ def on_config(config: Any) -> Any:
         {name: f"reference/{name}.md"} for name in COMPAT
     ]
     if not any("Reference" in entry for entry in config.nav):
-        first = [{"All names": "reference/index.md"}, {"Results and settings": "reference/results.md"}]
+        first = [
+            {"All names": "reference/index.md"},
+            {"Tables": "reference/tables.md"},
+            {"Results and settings": "reference/results.md"},
+        ]
         config.nav.append({"Reference": [*first, *pages]})
     return config
 
@@ -45,6 +49,7 @@ def on_files(files: Files, config: Any) -> Files:
     for home, module in COMPAT.items():
         files.append(File.generated(config, f"reference/{home}.md", content=_page(home, module.__all__)))
     files.append(File.generated(config, "reference/index.md", content=_index()))
+    files.append(File.generated(config, "reference/tables.md", content=_page("core.tables", [])))
     files.append(File.generated(config, "reference/results.md", content=_results()))
     return files
 
@@ -65,7 +70,7 @@ def on_page_content(content: str, page: Any, **_: Any) -> str:
 
 
 def _page(home: str, names: list[str]) -> str:
-    members = "".join(f"        - {name}\n" for name in names)
+    members = "".join(f"        - {name}\n" for name in names) or "        []\n"
     return f"# {home}\n\n::: clvnb.{home}\n    options:\n      show_root_heading: false\n      members:\n{members}"
 
 
