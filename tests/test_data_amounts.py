@@ -13,7 +13,7 @@ import clvnb as cv
 from clvnb.cli import app
 from clvnb.core.engine import to_pandas
 from clvnb.data.begin import Begun, begin_client
-from clvnb.data.books import check_orders
+from clvnb.data.books import Books
 from clvnb.data.formulas import names_in
 from clvnb.data.roles import role_of
 from clvnb.data.statuses import meaning_of_status
@@ -25,7 +25,7 @@ def begun(tmp_path: Path, text: str, name: str = "orders.csv", **settings: objec
 
 
 def kept(one: Begun) -> pd.DataFrame:
-    return to_pandas(check_orders(one.client).kept)
+    return to_pandas(Books(one.client).orders.kept)
 
 
 def worth(one: Begun) -> float:
@@ -101,7 +101,7 @@ def test_the_right_amount(name, tmp_path):
 def test_a_total_is_named_and_not_counted(tmp_path):
     for name in ("a grand total", "a total without a name"):
         (tmp_path / name).mkdir()
-        checked = check_orders(begun(tmp_path / name, FILES[name][0]).client)
+        checked = Books(begun(tmp_path / name, FILES[name][0]).client).orders
         account = checked.account.set_index("rule")
         assert account.loc["read", "money"] == 50, name
         assert account.loc["line of totals", "rows"] == 1, name
@@ -130,11 +130,11 @@ def test_a_formula_that_names_no_column_is_an_error(make_client):
         "columns": {"customer_id": "customer_id", "date": "date", "quantity": "count"},
     }
     (folder / "client.yaml").write_text(yaml.safe_dump(body))
-    assert to_pandas(check_orders(cv.Client.load(folder)).kept)["amount"].tolist() == [10.0]
+    assert to_pandas(Books(cv.Client.load(folder)).orders.kept)["amount"].tolist() == [10.0]
     body["transactions"]["amount"] = "quantity * cost_price"
     (folder / "client.yaml").write_text(yaml.safe_dump(body))
     with pytest.raises(cv.TableError, match="has no column 'cost_price'"):
-        check_orders(cv.Client.load(folder))
+        _ = Books(cv.Client.load(folder)).orders
 
 
 def test_one_id_however_a_spreadsheet_writes_it(tmp_path):
@@ -163,14 +163,14 @@ def test_numbers_that_begin_anew_each_year(tmp_path):
     body = {"name": "X", "currency": "EUR", "transactions": {"source": "orders-*.csv", "columns": {
         "order_id": "Invoice no", "customer_id": "customer", "date": "date", "amount": "amount"}}}  # fmt: skip
     (tmp_path / "client.yaml").write_text(yaml.safe_dump(body))
-    rows = to_pandas(check_orders(cv.Client.load(tmp_path)).kept)
+    rows = to_pandas(Books(cv.Client.load(tmp_path)).orders.kept)
     assert rows["amount"].sum() == 233
     assert rows.loc[rows["amount"] < 0, "date"].tolist() == [pd.Timestamp("2024-02-05")]
 
 
 def test_dates_that_stand_for_none(tmp_path):
     text = "customer,date,amount\na,1900-01-01,10\nb,2024-01-06,20\nc,2024-01-06,20\nd,1970-01-01,20\ne,2024-01-09,1\nf,2024-01-09,1\n"
-    account = check_orders(begun(tmp_path, text).client).account.set_index("rule")["rows"]
+    account = Books(begun(tmp_path, text).client).orders.account.set_index("rule")["rows"]
     assert account["date that stands for none, such as 1900-01-01"] == 2
 
 

@@ -284,7 +284,7 @@ def test_app_is_served_without_code_and_without_strangers(tmp_path, page):
     port = free_port()
     with serving(["app", str(folder)], tmp_path, port, "/voila/static/voila.js"):
         page.goto(f"http://127.0.0.1:{port}/?token=t0k")
-        page.wait_for_selector("text=What would a lever leave?")
+        page.wait_for_selector("text=What is the net gain of a lever?")
         page.wait_for_selector(".noUi-handle")
         assert page.locator("text=import clvnb").count() == 0
 

@@ -241,8 +241,8 @@ _PROGRAM = (
 )
 
 
-@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may look everywhere")
 def test_a_folder_nobody_may_look_into_beside_the_reports(tmp_path, guide):
+    """As root it may be looked into: the test then says less, and is run all the same."""
     out = tmp_path / "out"
     (out / "lost+found").mkdir(parents=True, mode=0o000)
     assert report(small_client(tmp_path / "a"), out).status == "done"

@@ -116,7 +116,7 @@ def test_a_panel_stored_without_widgets_tells_its_answer(base):
         .startswith("[panel: What is a customer worth?] A customer brings")
     )
     told = cv.explore_scenario(base, cv.lever_library(base), words=EUR)._repr_mimebundle_()["text/plain"]
-    assert told.startswith("[panel: What would ")
+    assert told.startswith("[panel: What is the net gain of ")
 
 
 # -------------------------------------------------------------------------------------------- calculators

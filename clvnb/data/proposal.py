@@ -199,6 +199,8 @@ def _opened(
     path = _a_file(Path(file))
     text = _text_settings(path) | ({"sheet": sheet} if sheet is not None else {})
     raw = open_source(Source(source=str(path.resolve()), **text), Path("/")).table
+    if not set(raw.columns) - {BELOW}:
+        raise TableError(f"{path}: has no columns; export it again, with a line of names above the orders")
     if BELOW in raw.columns:
         raw = raw.filter(raw[BELOW].isnull()).drop(BELOW)
     return path, os.path.relpath(path.resolve(), Path(folder).resolve()), text, raw

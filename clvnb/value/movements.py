@@ -78,7 +78,7 @@ def mrr_movements(spells: pd.DataFrame, *, as_of: date | str) -> pd.DataFrame:
 
 
 def _by_kind(changes: pd.DataFrame, months: pd.DatetimeIndex, how: str) -> pd.DataFrame:
-    wide = changes.pivot_table(index="month", columns="kind", values="change", aggfunc=how)
+    wide = changes.pivot_table(index="month", columns="kind", values="change", aggfunc=how).rename_axis(columns=None)
     return wide.reindex(index=months, columns=_KINDS).fillna(0.0)
 
 
