@@ -347,10 +347,15 @@ def test_a_budget_that_is_left_over_says_whether_more_would_help():
                           "cost": [1.0, 0.0], "fixed": [0.0, 120.0]})  # fmt: skip
     small, large, none = (cv.allocate(table, budget, words=cv.Words("EUR")) for budget in (50, 200, 0))
     assert small.table["spend"].tolist() == pytest.approx([10, 0])
-    assert small.text.endswith("Nothing else that pays fits into the rest; a budget of €130 would add a net gain of €80.00.")
+    assert small.text.endswith(
+        "Nothing else that pays fits into the rest; a budget of €130 would add a net gain of €80.00."
+    )
     assert large.table["spend"].tolist() == pytest.approx([10, 120])
     assert large.text.endswith("More budget would bring nothing more.")
-    assert none.text == "Nothing is spent: nothing that pays fits into €0.00; a budget of €130 would add a net gain of €100."
+    assert (
+        none.text
+        == "Nothing is spent: nothing that pays fits into €0.00; a budget of €130 would add a net gain of €100."
+    )
     assert "no part would come back" in cv.allocate(table.assign(gain=[0.5, 0.1]), 50, words=cv.Words("EUR")).text
 
 
