@@ -286,7 +286,7 @@ def _descend(
         )
         near = (np.asarray(found.x, dtype=float), *slope(np.asarray(found.x, dtype=float)))
     at, value, gradient = near
-    point = _Point(at, value, gradient, _hessian(slope, at), n)
+    point = _Point(at, value, gradient, _hessian(slope, at, gradient), n)
     for _ in range(6):
         free = point.movable
         inner = point.hessian[np.ix_(free, free)]
@@ -300,7 +300,7 @@ def _descend(
             break
         # So near the maximum the Hessian no longer changes: a small step keeps it.
         small = float(np.max(np.abs(step), initial=0.0)) < 1e-4
-        point = _Point(at, value, gradient, point.hessian if small else _hessian(slope, at), n)
+        point = _Point(at, value, gradient, point.hessian if small else _hessian(slope, at, gradient), n)
     return point
 
 
@@ -323,9 +323,12 @@ def _close_in(
     return None
 
 
-def _hessian(slope: Callable[[Vector], tuple[float, Vector]], point: Vector) -> Vector:
+def _hessian(slope: Callable[[Vector], tuple[float, Vector]], point: Vector, gradient: Vector) -> Vector:
     """Difference the gradient; 1e-4 balances truncation against rounding for slopes of order one."""
     from statsmodels.tools.numdiff import approx_fprime
 
-    hessian = approx_fprime(point, lambda at: slope(at)[1], epsilon=1e-4, centered=True).reshape(2 * point.shape)
+    def at(place: Vector) -> Vector:  # statsmodels asks for the point itself too, whose gradient is known
+        return gradient if np.array_equal(place, point) else slope(place)[1]
+
+    hessian = approx_fprime(point, at, epsilon=1e-4, centered=True).reshape(2 * point.shape)
     return (hessian + hessian.T) / 2

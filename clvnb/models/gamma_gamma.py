@@ -125,7 +125,7 @@ def expected_spend(p: float, q: float, v: float, x: Vector, z: Vector) -> Vector
     mean, out = p * v / (q - 1), np.empty(len(x))
     for k in range(0, len(x), _IN_CACHE):
         bought, own = np.asarray(x[k : k + _IN_CACHE], dtype=float), np.asarray(z[k : k + _IN_CACHE], dtype=float)
-        own = np.where(bought > 0, np.maximum(np.nan_to_num(own), 0.0), mean)
+        own = np.where(bought > 0, np.fmax(own, 0.0), mean)  # the larger of the two that is a number
         out[k : k + _IN_CACHE] = (own - mean) * (p * bought / (p * bought + q - 1)) + mean
     return out
 

@@ -123,18 +123,25 @@ def alive_of_lifetimes(r: float, alpha: float, life: Lifetime, x: Vector, t_x: V
     Both parts are taken relative to the day of the last purchase; where the integrand falls steeply, as with parameters
     near their bounds, the integral is cut into panels row by row until none falls by more than a few e-folds.
     """
-    gap, R = T - t_x, r + x
-    ln_alive = -R * np.log1p(gap / (alpha + t_x)) + life.log_ratio(t_x, gap)
-    fall, ratio = _falls(alpha, R, life, t_x, T)
-    steep = (np.maximum(R, life.power) > 1e3) | (fall > 300) | (ratio > 12) | (life.growth * T > 20)
-    ln_dead = np.empty(len(x))
-    ln_dead[steep] = _ended_since(R[steep], alpha, life, t_x[steep], gap[steep])
-    easy = ~steep
-    if easy.any():
+    R, gap = r + x, T - t_x
+    steep = np.zeros(len(x), dtype=bool)
+    most, span = float(R.max(initial=0.0)), float(gap.max(initial=0.0))
+    low = min(alpha, life.low)
+    farthest = most * np.log1p(span / alpha) + life.power * np.log1p(span / life.low)
+    if max(most, life.power) > 1e3 or farthest > 3e3 or span > 1e5 * low or life.growth * float(T.max(initial=0)) > 20:
+        fall, ratio = _falls(alpha, R, life, t_x, T)
+        steep = (np.maximum(R, life.power) > 1e3) | (fall > 3e3) | (ratio > 11.5) | (life.growth * T > 20)
+    out = np.empty(len(x))
+    if steep.any():
+        since = -R[steep] * np.log1p(gap[steep] / (alpha + t_x[steep])) + life.log_ratio(t_x[steep], gap[steep])
+        out[steep] = expit(since - _ended_since(R[steep], alpha, life, t_x[steep], gap[steep]))
+    easy = slice(None) if not steep.any() else ~steep
+    if len(R[easy]):
         data = Triples.of(x[easy], t_x[easy], T[easy])
-        ln_S, _ = life.log_survival(t_x[easy])
-        ln_dead[easy] = ended(r, alpha, life, data)[0] + R[easy] * np.log1p(t_x[easy] / alpha) - ln_S
-    return np.asarray(expit(ln_alive - ln_dead))
+        ln_S, _ = life.log_survival(data.T.values)
+        ln_alive = ln_S[data.T.index] - R[easy] * data.T.map(lambda T: np.log1p(T / alpha))
+        out[easy] = expit(ln_alive - ended(r, alpha, life, data)[0])
+    return out
 
 
 def _ended_since(R: Vector, alpha: float, life: Lifetime, t_x: Vector, gap: Vector) -> Vector:
