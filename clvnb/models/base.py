@@ -9,6 +9,7 @@ import html
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict
 from importlib.metadata import version
 from os import PathLike
@@ -40,8 +41,10 @@ __all__ = [
     "TransactionModel",
     "added_up",
     "blocks",
+    "discount_steps",
     "discount_weights",
     "draws_each",
+    "on_pace",
     "sum_range",
 ]
 
@@ -528,7 +531,7 @@ class CollapsedModel(Model):
     def _patterns(self, rows: pd.DataFrame, full: Vector) -> Iterator[tuple[Vector, Vector]]:
         """Parameters and the numbers of the rows that share them."""
         if self.design_ is None:
-            yield full, np.arange(len(rows))
+            yield full[: len(self.parameters)], np.arange(len(rows))
             return
         for z, at in self.design_.groups(rows):
             yield self._of_pattern(full, z), at
@@ -632,6 +635,39 @@ class TransactionModel(CollapsedModel):
 
     recency_matters: ClassVar[bool] = False  # whether the future of a living customer depends on t_x too
 
+    pace_: tuple[Vector, Vector] | None = None  # days ahead, and how far the process runs in them
+
+    def paced(self, ahead: Vector, hands: Vector) -> Self:
+        """Return the same fitted model whose future runs faster or slower: as far in ``ahead`` days as ``hands`` says.
+
+        Everything about the future is then of that clock: expected purchases, chances, ranges and discounted sums of known
+        and of new customers. So a forecast of the total, which knows season and trend, is shared out among customers.
+
+        Parameters
+        ----------
+        ahead, hands : array
+            Days from now, rising, and the days that the process runs in them, which do not fall.
+
+        Raises
+        ------
+        ValueError
+            When the days do not rise, or the clock runs backwards.
+        """
+        days_on, on_clock = np.r_[0.0, ahead], np.r_[0.0, hands]
+        if not (np.diff(days_on) > 0).all() or not (np.diff(on_clock) >= 0).all():
+            raise ValueError("a pace needs days that rise, and a clock that does not run backwards")
+        model = copy(self)
+        model.pace_ = (days_on, on_clock)
+        return model
+
+    def _state(self) -> dict[str, Any]:
+        return super()._state() | {"pace": None if self.pace_ is None else [_listed(part) for part in self.pace_]}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        super()._restore(state)
+        given = state.get("pace")
+        self.pace_ = (np.array(given[0]), np.array(given[1])) if given else None
+
     def fit(self, summary: Any, *, covariates: Sequence[str] = ()) -> Self:
         """Estimate the parameters by maximum likelihood.
 
@@ -716,11 +752,25 @@ class TransactionModel(CollapsedModel):
     # ---- for all distinct rows at once; value.py and evaluation.py build on these ----
     def _over(self, rows: pd.DataFrame, full: Vector | None, function: Callable[..., Vector]) -> Vector:
         """Run ``function(theta, x, t_x, T)`` for every row with its own parameters."""
-        x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
+        full = self._theta() if full is None else full
+        x, t_x, T = self._ages(rows, full)
         out = np.empty(len(rows))
-        for theta, at in self._patterns(rows, self._theta() if full is None else full):
+        for theta, at in self._patterns(rows, full):
             out[at] = function(theta, x[at], t_x[at], T[at])
         return out
+
+    def _ages(self, rows: pd.DataFrame, full: Vector) -> tuple[Vector, Vector, Vector]:
+        """Repeat purchases, and the ages at the last one and now as the model counts time."""
+        return tuple(rows[k].to_numpy(float) for k in KEYS)  # type: ignore[return-value]
+
+    def _ahead(self, t: float, full: Vector | None = None) -> float:
+        """The next ``t`` days as the model counts time, at the estimates or at one draw."""
+        return t if self.pace_ is None else float(on_pace(np.asarray(t, dtype=float), self.pace_))
+
+    @property
+    def _changes_pace(self) -> bool:
+        """Whether the days ahead count differently, so that expected purchases bend with the seasons."""
+        return self.pace_ is not None
 
     def alive(self, rows: pd.DataFrame, full: Vector | None = None) -> Vector:
         """Return P(alive) of each row of (frequency, recency, T, covariates), at the estimates or at one draw.
@@ -757,6 +807,8 @@ class TransactionModel(CollapsedModel):
             Purchases, one number a row.
         """
 
+        weights = [(self._ahead(t, full), w) for t, w in weights]
+
         def of_row(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
             return self._alive(theta, x, t_x, T) * self._while_alive(theta, x, t_x, T, weights)
 
@@ -792,7 +844,7 @@ class TransactionModel(CollapsedModel):
         """
         shares = self._shares(of or {})
         return np.array([
-            sum(share * w * self._purchases_new(self._of_pattern(full, z), t) for z, share in shares for t, w in weights)
+            sum(share * w * self._purchases_new(self._of_pattern(full, z), self._ahead(t, full)) for z, share in shares for t, w in weights)
             for full in (self._theta()[None, :] if draws is None else draws)
         ])  # fmt: skip
 
@@ -820,7 +872,7 @@ class TransactionModel(CollapsedModel):
         """
         if ahead is None:
             return self._each(summary, lambda rows: {"p_alive": self.alive(rows)})
-        t = self._length(ahead)
+        t = self._ahead(self._length(ahead))
 
         def then(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
             return self._alive(theta, x, t_x, T) * self._stays_if_alive(theta, x, t_x, T, t)
@@ -849,7 +901,7 @@ class TransactionModel(CollapsedModel):
         FitError, TableError, ValueError
             As ``expected_purchases``.
         """
-        t = self._length(horizon)
+        t = self._ahead(self._length(horizon))
 
         def some(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
             return self._alive(theta, x, t_x, T) * self._buys_if_alive(theta, x, t_x, T, t)
@@ -877,10 +929,10 @@ class TransactionModel(CollapsedModel):
         FitError, TableError, ValueError
             As ``expected_purchases``.
         """
-        t, n = self._length(horizon), np.arange(up_to + 1)
+        t, n = self._ahead(self._length(horizon)), np.arange(up_to + 1)
 
         def chances(rows: pd.DataFrame) -> dict[str, Vector]:
-            x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
+            x, t_x, T = self._ages(rows, self._theta())
             out = np.empty((len(n), len(rows)))
             for theta, at in self._patterns(rows, self._theta()):
                 alive = self._alive(theta, x[at], t_x[at], T[at])
@@ -920,7 +972,8 @@ class TransactionModel(CollapsedModel):
         and Filiztekin (2007).
         """
         theta, zero = self._theta()[: len(self.parameters)], np.zeros(1)
-        counts = self._counts_if_alive(theta, zero, zero, zero, self._length(horizon), np.arange(up_to + 1))[:, 0]
+        t = self._ahead(self._length(horizon))
+        counts = self._counts_if_alive(theta, zero, zero, zero, t, np.arange(up_to + 1))[:, 0]
         alive = self._alive_new(theta)
         return alive * counts + (1 - alive) * (np.arange(up_to + 1) == 0)
 
@@ -1037,6 +1090,8 @@ class TransactionModel(CollapsedModel):
         list of (t, w)
             For ``expected`` or ``expected_new``.
         """
+        if self._changes_pace and step is None:
+            return discount_steps(self._length(horizon), discount_rate)
         zero = np.zeros(1)
         spans = (
             [self._scale(theta, zero, zero, zero) for theta, _ in self._mix(self._theta(), {})]
@@ -1144,14 +1199,15 @@ class TransactionModel(CollapsedModel):
         size = size or draws_each(len(rows))
         rng = np.random.default_rng(seed)
         out = np.zeros((size, len(rows)))
-        x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
         groups = np.array_split(np.arange(size), 1 if self.posterior_ is None else min(size, 100))
         for group, full in zip(groups, self.draws(len(groups), seed=seed + 1), strict=True):
+            x, t_x, T = self._ages(rows, full)
+            length = self._ahead(t, full)
             for theta, at in self._patterns(rows, full):
                 alive = rng.random((len(group), len(at))) < self._alive(theta, x[at], t_x[at], T[at])
                 who = at[np.nonzero(alive)[1]]
                 drawn = np.zeros(alive.shape)
-                drawn[alive] = self._simulate_if_alive(theta, x[who], t_x[who], T[who], t, rng)
+                drawn[alive] = self._simulate_if_alive(theta, x[who], t_x[who], T[who], length, rng)
                 out[np.ix_(group, at)] = drawn
         return out
 
@@ -1174,6 +1230,12 @@ class TransactionModel(CollapsedModel):
 
     def _each(self, summary: Any, function: Callable[[pd.DataFrame], dict[str, Vector]]) -> Any:
         return each(summary, function, self.covariates_)
+
+
+def on_pace(t: Vector, pace: tuple[Vector, Vector]) -> Vector:
+    """Where a pace's clock stands after so many days; after the last one given it runs on as it did on average."""
+    ahead, hands = pace
+    return np.interp(t, ahead, hands) + np.maximum(t - ahead[-1], 0.0) * hands[-1] / ahead[-1]
 
 
 def _scalar(value: Any) -> Any:
@@ -1257,3 +1319,24 @@ def discount_weights(
     v = (1 + discount_rate) ** (-1 / _STEPS_PER_YEAR[step])
     # Abel summation: sum of v^k (E_k - E_(k-1)) = sum of E_k (v^k - v^(k+1)), the last one whole.
     return [(k * _STEP_DAYS[step], v**k - (v ** (k + 1) if k < count else 0.0)) for k in range(1, count + 1)]
+
+
+def discount_steps(length: float, discount_rate: float, step: float = 30.0) -> list[tuple[float, float]]:
+    """Return moments and weights as ``discount_weights`` does, for a pace that changes with the season: Simpson's rule.
+
+    Examples
+    --------
+    >>> found = discount_steps(365.25, 0.1)
+    >>> exact = discount_weights("1 year", 0.1)
+    >>> [round(sum(w * t for t, w in rule), 6) for rule in (found, exact)]
+    [348.301061, 348.301061]
+    """
+    delta = annual_to_daily(discount_rate)
+    if delta == 0:
+        return [(length, 1.0)]
+    pieces = 2 * int(np.ceil(length / step / 2))
+    t = np.linspace(0.0, length, pieces + 1)
+    rule = np.r_[1.0, np.tile([4.0, 2.0], pieces // 2)[:-1], 1.0] * length / pieces / 3
+    w = rule * delta * np.exp(-delta * t)
+    w[-1] += np.exp(-delta * length)
+    return list(zip(t[1:].tolist(), w[1:].tolist(), strict=True))  # nothing is bought by moment 0

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.maths import days, tail
-from .base import TransactionModel
+from .base import TransactionModel, on_pace
 from .fitting import Vector
 
 __all__ = ["ContinuousModel", "Newcomers"]
@@ -25,6 +25,10 @@ class ContinuousModel(TransactionModel):
 
     @abstractmethod
     def _quiet(self, theta: Vector, x: Vector, t_x: Vector, T: Vector, wait: Vector) -> Vector: ...
+
+    def _waits(self, rows: pd.DataFrame, w: Vector, *, from_last: bool) -> Vector:
+        """Waits in days as the model counts time, from each row's last purchase or from now."""
+        return w if from_last or self.pace_ is None else on_pace(w, self.pace_)
 
     @abstractmethod
     def _newcomers(self, theta: Vector, n: int, rng: np.random.Generator) -> Newcomers: ...
@@ -63,10 +67,17 @@ class ContinuousModel(TransactionModel):
 
         def windows(rows: pd.DataFrame) -> dict[str, Vector]:
             def until(q: float, from_last: bool) -> Vector:
-                def each(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
-                    return _solve(lambda w: self._quiet(theta, x, t_x, t_x if from_last else T, w), 1 - q, len(x))
+                x, t_x, T = self._ages(rows, self._theta())
+                now, out = t_x if from_last else T, np.empty(len(rows))
+                for theta, at in self._patterns(rows, self._theta()):
+                    some = rows.iloc[at]
 
-                return self._over(rows, None, each)
+                    def quiet(w: Vector, theta: Vector = theta, at: Vector = at, some: pd.DataFrame = some) -> Vector:
+                        waits = self._waits(some, w, from_last=from_last)
+                        return self._quiet(theta, x[at], t_x[at], now[at], waits)
+
+                    out[at] = _solve(quiet, 1 - q, len(at))
+                return out
 
             due = until(high, True)
             return {

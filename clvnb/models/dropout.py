@@ -8,17 +8,23 @@ that the customer is alive, the future is the same process in both papers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from scipy.special import hyp2f1
 
+from ..core.engine import is_ibis
+from ..core.errors import TableError
+from ..core.maths import tail
 from .base import draws_each
+from .calendar import Calendar, Clock, objective_of
 from .continuous import ContinuousModel, Newcomers
-from .fitting import Triples, Vector
-from .histories import KEYS, pairs
+from .fitting import Fit, Triples, Vector, maximize
+from .histories import collapse, pairs
+from .posterior import Posterior
 from .special import at_least, beta_mean, chebyshev, ln_beta_ratio, ln_nbd, ln_rising, psi_rising
 
 __all__ = [
@@ -163,7 +169,7 @@ def count_probabilities(
 
 
 def outcomes_until_dropout(
-    future: Sequence[Vector], alive: Vector, pair: Vector, t: float, offset: Vector, size: int
+    future: Sequence[Vector], alive: Vector, pair: Vector, t: float | Vector, offset: Vector, size: int
 ) -> Vector:
     """Return ``size`` equally likely numbers of purchases in t for each row, in ascending order.
 
@@ -179,7 +185,7 @@ def outcomes_until_dropout(
         P(alive).
     pair : array of (rows,)
         The row of ``future`` that each row has.
-    t : float
+    t : float or array of (draws,)
         Days.
     offset : array of (rows,)
         Where the cuts lie, uniform on [0, 1).
@@ -273,7 +279,137 @@ class DropoutModel(ContinuousModel):
 
 
 class RandomDropoutModel(DropoutModel):
-    """A ``DropoutModel`` whose purchases come at random, so that their number has a closed distribution."""
+    """A ``DropoutModel`` whose purchases come at random, so that their number has a closed distribution.
+
+    Attributes
+    ----------
+    clock_ : Clock or None
+        The calendar's days as they count, where the fit had one.
+    """
+
+    clock_: Clock | None = None
+
+    def fit(self, summary: Any, *, covariates: Sequence[str] = (), calendar: Calendar | None = None) -> Self:
+        """Estimate the parameters by maximum likelihood, on the clock of a calendar where one is given.
+
+        Parameters
+        ----------
+        summary : SUMMARY
+            pandas or Ibis; only distinct (frequency, recency, T) with counts are brought to Python.
+        covariates : sequence of str
+            Columns of ``summary`` that do not change with time; not together with a calendar.
+        calendar : Calendar, optional
+            Trend, season, dated series and days closed, which are the same for all customers: ``Calendar.of(log, ...)``
+            of the log that ``summary`` was made from, on the same last day. See ``calendar_effects_``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        FitError
+            When nobody bought twice, or the likelihood has no proper maximum; when a covariate never changes.
+        TableError
+            When a column is missing, a row cannot be, or the calendar ends on another day.
+
+        Notes
+        -----
+        With a calendar, rates are multiplied by m(day) = exp(b'z(day)); the parameters are those of the pace on the last
+        day without its season. The coefficients have normal priors around 0, which the calendar's ``spread`` makes count.
+        ``log_likelihood_`` is without the priors.
+
+        References
+        ----------
+        Covariates of time: Bachmann, Meierer and Naef (2021), "The role of time-varying contextual factors in latent
+        attrition models for customer base analysis", Marketing Science 40(4), 783-809.
+        """
+        self.clock_ = None
+        if calendar is None:
+            return super().fit(summary, covariates=covariates)
+        if covariates:
+            raise TableError("a calendar and covariates cannot be fitted together: leave one out")
+        _ends_on(summary, calendar.clock())
+        super().fit(summary)
+        rows, plain = collapse(summary), self._fitted()
+        n, names = float(rows["n"].sum()), (*self.parameters, *calendar.names)
+        objective = objective_of(self._total_and_ages, rows, calendar, len(self.parameters))
+        start = np.concatenate([plain.values, np.ones(len(calendar.names))])
+        fit = maximize(objective, [start.tolist()], names, n, f"{self.name} with a calendar")
+        beta = np.log(fit.values[len(self.parameters) :])
+        prior = float(calendar.spread * (beta**2 / calendar.sds**2).sum() / 2)
+        self.plain_, self.clock_ = plain, calendar.clock(beta)
+        fit = replace(fit, log_likelihood=fit.log_likelihood + prior)
+        return self._accept(fit, n, Posterior(objective, fit, np.asarray(start), rows["n"].to_numpy(float)))
+
+    @property
+    def calendar_effects_(self) -> pd.DataFrame:
+        """What the calendar does to the pace of purchases.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``term, effect, standard_error, low, high``: of the logarithm of the pace; the trend a year; intervals at 95 %.
+            Empty where the fit had no calendar.
+        """
+        fit, k = self._fitted(), len(self.parameters)
+        effect, error = np.log(fit.values[k:]), np.sqrt(np.diag(fit.log_covariance))[k:]
+        ends = tail(0.95) * error
+        columns = {"term": list(fit.names[k:]), "effect": effect, "standard_error": error,
+                   "low": effect - ends, "high": effect + ends}  # fmt: skip
+        return pd.DataFrame(columns if self.clock_ is not None else {name: [] for name in columns})
+
+    def _state(self) -> dict[str, Any]:
+        return super()._state() | {"clock": None if self.clock_ is None else self.clock_.state()}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        super()._restore(state)
+        self.clock_ = Clock.of_state(state["clock"]) if state.get("clock") else None
+
+    def _clock(self, full: Vector) -> Clock | None:
+        """The clock of one draw of everything estimated."""
+        if self.clock_ is None or len(full) == len(self.parameters):
+            return self.clock_
+        beta = np.log(full[len(self.parameters) :])
+        return self.clock_ if np.array_equal(beta, self.clock_.coefficients) else self.clock_.at(beta)
+
+    def _ages(self, rows: pd.DataFrame, full: Vector) -> tuple[Vector, Vector, Vector]:
+        x, t_x, T = super()._ages(rows, full)
+        clock = self._clock(full)
+        return (x, t_x, T) if clock is None else (x, *clock.ages(t_x, T))
+
+    def _ahead(self, t: float, full: Vector | None = None) -> float:
+        clock = self._clock(self._theta() if full is None else full)
+        return super()._ahead(t) if clock is None else clock.ahead(t)
+
+    def _each(self, summary: Any, function: Callable[[pd.DataFrame], dict[str, Vector]]) -> Any:
+        if self.clock_ is not None:
+            _ends_on(summary, self.clock_)
+        return super()._each(summary, function)
+
+    @property
+    def _changes_pace(self) -> bool:
+        return self.clock_ is not None or super()._changes_pace
+
+    def _waits(self, rows: pd.DataFrame, w: Vector, *, from_last: bool) -> Vector:
+        clock = self.clock_
+        if clock is None:
+            return super()._waits(rows, w, from_last=from_last)
+        start = (rows["recency"] - rows["T"]).to_numpy(float) if from_last else np.zeros(len(rows))
+        return clock.between(start, start + w)
+
+    def _total_and_ages(
+        self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True
+    ) -> tuple[float, Vector, Vector, Vector]:
+        """The log-likelihood, its slope in the parameters, and in the ages t_x and T of their distinct values."""
+        value, by_theta = self._total(theta, data, n, slope=slope)
+        if not slope:
+            return value, by_theta, by_theta, by_theta
+        r, alpha, _, _ = theta
+        _, n_T, purchases_T = data.customers(n)
+        left = data.room[2]  # where ``_total`` leaves (r + x) times the customers who have left
+        by_T = (data.T.sum(left) - r * n_T - purchases_T) / (alpha + data.T.values)
+        return value, by_theta, -data.t_x.sum(left) / (alpha + data.t_x.values), by_T
 
     def _total(self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:
         """The log-likelihood: equation (6) of Fader, Hardie and Lee (2005), of MBG/NBD Batislam et al. (2007).
@@ -329,17 +465,36 @@ class RandomDropoutModel(DropoutModel):
             return np.zeros((size, 0))
         mixed = int(np.clip(_MIXED // len(rows), 20, 100)) if self.n_ > _MANY else 100
         drawn = self.draws(1 if self.posterior_ is None else mixed, seed=seed + 1)
-        x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
+        x, t_x, T = self._ages_drawn(rows, drawn)
+        length = np.array([self._ahead(t, full) for full in drawn])
         offset, out = np.random.default_rng(seed).random(len(rows)), np.empty((len(rows), size))
         for shared in zip(*(self._patterns(rows, full) for full in drawn), strict=True):
             theta, at = np.array([one for one, _ in shared]).T[:, None], shared[0][1]
-            u, v, pair = pairs(x[at], T[at])
+            u, _, pair = pairs(x[at], rows["T"].to_numpy(float)[at])
+            v = T[at][np.unique(pair, return_index=True)[1]]
             r, alpha, a, b = theta
-            future = np.broadcast_arrays(r + u[:, None], alpha + v[:, None], a, b + u[:, None] + self.at_first)
-            many = (np.maximum(future[0], 1.0) * t / future[1]).max(axis=1) > _ONE_BY_ONE
+            future = np.broadcast_arrays(r + u[:, None], alpha + v, a, b + u[:, None] + self.at_first)
+            many = (np.maximum(future[0], 1.0) * length / future[1]).max(axis=1) > _ONE_BY_ONE
             few, heavy = (np.nonzero(many[pair] == side)[0] for side in (False, True))
-            alive = self._alive(theta, x[at, None], t_x[at, None], T[at, None])
-            out[at[few]] = outcomes_until_dropout(future, alive[few], pair[few], t, offset[at[few]], size)
+            alive = self._alive(theta, x[at, None], t_x[at], T[at])
+            out[at[few]] = outcomes_until_dropout(future, alive[few], pair[few], length, offset[at[few]], size)
             if len(heavy):
                 out[at[heavy]] = self.simulate_purchases(rows.iloc[at[heavy]], t, size=size, seed=seed).T
         return out.T
+
+    def _ages_drawn(self, rows: pd.DataFrame, drawn: Vector) -> tuple[Vector, Vector, Vector]:
+        """Repeat purchases, and a column of ages for each draw; a single one where days are days."""
+        if self.clock_ is None:
+            x, t_x, T = super()._ages(rows, drawn[0])
+            return x, t_x[:, None], T[:, None]
+        each = [self._ages(rows, full) for full in drawn]
+        return each[0][0], *(np.column_stack([ages[k] for ages in each]) for k in (1, 2))
+
+
+def _ends_on(summary: Any, clock: Clock) -> None:
+    """Refuse a SUMMARY of another day than the clock's: on it every age would be counted wrongly."""
+    if is_ibis(summary) or not {"first_date", "T"} <= set(summary.columns) or not len(summary):
+        return
+    day = (pd.to_datetime(summary["first_date"]) + pd.to_timedelta(summary["T"], unit="D")).max().date()
+    if day != clock.as_of:
+        raise TableError(f"the SUMMARY is of {day} and the calendar of {clock.as_of}: make both on one day")

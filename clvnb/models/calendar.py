@@ -1,0 +1,385 @@
+"""A clock that all customers share: the pace of purchases by trend, season, dated series and days closed.
+
+In: what was bought on which day. Out: ``Calendar``, for ``MBGNBD().fit(summary, calendar=...)``, and ``Clock``, its days.
+
+All customers' purchase rates are multiplied by m(day) = exp(b'z(day)). Customers of BG/NBD and MBG/NBD leave at purchases,
+so that the whole model stays in closed form on the clock M, the sum of m: t_x, T and the horizon are counted on it, and the
+log-likelihood gains the sum of ln m over the days of repeat purchases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from ..core.engine import run
+from ..core.errors import TableError
+from ..core.tables import as_day
+from .fitting import Levels, Triples, Vector
+
+__all__ = ["Calendar", "Clock", "Season", "Series", "Term", "Trend", "objective_of"]
+
+# How far ahead a clock is written out; beyond, its pace is that of its last year.
+AHEAD = 3653
+
+
+class Term(Protocol):
+    """A part of b'z: its columns by day, and how far its coefficients may go."""
+
+    sd: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One for each coefficient."""
+
+    def columns(self, offset: Vector, as_of: date) -> Vector:
+        """Return z of days so many days after ``as_of``, of shape (days, coefficients)."""
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A pace that grows or falls, and after ``as_of`` comes to rest.
+
+    Attributes
+    ----------
+    sd : float
+        Of the prior of the change a year, in logarithms.
+    rest : float
+        Days after which 63 % of what is still to come of the trend has come.
+
+    References
+    ----------
+    The damped trend: Gardner and McKenzie (1985), Management Science 31(10), 1237-1246.
+    """
+
+    sd: float = 0.4
+    rest: float = 180.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One for each coefficient."""
+        return ("trend",)
+
+    def columns(self, offset: Vector, as_of: date) -> Vector:
+        """Return z of days so many days after ``as_of``: years before it, damped after it."""
+        ahead = self.rest * -np.expm1(-np.maximum(offset, 0.0) / self.rest)
+        return np.where(offset > 0, ahead, offset)[:, None] / 365.25
+
+
+@dataclass(frozen=True)
+class Season:
+    """Waves of a year and of its half, third, ...
+
+    Attributes
+    ----------
+    sd : float
+        Of the prior of each coefficient.
+    waves : int
+        How many of them.
+    """
+
+    sd: float = 0.2
+    waves: int = 2
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One for each coefficient."""
+        return tuple(f"{kind} {k} a year" for k in range(1, self.waves + 1) for kind in ("cosine", "sine"))
+
+    def columns(self, offset: Vector, as_of: date) -> Vector:
+        """Return z of days so many days after ``as_of``."""
+        angle = 2 * np.pi * (offset + (as_of - date(2000, 1, 1)).days) / 365.25
+        return np.column_stack([f(k * angle) for k in range(1, self.waves + 1) for f in (np.cos, np.sin)])
+
+
+@dataclass(frozen=True)
+class Series:
+    """A dated series of one's own, such as the days of promotions; 0 where nothing is given.
+
+    Attributes
+    ----------
+    name : str
+    start : str
+        The day of the first value, such as ``"2024-11-01"``.
+    values : tuple of float
+        One a day.
+    sd : float
+        Of the prior of the coefficient.
+    """
+
+    name: str
+    start: str
+    values: tuple[float, ...]
+    sd: float = 1.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One for each coefficient."""
+        return (self.name,)
+
+    def columns(self, offset: Vector, as_of: date) -> Vector:
+        """Return the values of days so many days after ``as_of``."""
+        at = offset.astype(int) + (as_of - date.fromisoformat(self.start)).days
+        inside = (at >= 0) & (at < len(self.values))
+        given = np.asarray(self.values, dtype=float)
+        return np.where(inside, given[np.clip(at, 0, len(given) - 1)], 0.0)[:, None]
+
+
+_TERMS: dict[str, Callable[..., Term]] = {"Trend": Trend, "Season": Season, "Series": Series}
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """What the days of a log had in common, and what was bought on them.
+
+    Attributes
+    ----------
+    as_of : date
+        The last day.
+    repeats : array
+        Repeat purchases of all customers on each day, the last one ``as_of``.
+    terms : tuple of Term
+        What the pace may depend on.
+    closed : tuple of (str, str)
+        First and last day of each time without any business.
+    spread : float
+        How much more than chance weekly repeat purchases vary (variance over mean, 1 or more): as much less a day's
+        purchases say of the clock, and as much more the priors of its coefficients count.
+
+    Examples
+    --------
+    >>> import clvnb as cv
+    >>> log = cv.MBGNBD.with_params(r=0.9, alpha=60.0, a=0.8, b=2.5).simulate(400, length="2 years", seed=1)
+    >>> calendar = Calendar.of(log, terms=(Trend(), Season()))
+    >>> model = cv.MBGNBD().fit(cv.summarize(log, as_of=calendar.as_of), calendar=calendar)
+    >>> list(model.calendar_effects_["term"])
+    ['trend', 'cosine 1 a year', 'sine 1 a year', 'cosine 2 a year', 'sine 2 a year']
+    """
+
+    as_of: date
+    repeats: Vector
+    terms: tuple[Term, ...] = ()
+    closed: tuple[tuple[str, str], ...] = ()
+    spread: float = 1.0
+
+    @classmethod
+    def of(
+        cls,
+        log: Any,
+        *,
+        terms: Sequence[Term] = (),
+        closed: Sequence[tuple[str, str]] = (),
+        as_of: date | str | None = None,
+        spread: float = 1.0,
+    ) -> Calendar:
+        """Count a LOG's repeat purchases by day.
+
+        Parameters
+        ----------
+        log : LOG
+            Checked.
+        terms, closed, spread
+            As the attributes.
+        as_of : date, optional
+            The last day; of the log when left out.
+
+        Raises
+        ------
+        TableError
+            When somebody bought on a day that is said to be closed.
+        """
+        from ..data.summary import purchase_days
+
+        days = purchase_days(log)
+        days = days.filter(days.bought)
+        if as_of is not None:
+            days = days.filter(days.date <= as_day(as_of))
+        first = days.group_by("customer_id").aggregate(first=days.date.min())
+        both = days.join(first, "customer_id")
+        counts = run(both.group_by("date").aggregate(bought=both.count(), new=(both.date == both["first"]).sum()), log)
+        when = pd.to_datetime(counts["date"])
+        last = as_day(as_of) or when.max().date()
+        repeats = (counts["bought"] - counts["new"]).to_numpy(float)
+        at = (when - when.min()).dt.days.to_numpy()
+        total = np.bincount(at, weights=repeats, minlength=(last - when.min().date()).days + 1)
+        made = cls(last, total, tuple(terms), tuple(closed), spread)
+        wrong = [made.day(k) for k in np.nonzero(made.clock().shut & (total > 0))[0]]
+        if wrong:
+            raise TableError(f"closed: {wrong[0]} is given as closed, and somebody bought on it; take it out")
+        return made
+
+    def day(self, number: int) -> date:
+        """The date of a day of the log, the first one 0."""
+        return self.as_of - timedelta(days=len(self.repeats) - 1 - number)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the coefficients."""
+        return tuple(name for term in self.terms for name in term.names)
+
+    @property
+    def sds(self) -> Vector:
+        """Of their priors."""
+        return np.array([term.sd for term in self.terms for _ in term.names])
+
+    def clock(self, coefficients: Vector | None = None) -> Clock:
+        """Return the clock that these coefficients make; one without terms when left out."""
+        names = self.names
+        values = np.zeros(len(names)) if coefficients is None else np.asarray(coefficients, dtype=float)
+        return Clock(self.as_of, len(self.repeats) - 1, self.terms, self.closed, values)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Days as they count: the pace of every day before and after ``as_of``, added up.
+
+    Attributes
+    ----------
+    as_of : date
+    before : int
+        Days of the log before it.
+    terms, closed
+        As of ``Calendar``.
+    coefficients : array
+    """
+
+    as_of: date
+    before: int
+    terms: tuple[Term, ...] = ()
+    closed: tuple[tuple[str, str], ...] = ()
+    coefficients: Vector = field(default_factory=lambda: np.zeros(0))
+
+    @cached_property
+    def offset(self) -> Vector:
+        """Days after ``as_of`` of every day that is written out."""
+        return np.arange(-self.before, AHEAD + 1, dtype=float)
+
+    @cached_property
+    def z(self) -> Vector:
+        """The terms' columns by day."""
+        parts = [term.columns(self.offset, self.as_of) for term in self.terms]
+        return np.column_stack(parts) if parts else np.zeros((len(self.offset), 0))
+
+    @cached_property
+    def shut(self) -> Vector:
+        """Whether a day is closed, of the days of the log."""
+        return self._shut[: self.before + 1]
+
+    @cached_property
+    def _shut(self) -> Vector:
+        found = np.zeros(len(self.offset), dtype=bool)
+        for first, last in self.closed:
+            ends = [(date.fromisoformat(day) - self.as_of).days for day in (first, last)]
+            found |= (self.offset >= ends[0]) & (self.offset <= ends[1])
+        return found
+
+    def at(self, coefficients: Vector) -> Clock:
+        """Return the same clock with other coefficients."""
+        new = Clock(self.as_of, self.before, self.terms, self.closed, coefficients)
+        new.__dict__.update({k: v for k, v in self.__dict__.items() if k in ("offset", "z", "shut", "_shut")})
+        return new
+
+    @cached_property
+    def pace(self) -> Vector:
+        """Of every day that is written out, 1 being that of ``as_of`` without season."""
+        return np.where(self._shut, 0.0, np.exp(np.clip(self.z @ self.coefficients, -30.0, 30.0)))
+
+    @cached_property
+    def hand(self) -> Vector:
+        """Where the clock stands at the close of each day that is written out, 0 at that of ``as_of``."""
+        run_on = np.concatenate([[0.0], np.cumsum(self.pace[1:])])
+        return run_on - run_on[self.before]
+
+    def between(self, start: Vector | float, end: Vector | float) -> Vector:
+        """How far the clock goes between two moments, in days after ``as_of``."""
+        return np.asarray(self._hand(np.asarray(end, float)) - self._hand(np.asarray(start, float)))
+
+    def _hand(self, moment: Vector) -> Vector:
+        last_year = (self.hand[-1] - self.hand[-366]) / 365
+        inside = np.interp(moment, self.offset, self.hand)
+        early, late = np.minimum(moment + self.before, 0.0), np.maximum(moment - AHEAD, 0.0)
+        return inside + early * self.pace[min(1, len(self.pace) - 1)] + late * last_year
+
+    def ahead(self, t: float) -> float:
+        """How far the clock goes in the next ``t`` days."""
+        return float(self._hand(np.asarray(float(t))))
+
+    def ages(self, t_x: Vector, T: Vector) -> tuple[Vector, Vector]:
+        """Ages at the last purchase and now, on the clock, of customers of such ages in days."""
+        start = self._hand(-T)
+        return self._hand(t_x - T) - start, -start
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        terms = [{"kind": type(term).__name__} | asdict(term) for term in self.terms]  # type: ignore[call-overload]
+        return {"as_of": self.as_of.isoformat(), "before": self.before, "terms": terms,
+                "closed": [list(pair) for pair in self.closed], "coefficients": self.coefficients.tolist()}  # fmt: skip
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any]) -> Clock:
+        """Return the clock that ``state`` wrote down."""
+        terms = []
+        for written in state["terms"]:
+            given = {k: tuple(v) if isinstance(v, list) else v for k, v in written.items() if k != "kind"}
+            terms.append(_TERMS[written["kind"]](**given))
+        closed = tuple((str(first), str(last)) for first, last in state["closed"])
+        as_of, before = date.fromisoformat(state["as_of"]), int(state["before"])
+        return cls(as_of, before, tuple(terms), closed, np.array(state["coefficients"], dtype=float))
+
+
+def objective_of(
+    total: Callable[..., tuple[float, Vector, Vector, Vector]], rows: pd.DataFrame, calendar: Calendar, known: int
+) -> Callable[..., tuple[float, Vector]]:
+    """Return the penalised log-likelihood on the calendar's clock, and its slope.
+
+    Parameters
+    ----------
+    total : callable
+        Takes parameters, ``Triples`` and counts; gives the log-likelihood of the rows, its slope in the parameters, and
+        in the ages t_x and T of each distinct pair of days.
+    rows : pandas.DataFrame
+        Distinct ``frequency, recency, T`` with counts ``n``.
+    calendar : Calendar
+    known : int
+        Parameters of the model; what follows them are exp(coefficient).
+    """
+    x, t_x, T = (rows[k].to_numpy(float) for k in ("frequency", "recency", "T"))
+    counts, clock = rows["n"].to_numpy(float), calendar.clock()
+    end = clock.before
+    pairs = Levels.of(T * (end + 2) + t_x)  # a last purchase's place on the clock needs the first one's too
+    pair_T, pair_tx = np.divmod(pairs.values.astype(np.intp), end + 2)
+    ages = Levels.of(T)
+    data = Triples(Levels.of(x), Levels(np.zeros(len(pair_T)), pairs.index), Levels(np.zeros(len(ages.values)), ages.index), counts)
+    born = end - ages.values.astype(np.intp)
+    born_pair, last_pair = end - pair_T, end - pair_T + pair_tx
+    past = clock.z[: end + 1]
+    weighed = calendar.repeats * ~clock.shut
+    bought, prior = weighed @ past, calendar.spread / np.maximum(calendar.sds, 1e-12) ** 2
+
+    def objective(full: Vector, weights: Vector | None = None, *, slope: bool = True) -> tuple[float, Vector]:
+        n = counts if weights is None else weights
+        theta, beta = full[:known], np.log(full[known:])
+        now = clock.at(beta)
+        hand = now.hand[: end + 1]
+        np.subtract(hand[end], hand[born], out=data.T.values)
+        np.subtract(hand[last_pair], hand[born_pair], out=data.t_x.values)
+        value, by_theta, by_tx, by_T = total(theta, data, n, slope=slope)
+        share = 1.0 if weights is None else float(n @ x / (counts @ x))  # of purchases: whose day is whose is not known
+        value += share * float(bought @ beta) - float(prior @ beta**2) / 2
+        if not slope:
+            return value, np.zeros(0)
+        places = np.concatenate([born, [end], last_pair, born_pair])
+        moved = np.concatenate([-by_T, [by_T.sum()], by_tx, -by_tx])
+        by_hand = np.bincount(places, weights=moved, minlength=end + 1)
+        by_pace = np.cumsum(by_hand[::-1])[::-1].copy()  # the hand of every later day moves with a day's pace
+        by_pace[0] = 0.0
+        by_beta = (by_pace * now.pace[: end + 1]) @ past + share * bought - prior * beta
+        return value, np.concatenate([by_theta, by_beta / full[known:]])
+
+    return objective
