@@ -23,7 +23,7 @@ from ..core.errors import TableError
 from ..core.tables import as_day
 from .fitting import Levels, Triples, Vector
 
-__all__ = ["Calendar", "Clock", "Season", "Series", "Term", "Trend", "objective_of"]
+__all__ = ["Calendar", "Clock", "Peak", "Season", "Series", "Term", "Trend", "objective_of"]
 
 # How far ahead a clock is written out; beyond, its pace is that of its last year.
 AHEAD = 3653
@@ -59,7 +59,7 @@ class Trend:
     """
 
     sd: float = 0.4
-    rest: float = 180.0
+    rest: float = 730.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,7 +131,37 @@ class Series:
         return np.where(inside, given[np.clip(at, 0, len(given) - 1)], 0.0)[:, None]
 
 
-_TERMS: dict[str, Callable[..., Term]] = {"Trend": Trend, "Season": Season, "Series": Series}
+@dataclass(frozen=True)
+class Peak:
+    """The weeks before Christmas, in which gifts are bought: a peak too short for the waves of a season.
+
+    Attributes
+    ----------
+    sd : float
+        Of the prior of the coefficient.
+    first, last : (int, int)
+        Month and day.
+    """
+
+    sd: float = 0.7
+    first: tuple[int, int] = (11, 21)
+    last: tuple[int, int] = (12, 24)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One for each coefficient."""
+        return ("weeks before Christmas",)
+
+    def columns(self, offset: Vector, as_of: date) -> Vector:
+        """Return 1 for the days between, less the share of a year that they are."""
+        when = pd.DatetimeIndex(pd.Timestamp(as_of) + pd.to_timedelta(offset, unit="D"))
+        number = when.month.to_numpy() * 100 + when.day.to_numpy()
+        ends = [month * 100 + day for month, day in (self.first, self.last)]
+        inside = (number >= ends[0]) & (number <= ends[1])
+        return (inside - 34 / 365.25)[:, None]
+
+
+_TERMS: dict[str, Callable[..., Term]] = {"Trend": Trend, "Season": Season, "Series": Series, "Peak": Peak}
 
 
 @dataclass(frozen=True)

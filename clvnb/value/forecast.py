@@ -1,0 +1,420 @@
+"""What today's customers will buy together: a forecast that knows season and trend, with a range that includes being wrong.
+
+In: a checked LOG. Out: ``Forecast``: totals with calibrated ranges, by month, what earlier forecasts were worth, and the
+chosen model on the forecast's pace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from ..core.engine import run, to_pandas
+from ..core.errors import FitError
+from ..core.maths import days
+from ..core.results import Estimate, Told
+from ..core.tables import as_day
+from ..data.summary import purchase_days, summarize
+from ..models import MBGNBD
+from ..models.base import TransactionModel
+from ..models.calendar import Calendar, Season, Trend
+from ..models.fitting import Vector
+from ..models.histories import collapse
+from .origins import CANDIDATES, EVERY, HORIZONS, SEASON_FROM, Look, Past, look, looks_back, seasons
+from .spread import Spread, mean_error, model_error, money_error, width
+
+__all__ = ["Forecast", "forecast", "price_level"]
+
+LEVEL = 0.9
+# The mixture's weights: how fast they follow past errors, and how far they are drawn to equal ones.
+_TEMPERATURE, _EQUAL = 0.1, 0.2
+_RECENT = 182
+# A range whose ends lie further from the forecast than this share is no ground for a decision.
+NEEDED = 0.25
+
+
+@dataclass(frozen=True, repr=False)
+class Forecast(Told):
+    """What today's customers are expected to buy together.
+
+    Attributes
+    ----------
+    as_of : date
+    horizon : float
+        Days.
+    purchases : float
+        Expected repeat purchases of today's customers over the horizon.
+    spreads : mapping of days to Spread
+        The scale of the error over each horizon that is reported.
+    weights : dict of candidate to float
+        How the three fits are mixed.
+    fits : dict of candidate to a fitted MBGNBD
+    ahead, total : array
+        Days from now, and the expected purchases in them.
+    tests : pandas.DataFrame
+        Forecasts from earlier days: ``origin, horizon, expected, low, high, actual, error`` (expected over actual, less 1),
+        ``inside``.
+    closed : tuple of (str, str)
+        Times without business that the log shows.
+    history : pandas.DataFrame
+        ``month, purchases`` (repeat purchases) and ``revenue`` of all customers as they came, whole months.
+    prices : float
+        The level of prices now against the mean of each customer's past.
+    """
+
+    as_of: date
+    horizon: float
+    purchases: float
+    spreads: Mapping[float, Spread]
+    weights: dict[str, float]
+    fits: dict[str, MBGNBD]
+    ahead: Vector
+    total: Vector
+    tests: pd.DataFrame
+    closed: tuple[tuple[str, str], ...]
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    prices: float = 1.0
+
+    @property
+    def spread(self) -> Spread:
+        """The scale of the error over the horizon."""
+        return self.spreads[self.horizon]
+
+    @property
+    def expected_error(self) -> float:
+        """How far the total will be off on average, up or down, as a share."""
+        return mean_error(self.spread.scale())
+
+    @property
+    def tested(self) -> int:
+        """The longest horizon, in days, over which earlier forecasts could be tested; 0 where none could."""
+        return int(self.tests["horizon"].max()) if len(self.tests) else 0
+
+    def pace(self, model: TransactionModel, summary: pd.DataFrame) -> TransactionModel:
+        """Return a fitted model whose customers together are expected to buy what is forecast."""
+        rows = collapse(summary, also=model.covariates_)
+        n = rows["n"].to_numpy(float)
+        clock = np.geomspace(0.02, 40.0, 60) * self.horizon
+        sums = np.array([float(n @ model.expected(rows, [(float(t), 1.0)])) for t in clock])
+        hands = np.exp(np.interp(np.log(self.total), np.log(sums), np.log(clock)))
+        return model.paced(self.ahead, np.maximum.accumulate(hands))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The FORECAST by month: ``period, what, mean, low, high``, today's customers alone; what came stands in ``history``."""
+        edges = np.r_[0.0, self.ahead]
+        means = np.diff(np.r_[0.0, self.total])
+        ends = pd.to_datetime(self.as_of) + pd.to_timedelta(edges[1:], unit="D")
+        month = ends.to_period("M")
+        found = pd.DataFrame({"period": month, "mean": means, "days": edges[1:]}).groupby("period", as_index=False).agg(
+            mean=("mean", "sum"), days=("days", "max"))  # fmt: skip
+        reach = np.array([np.exp(width(LEVEL) * self.scale_at(t)) for t in found["days"]])
+        period = found["period"].dt.to_timestamp()
+        return pd.DataFrame({"period": period, "what": "purchases", "group": "today's customers", "mean": found["mean"],
+                             "low": found["mean"] / reach, "high": found["mean"] * reach})  # fmt: skip
+
+    def scale_at(self, t: float) -> float:
+        """The scale of the error of purchases so far ahead."""
+        near = min(self.spreads, key=lambda h: abs(np.log(h / max(t, 1.0))))
+        known = self.spreads[near]
+        return known.model * (max(t, 28.0) / near) ** 0.32
+
+    @property
+    def season(self) -> tuple[float, float]:
+        """How far the pace swings over the year, highest over lowest less 1, and how sure that is: in standard errors."""
+        return _season(self.fits["season"])
+
+    @property
+    def trend(self) -> tuple[float, float]:
+        """How much the pace changes a year, as a share, and how sure that is: in standard errors."""
+        effects = self.fits["trend and season"].calendar_effects_.set_index("term")
+        if "trend" not in effects.index:
+            return 0.0, 0.0
+        effect = effects.loc["trend"]
+        return float(np.expm1(effect["effect"])), float(abs(effect["effect"]) / effect["standard_error"])
+
+    @property
+    def text(self) -> str:
+        """The forecast in sentences."""
+        reach = np.exp(width(LEVEL) * self.spread.model)
+        text = (
+            f"Today's customers are expected to buy {self.purchases:,.0f} times in the next {self.horizon:,.0f} days "
+            f"(90% range {self.purchases / reach:,.0f} to {self.purchases * reach:,.0f}). "
+        )
+        return text + self.say_tests()
+
+    def say_tests(self) -> str:
+        """How wrong the total may be, and what says so."""
+        if not len(self.tests):
+            return "The log is too short to test forecasts on earlier days, so the range rests on other businesses' errors."
+        longest = self.tests[self.tests["horizon"] == self.tested]
+        text = (
+            f"The expected error is about {self.expected_error:.0%}. {len(self.tests)} forecasts from "
+            f"{self.tests['origin'].nunique()} earlier days were tested: the range held {int(self.tests['inside'].sum())} of them"
+            f"; {self.tested} days ahead the error was {longest['error'].abs().median():.0%} in the middle."
+        )
+        if self.tested < 0.9 * self.horizon:
+            text += f" Nothing beyond {self.tested} days could be tested; there the range grows by what is known of other businesses."
+        return text
+
+    def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
+        return self.text, [self.tests]
+
+
+def _season(model: MBGNBD) -> tuple[float, float]:
+    if model.clock_ is None:
+        return 0.0, 0.0
+    season = next((term for term in model.clock_.terms if isinstance(term, Season)), None)
+    if season is None:
+        return 0.0, 0.0
+    effects = model.calendar_effects_.set_index("term").loc[list(season.names)]
+    wave = season.columns(np.arange(365.0), model.clock_.as_of) @ effects["effect"].to_numpy()
+    sure = np.sqrt(((effects["effect"] / effects["standard_error"]) ** 2).sum())
+    return float(np.expm1(wave.max() - wave.min())), float(sure)
+
+
+def forecast(
+    log: Any,
+    *,
+    horizon: str | float = "1 year",
+    as_of: date | str | None = None,
+    summary: pd.DataFrame | None = None,
+    also: Sequence[str | float] = (),
+    model: TransactionModel | None = None,
+) -> Forecast:
+    """Forecast the purchases of today's customers together, with a range that includes the error of the model.
+
+    Parameters
+    ----------
+    log : LOG
+        Checked.
+    horizon : str or number of days
+    as_of : date, optional
+        The last day looked at; the last date in the log when left out.
+    summary : SUMMARY, optional
+        Of the whole log on that day, where it is at hand.
+    also : sequence of str or number of days
+        Further horizons whose error is to be known.
+    model : a fitted purchase model, optional
+        One more way to forecast: where its total lies apart, the range is wider.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    FitError
+        Where there are too few repeat purchases.
+    TableError
+        When the LOG lacks a column.
+
+    Notes
+    -----
+    Two fits of MBG/NBD on a clock that all customers share are mixed in logarithms: with the season (from 640 days of log
+    on), and with a damped trend besides. Their weights follow the errors of forecasts from up to nine earlier days, a quarter
+    of a year apart, and are drawn to equal ones. The priors of trend and season count the more, the more weekly purchases
+    vary beyond chance. Times without any business stop the clock.
+
+    The scale of the error is 1.67 (h/182)^.32 ((s + .02)/.15)^.73 (phi/P)^.40 in the logarithm of what comes over what is
+    expected: s the disagreement of four forecasts (plain, with trend, with both, and as many as in the last period), phi the
+    overdispersion of weekly repeat purchases, P the expected purchases of the plain model. It was learned from other
+    businesses' logs; a log's own past errors add nothing to it. Errors have the tails of Student's t.
+
+    References
+    ----------
+    Stacking: Wolpert (1992), Neural Networks 5(2), 241-259. The damped trend: Gardner and McKenzie (1985), Management
+    Science 31(10), 1237-1246. Rolling origins: Tashman (2000), International Journal of Forecasting 16(4), 437-450.
+
+    Examples
+    --------
+    >>> from clvnb import MBGNBD
+    >>> log = MBGNBD.with_params(r=0.9, alpha=60.0, a=0.8, b=2.5).simulate(800, joined="1 year", length="2 years", seed=1)
+    >>> found = forecast(log, horizon="1 year")
+    >>> found.tested, len(found.tests), sorted(found.weights)
+    (364, 12, ['plain', 'trend', 'trend and season'])
+    """
+    summary = to_pandas(summarize(log, as_of=as_of) if summary is None else summary)
+    last = as_day(as_of) or (summary["first_date"] + pd.to_timedelta(summary["T"], unit="D")).max().date()
+    past = Past.of(log, summary, last)
+    length = float(days(horizon))
+    wanted = sorted({length, *(float(days(h)) for h in also)})
+    today = look(past, past.end, tuple(int(round(h)) for h in wanted))
+    looks = looks_back(past)
+    weights = _weights(looks, length)
+    fits = _fits(log, summary, last, past, today.spread)
+    ahead = _moments(wanted)
+    curves = {name: _curve(model, summary, ahead) for name, model in fits.items()}
+    total = np.exp(sum(w * np.log(curves[k] + 0.5) for k, w in weights.items())) - 0.5
+    total = np.maximum.accumulate(np.maximum(total, 1e-9))
+    history, cv, prices = _money(log, summary, last)
+    voice = [[] if model is None else [_share(past, summary) * float(model.expected_purchases(summary, h).sum())] for h in wanted]
+    at = {h: float(total[np.argmin(np.abs(ahead - h))]) for h in wanted}
+    spreads = {
+        h: Spread(h, _scale(today, k, h, at[h] * _share(past, summary), looks, voice[k]), money_error(cv, at[h]))
+        for k, h in enumerate(wanted)
+    }  # fmt: skip
+    return Forecast(last, length, at[length], spreads, weights, fits, ahead, total, _tests(past, looks), past.closed, history, prices)
+
+
+def _share(past: Past, summary: pd.DataFrame) -> float:
+    """The share of customers on whom forecasts are tested."""
+    return min(len(past.first) / max(len(summary), 1), 1.0)
+
+
+def _moments(horizons: Sequence[float]) -> Vector:
+    """Days ahead at which the total is known: every 15 days, and the horizons themselves."""
+    grid = np.arange(15.0, max(horizons), 15.0)
+    return np.unique(np.r_[grid, horizons])
+
+
+def _fits(log: Any, summary: pd.DataFrame, as_of: date, past: Past, spread: float) -> dict[str, MBGNBD]:
+    """Both candidates on all customers; without a trend where it finds no maximum."""
+    share = 1 / _share(past, summary)  # overdispersion was found on some of the customers
+    given = Calendar.of(log, closed=past.closed, as_of=as_of, spread=1 + (spread - 1) * share)
+    season = seasons(past.end) if past.end >= SEASON_FROM else ()
+    found = {"season": MBGNBD().fit(summary, calendar=replace(given, terms=season))}
+    try:
+        found["trend and season"] = MBGNBD().fit(summary, calendar=replace(given, terms=(Trend(), *season)))
+    except FitError:
+        found["trend and season"] = found["season"]
+    return found
+
+
+def _curve(model: MBGNBD, summary: pd.DataFrame, ahead: Vector) -> Vector:
+    """Expected purchases of all customers in so many days each."""
+    rows = collapse(summary)
+    n, clock = rows["n"].to_numpy(float), np.array([model.clock_.ahead(float(t)) for t in ahead])  # type: ignore[union-attr]
+    grid = np.geomspace(clock.min(), clock.max(), min(24, len(clock))) if len(clock) > 1 else clock
+    inverse = np.interp(grid, clock, ahead)
+    sums = np.array([float(n @ model.expected(rows, [(float(t), 1.0)])) for t in inverse])
+    return np.asarray(np.exp(np.interp(np.log(clock), np.log(grid), np.log(np.maximum(sums, 1e-12)))))
+
+
+def _weights(looks: Sequence[Look], horizon: float) -> dict[str, float]:
+    """How much each candidate counts, by its errors over horizons up to the one that is asked for."""
+    tested = [h for h in HORIZONS if h <= horizon] or [HORIZONS[0]]
+    loss, count = np.zeros(len(CANDIDATES)), 0.0
+    for h in tested:
+        which = HORIZONS.index(h)
+        errors = [abs(one.off(which)) for one in looks if np.isfinite(one.came[which])]
+        if errors:
+            size = (1 + (len(errors) - 1) * min(1.0, EVERY / h)) * (1.0 if h == tested[-1] else 0.5)
+            loss, count = loss + size * np.mean(errors, axis=0), count + size
+    if not count:
+        return dict.fromkeys(CANDIDATES, 1 / len(CANDIDATES))
+    loss = loss / count
+    better = np.exp(-(loss - loss.min()) / _TEMPERATURE * count / (count + 2))
+    mixed = (1 - _EQUAL) * better / better.sum() + _EQUAL / len(CANDIDATES)
+    return dict(zip(CANDIDATES, mixed.tolist(), strict=True))
+
+
+def _scale(
+    one: Look, which: int, horizon: float, expected: float, looks: Sequence[Look], more: Sequence[float] = ()
+) -> float:
+    """The scale of the error of one day's forecast over one of its horizons.
+
+    Among the forecasts that may disagree is its own, corrected by how far earlier ones were off on average.
+    """
+    apart = one.disagreement(which, [*more, (expected + 0.5) * np.exp(_usual_error(looks, horizon)) - 0.5])
+    dispersion = one.spread / max(float(one.expected["plain"][which]), 1.0)
+    return model_error(horizon, apart, dispersion, season=one.cut >= SEASON_FROM)
+
+
+def _usual_error(looks: Sequence[Look], horizon: float) -> float:
+    """By how much forecasts from earlier days were off on average, drawn to none where there are few."""
+    off, weight = [], []
+    for one in looks:
+        for which, h in enumerate(HORIZONS):
+            if h <= max(horizon, HORIZONS[0]) and np.isfinite(one.came[which]):
+                off.append(one.off(which)[0])
+                weight.append(min(1.0, EVERY / h))
+    return float(np.average(off, weights=weight) * sum(weight) / (sum(weight) + 2)) if off else 0.0
+
+
+def mixed(one: Look, which: int, weights: Mapping[str, float]) -> float:
+    """The mixture's expectation over one horizon of an earlier day."""
+    return float(np.exp(sum(w * np.log(one.expected[k][which] + 0.5) for k, w in weights.items())) - 0.5)
+
+
+def _tests(past: Past, looks: Sequence[Look]) -> pd.DataFrame:
+    """Each earlier day's forecast as it would have been made then, with its range, beside what came."""
+    rows = []
+    for k, one in enumerate(looks):
+        for which, h in enumerate(HORIZONS):
+            if not np.isfinite(one.came[which]):
+                continue
+            known = [replace(then, came=_known(then, one.cut)) for then in looks[k + 1 :]]
+            expected = mixed(one, which, _weights(known, h))
+            scale = np.hypot(_scale(one, which, h, expected, known), 1 / np.sqrt(max(expected, 0.5)))
+            reach, came = np.exp(width(LEVEL) * scale), float(one.came[which])
+            low, high = (expected + 0.5) / reach - 0.5, (expected + 0.5) * reach - 0.5
+            rows.append((pd.Timestamp(past.date_of(one.cut)), h, expected, max(low, 0.0), high, came,
+                         expected / max(came, 1.0) - 1, low <= came <= high))  # fmt: skip
+    names = ["origin", "horizon", "expected", "low", "high", "actual", "error", "inside"]
+    return pd.DataFrame(rows, columns=names).sort_values(["origin", "horizon"], ignore_index=True)
+
+
+def _known(then: Look, cut: int) -> Vector:
+    """What had come of an earlier forecast by a later day."""
+    return np.where([then.cut + h <= cut for h in then.horizons], then.came, np.nan)
+
+
+def _money(log: Any, summary: pd.DataFrame, as_of: date) -> tuple[pd.DataFrame, float, float]:
+    """Repeat purchases and revenue by whole month, how much the money of repeat purchases varies, and the level of prices."""
+    days_of = purchase_days(log)
+    days_of = days_of.filter(days_of.date <= as_of)
+    first = days_of.filter(days_of.bought).group_by("customer_id").aggregate(first=lambda t: t.date.min())
+    table = days_of.join(first, "customer_id").mutate(month=lambda t: t.date.truncate("month"))
+    repeat = table.bought & (table.date > table["first"])
+    money = repeat & (table.net > 0)
+    months = run(table.group_by("month").aggregate(
+        purchases=repeat.sum(), revenue=table.net.sum(), money=table.net.sum(where=money),
+        squares=(table.net * table.net).sum(where=money), count=money.sum()), log)  # fmt: skip
+    months = months.sort_values("month", ignore_index=True)
+    count, total, squares = (float(months[k].fillna(0).sum()) for k in ("count", "money", "squares"))
+    mean = total / max(count, 1.0)
+    varies = np.sqrt(max(squares / max(count, 1.0) - mean**2, 0.0)) / mean if mean > 0 else 0.0
+    month = pd.to_datetime(months["month"])
+    whole = month + pd.offsets.MonthEnd(0) <= pd.Timestamp(as_of)
+    history = months.assign(month=month).loc[whole, ["month", "purchases", "revenue"]].reset_index(drop=True)
+    return history, float(varies), price_level(log, summary, as_of)
+
+
+def price_level(log: Any, summary: pd.DataFrame, as_of: date) -> float:
+    """Return what the same customers pay for a repeat purchase now, over what they paid on average so far.
+
+    Parameters
+    ----------
+    log : LOG
+        Checked.
+    summary : SUMMARY
+    as_of : date
+
+    Returns
+    -------
+    float
+        Of the last 182 days, drawn to 1 as far as chance explains it, between .75 and 1.33.
+    """
+    days_of = purchase_days(log)
+    start = as_of - pd.Timedelta(days=_RECENT).to_pytimedelta()
+    recent = days_of.filter(days_of.bought, days_of.net > 0, days_of.date > start, days_of.date <= as_of)
+    sums = run(recent.group_by("customer_id").aggregate(net=recent.net.sum(), count=recent.count()), log)
+    own = summary.set_index("customer_id")[["monetary_value", "frequency", "first_date"]]
+    both = sums.join(own, on="customer_id", how="inner")
+    both = both[(both["monetary_value"] > 0) & (pd.to_datetime(both["first_date"]) <= pd.Timestamp(start))]
+    n = float(both["count"].sum())
+    if n < 30:
+        return 1.0
+    x, shrunk_to = both["frequency"].to_numpy(float), float((own["monetary_value"] * own["frequency"]).sum() / own["frequency"].sum())
+    usual = (x * both["monetary_value"].to_numpy(float) + 2 * shrunk_to) / (x + 2)
+    level = np.log(float(both["net"].sum()) / float(both["count"].to_numpy(float) @ usual))
+    mean = both["net"].to_numpy(float) / both["count"].to_numpy(float)
+    noise = float(np.std(mean / usual)) / np.sqrt(len(both))
+    return float(np.exp(np.clip(level * 0.01 / (0.01 + noise**2), np.log(0.75), np.log(1.33))))
