@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.engine import is_ibis
+from ..core.engine import Frame, is_ibis
 from ..core.errors import TableError
 from ..core.results import Estimate, Finding
 from ..core.tables import SUMMARY, check, need
@@ -48,14 +48,14 @@ def _as_spend(spend: Spend) -> GammaGamma | ConstantSpend:
 
 
 def clv_table(
-    summary: Any,
+    summary: Frame,
     purchases: TransactionModel,
     spend: Spend,
     economics: Economics,
     *,
     level: float = 0.9,
     seed: int = 0,
-) -> Any:
+) -> Frame:
     """Return what each customer is still worth, with an interval, beside what was earned so far.
 
     Value = expected purchases over the horizon, each discounted, times (spend x margin - cost to serve). The interval
