@@ -108,7 +108,7 @@ class Link(Told):
 
     Examples
     --------
-    >>> from clvnb import prior_link
+    >>> from clvnb.improve import prior_link
     >>> prior_link().table()["what"].tolist()
     ['log-odds of staying per point', 'chance to stay within the window, per point']
     """

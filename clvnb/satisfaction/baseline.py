@@ -435,7 +435,7 @@ def baseline(
 
     Examples
     --------
-    >>> from clvnb import metric_of
+    >>> from clvnb.satisfaction import metric_of
     >>> rows = {"date": pd.Timestamp("2025-05-01"), "wave": "2025-05", "metric": "csat", "scale_min": 1, "scale_max": 5}
     >>> answers = pd.DataFrame({"score": [5, 4, 4, 2] * 10, **rows})
     >>> frozen = baseline(answers, metric_of("csat"), client="Tea", as_of="2025-06-30", customers=500)

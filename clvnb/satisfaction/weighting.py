@@ -193,7 +193,7 @@ def stratified_score(
 
     Examples
     --------
-    >>> from clvnb import metric_of
+    >>> from clvnb.satisfaction import metric_of
     >>> stratified_score([10, 0, 10, 10], pd.Series(list("aabb")), {"a": 50, "b": 150}, metric_of("nps")).value
     75.0
     """
@@ -309,7 +309,7 @@ def early_and_late(survey: pd.DataFrame, metric: Metric, *, level: float = 0.9) 
     --------
     >>> days = pd.to_datetime(["2025-01-01"] * 30 + ["2025-01-09"] * 20)
     >>> survey = pd.DataFrame({"date": days, "score": [5] * 25 + [2] * 15 + [4] * 10})
-    >>> from clvnb import metric_of
+    >>> from clvnb.satisfaction import metric_of
     >>> early_and_late(survey, metric_of("csat")).table.round(3)
        early  late  change    low   high
     0  0.833   0.5  -0.333 -0.525 -0.112
