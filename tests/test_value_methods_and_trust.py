@@ -160,7 +160,7 @@ def test_newcomers_by_channel_against_their_cost():
     assert set(table.index) == {"search", "ads", "other"}
     for channel, model in (("search", TRUTH), ("ads", slow)):
         weights = [(t, w) for t, w in cv.models.base.discount_weights("2 years", 0.1)]
-        true = (1 + model.expected_new(weights)[0]) * 0.5 * SPEND.expected_spend_new()
+        true = (1 + model.expected_by_draw(weights)[0]) * 0.5 * SPEND.expected_spend_new()
         assert table.loc[channel, "clv_low"] * 0.95 < true < table.loc[channel, "clv_high"] * 1.05
     assert table.loc["search", "ltv_cac"] > table.loc["ads", "ltv_cac"]
     assert table["p_pays"].dropna().between(0, 1).all()

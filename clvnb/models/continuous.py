@@ -112,7 +112,7 @@ class ContinuousModel(TransactionModel):
             ``customer_id, date, amount``, one row per purchase, ``date`` with the time of day.
         """
         rng = np.random.default_rng(seed)
-        full, end = self._theta(), days(length)
+        full, end = self.point(), days(length)
         born = rng.uniform(0, days(joined), customers)
         who, when = [np.arange(customers)], [born]
         number, at = _run(self._newcomers(self._of_pattern(full, np.zeros(0)), customers, rng), end - born, rng)

@@ -19,6 +19,7 @@ import pandas as pd
 from .. import __version__
 from ..core.errors import TableError
 from ..core.files import replace_file
+from ..core.maths import LEVEL
 from ..core.results import Estimate, Told
 from ..core.tables import as_day
 from ..data.surveys import series_of
@@ -386,7 +387,7 @@ def baseline(
     inputs: str = "",
     looks: list[str] | None = None,
     parent: Baseline | None = None,
-    level: float = 0.9,
+    level: float = LEVEL,
 ) -> Baseline:
     """Freeze what is true today.
 

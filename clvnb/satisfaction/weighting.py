@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import tail, wilson
+from ..core.maths import LEVEL, tail, wilson
 from ..core.results import Estimate, Finding
 from .scores import FEW, Metric, clean, compare_scores, effective, score
 
 __all__ = ["early_and_late", "post_stratify", "rake", "response_bias", "stratified_score"]
 
 
-def response_bias(customers: pd.DataFrame, answered: Any, by: Sequence[str], *, level: float = 0.9) -> pd.DataFrame:
+def response_bias(customers: pd.DataFrame, answered: Any, by: Sequence[str], *, level: float = LEVEL) -> pd.DataFrame:
     """Say which groups of the customer base the answers come from.
 
     Parameters
@@ -151,7 +151,7 @@ def stratified_score(
     metric: Metric,
     *,
     finite: bool = True,
-    level: float = 0.9,
+    level: float = LEVEL,
 ) -> Estimate:
     """Return a metric's number from each cell's own, by the cells' shares among the customers.
 
@@ -278,7 +278,7 @@ def rake(
     return weights, Finding(answers[list(margins)].assign(weight=weights), _say_weights(w))
 
 
-def early_and_late(survey: pd.DataFrame, metric: Metric, *, level: float = 0.9) -> Finding:
+def early_and_late(survey: pd.DataFrame, metric: Metric, *, level: float = LEVEL) -> Finding:
     """Hold early answers of a wave against late ones: those who answer late resemble those who never do.
 
     Parameters
