@@ -22,14 +22,14 @@ import clvnb as cv
 SAMPLES = ("cdnow", "shop", "subscription")
 CELLS = [
     "import clvnb as cv\nclient = cv.load_sample({sample!r})\nvalue = cv.value_step(client)\nplan = cv.improve_step(client)\nwords = client.words",
-    "cv.explore_clv(words=words)",
-    "cv.explore_scenario(plan.base, plan.library, link=plan.link, words=words)",
-    "cv.explore_allocation(plan.options, plan.budget / 20, words=words)",
-    "cv.explore_sample_size(words=words)",
-    "cv.explore_design(words=words)",
-    "cv.explore_segments(value.customers, words=words)",
-    "cv.explore_cohorts(value.checked.kept, words=words)",
-    "cv.explore_customers(cv.Cards.of_steps(value, plan))",
+    "cv.widgets.explore_clv(words=words)",
+    "cv.widgets.explore_scenario(plan.base, plan.library, link=plan.link, words=words)",
+    "cv.widgets.explore_allocation(plan.options, plan.budget / 20, words=words)",
+    "cv.widgets.explore_sample_size(words=words)",
+    "cv.widgets.explore_design(words=words)",
+    "cv.widgets.explore_segments(value.customers, words=words)",
+    "cv.widgets.explore_cohorts(value.checked.kept, words=words)",
+    "cv.widgets.explore_customers(cv.Cards.of_steps(value, plan))",
 ]
 # panel by its title, label of the control (the finder's list has none that stays), what is waited for: a new picture, or the new sentence of a panel without one
 MOVES = [
@@ -60,17 +60,17 @@ def in_process(sample: str) -> None:
     client = cv.load_sample(sample)
     value, words = cv.value_step(client), client.words
     plan = cv.improve_step(client, as_of=value.as_of)
-    scenario = cv.explore_scenario(plan.base, plan.library, link=plan.link, words=words).panel
-    segments = cv.explore_segments(value.customers, words=words)
-    finder = cv.explore_customers(cv.Cards.of_steps(value, plan))
+    scenario = cv.widgets.explore_scenario(plan.base, plan.library, link=plan.link, words=words).panel
+    segments = cv.widgets.explore_segments(value.customers, words=words)
+    finder = cv.widgets.explore_customers(cv.Cards.of_steps(value, plan))
     panels = {
-        "calculator": (cv.explore_clv(words=words), [("retention", 0.5 + 0.01 * k) for k in range(20)]),
+        "calculator": (cv.widgets.explore_clv(words=words), [("retention", 0.5 + 0.01 * k) for k in range(20)]),
         "lever, both pictures": (scenario, [("lasts", 0.2 + 0.1 * k) for k in range(20)]),
-        "budget": (cv.explore_allocation(plan.options, plan.budget, words=words), [("budget", plan.budget * k / 6) for k in range(20)]),
-        "sample size": (cv.explore_sample_size(words=words), [("change", 0.01 * k) for k in range(2, 20)]),
-        "design": (cv.explore_design(words=words), [("holdout", 0.05 * k) for k in range(2, 10)]),
+        "budget": (cv.widgets.explore_allocation(plan.options, plan.budget, words=words), [("budget", plan.budget * k / 6) for k in range(20)]),
+        "sample size": (cv.widgets.explore_sample_size(words=words), [("change", 0.01 * k) for k in range(2, 20)]),
+        "design": (cv.widgets.explore_design(words=words), [("holdout", 0.05 * k) for k in range(2, 10)]),
         "segments": (segments, [("group", g) for _, g in segments.controls["group"].options[1:]]),
-        "cohorts": (cv.explore_cohorts(value.checked.kept, words=words), [("period", p) for p in ("month", "year", "quarter")] * 4),
+        "cohorts": (cv.widgets.explore_cohorts(value.checked.kept, words=words), [("period", p) for p in ("month", "year", "quarter")] * 4),
         "customer, both pictures": (finder, [("customer", c) for c in finder.controls["customer"].options[1:21]]),
     }  # fmt: skip
     for name, (panel, moves) in panels.items():

@@ -415,7 +415,7 @@ def likelihood(name: str, parameters: dict[str, float], source: Path) -> float:
             np.ones(n),
         )
         return float(log_likelihood(*model.params_, each)[0].sum())
-    return model._objective(collapse(summary), None)(model._theta(), slope=False)[0]
+    return model._objective(collapse(summary), None)(model.point(), slope=False)[0]
 
 
 def imports(rows: list[dict]) -> None:

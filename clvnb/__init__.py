@@ -1,221 +1,77 @@
-"""clvnb: what customers are worth, and whether what you do about it works."""
+"""clvnb: what customers are worth, and whether what you do about it works.
+
+In: nothing; names are imported on first use, so that ``import clvnb`` costs no more than its own file. Out: the names of
+``__init__.pyi``, the rooms (``cv.plots``, ``cv.experiments``, ...) and ``cv.formulas``; each room lists its own in the same way.
+"""
 
 from __future__ import annotations
 
-import importlib
+import warnings
 from typing import Any
 
-# Names are imported on first use, so that `import clvnb` costs no more than its own file.
-_HOMES = {
-    "core.errors": ["ClientError", "ClvnbError", "DataWarning", "FitError", "ReportError", "TableError", "UsageError"],
-    "core.results": ["Checked", "Estimate", "Finding"],
-    "core.words": ["Words"],
-    "data.begin": ["begin_client"],
-    "data.books": ["Books"],
-    "data.client": ["Client", "Economics"],
-    "data.contracts": ["check_contracts", "read_contracts", "settle_contracts", "summarize_contracts"],
-    "data.orders": ["check_transactions", "read_transactions"],
-    "data.samples": ["load_sample", "simulate_clients", "simulate_shop", "simulate_subscription"],
-    "data.spells": ["contract_lives", "spells"],
-    "data.summary": ["contributions", "split_log", "summarize"],
-    "data.surveys": ["check_survey", "read_survey"],
-    "experiments.designs": [
-        "Change",
-        "difference_in_differences",
-        "interrupted_series",
-        "mix_shift",
-        "paired_change",
-        "randomised_difference",
-        "regression_to_the_mean",
-        "sample_ratio",
-        "two_waves",
-        "weighted_difference",
-    ],
-    "experiments.planning": [
-        "Look",
-        "always_valid",
-        "detectable_change",
-        "look_on",
-        "margin_of_error_size",
-        "obrien_fleming",
-        "sample_size",
-    ],
-    "experiments.verdicts": [
-        "Outcome",
-        "Verdict",
-        "choose_design",
-        "equivalence",
-        "false_discoveries",
-        "judge",
-        "not_measurable",
-        "profit_and_loss",
-        "measure_change",
-        "verdict_table",
-    ],
-    "improve.allocation": ["allocate", "investment_map", "spend_ceilings", "target_list"],
-    "improve.customer": ["Cards", "CustomerCard", "customer_card"],
-    "improve.levers": ["Base", "Lever", "Scenario", "customer_base", "learn", "lever_library", "playbook"],
-    "improve.link": ["Link", "evidence", "link_satisfaction", "prior_link", "renewal_outcomes", "repeat_outcomes"],
-    "improve.scenarios": [
-        "break_even",
-        "evaluate_scenarios",
-        "evpi",
-        "goal_seek",
-        "plan_range",
-        "segment_gains",
-        "tornado",
-    ],
-    "improve.step": ["improve_step", "plan_improvement"],
-    "models": [
-        "BGBB",
-        "BGCNBDk",
-        "BGNBD",
-        "BetaDiscreteWeibull",
-        "GGompertzNBD",
-        "GammaGamma",
-        "MBGCNBDk",
-        "MBGNBD",
-        "ParetoNBD",
-        "ShiftedBetaGeometric",
-    ],
-    "models.stored": ["load_model"],
-    "plots": [
-        "as_table",
-        "plot_answers",
-        "plot_bridge",
-        "plot_channels",
-        "plot_clv",
-        "plot_cohorts",
-        "plot_concentration",
-        "plot_customer",
-        "plot_drivers",
-        "plot_expectations",
-        "plot_groups",
-        "plot_investment",
-        "plot_methods",
-        "plot_link",
-        "plot_peers",
-        "plot_plan",
-        "plot_realised",
-        "plot_response",
-        "plot_scenarios",
-        "plot_segments",
-        "plot_survival",
-        "plot_tornado",
-        "plot_tracking",
-        "plot_verdicts",
-        "plot_waves",
-        "say",
-        "show",
-    ],
-    "remeasure.bridge": ["clv_bridge", "realised_against_predicted", "shapley", "value_drift"],
-    "remeasure.step": ["remeasure_step", "track_change"],
-    "report": ["customer_cards", "report_clients", "save_step", "write_table"],
-    "satisfaction.baseline": ["Baseline", "baseline", "find_baseline", "fingerprint", "is_same_table"],
-    "satisfaction.drivers": ["comment_themes", "drivers", "expectation_gap", "scrub", "service_figures"],
-    "satisfaction.scores": [
-        "ces",
-        "compare_scores",
-        "control_chart",
-        "csat",
-        "mean_score",
-        "metric_of",
-        "nps",
-        "segment_scores",
-        "shrink_means",
-        "shrink_shares",
-    ],
-    "satisfaction.step": ["measure_satisfaction", "satisfaction_step"],
-    "satisfaction.weighting": ["early_and_late", "post_stratify", "rake", "response_bias", "stratified_score"],
-    "value.card": ["clv_card"],
-    "value.clv": [
-        "clv_new_customer",
-        "clv_table",
-        "clv_total",
-        "clv_totals",
-        "losses",
-        "new_customer_values",
-        "recommend_basis",
-        "tier_chances",
-    ],
-    "value.cohorts": [
-        "clv_cohort",
-        "clv_survival",
-        "cohort_matrix",
-        "cohort_value",
-        "compare_survival",
-        "mean_time",
-        "survival_table",
-    ],
-    "value.evaluate": ["backtest", "choose_model", "compare_models", "holdout", "tracking"],
-    "value.formulas": [
-        "annual_billing_break_even",
-        "annualise",
-        "cac",
-        "clv_basic",
-        "clv_migration",
-        "clv_retention",
-        "clv_simple",
-        "customer_equity",
-        "elasticity",
-        "loyalty_break_even",
-        "ltv_cac",
-        "max_cac",
-        "mixed_rate",
-        "optimal_acquisition_spend",
-        "payback",
-        "per_period",
-        "ratio_of_sums",
-        "refuse_lifetime_margin",
-        "retention_spend",
-        "segment_mix",
-    ],
-    "value.methods": ["contract_methods", "shop_methods"],
-    "value.movements": ["mrr_movements", "mrr_rates"],
-    "value.newcomers": ["Newcomers"],
-    "value.predictions": ["evaluate"],
-    "value.segments": [
-        "cluster_customers",
-        "gini",
-        "migration",
-        "name_segments",
-        "rfm_by_value",
-        "rfm_cuts",
-        "rfm_scores",
-        "segment_profile",
-        "value_tiers",
-        "whale_curve",
-    ],
-    "value.step": ["value_customers", "value_step"],
-    "value.subscriptions": ["subscription_table"],
-    "value.trust": ["trust_gate"],
-    "widgets": [
-        "explore_allocation",
-        "explore_clients",
-        "explore_clv",
-        "explore_cohorts",
-        "explore_customers",
-        "explore_data",
-        "explore_design",
-        "explore_sample_size",
-        "explore_scenario",
-        "explore_segments",
-    ],
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+import lazy_loader
 
 __version__ = "0.1.0"
-__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604
+_find, _, _names = lazy_loader.attach_stub(__name__, __file__)
+__all__ = sorted([*_names, "__version__"])
+
+# Names that stood here before they moved into a room: they are found, with a warning, until 0.2.
+_MOVED = {
+    "data": """
+        contract_lives contributions settle_contracts simulate_clients simulate_shop simulate_subscription
+    """,
+    "experiments": """
+        Change Look Verdict always_valid difference_in_differences equivalence false_discoveries
+        interrupted_series judge look_on margin_of_error_size mix_shift not_measurable obrien_fleming
+        paired_change profit_and_loss randomised_difference regression_to_the_mean sample_ratio two_waves
+        verdict_table weighted_difference
+    """,
+    "formulas": """
+        annual_billing_break_even annualise cac clv_basic clv_migration clv_retention clv_simple
+        customer_equity elasticity loyalty_break_even ltv_cac max_cac mixed_rate optimal_acquisition_spend
+        payback per_period ratio_of_sums refuse_lifetime_margin retention_spend segment_mix
+    """,
+    "improve": """
+        Base CustomerCard Link evidence evpi goal_seek investment_map learn plan_range playbook prior_link
+        renewal_outcomes repeat_outcomes segment_gains spend_ceilings tornado
+    """,
+    "plots": """
+        plot_answers plot_bridge plot_channels plot_clv plot_cohorts plot_concentration plot_customer
+        plot_drivers plot_expectations plot_groups plot_investment plot_link plot_methods plot_peers
+        plot_plan plot_realised plot_response plot_scenarios plot_segments plot_survival plot_tornado
+        plot_tracking plot_verdicts plot_waves
+    """,
+    "remeasure": """
+        realised_against_predicted shapley value_drift
+    """,
+    "satisfaction": """
+        comment_themes compare_scores control_chart early_and_late expectation_gap find_baseline fingerprint
+        is_same_table mean_score metric_of post_stratify rake response_bias scrub segment_scores
+        service_figures shrink_means shrink_shares stratified_score
+    """,
+    "value": """
+        Newcomers cluster_customers clv_cohort clv_survival compare_survival contract_methods gini losses
+        mean_time migration new_customer_values recommend_basis rfm_cuts rfm_scores shop_methods
+        tier_chances whale_curve
+    """,
+    "widgets": """
+        explore_allocation explore_clients explore_clv explore_cohorts explore_customers explore_data
+        explore_design explore_sample_size explore_scenario explore_segments
+    """,
+}
+_REPLACED = {"clv_totals": "clv_total(..., by=...)"}
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"clvnb has no public name {name!r}")
-    value = getattr(importlib.import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
+    for place, names in _MOVED.items():
+        if name in names.split():
+            text = f"cv.{name} is now cv.{place}.{name}; the old name goes with 0.2"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+            return getattr(_find(place), name)
+    if name in _REPLACED:
+        raise AttributeError(f"cv.{name} is now cv.{_REPLACED[name]}")
+    return _find(name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

@@ -22,11 +22,33 @@ ROOT = Path(__file__).resolve().parent.parent
 COMPAT = {"compat": compat, "compat.utils": utils, "compat.plotting": plotting, "compat.datasets": datasets}
 
 
+ROOMS = [name for name in dir(clvnb) if inspect.ismodule(getattr(clvnb, name))]  # formulas among them
+
+
+def public() -> dict[str, Any]:
+    """Every public name by how it is written after ``cv.``: those of ``cv`` first, those of rooms alone below."""
+    found = {name: getattr(clvnb, name) for name in dir(clvnb) if name not in {"__version__", *ROOMS}}
+    for room in ROOMS:
+        own = {name: getattr(getattr(clvnb, room), name) for name in dir(getattr(clvnb, room))}
+        found |= {
+            f"{room}.{name}": thing for name, thing in own.items() if found.get(name) is not thing and callable(thing)
+        }
+    return found
+
+
+def home(thing: Any) -> str:
+    """The file in which a class or function stands: ``experiments.designs``."""
+    return thing.__module__.removeprefix("clvnb.")
+
+
+def page(thing: Any) -> str:
+    """The page that shows it: one a room, and one for the formulas."""
+    return "formulas" if home(thing) == "value.formulas" else home(thing).split(".")[0]
+
+
 def on_config(config: Any) -> Any:
     """Put the reference at the end of the contents."""
-    pages = [{name: f"reference/{name}.md"} for name in sorted(clvnb._HOMES)] + [
-        {name: f"reference/{name}.md"} for name in COMPAT
-    ]
+    pages = [{name: f"reference/{name}.md"} for name in (*sorted({*ROOMS, "core"}), *COMPAT)]
     if not any("Reference" in entry for entry in config.nav):
         first = [
             {"All names": "reference/index.md"},
@@ -44,10 +66,10 @@ def on_files(files: Files, config: Any) -> Files:
         if path.name != "app.ipynb":
             place = path.relative_to(ROOT).as_posix()
             files.append(File(place, str(ROOT), config.site_dir, use_directory_urls=config.use_directory_urls))
-    for home, names in clvnb._HOMES.items():
-        files.append(File.generated(config, f"reference/{home}.md", content=_page(home, names)))
-    for home, module in COMPAT.items():
-        files.append(File.generated(config, f"reference/{home}.md", content=_page(home, module.__all__)))
+    for room in {*ROOMS, "core"}:
+        files.append(File.generated(config, f"reference/{room}.md", content=_room(room)))
+    for name, module in COMPAT.items():
+        files.append(File.generated(config, f"reference/{name}.md", content=_page(name, module.__all__)))
     files.append(File.generated(config, "reference/index.md", content=_index()))
     files.append(File.generated(config, "reference/tables.md", content=_page("core.tables", [])))
     files.append(File.generated(config, "reference/results.md", content=_results()))
@@ -69,32 +91,46 @@ def on_page_content(content: str, page: Any, **_: Any) -> str:
     return content
 
 
-def _page(home: str, names: list[str]) -> str:
+def _page(title: str, names: list[str]) -> str:
+    return f"# {title}\n" + _names(title, names)
+
+
+def _names(file: str, names: list[str]) -> str:
     members = "".join(f"        - {name}\n" for name in names) or "        []\n"
-    return f"# {home}\n\n::: clvnb.{home}\n    options:\n      show_root_heading: false\n      members:\n{members}"
+    return f"\n::: clvnb.{file}\n    options:\n      show_root_heading: false\n      members:\n{members}"
+
+
+def _room(room: str) -> str:
+    """A room's files, each with its public names."""
+    files: dict[str, list[str]] = {}
+    for thing in public().values():
+        if page(thing) == room:
+            files.setdefault(home(thing), []).append(thing.__name__)
+    return f"# {room}\n" + "".join(_names(file, sorted(names)) for file, names in sorted(files.items()))
 
 
 def _index() -> str:
-    """Every public name with its first sentence."""
-    rows = []
-    for name, home in sorted(clvnb._HOME_OF.items(), key=lambda pair: pair[0].lower()):
-        told = (getattr(clvnb, name).__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
-        rows.append(f"| [`{name}`]({home}.md#clvnb.{home}.{name}) | {told} |")
-    return (
-        "# All public names\n\n`import clvnb as cv` gives them all.\n\n| name | |\n|---|---|\n" + "\n".join(rows) + "\n"
-    )
+    """Every public name with its first sentence: of ``cv``, then of each room alone."""
+    rows: dict[str, list[str]] = {}
+    for name, thing in public().items():
+        told = (thing.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+        row = f"| [`{name}`]({page(thing)}.md#clvnb.{home(thing)}.{thing.__name__}) | {told} |"
+        rows.setdefault(f"cv.{name.split('.')[0]}" if "." in name else "cv", []).append(row)
+    text = "# All public names\n\n`import clvnb as cv` gives what the guide uses, and the rooms below with all of theirs.\n"
+    for place, own in rows.items():
+        text += f"\n## {place}\n\n| name | |\n|---|---|\n" + "\n".join(own) + "\n"
+    return text
 
 
 def results() -> dict[type, list[str]]:
     """Classes that nobody makes by hand but public functions return, with the functions that do."""
     found: dict[type, list[str]] = {}
-    for name in clvnb.__all__[1:]:
-        made = getattr(clvnb, name)
-        if not inspect.isfunction(made) or name.startswith("plot_"):
+    for name, made in public().items():
+        if not inspect.isfunction(made) or name.startswith("plots."):
             continue
         given = eval(made.__annotations__["return"], {**vars(typing), **inspect.getmodule(made).__dict__})
         for kind in (given, *typing.get_args(given)):
-            if inspect.isclass(kind) and kind.__module__.startswith("clvnb.") and kind not in vars(clvnb).values():
+            if inspect.isclass(kind) and kind.__module__.startswith("clvnb.") and kind not in public().values():
                 found.setdefault(kind, []).append(name)
     return found
 
@@ -107,6 +143,6 @@ def _results() -> str:
         page += f"\n::: {kind.__module__}.{kind.__name__}\n    options:\n      show_root_heading: true\n      show_root_full_path: false\n\nReturned by {told}.\n"
     for name, kind in sorted(vars(client).items()):
         own = inspect.isclass(kind) and kind.__module__ == client.__name__ and not name.startswith("_")
-        if own and name not in clvnb.__all__:
+        if own and kind not in public().values():
             page += f"\n::: clvnb.data.client.{name}\n    options:\n      show_root_heading: true\n      show_root_full_path: false\n      inherited_members: false\n"
     return page

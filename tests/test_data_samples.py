@@ -31,8 +31,8 @@ def test_shipped_tables_are_what_the_seeds_make(tmp_path):
 
 
 def test_smaller_simulations_follow_the_seed():
-    one, two = cv.simulate_shop(seed=1, customers=200), cv.simulate_shop(seed=1, customers=200)
-    other = cv.simulate_shop(seed=2, customers=200)
+    one, two = cv.data.simulate_shop(seed=1, customers=200), cv.data.simulate_shop(seed=1, customers=200)
+    other = cv.data.simulate_shop(seed=2, customers=200)
     pd.testing.assert_frame_equal(one.tables["orders"], two.tables["orders"])
     assert not one.tables["orders"].equals(other.tables["orders"])
 

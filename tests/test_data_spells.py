@@ -52,7 +52,7 @@ def test_a_return_after_a_lapse_keeps_the_renewal_that_was_lost():
     table = contracts_of(
         ("e", "2023-01-10", "2023-06-10", 10, "x", "monthly"), ("e", "2024-06-10", None, 10, "x", "monthly")
     )
-    lives = cv.contract_lives(cv.spells(table, as_of=AS_OF), as_of=AS_OF)
+    lives = cv.data.contract_lives(cv.spells(table, as_of=AS_OF), as_of=AS_OF)
     assert lives[["life", "renewals", "opportunities", "active"]].to_numpy().tolist() == [
         [1, 4, 5, False],
         [2, 12, 12, True],
@@ -109,7 +109,7 @@ def test_another_billing_period_is_another_life_and_no_loss():
     )
     found = cv.spells(table, as_of=AS_OF)
     assert found["status"].tolist() == ["changed", "running"]
-    lives = cv.contract_lives(found, as_of=AS_OF)
+    lives = cv.data.contract_lives(found, as_of=AS_OF)
     assert lives[["plan", "period", "renewals", "active"]].to_numpy().tolist() == [
         ["pro monthly", 1, 11, True],
         ["pro annual", 12, 1, True],
@@ -208,6 +208,7 @@ def test_a_price_change_as_a_new_contract_changes_no_life(seed):
     table = drawn(seed)
     life = ["customer_id", "period", "life", "start", "end", "renewals", "opportunities", "active", "days_to_next"]
     lives = [
-        cv.contract_lives(cv.spells(t, as_of=AS_OF), as_of=AS_OF)[life] for t in (table, split(table, seed, rise=1.1))
+        cv.data.contract_lives(cv.spells(t, as_of=AS_OF), as_of=AS_OF)[life]
+        for t in (table, split(table, seed, rise=1.1))
     ]
     pd.testing.assert_frame_equal(*lives)

@@ -39,7 +39,7 @@ def groups(treated: tuple[int, int], holdout: tuple[int, int]) -> pd.DataFrame:
 
 @pytest.mark.parametrize("looks", [2, 3, 4, 5])
 def test_obrien_fleming_bounds(looks):
-    assert cv.obrien_fleming(looks) == pytest.approx(GOLDEN["obrien_fleming"][looks], abs=6e-4)
+    assert cv.experiments.obrien_fleming(looks) == pytest.approx(GOLDEN["obrien_fleming"][looks], abs=6e-4)
 
 
 def test_holdout_by_newcombe():
@@ -67,7 +67,7 @@ def test_a_published_game_test_comes_out_as_published():
     )
     assert day.p_value == pytest.approx(want["first_day_p"], abs=6e-5)
     assert day.verdict == "no_material_change"
-    assert cv.sample_ratio((new, old), 0.5) == pytest.approx(want["split_p"], abs=6e-5)
+    assert cv.experiments.sample_ratio((new, old), 0.5) == pytest.approx(want["split_p"], abs=6e-5)
 
 
 def test_difference_in_differences():
@@ -75,7 +75,7 @@ def test_difference_in_differences():
     for group, period, share in (("treated", 0, 0.70), ("treated", 1, 0.78), ("comparison", 0, 0.72), ("comparison", 1, 0.74)):  # fmt: skip
         value = np.repeat([1.0, 0.0], [round(500 * share), 500 - round(500 * share)])
         rows.append(pd.DataFrame({"customer_id": ids(500, 1000 * len(rows)), "period": period, "group": group, "value": value}))  # fmt: skip
-    found = cv.difference_in_differences(pd.concat(rows))
+    found = cv.experiments.difference_in_differences(pd.concat(rows))
     assert found.value == pytest.approx(want["change"])
     assert found.error == pytest.approx(want["error"], abs=6e-5)
     assert found.interval(1.959964) == pytest.approx(want["interval"], abs=6e-4)
@@ -90,7 +90,7 @@ def test_difference_in_differences_is_the_regression_with_clustered_errors():
     data = pd.concat(
         [pd.DataFrame({"customer_id": ids(n), "period": p, "group": np.where(got, "treated", "comparison"), "value": own + rng.normal(0, 5, n) + 3 * p * got}) for p in (0, 1)]
     )  # fmt: skip
-    found = cv.difference_in_differences(data)
+    found = cv.experiments.difference_in_differences(data)
     data["t"] = (data["group"] == "treated").astype(int)
     fit = smf.ols("value ~ t * period", data).fit(
         cov_type="cluster", cov_kwds={"groups": pd.factorize(data["customer_id"])[0]}
@@ -108,20 +108,20 @@ def test_cuped():
     adjusted = y - theta * (x - x.mean())
     assert adjusted[treated].mean() - adjusted[~treated].mean() == pytest.approx(want["adjusted"], abs=6e-4)
     assert y[treated].mean() - y[~treated].mean() == pytest.approx(want["raw"])
-    many = cv.randomised_difference(np.tile(y, 2), np.tile(treated, 2), before=np.tile(x, 2))
+    many = cv.experiments.randomised_difference(np.tile(y, 2), np.tile(treated, 2), before=np.tile(x, 2))
     assert many.design == "A+"
     assert many.value == pytest.approx(want["adjusted"], abs=6e-4)
-    assert many.error < 0.4 * cv.randomised_difference(np.tile(y, 2), np.tile(treated, 2)).error
+    assert many.error < 0.4 * cv.experiments.randomised_difference(np.tile(y, 2), np.tile(treated, 2)).error
     assert explained > 0.9
 
 
 def test_pairs():
     want = GOLDEN["paired_nps"]
     moved = np.repeat(list(want["counts"]), list(want["counts"].values())).astype(float)
-    found = cv.paired_change(np.zeros(len(moved)), moved)
+    found = cv.experiments.paired_change(np.zeros(len(moved)), moved)
     assert (found.value, found.error) == pytest.approx((want["change"], want["error"]), abs=6e-5)
     b, a = np.repeat([1, 1, 0, 0.0], [120, 15, 35, 30]), np.repeat([1, 0, 1, 0.0], [120, 15, 35, 30])
-    shares = cv.paired_change(b, a)
+    shares = cv.experiments.paired_change(b, a)
     assert f"McNemar p = {GOLDEN['mcnemar']['exact']}" in shares.method
     assert shares.value == pytest.approx(0.1)
     assert shares.interval(1.959964)[0] > 0
@@ -142,15 +142,15 @@ def test_false_discoveries_are_benjamini_and_hochbergs():
 
     assert false_discovery_control(want["p"]) == pytest.approx(want["adjusted"], abs=6e-5)
     many = [
-        cv.judge(cv.Change("A", 0, 0, z, 1.0, 100), cv.Outcome(f"group {k}", "money", 0.5))
+        cv.experiments.judge(cv.experiments.Change("A", 0, 0, z, 1.0, 100), cv.Outcome(f"group {k}", "money", 0.5))
         for k, z in enumerate([3.3, 2.65, 2.06, 2.04, 2.03, 1.88, 1.79, 1.27])
     ]
     assert [v.verdict for v in many].count("improved") == 5
-    held = cv.false_discoveries(many)
+    held = cv.experiments.false_discoveries(many)
     assert [v.verdict for v in held].count("improved") == 2  # .001 and .008; .0672 is no discovery
     assert "One of 8 that were looked at" in held[0].sentence
     assert "may be chance" in held[2].sentence
-    assert cv.false_discoveries(many[:1]) == many[:1]
+    assert cv.experiments.false_discoveries(many[:1]) == many[:1]
 
 
 def test_mix_shift_is_simpsons():
@@ -160,11 +160,11 @@ def test_mix_shift_is_simpsons():
     data = pd.concat(parts)
     means = data.groupby("wave")["value"].mean()
     assert (means[0], means[1]) == pytest.approx((want["before"], want["after"]))
-    split = cv.mix_shift(data["value"], data["cell"], data["wave"])
+    split = cv.experiments.mix_shift(data["value"], data["cell"], data["wave"])
     assert split["within"].sum() == pytest.approx(want["within"])
     assert split["mix"].sum() == pytest.approx(want["mix"])
     before, after = (data[data["wave"] == w].reset_index(drop=True) for w in (0, 1))
-    change, _ = cv.two_waves(before, after)
+    change, _ = cv.experiments.two_waves(before, after)
     assert change.value == pytest.approx(want["within"])  # the score fell, and everybody is happier
 
 
@@ -193,14 +193,14 @@ def test_bridge_adds_up():
 def test_survival():
     want = GOLDEN["survival"]
     first, second = want["first"], want["second"]
-    assert cv.mean_time(first["tenure"], first["ended"], 4)[0] == pytest.approx(first["mean_of_four"])
-    found = cv.compare_survival(
+    assert cv.value.mean_time(first["tenure"], first["ended"], 4)[0] == pytest.approx(first["mean_of_four"])
+    found = cv.value.compare_survival(
         first["tenure"] + second["tenure"], first["ended"] + second["ended"], ["a"] * 10 + ["b"] * 10, first="a", second="b", periods=4
     )  # fmt: skip
     assert found.p_value == pytest.approx(want["p"], abs=6e-5)
     assert found.difference.value < 0
     with pytest.raises(ValueError, match="staying was seen for 4 periods at most"):
-        cv.mean_time(first["tenure"], first["ended"], 5)
+        cv.value.mean_time(first["tenure"], first["ended"], 5)
 
 
 def test_equivalence_by_two_one_sided_tests():
@@ -209,7 +209,7 @@ def test_equivalence_by_two_one_sided_tests():
     rng = np.random.default_rng(4)
     a, b = rng.normal(10, 2, 400), rng.normal(10.1, 2, 400)
     error = math.sqrt(a.var(ddof=1) / 400 + b.var(ddof=1) / 400)
-    assert cv.equivalence(a.mean() - b.mean(), error, 0.6) == pytest.approx(
+    assert cv.experiments.equivalence(a.mean() - b.mean(), error, 0.6) == pytest.approx(
         ztost(a, -0.6, 0.6, b, usevar="unequal")[0], abs=1e-6
     )
 
@@ -226,9 +226,9 @@ def test_shapley_adds_up_for_any_formula(first, second):
     def value(p):
         return p["a"] * p["b"] ** 2 / (1 + p["c"]) - math.log(p["d"]) * p["a"]
 
-    parts = cv.shapley(value, before, after)
+    parts = cv.remeasure.shapley(value, before, after)
     assert parts.sum() == pytest.approx(value(after) - value(before), abs=1e-9)
-    swapped = cv.shapley(value, dict(reversed(before.items())), dict(reversed(after.items())))
+    swapped = cv.remeasure.shapley(value, dict(reversed(before.items())), dict(reversed(after.items())))
     assert swapped[names].to_numpy() == pytest.approx(parts.to_numpy(), abs=1e-9)  # the order does not matter
 
 
@@ -237,12 +237,12 @@ def test_shapley_adds_up_for_any_formula(first, second):
 def test_units_and_order_do_not_matter(seed, factor):
     rng = np.random.default_rng(seed)
     y, x, t = rng.gamma(2, 10, 80), rng.gamma(2, 10, 80), np.arange(80) < 45
-    one = cv.randomised_difference(y, t, before=x)
-    many = cv.randomised_difference(factor * y, t, before=factor * x)
+    one = cv.experiments.randomised_difference(y, t, before=x)
+    many = cv.experiments.randomised_difference(factor * y, t, before=factor * x)
     assert many.value == pytest.approx(factor * one.value, rel=1e-9, abs=1e-9)
     assert many.error == pytest.approx(factor * one.error, rel=1e-9)
     order = rng.permutation(80)
-    again = cv.randomised_difference(y[order], t[order], before=x[order])
+    again = cv.experiments.randomised_difference(y[order], t[order], before=x[order])
     assert (again.value, again.error) == pytest.approx((one.value, one.error), rel=1e-9)
 
 
@@ -251,19 +251,19 @@ def test_answers_of_one_customer_are_taken_together():
     own = rng.random(400) < 0.7
     before = pd.DataFrame({"customer_id": ids(400), "value": own.astype(float)})
     after = before.assign(value=np.where(rng.random(400) < 0.1, 1 - before["value"], before["value"]))
-    same, _ = cv.two_waves(before, after)
-    other, _ = cv.two_waves(before, after.assign(customer_id=ids(400, 1000)))
+    same, _ = cv.experiments.two_waves(before, after)
+    other, _ = cv.experiments.two_waves(before, after.assign(customer_id=ids(400, 1000)))
     assert same.design == "E"
     assert other.design == "F"
     assert same.error < 0.6 * other.error  # the same people: their differences hardly vary
-    assert same.error == pytest.approx(cv.paired_change(before["value"], after["value"]).error, rel=0.05)
+    assert same.error == pytest.approx(cv.experiments.paired_change(before["value"], after["value"]).error, rel=0.05)
 
 
 def test_small_groups_are_put_together_in_both_waves():
     rng = np.random.default_rng(2)
     cells = np.repeat(["a", "b", "tiny"], [200, 150, 4])
     before = pd.DataFrame({"customer_id": ids(354), "cell": cells, "value": rng.integers(0, 2, 354).astype(float)})
-    change, split = cv.two_waves(
+    change, split = cv.experiments.two_waves(
         before, before[before["cell"] != "tiny"].copy(), population={"a": 500, "b": 300, "tiny": 10}
     )
     assert set(split["cell"]) == {"a", "b"}
@@ -286,28 +286,33 @@ def test_regression_to_the_mean():
     true = rng.normal(0, 1, 20_000)
     first, second = true + rng.normal(0, 1, 20_000), true + rng.normal(0, 1, 20_000)
     chosen = first < -1
-    expected = cv.regression_to_the_mean(first, chosen, 0.5)
+    expected = cv.experiments.regression_to_the_mean(first, chosen, 0.5)
     assert second[chosen].mean() - first[chosen].mean() == pytest.approx(expected, abs=0.05)
 
 
 def test_looks():
     days = ["2025-07-01", "2025-12-31"]
-    assert cv.look_on(days, "2025-07-15").kind == "planned"
-    assert cv.look_on(days, "2025-06-30").due == "2025-07-01"
-    assert cv.look_on(days, f"{pd.Timestamp('2025-12-31') + pd.Timedelta(days=GRACE + 1):%Y-%m-%d}").kind == "open"
-    assert cv.look_on([], "2025-07-15").kind == "open"
+    assert cv.experiments.look_on(days, "2025-07-15").kind == "planned"
+    assert cv.experiments.look_on(days, "2025-06-30").due == "2025-07-01"
+    assert (
+        cv.experiments.look_on(days, f"{pd.Timestamp('2025-12-31') + pd.Timedelta(days=GRACE + 1):%Y-%m-%d}").kind
+        == "open"
+    )
+    assert cv.experiments.look_on([], "2025-07-15").kind == "open"
     assert ONCE.critical(1.0, 0.95, 2.0) == pytest.approx(1.959964, abs=1e-6)
-    assert cv.Look("planned", 1, 2).critical(1.0, 0.95, 2.0) > cv.Look("planned", 2, 2).critical(1.0, 0.95, 2.0)
-    assert cv.always_valid(0.0, 1.0) == math.inf
+    assert cv.experiments.Look("planned", 1, 2).critical(1.0, 0.95, 2.0) > cv.experiments.Look(
+        "planned", 2, 2
+    ).critical(1.0, 0.95, 2.0)
+    assert cv.experiments.always_valid(0.0, 1.0) == math.inf
     with pytest.raises(ValueError, match="between 1 and 6"):
-        cv.obrien_fleming(9)
+        cv.experiments.obrien_fleming(9)
 
 
 # --------------------------------------------------------------------------------------------- verdicts
 
 
-def change(value: float, error: float, design: str = "A", **more) -> cv.Change:
-    return cv.Change(design, 0.7, 0.7 + value, value, error, 1000, **more)
+def change(value: float, error: float, design: str = "A", **more) -> cv.experiments.Change:
+    return cv.experiments.Change(design, 0.7, 0.7 + value, value, error, 1000, **more)
 
 
 @pytest.mark.parametrize(
@@ -321,14 +326,14 @@ def change(value: float, error: float, design: str = "A", **more) -> cv.Change:
     ],
 )
 def test_every_verdict(value, error, verdict, said):
-    found = cv.judge(change(value, error), STAYED)
+    found = cv.experiments.judge(change(value, error), STAYED)
     assert found.verdict == verdict
     assert said in found.sentence
 
 
 def test_only_chance_shows_a_cause():
     for design in DESIGNS:
-        found = cv.judge(change(0.1, 0.01, design), STAYED, what="the call")
+        found = cv.experiments.judge(change(0.1, 0.01, design), STAYED, what="the call")
         assert found.verdict == "improved"
         assert ("caused by the call" in found.sentence) == (design in {"A", "A+"})
         assert found.causal == (design in {"A", "A+"})
@@ -336,16 +341,20 @@ def test_only_chance_shows_a_cause():
 
 
 def test_an_interim_look_decides_nothing():
-    found = cv.judge(change(0.2, 0.01), STAYED, look=cv.look_on(["2025-12-31"], "2025-09-01"))
+    found = cv.experiments.judge(change(0.2, 0.01), STAYED, look=cv.experiments.look_on(["2025-12-31"], "2025-09-01"))
     assert found.verdict == "not_measurable"
     assert "No verdict before 31 December 2025" in found.sentence
     assert math.isfinite(found.low)
 
 
 def test_units_are_said_once():
-    nps = cv.judge(cv.Change("F", 20.0, 27.5, 7.5, 2.0, 400), cv.Outcome("NPS", "points", 5.0, of="answers"))
+    nps = cv.experiments.judge(
+        cv.experiments.Change("F", 20.0, 27.5, 7.5, 2.0, 400), cv.Outcome("NPS", "points", 5.0, of="answers")
+    )
     assert "+7.5 points (95% range +3.6 to +11.4 points; 400 answers" in nps.sentence
-    money = cv.judge(cv.Change("A", 10.0, 12.0, 2.0, 0.5, 400), cv.Outcome("contribution", "money", 1.0), words=None)
+    money = cv.experiments.judge(
+        cv.experiments.Change("A", 10.0, 12.0, 2.0, 0.5, 400), cv.Outcome("contribution", "money", 1.0), words=None
+    )
     assert "range +" in money.sentence
     with pytest.raises(ValueError, match="unit must be"):
         cv.Outcome("x", "euro")
@@ -372,7 +381,7 @@ def test_answers_that_come_more_from_one_side_are_a_threat():
     assert found.verdict == "improved"
     assert "Beware: known of both alike" in found.sentence
     with pytest.raises(cv.TableError, match="counted twice"):
-        cv.randomised_difference([1.0] * 30, [True] * 15 + [False] * 15, assigned=(10, 10))
+        cv.experiments.randomised_difference([1.0] * 30, [True] * 15 + [False] * 15, assigned=(10, 10))
 
 
 def test_not_enough_and_nothing_to_compare_with():
@@ -388,26 +397,33 @@ def test_not_enough_and_nothing_to_compare_with():
     with pytest.raises(cv.TableError, match="the group 'control' is not known"):
         cv.measure_change(groups((50, 40), (50, 40)).replace("holdout", "control"), STAYED)
     with pytest.raises(cv.TableError, match="planned share"):
-        cv.randomised_difference([1.0] * 30, [True] * 15 + [False] * 15, planned=90)
+        cv.experiments.randomised_difference([1.0] * 30, [True] * 15 + [False] * 15, planned=90)
 
 
 def test_profit_and_loss():
-    effect = cv.judge(cv.Change("A", 10.0, 12.0, 2.0, 0.5, 400), cv.Outcome("contribution", "money", 1.0))
-    found = cv.profit_and_loss(effect, 1000, 500.0)
+    effect = cv.experiments.judge(
+        cv.experiments.Change("A", 10.0, 12.0, 2.0, 0.5, 400), cv.Outcome("contribution", "money", 1.0)
+    )
+    found = cv.experiments.profit_and_loss(effect, 1000, 500.0)
     row = found.table.iloc[0]
     assert (row["brought"], row["net"]) == pytest.approx((2000, 1500))
     assert row["p_profit"] > 0.99
     assert "It pays for itself." in found.text
-    assert "has not paid for itself" in cv.profit_and_loss(effect, 1000, 5000.0).text
+    assert "has not paid for itself" in cv.experiments.profit_and_loss(effect, 1000, 5000.0).text
     assert (
         "is associated with"
-        in cv.profit_and_loss(cv.judge(change(2.0, 0.5, "C"), cv.Outcome("c", "money", 1.0)), 10, 1.0).text
+        in cv.experiments.profit_and_loss(
+            cv.experiments.judge(change(2.0, 0.5, "C"), cv.Outcome("c", "money", 1.0)), 10, 1.0
+        ).text
     )
-    assert "cannot be told" in cv.profit_and_loss(cv.not_measurable(STAYED, "no holdout"), 10, 1.0).text
+    assert (
+        "cannot be told"
+        in cv.experiments.profit_and_loss(cv.experiments.not_measurable(STAYED, "no holdout"), 10, 1.0).text
+    )
 
 
 def test_verdict_table_has_the_columns_of_the_design():
-    table = cv.verdict_table([cv.judge(change(0.1, 0.01), STAYED)])
+    table = cv.experiments.verdict_table([cv.experiments.judge(change(0.1, 0.01), STAYED)])
     assert list(table) == [
         "metric",
         "design",
@@ -553,12 +569,16 @@ def test_ten_peeks_do_not_find_what_is_not_there(fixed):
         once, found = set(), set()
         for k in range(1, 11):
             n = 200 * k
-            seen = cv.randomised_difference(value[:, :n].ravel(), np.repeat([True, False], n))
-            look = cv.Look("open")
+            seen = cv.experiments.randomised_difference(value[:, :n].ravel(), np.repeat([True, False], n))
+            look = cv.experiments.Look("open")
             if fixed:
-                look = cv.Look("planned", k // 5, 2) if k in {5, 10} else cv.Look("interim", due="2025-12-31")
-            found.add(cv.judge(seen, STAYED, look=look).verdict)
-            once.add(cv.judge(seen, STAYED).verdict)
+                look = (
+                    cv.experiments.Look("planned", k // 5, 2)
+                    if k in {5, 10}
+                    else cv.experiments.Look("interim", due="2025-12-31")
+                )
+            found.add(cv.experiments.judge(seen, STAYED, look=look).verdict)
+            once.add(cv.experiments.judge(seen, STAYED).verdict)
         guarded += bool(found & {"improved", "worsened"})
         plain += bool(once & {"improved", "worsened"})
     assert guarded / SEEDS <= 0.06
@@ -581,7 +601,7 @@ def test_three_arms_with_rare_and_unequal_spend():
             verdicts[name, what] = cv.measure_change(
                 data, outcome, randomised=True, planned=0.5, what=f"the {name} mailing"
             )
-    held = dict(zip(verdicts, cv.false_discoveries(list(verdicts.values())), strict=True))
+    held = dict(zip(verdicts, cv.experiments.false_discoveries(list(verdicts.values())), strict=True))
     for (name, what), found in held.items():
         truth = rates[name] - rates["none"]
         assert found.design == "A"
@@ -672,10 +692,12 @@ def test_following_is_held_against_weighing():
 def test_noise_without_end_is_no_verdict():
     rng = np.random.default_rng(0)
     data = groups((50, 0), (50, 0)).assign(value=rng.normal(0, 100, 100))
-    found = cv.measure_change(data, cv.Outcome("spend", "money", 0.001), randomised=True, look=cv.Look("open"))
+    found = cv.measure_change(
+        data, cv.Outcome("spend", "money", 0.001), randomised=True, look=cv.experiments.Look("open")
+    )
     assert found.verdict == "not_measurable"
     assert "no range can be given" in found.sentence
-    assert cv.Change("A", 0, 0, 1.0, 1.0, 10, df=8).interval(60.0) == (-math.inf, math.inf)
+    assert cv.experiments.Change("A", 0, 0, 1.0, 1.0, 10, df=8).interval(60.0) == (-math.inf, math.inf)
 
 
 def test_groups_that_no_draw_leaves_are_not_called_drawn():

@@ -30,7 +30,7 @@ def club(seed: int, effect: float = EFFECT, n: int = 900) -> tuple[pd.DataFrame,
 
 
 @pytest.fixture(scope="module")
-def found() -> list[tuple[cv.Link, float]]:
+def found() -> list[tuple[cv.improve.Link, float]]:
     return [(cv.link_satisfaction(rows), truth) for rows, truth in (club(seed) for seed in range(200))]
 
 
@@ -132,7 +132,7 @@ def test_too_few_answers_and_answers_all_alike():
 
 def test_prior_holds_no_effect_and_shrinks_with_longer_scales():
     """Odds ratio per point of five: median 1.15, 90 % 1.0 to 1.4."""
-    short, long = cv.prior_link(), cv.prior_link((0, 10))
+    short, long = cv.improve.prior_link(), cv.improve.prior_link((0, 10))
     assert np.exp(short.log_odds.value) == pytest.approx(1.15)
     assert np.exp(short.log_odds.high) == pytest.approx(1.36, abs=0.05)
     assert short.log_odds.low < 0
@@ -152,12 +152,14 @@ def test_only_what_was_known_before_and_what_came_after():
         {"customer_id": ["a", "a", "b", "c", "c"], "amount": 20.0,
          "date": pd.to_datetime(["2025-01-01", "2025-05-01", "2025-01-15", "2025-02-15", "2025-03-01"])}
     )  # fmt: skip
-    rows, left = cv.repeat_outcomes(survey_on("2025-02-01", "a", "b", "c", "x"), bought, window=100, as_of="2025-12-31")
+    rows, left = cv.improve.repeat_outcomes(
+        survey_on("2025-02-01", "a", "b", "c", "x"), bought, window=100, as_of="2025-12-31"
+    )
     table = rows.set_index("customer_id")
     assert table["stayed"].to_dict() == {"a": True, "b": False}
     assert table["frequency"].to_dict() == {"a": 1, "b": 1}  # purchases after the answer are not looked at
     assert left == {"customers who are not in the data": 1, "answered before the first purchase": 1}
-    none, late = cv.repeat_outcomes(survey_on("2025-02-01", "a"), bought, window=100, as_of="2025-03-31")
+    none, late = cv.improve.repeat_outcomes(survey_on("2025-02-01", "a"), bought, window=100, as_of="2025-03-31")
     assert none.empty
     assert late == {"answers whose window is not over": 1}
 
@@ -167,7 +169,7 @@ def test_answers_after_leaving_are_left_out():
         {"customer_id": ["a", "b", "c", "d"], "start": pd.Timestamp("2024-01-01"), "price": 10.0,
          "end": pd.to_datetime(["2025-01-20", None, "2025-02-20", "2025-07-01"])}
     )  # fmt: skip
-    rows, left = cv.renewal_outcomes(
+    rows, left = cv.improve.renewal_outcomes(
         survey_on("2025-02-01", "a", "b", "c", "d"), contracts, window=182, as_of="2025-12-31", gap=30
     )
     assert rows.set_index("customer_id")["stayed"].to_dict() == {"b": True, "d": False}
@@ -175,6 +177,6 @@ def test_answers_after_leaving_are_left_out():
 
 
 def test_evidence_card_never_uses_the_famous_claim():
-    card = cv.evidence()
+    card = cv.improve.evidence()
     famous = card[card["source"].str.contains("Reichheld")]["reading"].iloc[0]
     assert "Nothing here uses it" in famous

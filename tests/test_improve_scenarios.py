@@ -18,10 +18,10 @@ from helpers import ROOT
 GOLD = yaml.safe_load((ROOT / "tests/golden/satisfaction.yaml").read_text(encoding="utf-8"))
 
 
-def base(years: float = 3.0, rate: float = 0.1, **more) -> cv.Base:
+def base(years: float = 3.0, rate: float = 0.1, **more) -> cv.improve.Base:
     rows = {"segment": ["best", "rest"], "customers": [200, 800], "active": [0.9, 0.5], "retention": [0.8, 0.6], "frequency": [6.0, 2.0],
             "basket": [60.0, 40.0], "margin": 0.4, "cost_to_serve": 2.0, "clv": [220.0, 25.0]}  # fmt: skip
-    return cv.Base(pd.DataFrame(rows), years, rate, **more)
+    return cv.improve.Base(pd.DataFrame(rows), years, rate, **more)
 
 
 def sure(name: str, value: float, **more) -> cv.Scenario:
@@ -38,7 +38,7 @@ def test_retention_raised_by_satisfaction():
         1 / (1 + math.exp(-(math.log(4) + 0.5 * b))) for b in (0.25, 0.25 - 1.959964 * 0.08, 0.25 + 1.959964 * 0.08)
     ]
     assert raised == pytest.approx([gold["value"], gold["low"], gold["high"]], abs=1e-4)
-    worth = [cv.clv_retention(100, r, 0.1, "start_certain") for r in (0.8, *raised)]
+    worth = [cv.formulas.clv_retention(100, r, 0.1, "start_certain") for r in (0.8, *raised)]
     assert worth[1] == pytest.approx(value["value"], abs=0.1)
     assert [w - worth[0] for w in worth[1:]] == pytest.approx(
         [value["gain"], value["gain_low"], value["gain_high"]], abs=0.1
@@ -52,7 +52,7 @@ def test_the_walk_through_the_months_is_the_formula():
     whole = 4 * (50 * 0.4) * (1 - math.exp(-fade * years)) / fade
     rows = pd.DataFrame({"segment": ["all"], "customers": [1], "active": [1.0], "retention": [r], "frequency": [4.0], "basket": [50.0],
                          "margin": [0.4], "cost_to_serve": [0.0], "clv": [whole]})  # fmt: skip
-    found = cv.evaluate_scenarios(cv.Base(rows, years, d), [sure("retention", 0.02)]).table.iloc[0]
+    found = cv.evaluate_scenarios(cv.improve.Base(rows, years, d), [sure("retention", 0.02)]).table.iloc[0]
     fade2 = -math.log(0.82) + math.log1p(d)
     expected = 4 * (50 * 0.4) * (1 - math.exp(-fade2 * years)) / fade2 - whole
     assert found["gain"] == pytest.approx(expected, rel=2e-3)
@@ -60,18 +60,20 @@ def test_the_walk_through_the_months_is_the_formula():
 
 def test_retention_spend_loyalty_and_mixed_rates():
     """Worked examples with Fader and Hardie's formulas; Ho, Park and Zhou's harmonic rate."""
-    once, each = cv.retention_spend(100, 0.80, 0.82, 0.10)
+    once, each = cv.formulas.retention_spend(100, 0.80, 0.82, 0.10)
     assert (once, each) == pytest.approx((26.19, 6.667), abs=5e-3)
-    assert cv.loyalty_break_even(1000, 0.4, fixed=8000, reward=0.05, spend=250) == pytest.approx(32.5)
+    assert cv.formulas.loyalty_break_even(1000, 0.4, fixed=8000, reward=0.05, spend=250) == pytest.approx(32.5)
     assert 30 / 7 < 32.5  # a gap of 30 between members and others, a seventh of it the programme's work: it loses
-    assert (cv.mixed_rate(0.7, 6, 2), cv.mixed_rate(0.8, 6, 2)) == pytest.approx((3.75, 4.286), abs=1e-3)
+    assert (cv.formulas.mixed_rate(0.7, 6, 2), cv.formulas.mixed_rate(0.8, 6, 2)) == pytest.approx(
+        (3.75, 4.286), abs=1e-3
+    )
 
 
 def test_elasticities_of_basket_and_frequency():
     """Where serving costs something, one per cent more basket is worth more than one per cent: 60 / 50 = 1.2."""
     rows = pd.DataFrame({"segment": ["all"], "customers": [1], "active": [1.0], "retention": [0.8], "frequency": [1.0], "basket": [150.0],
                          "margin": [0.4], "cost_to_serve": [10.0], "clv": [100.0]})  # fmt: skip
-    start = cv.Base(rows, 3.0, 0.1)
+    start = cv.improve.Base(rows, 3.0, 0.1)
     basket = cv.evaluate_scenarios(start, [sure("basket", 0.01)]).table["gain"].iloc[0]
     often = cv.evaluate_scenarios(start, [sure("frequency", 0.01)]).table["gain"].iloc[0]
     assert basket == pytest.approx(1.2, rel=1e-6)
@@ -80,10 +82,10 @@ def test_elasticities_of_basket_and_frequency():
 
 def test_value_of_knowing():
     """Unit normal loss (Raiffa and Schlaifer): means 15 and 3, standard deviation 12."""
-    assert cv.evpi(15, 12) == pytest.approx(0.607, abs=1e-3)
-    assert cv.evpi(3, 12) == pytest.approx(3.436, abs=1e-3)
-    assert cv.evpi(-3, 12) == pytest.approx(cv.evpi(3, 12))
-    assert cv.evpi(5, 0) == 0
+    assert cv.improve.evpi(15, 12) == pytest.approx(0.607, abs=1e-3)
+    assert cv.improve.evpi(3, 12) == pytest.approx(3.436, abs=1e-3)
+    assert cv.improve.evpi(-3, 12) == pytest.approx(cv.improve.evpi(3, 12))
+    assert cv.improve.evpi(5, 0) == 0
 
 
 # ----------------------------------------------------------------------------------------- properties
@@ -145,7 +147,7 @@ def test_currency_changes_money_alone():
         base(),
         cv.Lever("x", {"frequency": (0.0, 0.05, 0.1), "retention": (0.0, 0.01, 0.02)}, fixed_cost=100, yearly_cost=0.5),
     )
-    other = cv.Base(
+    other = cv.improve.Base(
         start.table.assign(basket=start.table["basket"] * 7, cost_to_serve=14.0, clv=start.table["clv"] * 7), 3.0, 0.1
     )
     dear = cv.Lever("x", lever.effects, fixed_cost=700, yearly_cost=3.5)
@@ -191,7 +193,7 @@ def test_effect_ramps_up_and_wears_off():
 
 
 def test_satisfaction_acts_through_the_link_and_carries_its_doubt():
-    link = cv.prior_link()
+    link = cv.improve.prior_link()
     lever = cv.Lever("service", {"satisfaction": (0.3, 0.3, 0.3)})
     row = cv.evaluate_scenarios(base(), [cv.Scenario("service", (lever,))], link=link).table.iloc[0]
     assert row["gain_low"] < 0 < row["gain"]
@@ -201,7 +203,7 @@ def test_satisfaction_acts_through_the_link_and_carries_its_doubt():
 
 def test_same_seed_same_numbers():
     scenarios = cv.lever_library(base())
-    one, two = (cv.evaluate_scenarios(base(), scenarios, link=cv.prior_link(), seed=4).table for _ in range(2))
+    one, two = (cv.evaluate_scenarios(base(), scenarios, link=cv.improve.prior_link(), seed=4).table for _ in range(2))
     pd.testing.assert_frame_equal(one, two)
 
 
@@ -213,9 +215,9 @@ def test_break_even_goal_and_tornado():
     assert cv.evaluate_scenarios(base(), [cv.Scenario("x", (at,))]).table["net"].iloc[0] == pytest.approx(0, abs=2)
     hopeless = cv.Scenario("y", (cv.Lever("y", {"frequency": (0, 0, 0)}, fixed_cost=10),))
     assert "would not pay with ten times" in cv.break_even(base(), hopeless).text
-    goal = cv.goal_seek(base(), 1.1 * base().total, parameter="frequency").table["change"].iloc[0]
+    goal = cv.improve.goal_seek(base(), 1.1 * base().total, parameter="frequency").table["change"].iloc[0]
     assert goal == pytest.approx(0.1, abs=1e-4)
-    drivers = cv.tornado(base(), scenario).table
+    drivers = cv.improve.tornado(base(), scenario).table
     assert drivers["assumption"].iloc[0] == "x: frequency"
     assert (drivers["net_low"] - drivers["net_high"]).abs().is_monotonic_decreasing
 
@@ -242,7 +244,7 @@ def test_the_clients_own_figures_replace_assumptions():
 def test_newcomers_levers_need_newcomers():
     names = {s.name for s in cv.lever_library(base())}
     assert not names & {"referrals", "onboarding", "cheaper acquisition"}
-    known = cv.Newcomers(per_year=500, clv=60, cac=20, activated=0.4, activated_clv=90, other_clv=15)
+    known = cv.value.Newcomers(per_year=500, clv=60, cac=20, activated=0.4, activated_clv=90, other_clv=15)
     with_new = base(newcomers=known)
     assert {"referrals", "onboarding", "cheaper acquisition"} <= {s.name for s in cv.lever_library(with_new)}
     onboard = cv.Lever("onboarding", {"activation": (0.1, 0.1, 0.1)}, reach=0.0, ramp_up=0.0, half_life=0.0)
@@ -258,9 +260,9 @@ def test_newcomers_levers_need_newcomers():
 
 def test_savings_on_winning_customers_come_back_as_they_arrive():
     saving = cv.Lever("cac", {"cac": (-0.1, -0.1, -0.1)}, reach=0.0, ramp_up=0.0, half_life=0.0, fixed_cost=400)
-    row = cv.evaluate_scenarios(base(newcomers=cv.Newcomers(500, 60, 10)), [cv.Scenario("cac", (saving,))]).table.iloc[
-        0
-    ]
+    row = cv.evaluate_scenarios(
+        base(newcomers=cv.value.Newcomers(500, 60, 10)), [cv.Scenario("cac", (saving,))]
+    ).table.iloc[0]
     assert row["gain"] == pytest.approx(500 * 0.954, rel=1e-2)
     assert row["payback_years"] == pytest.approx(0.83, abs=0.1)
 
@@ -443,6 +445,6 @@ def test_who_must_not_be_contacted_is_not():
 
 def test_investment_map_reads_over_and_under():
     table = pd.DataFrame({"segment": ["x", "y"], "customers": [10, 90], "clv": [90.0, 10.0 / 9]})
-    found = cv.investment_map(table, {"x": 10, "y": 90}).table.set_index("segment")["reading"]
+    found = cv.improve.investment_map(table, {"x": 10, "y": 90}).table.set_index("segment")["reading"]
     assert found.to_dict() == {"x": "under", "y": "over"}
-    assert cv.investment_map(table, {}).table.empty
+    assert cv.improve.investment_map(table, {}).table.empty

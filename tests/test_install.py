@@ -71,7 +71,7 @@ def test_lab_and_panels_name_their_extra_where_it_is_missing(place):
     assert lab.returncode != 0
     assert 'pip install "clvnb[lab]"' in lab.stderr + lab.stdout
     assert not (place / "notebooks").exists()
-    panel = subprocess.run([python, "-c", "import clvnb; clvnb.explore_clv()"], capture_output=True, text=True)
+    panel = subprocess.run([python, "-c", "import clvnb; clvnb.widgets.explore_clv()"], capture_output=True, text=True)
     assert panel.stderr.splitlines()[-1].startswith("clvnb.core.errors.UsageError: panels need ipywidgets")
     assert "All that is needed works." in run(place / "venv/bin/clvnb", "doctor", cwd=place)
 

@@ -193,7 +193,7 @@ def test_a_slider_in_lab_gives_what_the_function_gives(workplace, page):
         page.wait_for_function("([el, old]) => el.getAttribute('src') !== old", arg=[picture.element_handle(), before])
         assert said.inner_text() == expected
         shown = base64.b64decode(picture.get_attribute("src").split("base64,")[1])
-        panel = cv.explore_clv(words=Words("USD"))
+        panel = cv.widgets.explore_clv(words=Words("USD"))
         panel.state.retention = 0.75
         assert f'base64,{base64.b64encode(shown).decode()}"' in panel.pictures[0].value
 
@@ -201,11 +201,11 @@ def test_a_slider_in_lab_gives_what_the_function_gives(workplace, page):
 PANELS = [
     "import clvnb as cv\nclient = cv.load_sample('subscription')\nvalue = cv.value_step(client)",
     "plan = cv.improve_step(client, as_of=value.as_of)\nwords = client.words",
-    "cv.explore_segments(value.customers, words=words)",
-    "cv.explore_cohorts(value.checked.kept, words=words)",
-    "cv.explore_allocation(plan.options, plan.budget, words=words)",
-    "cv.explore_sample_size(words=words)",
-    "cv.explore_design(words=words)",
+    "cv.widgets.explore_segments(value.customers, words=words)",
+    "cv.widgets.explore_cohorts(value.checked.kept, words=words)",
+    "cv.widgets.explore_allocation(plan.options, plan.budget, words=words)",
+    "cv.widgets.explore_sample_size(words=words)",
+    "cv.widgets.explore_design(words=words)",
 ]
 
 
@@ -231,7 +231,7 @@ def test_choices_ticks_and_dragged_sliders_give_what_the_functions_give(workplac
             return place(title).locator(f'.jupyter-widgets:has(> label:text-is("{label}"))')
 
         title = "Who holds the value?"
-        panel = cv.explore_segments(value.customers, words=words)
+        panel = cv.widgets.explore_segments(value.customers, words=words)
         shows(page, panel, place(title))
         group = panel.controls["group"].options[2][1]
         control(title, "look into").locator("select").select_option(group)
@@ -240,13 +240,13 @@ def test_choices_ticks_and_dragged_sliders_give_what_the_functions_give(workplac
         assert place(title).locator("tbody tr").count() == panel.shown.value.count("<tr>") - 1
 
         title = "What do customers do as they age?"
-        panel = cv.explore_cohorts(value.checked.kept, words=words)
+        panel = cv.widgets.explore_cohorts(value.checked.kept, words=words)
         control(title, "cohorts by").locator("select").select_option("year")
         panel.state.period = "year"
         shows(page, panel, place(title))
 
         title = "Where does a budget go?"
-        panel = cv.explore_allocation(plan.options, plan.budget, words=words)
+        panel = cv.widgets.explore_allocation(plan.options, plan.budget, words=words)
         shows(page, panel, place(title))
         budget = float(drag(page, control(title, "budget"), -25).replace(",", ""))
         step = panel.controls["budget"].step
@@ -258,14 +258,14 @@ def test_choices_ticks_and_dragged_sliders_give_what_the_functions_give(workplac
         shows(page, panel, place(title))
 
         title = "How many answers does it take?"
-        panel = cv.explore_sample_size(words=words)
+        panel = cv.widgets.explore_sample_size(words=words)
         change = float(drag(page, control(title, "change to be seen"), 40).rstrip("%")) / 100
         assert change > panel.state.change
         panel.state.change = change
         shows(page, panel, place(title))
 
         title = "How could its effect be known?"
-        panel = cv.explore_design(words=words)
+        panel = cv.widgets.explore_design(words=words)
         control(title, "who gets it").locator("select").select_option("we choose")
         panel.state.assigned = "chosen"
         shows(page, panel, place(title))
@@ -289,7 +289,7 @@ def test_app_is_served_without_code_and_without_strangers(tmp_path, page):
         assert page.locator("text=import clvnb").count() == 0
 
         plan = cv.improve_step(client)
-        panels = cv.explore_scenario(plan.base, plan.library, link=plan.link, words=client.words)
+        panels = cv.widgets.explore_scenario(plan.base, plan.library, link=plan.link, words=client.words)
         panel = panels.panel
         page.wait_for_selector(f'p[role="status"]:has-text("{panel.state.found.text[:40]}")')
         slide(page, "years it lasts", -2)

@@ -262,9 +262,9 @@ def test_discounted_purchases_have_nine_digits(model):
         one = model.with_params(**of)
         x, t_x, T, _ = history(rng)
         rows = table(x, t_x, T)
-        sums = [one.expected(rows, one.discounting(rows, "3 years", 0.15, digits=d))[0] for d in (9, 18)]
+        sums = [one.expected_by_row(rows, one.discounting(rows, "3 years", 0.15, digits=d))[0] for d in (9, 18)]
         assert sums[0] == pytest.approx(sums[1], rel=1e-8), of
-        new = [one.expected_new(one.discounting(None, "3 years", 0.15, digits=d))[0] for d in (9, 18)]
+        new = [one.expected_by_draw(one.discounting(None, "3 years", 0.15, digits=d))[0] for d in (9, 18)]
         assert new[0] == pytest.approx(new[1], rel=1e-8), of
 
 

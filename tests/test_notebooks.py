@@ -21,7 +21,7 @@ cv.say("The answer is 42.")
 """,
     """
 table = pd.DataFrame({"customers": [k / 10 for k in range(1, 11)], "share_of_value": [k / 10 for k in range(1, 11)]})
-cv.show(cv.plot_concentration(table))
+cv.show(cv.plots.plot_concentration(table))
 """,
 )
 
@@ -97,8 +97,8 @@ def test_a_changed_figure_fails(stored, tmp_path):
         cell = node.cells[1]
         cell.source = cell.source.replace('"share_of_value": [k / 10', '"share_of_value": [(k / 10) ** 0.2')
         cell.source = cell.source.replace(
-            "cv.show(cv.plot_concentration(table))",
-            "ax = cv.plot_concentration(table)\nax.figure.clvnb_alt = 'same'\ncv.show(ax)",
+            "cv.show(cv.plots.plot_concentration(table))",
+            "ax = cv.plots.plot_concentration(table)\nax.figure.clvnb_alt = 'same'\ncv.show(ax)",
         )
         cell.outputs[0]["data"]["text/plain"] = "[figure: same]"
 

@@ -32,14 +32,14 @@ def out_of_range(middle: str, low: str, high: str, **more) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("plot", "table"), [
-    (cv.plot_methods, METHODS),
-    (cv.plot_channels, out_of_range("clv", "clv_low", "clv_high", channel=["a", "b"], historic_value=1.0, cac=2.0)),
-    (cv.plot_scenarios, out_of_range("net", "net_low", "net_high", scenario=["a", "b"], p_profit=0.5)),
-    (cv.plot_realised, out_of_range("realised", "low", "high", predicted=3.0)),
-    (cv.plot_link, out_of_range("stayed", "low", "high", score=[1.0, 2.0], answers=5)),
-    (cv.plot_waves, out_of_range("value", "low", "high", wave=["1", "2"], date=pd.Timestamp("2024-01-01"))),
-    (cv.plot_groups, out_of_range("value", "low", "high", what="p", group=["a", "b"], answers=9, shrunk=1.0, few=False)),
-    (cv.plot_drivers, out_of_range("importance", "low", "high", attribute=["a", "b"], performance=1.0, place="x")),
+    (cv.plots.plot_methods, METHODS),
+    (cv.plots.plot_channels, out_of_range("clv", "clv_low", "clv_high", channel=["a", "b"], historic_value=1.0, cac=2.0)),
+    (cv.plots.plot_scenarios, out_of_range("net", "net_low", "net_high", scenario=["a", "b"], p_profit=0.5)),
+    (cv.plots.plot_realised, out_of_range("realised", "low", "high", predicted=3.0)),
+    (cv.plots.plot_link, out_of_range("stayed", "low", "high", score=[1.0, 2.0], answers=5)),
+    (cv.plots.plot_waves, out_of_range("value", "low", "high", wave=["1", "2"], date=pd.Timestamp("2024-01-01"))),
+    (cv.plots.plot_groups, out_of_range("value", "low", "high", what="p", group=["a", "b"], answers=9, shrunk=1.0, few=False)),
+    (cv.plots.plot_drivers, out_of_range("importance", "low", "high", attribute=["a", "b"], performance=1.0, place="x")),
 ])  # fmt: skip
 def test_every_picture_with_ranges_draws_a_value_beyond_them(plot, table):
     with warnings.catch_warnings():
@@ -65,9 +65,9 @@ def test_what_values_do_to_a_picture_is_said_in_its_place(capsys):
     assert "This picture could not be drawn (ValueError" in capsys.readouterr().out
     table = pd.DataFrame([[np.nan, np.nan]], index=pd.to_datetime(["2024-01-01"]))
     with pytest.warns(cv.DataWarning, match="plot_cohorts"):
-        cv.show(cv.plot_cohorts(table))
+        cv.show(cv.plots.plot_cohorts(table))
     with pytest.warns(cv.DataWarning, match="plot_methods"):
-        cv.show(cv.plot_methods(METHODS.assign(value=["much", "little"])))
+        cv.show(cv.plots.plot_methods(METHODS.assign(value=["much", "little"])))
     assert plt.get_fignums() == before
 
 
@@ -75,7 +75,7 @@ def test_what_fails_only_when_it_is_laid_out_is_said_too(capsys):
     def unsayable(value, place):
         raise ArithmeticError("no words for it")
 
-    ax = cv.plot_methods(METHODS, ax=axes())
+    ax = cv.plots.plot_methods(METHODS, ax=axes())
     ax.xaxis.set_major_formatter(unsayable)
     with pytest.warns(cv.DataWarning, match="no words for it"):
         cv.show(ax)
@@ -83,14 +83,14 @@ def test_what_fails_only_when_it_is_laid_out_is_said_too(capsys):
 
 
 @pytest.mark.parametrize(("wrong", "error"), [
-    (lambda: cv.plot_methods(METHODS.drop(columns="value"), ax=axes()), KeyError),
-    (lambda: cv.plot_methods(METHODS.drop(columns="method"), ax=axes()), (KeyError, AttributeError)),
-    (lambda: cv.plot_segments(pd.DataFrame({"segment": ["a"], "share_of_value": [0.5]}), ax=axes()), KeyError),
-    (lambda: cv.plot_methods(None, ax=axes()), (TypeError, AttributeError)),
-    (lambda: cv.plot_methods([1, 2], ax=axes()), TypeError),
-    (lambda: cv.plot_methods(METHODS, axis=axes()), TypeError),
-    (lambda: cv.plot_methods(METHODS, ax="here"), AttributeError),
-    (lambda: cv.plot_methods(METHODS, ax=axes(), words="EUR"), AttributeError),
+    (lambda: cv.plots.plot_methods(METHODS.drop(columns="value"), ax=axes()), KeyError),
+    (lambda: cv.plots.plot_methods(METHODS.drop(columns="method"), ax=axes()), (KeyError, AttributeError)),
+    (lambda: cv.plots.plot_segments(pd.DataFrame({"segment": ["a"], "share_of_value": [0.5]}), ax=axes()), KeyError),
+    (lambda: cv.plots.plot_methods(None, ax=axes()), (TypeError, AttributeError)),
+    (lambda: cv.plots.plot_methods([1, 2], ax=axes()), TypeError),
+    (lambda: cv.plots.plot_methods(METHODS, axis=axes()), TypeError),
+    (lambda: cv.plots.plot_methods(METHODS, ax="here"), AttributeError),
+    (lambda: cv.plots.plot_methods(METHODS, ax=axes(), words="EUR"), AttributeError),
 ])  # fmt: skip
 def test_a_wrong_argument_raises(wrong, error):
     with pytest.raises(error):

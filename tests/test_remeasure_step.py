@@ -172,14 +172,14 @@ def test_another_card_and_another_client_are_refused(shop):
     with pytest.raises(cv.TableError, match="is the baseline of 'acme', and this client is 'other'"):
         now(shop, settings(shop, name="other", surveys={"source": "surveys.csv"}))
     with pytest.raises(cv.TableError, match="needs an earlier one"):
-        cv.find_baseline(shop / "reports" / THEN, THEN)
-    assert cv.find_baseline(shop / "reports", THEN) is None
+        cv.satisfaction.find_baseline(shop / "reports" / THEN, THEN)
+    assert cv.satisfaction.find_baseline(shop / "reports", THEN) is None
     with pytest.raises(cv.TableError, match="nowhere: no such folder of earlier reports"):
-        cv.find_baseline(shop / "nowhere", THEN)
-    named, place = cv.find_baseline(shop / "reports" / THEN / "baseline.json", NOW)
+        cv.satisfaction.find_baseline(shop / "nowhere", THEN)
+    named, place = cv.satisfaction.find_baseline(shop / "reports" / THEN / "baseline.json", NOW)
     assert named.as_of == THEN
     assert place.name == "baseline.json"
-    assert cv.find_baseline("", THEN) is None
+    assert cv.satisfaction.find_baseline("", THEN) is None
 
 
 def test_a_changed_scale_is_not_compared(shop, tmp_path):
@@ -206,13 +206,13 @@ def test_revised_data_are_seen(shop):
     assert is_sealed(then, forecast, seal)
     assert not is_sealed(then, forecast.assign(margin_182=0.0), seal)
     known = then.set_index("customer_id")["historic_value"]
-    drift = cv.value_drift(then, then, known_then=known)
+    drift = cv.remeasure.value_drift(then, then, known_then=known)
     assert set(drift.table["reason"]) == {"no purchase since"}
     changed = known.copy()
     changed.iloc[0] += 5
-    assert "data revised" in set(cv.value_drift(then, then.iloc[:-1], known_then=changed).table["reason"])
+    assert "data revised" in set(cv.remeasure.value_drift(then, then.iloc[:-1], known_then=changed).table["reason"])
     assert (
-        cv.value_drift(then, then.iloc[:-1], known_then=changed)
+        cv.remeasure.value_drift(then, then.iloc[:-1], known_then=changed)
         .table.set_index("reason")
         .loc["data revised", "customers"]
         == 2
@@ -466,9 +466,9 @@ def test_levers_learn_what_was_measured(shop):
     lever = next(s.levers[0] for s in plan.library if s.name == "faster replies")
     before = cv.Lever("x", {"satisfaction": (0.0, 0.1, 0.3)})
     assert lever.effects["satisfaction"][1] > before.effects["satisfaction"][1]
-    assert lever.effects == cv.learn(before, {"satisfaction": (value, error)}).effects
+    assert lever.effects == cv.improve.learn(before, {"satisfaction": (value, error)}).effects
     assert "measured on these customers" in lever.source
-    assert cv.learn(before, {"retention": (0.1, 0.01)}) == before
+    assert cv.improve.learn(before, {"retention": (0.1, 0.01)}) == before
 
 
 # --------------------------------------------------------------------------------- two reports in a row
@@ -542,7 +542,7 @@ def test_verdicts_match_the_truth_of_the_club(loop):
 
 def staying_truth(months: int) -> float:
     """By how many of the first months treated members stay longer, from the parameters that made the club."""
-    truth = cv.simulate_subscription(customers=10).truth
+    truth = cv.data.simulate_subscription(customers=10).truth
     total = 0.0
     for plan in truth["plans"].values():
         theta = np.random.default_rng(0).beta(plan["alpha"], plan["beta"], 200_000)

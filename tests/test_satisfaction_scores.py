@@ -43,7 +43,9 @@ def test_nps_and_its_adjusted_interval(case):
 
 def test_change_of_nps_between_waves():
     case = GOLD["nps"]["change"]
-    found = cv.compare_scores(answers(*case["before"]), answers(*case["after"]), cv.metric_of("nps"), level=0.95)
+    found = cv.satisfaction.compare_scores(
+        answers(*case["before"]), answers(*case["after"]), cv.satisfaction.metric_of("nps"), level=0.95
+    )
     assert (found.value, found.low, found.high) == pytest.approx(
         (100 * case["value"], 100 * case["low"], 100 * case["high"]), abs=0.02
     )
@@ -55,7 +57,9 @@ def test_shares_by_wilson_and_newcombe():
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
     case = GOLD["share"]["newcombe"]
     (k0, n0), (k1, n1) = case["before"], case["after"]
-    change = cv.compare_scores([5] * k0 + [1] * (n0 - k0), [5] * k1 + [1] * (n1 - k1), cv.metric_of("csat"), level=0.95)
+    change = cv.satisfaction.compare_scores(
+        [5] * k0 + [1] * (n0 - k0), [5] * k1 + [1] * (n1 - k1), cv.satisfaction.metric_of("csat"), level=0.95
+    )
     assert (change.low, change.high) == pytest.approx((case["low"], case["high"]), abs=1e-4)
 
 
@@ -88,7 +92,9 @@ def test_intervals_are_those_of_the_papers_formulas():
     ours = cv.csat([5] * 37 + [2] * 13, level=0.9)
     (l1, u1), (l0, u0) = wilson(37, 50), wilson(20, 40)
     assert (ours.low, ours.high) == pytest.approx((l1, u1), rel=1e-9)
-    change = cv.compare_scores([5] * 20 + [1] * 20, [5] * 37 + [2] * 13, cv.metric_of("csat"), level=0.9)
+    change = cv.satisfaction.compare_scores(
+        [5] * 20 + [1] * 20, [5] * 37 + [2] * 13, cv.satisfaction.metric_of("csat"), level=0.9
+    )
     low, high = 0.24 - np.hypot(0.74 - l1, u0 - 0.5), 0.24 + np.hypot(u1 - 0.74, 0.5 - l0)
     assert (change.low, change.high) == pytest.approx((low, high), rel=1e-9)
     with pytest.raises(ValueError, match="level"):
@@ -109,14 +115,14 @@ def test_nps_properties(scores, random):
 
 
 def test_other_scales_and_questions():
-    assert cv.metric_of("csat", (1, 7)).says == "share who answer 6 or 7 on 1-7"
-    assert cv.metric_of("ces").says == "share who answer 5 to 7 on 1-7"
+    assert cv.satisfaction.metric_of("csat", (1, 7)).says == "share who answer 6 or 7 on 1-7"
+    assert cv.satisfaction.metric_of("ces").says == "share who answer 5 to 7 on 1-7"
     with pytest.raises(cv.TableError, match="NPS is defined on 0-10; these answers are on 1-10"):
-        cv.metric_of("nps", (1, 10))
+        cv.satisfaction.metric_of("nps", (1, 10))
     with pytest.raises(cv.TableError, match="csat: 7 lies outside 1-5"):
         cv.csat([4, 5, 7])
     with pytest.raises(cv.TableError, match="'happiness' is not known; it is one of csat, nps, ces, stars"):
-        cv.metric_of("happiness")
+        cv.satisfaction.metric_of("happiness")
     assert np.isnan(cv.nps([]).value)
 
 
@@ -127,18 +133,22 @@ def test_post_stratified_score():
     gold = GOLD["weights"]
     cells = pd.Series([c for c, (p, n, d) in gold["answers"].items() for _ in range(p + n + d)])
     scores = [s for counts in gold["answers"].values() for s in answers(*counts)]
-    weights, finding = cv.post_stratify(cells, gold["population"])
+    weights, finding = cv.satisfaction.post_stratify(cells, gold["population"])
     assert cv.nps(scores).value == pytest.approx(100 * gold["raw"])
     heavy = cv.nps(scores, weights=weights, level=0.95)
     assert heavy.value == pytest.approx(100 * gold["weighted"])
     assert (heavy.high - heavy.low) / 2 / 1.959964 == pytest.approx(100 * gold["linearised"], abs=0.01)
     assert weights.sum() ** 2 / (weights**2).sum() == pytest.approx(gold["effective"], abs=0.01)
     for finite, error in ((False, gold["by_strata"]), (True, gold["by_strata_of_few"])):
-        strata = cv.stratified_score(scores, cells, gold["population"], cv.metric_of("nps"), finite=finite, level=0.95)
+        strata = cv.satisfaction.stratified_score(
+            scores, cells, gold["population"], cv.satisfaction.metric_of("nps"), finite=finite, level=0.95
+        )
         assert strata.value == pytest.approx(100 * gold["weighted"])
         assert (strata.high - strata.low) / 2 / 1.959964 == pytest.approx(100 * error, abs=0.01)
     with pytest.raises(cv.TableError, match="the cell 'd' has customers and no answers"):
-        cv.stratified_score(scores, cells, gold["population"] | {"d": 10}, cv.metric_of("nps"))
+        cv.satisfaction.stratified_score(
+            scores, cells, gold["population"] | {"d": 10}, cv.satisfaction.metric_of("nps")
+        )
     assert "150 answers are as precise as 95 without weights" in finding.text
 
 
@@ -147,20 +157,20 @@ def test_raking_meets_both_margins():
     rows = [(f"r{i}", f"c{j}") for i in range(2) for j in range(2) for _ in range(gold["table"][i][j])]
     frame = pd.DataFrame(rows, columns=["row", "column"])
     margins = {"row": {"r0": 50, "r1": 50}, "column": {"c0": 40, "c1": 60}}
-    weights, _ = cv.rake(frame, margins)
+    weights, _ = cv.satisfaction.rake(frame, margins)
     fitted = weights.groupby([frame["row"], frame["column"]]).sum().to_numpy().reshape(2, 2)
     np.testing.assert_allclose(fitted, gold["fitted"], rtol=1e-5)
     with pytest.raises(cv.TableError, match="row: 'r2' is only on one side"):
-        cv.rake(frame, {"row": {"r0": 50, "r1": 40, "r2": 10}})
+        cv.satisfaction.rake(frame, {"row": {"r0": 50, "r1": 40, "r2": 10}})
 
 
 def test_small_cells_are_merged_and_strange_ones_refused():
     cells = pd.Series(["a"] * 50 + ["b"] * 3)
-    weights, finding = cv.post_stratify(cells, {"a": 500, "b": 500})
+    weights, finding = cv.satisfaction.post_stratify(cells, {"a": 500, "b": 500})
     assert weights.nunique() == 1
     assert "merged with others: 1" in finding.text
     with pytest.raises(cv.TableError, match="answers lie in the cell 'z'"):
-        cv.post_stratify(pd.Series(["z"] * 20), {"a": 10})
+        cv.satisfaction.post_stratify(pd.Series(["z"] * 20), {"a": 10})
 
 
 def test_weighing_sets_a_biased_answer_right():
@@ -174,7 +184,7 @@ def test_weighing_sets_a_biased_answer_right():
         group = rng.choice(list(share), 3000, p=list(share.values()))
         said = rng.random(3000) < np.vectorize(rate.get)(group)
         scores = np.array([rng.choice([3, 8, 10], p=chances[g]) for g in group[said]])
-        weights, _ = cv.post_stratify(pd.Series(group[said]), pd.Series(group).value_counts().to_dict())
+        weights, _ = cv.satisfaction.post_stratify(pd.Series(group[said]), pd.Series(group).value_counts().to_dict())
         found = cv.nps(scores, weights=weights, level=0.9)
         raw.append(cv.nps(scores).value - truth)
         heavy.append(found.value - truth)
@@ -186,7 +196,7 @@ def test_weighing_sets_a_biased_answer_right():
 
 def test_who_answered():
     customers = pd.DataFrame({"customer_id": [str(k) for k in range(100)], "tier": ["A"] * 30 + ["B"] * 70})
-    table = cv.response_bias(customers, [str(k) for k in range(20)], ["tier"]).set_index("group")
+    table = cv.satisfaction.response_bias(customers, [str(k) for k in range(20)], ["tier"]).set_index("group")
     assert table.loc["A", "rate"] == pytest.approx(20 / 30)
     assert table.loc["B", "answers"] == 0
     assert table.loc["B", "rate_high"] > 0
@@ -197,17 +207,17 @@ def test_who_answered():
 
 def test_groups_that_do_not_differ_share_one_score():
     gold = GOLD["shrinkage"]["pooled"]
-    shrunk, (a, _) = cv.shrink_shares(gold["hits"], gold["answers"])
+    shrunk, (a, _) = cv.satisfaction.shrink_shares(gold["hits"], gold["answers"])
     assert np.isinf(a)
     np.testing.assert_allclose(shrunk, gold["all"], atol=1e-4)
 
 
 def test_shrunk_scores_lie_between_own_and_common_and_two_groups_stay():
     own = np.array([0.2, 0.5, 0.9])
-    shrunk, mean, _ = cv.shrink_means(own, [0.02, 0.01, 0.03])
+    shrunk, mean, _ = cv.satisfaction.shrink_means(own, [0.02, 0.01, 0.03])
     assert ((shrunk - own) * (mean - own) >= 0).all()
     assert (np.abs(shrunk - mean) <= np.abs(own - mean)).all()
-    np.testing.assert_array_equal(cv.shrink_means([0.2, 0.8], [0.1, 0.1])[0], [0.2, 0.8])
+    np.testing.assert_array_equal(cv.satisfaction.shrink_means([0.2, 0.8], [0.1, 0.1])[0], [0.2, 0.8])
 
 
 def test_control_chart_needs_eight_waves_and_finds_the_odd_one():
@@ -217,9 +227,9 @@ def test_control_chart_needs_eight_waves_and_finds_the_odd_one():
     ]
     whole = pd.concat(waves, ignore_index=True)
     whole["date"] = pd.to_datetime(whole["wave"] + "-10")
-    few = cv.control_chart(whole[whole["wave"] < "2024-05"], cv.metric_of("csat"))
+    few = cv.satisfaction.control_chart(whole[whole["wave"] < "2024-05"], cv.satisfaction.metric_of("csat"))
     assert "too few for control limits" in few.text
-    chart = cv.control_chart(whole, cv.metric_of("csat"))
+    chart = cv.satisfaction.control_chart(whole, cv.satisfaction.metric_of("csat"))
     assert "2024-10" in chart.text
     plain = laney_limits([160, 182], [200, 220])[0]
     assert plain == pytest.approx(342 / 420)
@@ -231,7 +241,7 @@ def test_control_chart_needs_eight_waves_and_finds_the_odd_one():
 def test_sizes():
     gold = GOLD["sizes"]
     for margin, variance, n in gold["nps_margin"]:
-        assert cv.margin_of_error_size(margin, variance=variance, fewer=3) == n
+        assert cv.experiments.margin_of_error_size(margin, variance=variance, fewer=3) == n
     for change, variance, n in gold["nps_waves"]:
         assert cv.sample_size(change, variance=variance) == (n, n)
     for share, change, n in gold["shares"]:
@@ -252,8 +262,8 @@ def test_promised_power_is_kept():
     rng, found = np.random.default_rng(1), 0
     for _ in range(400):
         before, after = rng.binomial(n, p), rng.binomial(n, p + least)
-        change = cv.compare_scores(
-            [5] * before + [1] * (n - before), [5] * after + [1] * (n - after), cv.metric_of("csat")
+        change = cv.satisfaction.compare_scores(
+            [5] * before + [1] * (n - before), [5] * after + [1] * (n - after), cv.satisfaction.metric_of("csat")
         )
         found += change.low > 0
     assert found / 400 == pytest.approx(0.83, abs=0.07)  # variance shrinks as the share rises
@@ -306,10 +316,10 @@ def test_no_usable_answer_is_an_error_that_says_why():
 
 def test_personal_data_do_not_leave():
     mails = survey([2] * 6, comment=["reply to max.muster@example.com please, 0171-2345678"] * 6)
-    found = cv.comment_themes(mails, good=4)
+    found = cv.satisfaction.comment_themes(mails, good=4)
     assert "example.com" not in found.table["example"].iloc[0]
     assert "2345678" not in found.table["example"].iloc[0]
-    assert cv.comment_themes(mails.head(3), good=4).table.empty  # too few to hide among
+    assert cv.satisfaction.comment_themes(mails.head(3), good=4).table.empty  # too few to hide among
 
 
 # ------------------------------------------------------------------------- drivers, expectations, service
@@ -346,7 +356,7 @@ def test_drivers_are_not_told_from_few_forms_or_flat_answers():
 def test_expectation_gaps():
     gold = GOLD["expectations"]
     frame = pd.DataFrame({"attribute": list("abcde"), "score": gold["delivered"], "expected": gold["expected"]})
-    table = cv.expectation_gap(pd.concat([frame] * 4)).table.set_index("attribute")
+    table = cv.satisfaction.expectation_gap(pd.concat([frame] * 4)).table.set_index("attribute")
     np.testing.assert_allclose(table.loc[list("abcde"), "gap"], gold["gap"], atol=1e-9)
     assert table.index[0] == "d"
 
@@ -354,10 +364,10 @@ def test_expectation_gaps():
 def test_service_figures_count_the_unanswered():
     cases = pd.DataFrame({"opened_at": ["2025-01-01 08:00"] * 4, "resolved_at": ["2025-01-02 08:00", "", "", ""],
                           "first_response_at": ["2025-01-01 10:00", "2025-01-01 20:00", "2025-01-05 08:00", ""]})  # fmt: skip
-    row = cv.service_figures(cases).table.iloc[0]
+    row = cv.satisfaction.service_figures(cases).table.iloc[0]
     assert (row["cases"], row["median_hours"], row["in_time"], row["unanswered"]) == (4, 12.0, 0.5, 0.25)
     with pytest.raises(cv.TableError, match="need the column 'opened_at'"):
-        cv.service_figures(cases.drop(columns="opened_at"))
+        cv.satisfaction.service_figures(cases.drop(columns="opened_at"))
 
 
 # ------------------------------------------------------------------------------------------ baseline
@@ -365,7 +375,7 @@ def test_service_figures_count_the_unanswered():
 
 def frozen(**more) -> cv.Baseline:
     data = survey([5] * 80 + [2] * 20)
-    return cv.baseline(data, cv.metric_of("csat"), client="Tea", as_of="2025-06-30", customers=900, **more)
+    return cv.baseline(data, cv.satisfaction.metric_of("csat"), client="Tea", as_of="2025-06-30", customers=900, **more)
 
 
 def test_base_point_survives_its_file_and_refuses_an_edited_one(tmp_path: Path):
@@ -395,14 +405,14 @@ def test_few_answers_and_mixed_waves_give_no_baseline():
     with pytest.raises(
         cv.TableError, match=r"5 answers are too few for a baseline; it takes ten or more, and about \d+ tell"
     ):
-        cv.baseline(survey([5] * 5), cv.metric_of("csat"), client="Tea", as_of="2025-06-30", customers=900)
+        cv.baseline(survey([5] * 5), cv.satisfaction.metric_of("csat"), client="Tea", as_of="2025-06-30", customers=900)
     two = pd.concat([survey([5] * 20), survey([4] * 20, wave="2025-01")], ignore_index=True)
     with pytest.raises(cv.TableError, match="one wave of one series"):
-        cv.baseline(two, cv.metric_of("csat"), client="Tea", as_of="2025-06-30")
+        cv.baseline(two, cv.satisfaction.metric_of("csat"), client="Tea", as_of="2025-06-30")
 
 
 def test_detectable_change_never_promises_certainty():
-    assert detectable([5] * 50, cv.metric_of("csat")) > 0
-    assert detectable([10] * 50 + [0] * 50, cv.metric_of("nps")) == pytest.approx(
+    assert detectable([5] * 50, cv.satisfaction.metric_of("csat")) > 0
+    assert detectable([10] * 50 + [0] * 50, cv.satisfaction.metric_of("nps")) == pytest.approx(
         100 * cv.detectable_change(100, variance=1.0), rel=1e-6
     )

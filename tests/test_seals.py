@@ -27,7 +27,7 @@ def frozen(by: float = 1.0) -> cv.Baseline:
     """A baseline of everything it can hold, each of its figures a little off."""
     rows = {"date": pd.Timestamp("2025-05-01"), "wave": "2025-05", "metric": "csat", "scale_min": 1, "scale_max": 5}
     made = cv.baseline(
-        pd.DataFrame({"score": [5, 4, 4, 2] * 25, **rows}), cv.metric_of("csat"), client="Tea", as_of="2025-06-30",
+        pd.DataFrame({"score": [5, 4, 4, 2] * 25, **rows}), cv.satisfaction.metric_of("csat"), client="Tea", as_of="2025-06-30",
         weights=pd.Series(np.r_[np.full(50, 1.5), np.full(50, 0.5)]), population={"A": 300 / 7, "B": 600 / 7},
         customers=900, cut_points={"monetary": [10 / 3, 20 / 3]}, card={"model": "BG/NBD", "margin": 1 / 3, "n": 900},
         value={"customers": 900, "historic_value": 176465.8172714183, "residual_value": None},
@@ -126,15 +126,15 @@ def test_customers_are_known_again_on_another_processor():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"customer_id": [f"{k}" for k in range(5_000)], "clv": rng.lognormal(3, 2, 5_000),
                           "historic_value": rng.lognormal(3, 2, 5_000), "tier": "A"})  # fmt: skip
-    seal = cv.fingerprint(table, table.columns)
+    seal = cv.satisfaction.fingerprint(table, table.columns)
     last = table.assign(clv=table["clv"] * (1 + 1e-9 * rng.choice([-1, 1], 5_000))).sample(frac=1.0, random_state=1)
-    assert cv.is_same_table(last, seal)
+    assert cv.satisfaction.is_same_table(last, seal)
     assert json.loads(json.dumps(seal)) == seal
     swapped = table.assign(clv=table["clv"].iloc[::-1].to_numpy())
     one = table.assign(clv=table["clv"].where(table.index != 7, table["clv"] + 5))
     gone = table.assign(clv=table["clv"].where(table.index != 7))
     for other in (swapped, one, gone, table.iloc[1:], table.assign(tier="B"), table.drop(columns="tier")):
-        assert not cv.is_same_table(other, seal)
+        assert not cv.satisfaction.is_same_table(other, seal)
 
 
 def test_inputs_are_known_by_their_bytes_and_settings(make_client):

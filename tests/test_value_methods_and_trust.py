@@ -109,7 +109,7 @@ def test_cohort_value_needs_customers_of_some_age():
 def test_methods_lead_up_to_the_model(long_log):
     economics = cv.Economics(margin=0.5, horizon="2 years")
     model = Estimate(80.0, 70.0, 90.0, 0.9, 10, "MBG/NBD, mean of new customers")
-    table = cv.shop_methods(long_log, economics, model, as_of=pd.Timestamp("2023-12-26").date())
+    table = cv.value.shop_methods(long_log, economics, model, as_of=pd.Timestamp("2023-12-26").date())
     assert table["method"].iloc[0] == "Simple formula on revenue"
     assert table["method"].iloc[-1] == "Model"
     value = table.set_index("method")["value"]
@@ -121,7 +121,7 @@ def test_methods_lead_up_to_the_model(long_log):
 
 def test_a_short_log_says_which_rungs_it_cannot_carry(long_log):
     short = long_log[long_log["date"] < "2021-12-01"]
-    table = cv.shop_methods(short, cv.Economics(), None, as_of=pd.Timestamp("2021-11-30").date())
+    table = cv.value.shop_methods(short, cv.Economics(), None, as_of=pd.Timestamp("2021-11-30").date())
     said = table.set_index("method")
     assert said.loc["Simple formula on revenue", "why"].startswith("Needs two years")
     assert np.isnan(said.loc["Model", "value"])
@@ -154,13 +154,13 @@ def test_newcomers_by_channel_against_their_cost():
     tiny = parts[0].head(20).assign(channel="word of mouth", customer_id=lambda t: "w" + t["customer_id"])
     rows = pd.concat([*parts, tiny], ignore_index=True)
     economics = cv.Economics(margin=0.5, horizon="2 years")
-    table = cv.new_customer_values(
+    table = cv.value.new_customer_values(
         rows, "channel", cv.MBGNBD().fit(rows), economics, cac={"search": 20.0, "ads": 40.0}
     ).set_index("group")
     assert set(table.index) == {"search", "ads", "other"}
     for channel, model in (("search", TRUTH), ("ads", slow)):
         weights = [(t, w) for t, w in cv.models.base.discount_weights("2 years", 0.1)]
-        true = (1 + model.expected_new(weights)[0]) * 0.5 * SPEND.expected_spend_new()
+        true = (1 + model.expected_by_draw(weights)[0]) * 0.5 * SPEND.expected_spend_new()
         assert table.loc[channel, "clv_low"] * 0.95 < true < table.loc[channel, "clv_high"] * 1.05
     assert table.loc["search", "ltv_cac"] > table.loc["ads", "ltv_cac"]
     assert table["p_pays"].dropna().between(0, 1).all()
@@ -168,17 +168,17 @@ def test_newcomers_by_channel_against_their_cost():
 
 
 def test_value_over_cost():
-    case = cv.ltv_cac(Estimate(100.0, 80.0, 120.0, 0.9, 10, "x"), 100.0)
+    case = cv.formulas.ltv_cac(Estimate(100.0, 80.0, 120.0, 0.9, 10, "x"), 100.0)
     assert case.p_pays == pytest.approx(0.5)
     assert (case.ratio, case.low, case.high, case.net) == (1.0, 0.8, 1.2, 0.0)
     with pytest.raises(ValueError, match="above 0"):
-        cv.ltv_cac(Estimate(1.0, 0.5, 1.5, 0.9, 10, "x"), 0.0)
+        cv.formulas.ltv_cac(Estimate(1.0, 0.5, 1.5, 0.9, 10, "x"), 0.0)
 
 
 def test_ratio_of_sums_and_not_the_mean_of_ratios():
     """Orders 1, 2, 3, 4, 10 with revenue 30, 50, 120, 150, 650: 50.0, linearised standard error 9.487; mean of ratios 39.5."""
     orders, revenue = np.array([1, 2, 3, 4, 10]), np.array([30, 50, 120, 150, 650])
-    estimate = cv.ratio_of_sums(revenue, orders)
+    estimate = cv.formulas.ratio_of_sums(revenue, orders)
     assert estimate.value == 50.0
     assert (estimate.high - estimate.value) / 1.6448536 == pytest.approx(9.487, abs=5e-4)
     assert (revenue / orders).mean() == pytest.approx(39.5)
@@ -190,12 +190,12 @@ def test_basis_and_losses():
         "historic_revenue": [100.0, 50.0, 8.0, -3.0], "historic_value": [40.0, 20.0, -6.8, -4.0],
     })  # fmt: skip
     economics = cv.Economics(margin=0.4, cost_to_serve=2.0)
-    alike = cv.recommend_basis(summary.iloc[:2])
+    alike = cv.value.recommend_basis(summary.iloc[:2])
     assert "alike" in alike.text
-    assert "differ" in cv.recommend_basis(summary).text
-    assert "No margin" in cv.recommend_basis(summary.assign(historic_value=np.nan)).text
+    assert "differ" in cv.value.recommend_basis(summary).text
+    assert "No margin" in cv.value.recommend_basis(summary.assign(historic_value=np.nan)).text
     customers = summary[["customer_id", "historic_value"]].assign(clv=[5.0, -1.0, 2.0, 0.0])
-    table = cv.losses(customers, summary, economics).table.set_index("cause")
+    table = cv.value.losses(customers, summary, economics).table.set_index("cause")
     assert table["customers"].to_dict() == {
         "they took back as much as they bought": 1, "serving cost more than the margin": 1,
         "the next purchases are expected to lose money": 1,
@@ -365,12 +365,12 @@ def test_clusters_are_found_and_noise_is_one_group():
         })  # fmt: skip
 
     clear = pd.concat([people(200, 20, 12, 900, "a"), people(300, 300, 1, 40, "b")], ignore_index=True)
-    cluster, table = cv.cluster_customers(clear, refits=10)
+    cluster, table = cv.value.cluster_customers(clear, refits=10)
     assert table["customers"].tolist() == [200, 300]
     assert (table["stability"] > 0.9).all()
     assert (cluster[:200] == 1).all()
     noise = people(400, 100, 3, 100, "n")
-    _, one = cv.cluster_customers(noise, refits=20)
+    _, one = cv.value.cluster_customers(noise, refits=20)
     assert one["customers"].sum() == 400
     assert len(one) == 1 or (one["stability"] >= 0.6).all()
 
@@ -387,7 +387,7 @@ def test_names_against_value_add_up():
 def test_tiers_near_a_border_are_unclear(sample_summary):
     models = cv.MBGNBD().fit(sample_summary), cv.GammaGamma().fit(sample_summary)
     terms = cv.Economics(margin=0.4, horizon="2 years")
-    table = cv.tier_chances(sample_summary, *models, terms)
+    table = cv.value.tier_chances(sample_summary, *models, terms)
     np.testing.assert_allclose(table[["chance_A", "chance_B", "chance_C"]].sum(axis=1), 1.0)
     assert 0.5 < table["clear"].mean() < 1.0
     value = cv.clv_table(sample_summary, *models, terms)["clv"]
@@ -396,6 +396,6 @@ def test_tiers_near_a_border_are_unclear(sample_summary):
 
 
 def test_equity_keeps_the_two_parts_apart():
-    now, later = cv.customer_equity(1000.0, 10, 50.0, 60.0, 0.1, years=2)
+    now, later = cv.formulas.customer_equity(1000.0, 10, 50.0, 60.0, 0.1, years=2)
     assert now == 1000.0
     assert later == pytest.approx(-100 * (1.1**-0.5 + 1.1**-1.5))  # winning customers at a loss destroys value

@@ -83,7 +83,7 @@ def test_billing_is_inferred_from_payments_or_asked(tmp_path):
     once = payments.drop_duplicates("customer_id")
     with pytest.raises(cv.TableError, match="Name a column for `billing`"):
         assess(tmp_path / "asked", unsaid, once)
-    named = cv.settle_contracts(unsaid.assign(plan="Pro annual"), once, as_of=AS_OF)
+    named = cv.data.settle_contracts(unsaid.assign(plan="Pro annual"), once, as_of=AS_OF)
     assert set(named.kept["billing"]) == {"annual"}
 
 

@@ -19,10 +19,10 @@ EUR = Words("EUR")
 
 
 @pytest.fixture(scope="module")
-def base() -> cv.Base:
+def base() -> cv.improve.Base:
     rows = {"segment": ["best", "rest"], "customers": [200, 800], "active": [0.9, 0.5], "retention": [0.8, 0.6], "frequency": [6.0, 2.0],
             "basket": [60.0, 40.0], "margin": 0.4, "cost_to_serve": 2.0, "clv": [220.0, 25.0]}  # fmt: skip
-    return cv.Base(pd.DataFrame(rows), 3.0, 0.1)
+    return cv.improve.Base(pd.DataFrame(rows), 3.0, 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_what_cannot_be_answered_is_said_and_the_next_answer_takes_its_place():
 
 
 def test_a_setting_that_is_none_is_refused_and_leaves_the_panel_as_it_was():
-    panel = cv.explore_design()
+    panel = cv.widgets.explore_design()
     said = panel.said.value
     with pytest.raises(ValueError, match="assigned cannot be False; it is one of 'chance', 'chosen', 'everybody'"):
         panel.state.assigned = False
@@ -106,16 +106,16 @@ def _root():
 
 
 def _empty():
-    return cv.plot_channels(pd.DataFrame())
+    return cv.plots.plot_channels(pd.DataFrame())
 
 
 def test_a_panel_stored_without_widgets_tells_its_answer(base):
     assert (
-        cv.explore_clv(words=EUR)
+        cv.widgets.explore_clv(words=EUR)
         ._repr_mimebundle_()["text/plain"]
         .startswith("[panel: What is a customer worth?] A customer brings")
     )
-    told = cv.explore_scenario(base, cv.lever_library(base), words=EUR)._repr_mimebundle_()["text/plain"]
+    told = cv.widgets.explore_scenario(base, cv.lever_library(base), words=EUR)._repr_mimebundle_()["text/plain"]
     assert told.startswith("[panel: What is the net gain of ")
 
 
@@ -123,7 +123,7 @@ def test_a_panel_stored_without_widgets_tells_its_answer(base):
 
 
 def test_calculator_follows_its_sliders():
-    panel = cv.explore_clv(words=EUR)
+    panel = cv.widgets.explore_clv(words=EUR)
     first = picture(panel)
     panel.controls["retention"].value = 0.8
     panel.controls["purchase"].value = 62.5  # 62.5 x 4 x 0.4 = 100 a year
@@ -139,15 +139,15 @@ def test_calculator_follows_its_sliders():
 def test_rungs_of_the_calculator_are_the_formulas():
     found = answer_clv(50, 4, 0.5, 3, 0.7, 0.1, 0.75, words=EUR)
     value = found.table.set_index("method")["value"]
-    assert value["Revenue formula"] == cv.clv_basic(3, 200)
-    assert value["Margin formula"] == cv.clv_basic(3, 100)
-    assert value["Retention formula"] == cv.clv_retention(100, 0.7, 0.1, "start_certain")
+    assert value["Revenue formula"] == cv.formulas.clv_basic(3, 200)
+    assert value["Margin formula"] == cv.formulas.clv_basic(3, 100)
+    assert value["Retention formula"] == cv.formulas.clv_retention(100, 0.7, 0.1, "start_certain")
     assert value["Retention formula, 3 years"] == pytest.approx(100 * (1 + 0.7 / 1.1 + (0.7 / 1.1) ** 2))
     assert "3.3 years on average and not with the 3.0" in found.text
 
 
 def test_sample_size_planner():
-    panel = cv.explore_sample_size(share=0.8, customers=500, words=EUR)
+    panel = cv.widgets.explore_sample_size(share=0.8, customers=500, words=EUR)
     assert "906" in panel.said.value
     assert "could not be seen" in panel.said.value
     panel.controls["customers"].value = 10_000
@@ -158,7 +158,7 @@ def test_sample_size_planner():
 
 
 def test_design_chooser():
-    panel = cv.explore_design(customers=2000, words=EUR)
+    panel = cv.widgets.explore_design(customers=2000, words=EUR)
     designs = []
     for assigned in ("chance", "chosen", "everybody"):
         panel.controls["assigned"].value = assigned
@@ -187,14 +187,14 @@ def test_only_chance_may_say_caused():
 
 def test_scenario_explorer_gives_what_the_functions_give(base):
     library = cv.lever_library(base)
-    panels = cv.explore_scenario(base, library, words=EUR)
+    panels = cv.widgets.explore_scenario(base, library, words=EUR)
     panels.lever.value = "personal contact"
     panel = panels.panel
     scenario = next(s for s in library if s.name == "personal contact")
-    expected = cv.evaluate_scenarios(base, [scenario], link=cv.prior_link(), words=EUR)
+    expected = cv.evaluate_scenarios(base, [scenario], link=cv.improve.prior_link(), words=EUR)
     assert panel.state.found.text == expected.text
     assert panel.state.found.table["p_profit"][0] == expected.table["p_profit"][0]
-    assert cv.tornado(base, scenario, link=cv.prior_link(), words=EUR).text in panel.pictures[1].value
+    assert cv.improve.tornado(base, scenario, link=cv.improve.prior_link(), words=EUR).text in panel.pictures[1].value
     one, two = picture(panel, 0), picture(panel, 1)
     panel.controls["frequency"].value = 0.05
     assert picture(panel, 0) != one
@@ -205,8 +205,8 @@ def test_scenario_explorer_gives_what_the_functions_give(base):
 
 
 def test_allocation_slider(base):
-    gains = cv.segment_gains(base, cv.lever_library(base), link=cv.prior_link())
-    panel = cv.explore_allocation(gains, 500, words=EUR)
+    gains = cv.improve.segment_gains(base, cv.lever_library(base), link=cv.improve.prior_link())
+    panel = cv.widgets.explore_allocation(gains, 500, words=EUR)
     panel.controls["budget"].value = 1000
     assert panel.state.found.text == cv.allocate(gains, 1000, words=EUR).text
     panel.controls["cautious"].value = True
@@ -214,15 +214,15 @@ def test_allocation_slider(base):
 
 
 def test_without_a_plan_a_panel_says_so():
-    assert "no plan to turn" in cv.explore_scenario(None, []).value
-    assert "nothing to divide" in cv.explore_allocation(pd.DataFrame(), 100).value
+    assert "no plan to turn" in cv.widgets.explore_scenario(None, []).value
+    assert "nothing to divide" in cv.widgets.explore_allocation(pd.DataFrame(), 100).value
 
 
 # -------------------------------------------------------------------------------------------------- worth
 
 
 def test_segment_explorer(cards):
-    panel = cv.explore_segments(cards.customers, words=EUR)
+    panel = cv.widgets.explore_segments(cards.customers, words=EUR)
     table = panel.state.found.table
     assert table["customers"].sum() == len(cards.customers)
     name = table["segment"][1]
@@ -237,7 +237,7 @@ def test_segment_explorer(cards):
 
 
 def test_cohort_explorer(cards):
-    panel = cv.explore_cohorts(cards.log, words=EUR)
+    panel = cv.widgets.explore_cohorts(cards.log, words=EUR)
     panel.state.what, panel.state.period = "share", "month"
     pd.testing.assert_frame_equal(panel.state.found.table, cv.cohort_matrix(cards.log, period="month", what="share"))
     assert "of the oldest cohort bought" in panel.said.value
@@ -247,7 +247,7 @@ def test_cohort_explorer(cards):
 
 
 def test_customer_finder(cards):
-    panel = cv.explore_customers(cards)
+    panel = cv.widgets.explore_customers(cards)
     best = cards.find()["customer_id"][0]
     assert panel.state.customer == best
     assert best in panel.said.value
@@ -275,7 +275,7 @@ def drop(panel: Panel, name: str, content: bytes) -> None:
 
 
 def test_a_dropped_file_becomes_a_client(tmp_path):
-    panel = cv.explore_data(tmp_path / "data")
+    panel = cv.widgets.explore_data(tmp_path / "data")
     assert "No file yet" in panel.said.value
     assert panel.save.disabled
     drop(panel, "my orders.csv", small_orders(customers=60).encode())
@@ -296,14 +296,14 @@ def test_a_dropped_file_becomes_a_client(tmp_path):
 
 def test_a_file_may_be_named_at_once(tmp_path):
     (tmp_path / "orders.csv").write_text(small_orders(customers=30), encoding="utf-8")
-    panel = cv.explore_data(tmp_path / "data", file=tmp_path / "orders.csv")
+    panel = cv.widgets.explore_data(tmp_path / "data", file=tmp_path / "orders.csv")
     assert panel.state.error == ""
     assert ("amount", "amount") in panel.controls["is_amount"].options
 
 
 def test_a_doubt_is_settled_in_the_panel(tmp_path):
     rows = "who,when,sum\n" + "".join(f"c{k % 9},{k % 9 + 1:02d}/{k % 7 + 1:02d}/2024,{k}.5\n" for k in range(80))
-    panel = cv.explore_data(tmp_path)
+    panel = cv.widgets.explore_data(tmp_path)
     drop(panel, "orders.csv", rows.encode())
     assert panel.state.error
     assert panel.save.disabled
@@ -318,7 +318,7 @@ def test_a_doubt_is_settled_in_the_panel(tmp_path):
 
 
 def test_hostile_names_stay_in_their_folder(tmp_path):
-    panel = cv.explore_data(tmp_path / "data")
+    panel = cv.widgets.explore_data(tmp_path / "data")
     drop(panel, "../../etc/<script>.csv", small_orders(customers=30).encode())
     assert panel.state.error == ""
     panel.controls["name"].value = "../../../<script>"
@@ -330,10 +330,10 @@ def test_hostile_names_stay_in_their_folder(tmp_path):
 
 
 def test_nothing_is_overwritten_and_a_file_that_is_none_is_said(tmp_path):
-    panel = cv.explore_data(tmp_path)
+    panel = cv.widgets.explore_data(tmp_path)
     drop(panel, "orders.csv", small_orders(customers=30).encode())
     panel.save.click()
-    again = cv.explore_data(tmp_path)
+    again = cv.widgets.explore_data(tmp_path)
     drop(again, "orders.csv", small_orders(customers=30).encode())
     again.save.click()
     assert "holds a client already" in again.said.value
@@ -348,10 +348,10 @@ def test_nothing_is_overwritten_and_a_file_that_is_none_is_said(tmp_path):
 
 
 def test_start_page_says_how_a_client_stands(shop):
-    panel = cv.explore_clients(shop.folder.parent, reports=shop.folder / "none")
+    panel = cv.widgets.explore_clients(shop.folder.parent, reports=shop.folder / "none")
     assert "No report yet. Next: chapter 1" in panel.said.value
     with pytest.raises(cv.ClvnbError, match="holds no client"):
-        cv.explore_clients(shop.folder / "nowhere")
+        cv.widgets.explore_clients(shop.folder / "nowhere")
 
 
 def test_start_page_reads_the_last_report(shop, tmp_path):
@@ -362,7 +362,7 @@ def test_start_page_reads_the_last_report(shop, tmp_path):
     (tmp_path / shop.slug / "latest").write_text(day + "\n")
     saved = next((tmp_path / shop.slug / day).rglob("*.json"))
     saved.rename(tmp_path / shop.slug / day / "results.json")
-    panel = cv.explore_clients(shop.folder.parent, reports=tmp_path)
+    panel = cv.widgets.explore_clients(shop.folder.parent, reports=tmp_path)
     assert f"trust level: {value.trust.level}" in panel.said.value
     (tmp_path / shop.slug / day / "results.json").write_text("{")
     panel.state.ask()

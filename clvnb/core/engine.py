@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import ibis
 
 __all__ = [
+    "Frame",
     "as_ibis",
     "connection",
     "dialect",
@@ -31,6 +32,8 @@ __all__ = [
     "run",
     "to_pandas",
 ]
+
+Frame = TypeVar("Frame", bound="pd.DataFrame | ibis.Table")  # table in, the same kind of table out
 
 
 @cache
@@ -158,7 +161,7 @@ def dialect(expression: Any) -> str:
     return str(expression._find_backend(use_default=True).name)
 
 
-def give_back(expression: ibis.Table, like: Any) -> Any:
+def give_back(expression: ibis.Table, like: Frame) -> Frame:
     """Return ``expression`` in the kind of ``like``: run into a pandas frame, or left as it is."""
     return expression if is_ibis(like) else run(expression, like)
 

@@ -9,9 +9,10 @@ import math
 import re
 from typing import Any
 
-__all__ = ["annual_to_daily", "days", "newcombe", "tail", "wilson", "years"]
+__all__ = ["LEVEL", "TEST_LEVEL", "annual_to_daily", "days", "newcombe", "tail", "wilson", "years"]
 
-
+LEVEL = 0.90  # of every range, unless another is asked for: it holds the truth nine times in ten
+TEST_LEVEL = 0.95  # of what is tested: verdicts, the size of a test, tables of coefficients; one false alarm in twenty
 DAYS_PER_YEAR = 365.25
 UNIT_DAYS = {
     "day": 1.0,

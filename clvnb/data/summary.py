@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..core.engine import as_ibis, is_ibis, run, to_pandas
+from ..core.engine import Frame, as_ibis, is_ibis, run, to_pandas
 from ..core.tables import LOG, as_day, check
 from .sources import as_date
 
@@ -22,13 +22,13 @@ __all__ = ["contributions", "purchase_days", "split_log", "summaries_on", "summa
 
 
 def summarize(
-    log: Any,
+    log: Frame,
     *,
     as_of: date | str | None = None,
     margin: float | None = None,
     cost_to_serve: float = 0.0,
     carry: Sequence[str] | None = None,
-) -> Any:
+) -> Frame:
     """Turn a checked LOG into one row per customer, on the clock of days.
 
     A purchase is a customer's day with at least one order that was not wholly taken back; several orders of one
@@ -125,7 +125,7 @@ def purchase_days(log: Any) -> ibis.Table:
     return _by_day(table, None, []).select("customer_id", "date", "net", "bought")
 
 
-def contributions(log: Any, *, margin: float = 1.0, cost_to_serve: float = 0.0) -> Any:
+def contributions(log: Frame, *, margin: float = 1.0, cost_to_serve: float = 0.0) -> Frame:
     """Return what each customer left on each day: ``customer_id, date, contribution, bought``.
 
     Parameters
@@ -239,7 +239,7 @@ def _known_on(log: Any) -> str:
     return "known_on" if "known_on" in log.columns else "date"
 
 
-def split_log(log: Any, end: date | str) -> tuple[Any, Any]:
+def split_log(log: Frame, end: date | str) -> tuple[Frame, Frame]:
     """Split a LOG at the close of a day: calibration up to and with ``end``, holdout after it.
 
     Parameters

@@ -1,1 +1,5 @@
 """How a change is judged: designs, verdicts, and how many customers they take."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

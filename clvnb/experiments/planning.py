@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 
-from ..core.maths import tail
+from ..core.maths import TEST_LEVEL, tail
 from ..core.tables import as_day
 
 __all__ = [
@@ -40,7 +40,7 @@ def sample_size(
     *,
     share: float | None = None,
     variance: float | None = None,
-    level: float = 0.95,
+    level: float = TEST_LEVEL,
     power: float = 0.8,
     ratio: float = 1.0,
     correlation: float = 0.0,
@@ -121,7 +121,7 @@ def sample_size(
 
 
 def detectable_change(
-    n: float, other: float | None = None, *, variance: float, level: float = 0.95, power: float = 0.8
+    n: float, other: float | None = None, *, variance: float, level: float = TEST_LEVEL, power: float = 0.8
 ) -> float:
     """Return the smallest change that two groups of these sizes would probably show.
 
@@ -161,7 +161,7 @@ def detectable_change(
 
 
 def margin_of_error_size(
-    margin: float, *, variance: float, level: float = 0.95, customers: int | None = None, fewer: float = 0.0
+    margin: float, *, variance: float, level: float = TEST_LEVEL, customers: int | None = None, fewer: float = 0.0
 ) -> int:
     """Return how many answers bring the margin of error of one score down to ``margin``.
 
@@ -320,7 +320,7 @@ ONCE = Look("once")
 
 
 @cache
-def obrien_fleming(looks: int, level: float = 0.95) -> tuple[float, ...]:
+def obrien_fleming(looks: int, level: float = TEST_LEVEL) -> tuple[float, ...]:
     """Return O'Brien and Fleming's bounds for equally spaced looks, in standard errors.
 
     Parameters
@@ -376,7 +376,7 @@ def obrien_fleming(looks: int, level: float = 0.95) -> tuple[float, ...]:
     return tuple(c * math.sqrt(looks / k) for k in range(1, looks + 1))
 
 
-def always_valid(error: float, planned: float, level: float = 0.95) -> float:
+def always_valid(error: float, planned: float, level: float = TEST_LEVEL) -> float:
     """Return how many standard errors a range must reach to hold at all looks together, however many there are.
 
     Parameters

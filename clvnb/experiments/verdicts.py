@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import tail
+from ..core.maths import TEST_LEVEL, tail
 from ..core.results import Estimate, Finding, Told
 from ..core.tables import VERDICTS
 from ..core.words import Words, capital
@@ -41,7 +41,6 @@ __all__ = [
     "verdict_table",
 ]
 
-LEVEL = 0.95
 DESIGNS = {
     "A": "randomised",
     "A+": "randomised, and adjusted for what was known before",
@@ -271,7 +270,7 @@ def measure_change(
     population: Mapping[str, float] | None = None,
     season: float = 0.0,
     look: Look = ONCE,
-    level: float = LEVEL,
+    level: float = TEST_LEVEL,
     words: Words | None = None,
     what: str = "it",
 ) -> Verdict:
@@ -455,7 +454,7 @@ def judge(
     outcome: Outcome,
     *,
     look: Look = ONCE,
-    level: float = LEVEL,
+    level: float = TEST_LEVEL,
     words: Words | None = None,
     what: str = "it",
 ) -> Verdict:
@@ -557,7 +556,7 @@ def _ruling(v: Verdict, look: Look, words: Words, what: str) -> str:
     return f"It cannot be told: the range includes no change as well as changes that would matter; {o.moved(v.detectable, words).lstrip('+')} or more would have been seen four times in five."
 
 
-def not_measurable(outcome: Outcome, why: str, *, level: float = LEVEL, design: str = "") -> Verdict:
+def not_measurable(outcome: Outcome, why: str, *, level: float = TEST_LEVEL, design: str = "") -> Verdict:
     """Return the verdict that nothing can be said, with the reason.
 
     Parameters
@@ -669,7 +668,7 @@ def equivalence(change: float, error: float, margin: float) -> float:
 
 
 def false_discoveries(
-    verdicts: Sequence[Verdict], *, level: float = LEVEL, words: Words | None = None
+    verdicts: Sequence[Verdict], *, level: float = TEST_LEVEL, words: Words | None = None
 ) -> list[Verdict]:
     """Hold back the verdicts of many groups that could be chance, where many were looked at.
 

@@ -16,7 +16,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from .. import models
 from ..core.engine import as_ibis
 from ..core.errors import ClientError
 from ..core.results import Finding, Told
@@ -25,6 +24,7 @@ from ..data.books import Books
 from ..data.client import Client
 from ..data.summary import contributions
 from ..models.base import TransactionModel
+from ..models.stored import MODELS
 from ..satisfaction.drivers import scrub
 from ..value.readings import most_at_risk, overdue_orders
 from ..value.step import ValueStep, value_step
@@ -457,7 +457,7 @@ def _alive(parameters: pd.DataFrame, orders: pd.DataFrame, day: date) -> pd.Data
 
 def _model(parameters: pd.DataFrame) -> TransactionModel | None:
     """The model of buying that the report fitted, from its parameters."""
-    known = {getattr(models, n).name: getattr(models, n) for n in models.__all__ if hasattr(getattr(models, n), "name")}
+    known = {kind.name: kind for kind in MODELS.values()}
     for name, own in parameters.groupby("model") if len(parameters) else ():
         kind = known.get(str(name))
         values = dict(zip(own["parameter"], own["estimate"], strict=True))

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import tail
+from ..core.maths import LEVEL, tail
 from ..core.results import Finding
 from ..data.books import Books
 from ..data.client import Client
@@ -573,7 +573,7 @@ def _of_lever(done: Initiative, table: pd.DataFrame, found: Stays, months: int) 
     if months < 12:
         return {}
     last = found.curves[found.curves["period"] == months].set_index("group")
-    spread = math.hypot(*((last["high"] - last["low"]) / (2 * tail(0.9))))
+    spread = math.hypot(*((last["high"] - last["low"]) / (2 * tail(LEVEL))))
     return {"retention": (float(last["survival"]["treated"] - last["survival"].drop("treated").iloc[0]), spread)}
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import tail, wilson
+from ..core.maths import LEVEL, tail, wilson
 from ..core.results import Estimate, Told
 
 __all__ = ["EVIDENCE", "Link", "evidence", "link_satisfaction", "prior_link", "renewal_outcomes", "repeat_outcomes"]
@@ -108,7 +108,7 @@ class Link(Told):
 
     Examples
     --------
-    >>> from clvnb import prior_link
+    >>> from clvnb.improve import prior_link
     >>> prior_link().table()["what"].tolist()
     ['log-odds of staying per point', 'chance to stay within the window, per point']
     """
@@ -295,7 +295,7 @@ def link_satisfaction(
     confounders: Sequence[str] | None = None,
     window_days: int = 182,
     gone: str = "had left",
-    level: float = 0.9,
+    level: float = LEVEL,
     seed: int = 1,
 ) -> Link:
     """Estimate how the chance to stay changes with the score, other things equal.
@@ -529,7 +529,7 @@ def _say(link: Link, status: str, gone: str) -> str:
 # ------------------------------------------------------------------------------------------ the prior
 
 
-def prior_link(scale: tuple[float, float] = (1, 5), *, level: float = 0.9, why: str = "", seed: int = 1) -> Link:
+def prior_link(scale: tuple[float, float] = (1, 5), *, level: float = LEVEL, why: str = "", seed: int = 1) -> Link:
     """Return the assumption that stands in where the client's own data cannot tell: wide, and holding no effect.
 
     One more point of five multiplies the odds of staying by 1.15, nine times in ten by 0.97 to 1.36; on a longer scale

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
+from ..core.maths import LEVEL
 from ..core.results import Estimate, Finding
 from ..core.words import Words, capital
 from ..value.newcomers import Newcomers
@@ -280,7 +281,7 @@ def evaluate_scenarios(
     scenarios: Sequence[Scenario],
     *,
     link: Link | None = None,
-    level: float = 0.9,
+    level: float = LEVEL,
     draws: int = DRAWS,
     seed: int = 1,
     words: Words | None = None,
@@ -400,7 +401,7 @@ def plan_range(
     plan: pd.DataFrame,
     *,
     link: Link | None = None,
-    level: float = 0.9,
+    level: float = LEVEL,
     seed: int = 1,
 ) -> tuple[Estimate, float]:
     """Return the net gain of a divided budget, with its range, and its probability of profit.
@@ -472,7 +473,7 @@ def segment_gains(
     scenarios: Sequence[Scenario],
     *,
     link: Link | None = None,
-    level: float = 0.9,
+    level: float = LEVEL,
     draws: int = DRAWS,
     seed: int = 1,
 ) -> pd.DataFrame:

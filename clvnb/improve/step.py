@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..core.engine import to_pandas
 from ..core.errors import ClientError, TableError
-from ..core.maths import tail
+from ..core.maths import LEVEL, tail
 from ..core.results import Finding, Told
 from ..data.books import Books, books_of
 from ..data.client import Client
@@ -28,7 +28,7 @@ from ..satisfaction.scores import latest_series
 from ..satisfaction.step import WINDOW
 from ..value.formulas import annual_billing_break_even
 from ..value.newcomers import Newcomers
-from ..value.worth import LEVEL, Handover, hand_over, newcomers_of
+from ..value.worth import Handover, hand_over, newcomers_of
 from .allocation import allocate, investment_map, spend_ceilings, target_list
 from .initiatives import list_initiatives, measured_effects
 from .levers import CAUSED, Base, Scenario, customer_base, effect_name, learn, lever_library, playbook

@@ -1,24 +1,5 @@
 """One model a file: the paper's functions on top, a thin class that fits and predicts below."""
 
-from .bdw import BetaDiscreteWeibull
-from .bgbb import BGBB
-from .bgnbd import BGNBD
-from .cnbdk import BGCNBDk, MBGCNBDk
-from .gamma_gamma import GammaGamma
-from .ggompertznbd import GGompertzNBD
-from .mbgnbd import MBGNBD
-from .paretonbd import ParetoNBD
-from .sbg import ShiftedBetaGeometric
+import lazy_loader
 
-__all__ = [
-    "BGBB",
-    "BGNBD",
-    "BGCNBDk",
-    "BetaDiscreteWeibull",
-    "GGompertzNBD",
-    "GammaGamma",
-    "MBGCNBDk",
-    "MBGNBD",
-    "ParetoNBD",
-    "ShiftedBetaGeometric",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -22,7 +22,7 @@ import pandas as pd
 from ..core.engine import is_ibis, run
 from ..core.errors import FitError, TableError
 from ..core.files import replace_file
-from ..core.maths import annual_to_daily, days, tail
+from ..core.maths import LEVEL, TEST_LEVEL, annual_to_daily, days, tail
 from ..core.results import Estimate, table_html
 from .covariates import Design
 from .fitting import BOUNDS, Fit, Triples, Vector, maximize
@@ -131,7 +131,7 @@ class Model(ABC):
 
     def _state(self) -> dict[str, Any]:
         """Everything that a prediction needs, as plain values."""
-        self._theta()
+        self.point()
         kept = None if self.posterior_ is None else self.posterior_.kept
         return {
             "format": "clvnb model", "version": STORED, "clvnb": version("clvnb"),
@@ -199,8 +199,19 @@ class Model(ABC):
             raise FitError(f"{self.name} was not fitted: call .fit(summary) first")
         return self.fit_
 
-    def _theta(self) -> Vector:
-        """Everything that was estimated, as positive numbers: the parameters, then exp(effect) of each covariate."""
+    def point(self) -> Vector:
+        """Return everything that was estimated as positive numbers: the parameters, then exp(effect) of each covariate.
+
+        Returns
+        -------
+        array
+            What each row of ``draws`` varies around; time in days.
+
+        Raises
+        ------
+        FitError
+            When there are no parameters yet.
+        """
         if not hasattr(self, "params_"):
             raise FitError(f"{self.name} has no parameters yet: call .fit(summary) first")
         return np.asarray(self.params_, dtype=float) if self.fit_ is None else self.fit_.values
@@ -267,7 +278,7 @@ class Model(ABC):
         """Parameters that ran to a bound: the data cannot tell how small or large they are."""
         return self._fitted().at_bound
 
-    def estimates(self, *, unit: str = "1 day", level: float = 0.95) -> pd.DataFrame:
+    def estimates(self, *, unit: str = "1 day", level: float = TEST_LEVEL) -> pd.DataFrame:
         """Return the table of parameters.
 
         Parameters
@@ -303,7 +314,7 @@ class Model(ABC):
             }
         )
 
-    def summary(self, *, unit: str = "1 day", level: float = 0.95) -> Summary:
+    def summary(self, *, unit: str = "1 day", level: float = TEST_LEVEL) -> Summary:
         """Return what was fitted and how well, to be printed or shown, as in statsmodels.
 
         Parameters
@@ -379,7 +390,7 @@ class Model(ABC):
         130-134.
         """
         if self.posterior_ is None:
-            return np.tile(self._theta(), (size, 1))
+            return np.tile(self.point(), (size, 1))
         return self.posterior_.draw(size, seed)
 
     @property
@@ -550,7 +561,7 @@ class CollapsedModel(Model):
         share = rows["n"].to_numpy(float) / rows["n"].sum()
         return [(z, float(share[at].sum())) for z, at in self.design_.groups(rows)]
 
-    def summary(self, *, unit: str = "1 day", level: float = 0.95) -> Summary:
+    def summary(self, *, unit: str = "1 day", level: float = TEST_LEVEL) -> Summary:
         """Return what was fitted and how well, the effects of covariates below; see ``Model.summary``."""
         shown = super().summary(unit=unit, level=level)
         if self.covariates_:
@@ -597,8 +608,8 @@ class CollapsedModel(Model):
                 "covariate": [n[1] for n in names],
                 "effect": effect,
                 "standard_error": error,
-                "low": effect - tail(0.95) * error,
-                "high": effect + tail(0.95) * error,
+                "low": effect - tail(TEST_LEVEL) * error,
+                "high": effect + tail(TEST_LEVEL) * error,
                 "p_value": 2 * ndtr(-np.abs(effect / error)),
             }
         )
@@ -749,10 +760,10 @@ class TransactionModel(CollapsedModel):
         self, theta: Vector, x: Vector, t_x: Vector, T: Vector, t: float, rng: np.random.Generator
     ) -> Vector: ...
 
-    # ---- for all distinct rows at once; value.py and evaluation.py build on these ----
+    # ---- of distinct rows, at the estimates or at one draw: what is said per customer and in money builds on these ----
     def _over(self, rows: pd.DataFrame, full: Vector | None, function: Callable[..., Vector]) -> Vector:
         """Run ``function(theta, x, t_x, T)`` for every row with its own parameters."""
-        full = self._theta() if full is None else full
+        full = self.point() if full is None else full
         x, t_x, T = self._ages(rows, full)
         out = np.empty(len(rows))
         for theta, at in self._patterns(rows, full):
@@ -772,7 +783,7 @@ class TransactionModel(CollapsedModel):
         """Whether the days ahead count differently, so that expected purchases bend with the seasons."""
         return self.pace_ is not None
 
-    def alive(self, rows: pd.DataFrame, full: Vector | None = None) -> Vector:
+    def alive_by_row(self, rows: pd.DataFrame, full: Vector | None = None) -> Vector:
         """Return P(alive) of each row of (frequency, recency, T, covariates), at the estimates or at one draw.
 
         Parameters
@@ -789,7 +800,9 @@ class TransactionModel(CollapsedModel):
         """
         return self._over(rows, full, self._alive)
 
-    def expected(self, rows: pd.DataFrame, weights: list[tuple[float, float]], full: Vector | None = None) -> Vector:
+    def expected_by_row(
+        self, rows: pd.DataFrame, weights: list[tuple[float, float]], full: Vector | None = None
+    ) -> Vector:
         """Return the sum over (t, w) of w E[purchases in t] of each row, at the estimates or at one draw.
 
         Parameters
@@ -823,7 +836,7 @@ class TransactionModel(CollapsedModel):
         sums = np.sum([w * self._purchases_if_alive(theta, u, 0 * u, v, t) for t, w in weights], axis=0)
         return np.asarray(sums[index])
 
-    def expected_new(
+    def expected_by_draw(
         self, weights: list[tuple[float, float]], draws: Vector | None = None, of: Mapping[str, Any] | None = None
     ) -> Vector:
         """Return the sum over (t, w) of w E[repeat purchases in t] of a newcomer, at the estimates or at each draw.
@@ -831,7 +844,7 @@ class TransactionModel(CollapsedModel):
         Parameters
         ----------
         weights : list of (t, w)
-            Days and their weights, as of ``expected``.
+            Days and their weights, as of ``expected_by_row``.
         draws : array, optional
             From ``draws``; the estimates when left out.
         of : mapping, optional
@@ -845,7 +858,7 @@ class TransactionModel(CollapsedModel):
         shares = self._shares(of or {})
         return np.array([
             sum(share * w * self._purchases_new(self._of_pattern(full, z), self._ahead(t, full)) for z, share in shares for t, w in weights)
-            for full in (self._theta()[None, :] if draws is None else draws)
+            for full in (self.point()[None, :] if draws is None else draws)
         ])  # fmt: skip
 
     # ---- per customer ----
@@ -871,7 +884,7 @@ class TransactionModel(CollapsedModel):
             When a row of the SUMMARY cannot be, or has a covariate that the fit has not seen.
         """
         if ahead is None:
-            return self._each(summary, lambda rows: {"p_alive": self.alive(rows)})
+            return self._each(summary, lambda rows: {"p_alive": self.alive_by_row(rows)})
         t = self._ahead(self._length(ahead))
 
         def then(theta: Vector, x: Vector, t_x: Vector, T: Vector) -> Vector:
@@ -932,9 +945,9 @@ class TransactionModel(CollapsedModel):
         t, n = self._ahead(self._length(horizon)), np.arange(up_to + 1)
 
         def chances(rows: pd.DataFrame) -> dict[str, Vector]:
-            x, t_x, T = self._ages(rows, self._theta())
+            x, t_x, T = self._ages(rows, self.point())
             out = np.empty((len(n), len(rows)))
-            for theta, at in self._patterns(rows, self._theta()):
+            for theta, at in self._patterns(rows, self.point()):
                 alive = self._alive(theta, x[at], t_x[at], T[at])
                 out[:, at] = alive * self._counts_if_alive(theta, x[at], t_x[at], T[at], t, n)
                 out[0, at] += 1 - alive
@@ -971,7 +984,7 @@ class TransactionModel(CollapsedModel):
         BG/NBD: Fader, Hardie and Lee (2005), Marketing Science 24(2), 275-284, equation (8); MBG/NBD: Batislam, Denizel
         and Filiztekin (2007).
         """
-        theta, zero = self._theta()[: len(self.parameters)], np.zeros(1)
+        theta, zero = self.point()[: len(self.parameters)], np.zeros(1)
         t = self._ahead(self._length(horizon))
         counts = self._counts_if_alive(theta, zero, zero, zero, t, np.arange(up_to + 1))[:, 0]
         alive = self._alive_new(theta)
@@ -1001,7 +1014,7 @@ class TransactionModel(CollapsedModel):
             For a horizon that is no duration.
         """
         t = self._length(horizon)
-        return self._each(summary, lambda rows: {"expected_purchases": self.expected(rows, [(t, 1.0)])})
+        return self._each(summary, lambda rows: {"expected_purchases": self.expected_by_row(rows, [(t, 1.0)])})
 
     def expected_purchases_new(self, horizon: str | float, **of: Any) -> float:
         """Return how many repeat purchases a new customer makes over the horizon, the first one not counted.
@@ -1028,7 +1041,7 @@ class TransactionModel(CollapsedModel):
         ValueError
             For a horizon that is no duration.
         """
-        return float(self.expected_new([(self._length(horizon), 1.0)], of=of)[0])
+        return float(self.expected_by_draw([(self._length(horizon), 1.0)], of=of)[0])
 
     def discounted_purchases(
         self, summary: Any, horizon: str | float, discount_rate: float, *, step: str | None = None
@@ -1061,7 +1074,9 @@ class TransactionModel(CollapsedModel):
         self.discounting(None, horizon, discount_rate, step)  # what cannot be is said before anything is computed
 
         def discounted(rows: pd.DataFrame) -> dict[str, Vector]:
-            return {"discounted_purchases": self.expected(rows, self.discounting(rows, horizon, discount_rate, step))}
+            return {
+                "discounted_purchases": self.expected_by_row(rows, self.discounting(rows, horizon, discount_rate, step))
+            }
 
         return self._each(summary, discounted)
 
@@ -1094,7 +1109,7 @@ class TransactionModel(CollapsedModel):
             return discount_steps(self._length(horizon), discount_rate)
         zero = np.zeros(1)
         spans = (
-            [self._scale(theta, zero, zero, zero) for theta, _ in self._mix(self._theta(), {})]
+            [self._scale(theta, zero, zero, zero) for theta, _ in self._mix(self.point(), {})]
             if rows is None
             else [self._over(rows, None, self._scale)]
         )
@@ -1102,7 +1117,7 @@ class TransactionModel(CollapsedModel):
         return discount_weights(horizon, discount_rate, step, scale=shortest, digits=digits)
 
     def purchase_interval(
-        self, summary: Any, horizon: str | float, level: float = 0.9, *, total: bool = False, seed: int = 0
+        self, summary: Any, horizon: str | float, level: float = LEVEL, *, total: bool = False, seed: int = 0
     ) -> Any:
         """Return the interval that holds the future purchases, chance and parameter uncertainty included.
 
@@ -1220,8 +1235,8 @@ class TransactionModel(CollapsedModel):
 
     def _total_purchases(self, rows: pd.DataFrame, t: float, level: float, seed: int) -> Estimate:
         n, once = rows["n"].to_numpy(float), [(t, 1.0)]
-        value = float(n @ self.expected(rows, once))
-        means = [float(n @ self.expected(rows, once, full)) for full in self.draws(TOTAL_DRAWS, seed=seed)]
+        value = float(n @ self.expected_by_row(rows, once))
+        means = [float(n @ self.expected_by_row(rows, once, full)) for full in self.draws(TOTAL_DRAWS, seed=seed)]
         few = draws_each(len(rows), FOR_A_SUM)
         spread = [self.outcomes(block, t, size=few, seed=seed).var(axis=0) for block in blocks(rows)]
         chance = float(n @ np.concatenate(spread))

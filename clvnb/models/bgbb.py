@@ -213,7 +213,7 @@ class BGBB(TransactionModel):
             ``customer_id, frequency, recency, T``, counted in opportunities.
         """
         rng = np.random.default_rng(seed)
-        alpha, beta, gamma, delta = self._theta()[:4]
+        alpha, beta, gamma, delta = self.point()[:4]
         there = rng.geometric(np.clip(rng.beta(gamma, delta, customers), 1e-12, 1.0)) - 1
         number = np.arange(1, opportunities + 1)
         used = (rng.random((customers, opportunities)) < rng.beta(alpha, beta, customers)[:, None]) & (

@@ -21,6 +21,7 @@ from scipy.special import expit, gammaln, logsumexp
 
 from ..core.engine import is_ibis, run
 from ..core.errors import FitError, TableError
+from ..core.maths import TEST_LEVEL
 from .base import added_up
 from .continuous import Newcomers
 from .dropout import DropoutModel, count_probabilities, purchases_until_dropout, still_there
@@ -167,7 +168,7 @@ class _CNBDk(DropoutModel):
         self.wanted = wanted
         return self
 
-    def estimates(self, *, unit: str = "1 day", level: float = 0.95) -> pd.DataFrame:
+    def estimates(self, *, unit: str = "1 day", level: float = TEST_LEVEL) -> pd.DataFrame:
         """Return the table of parameters, with ``k`` below them.
 
         Parameters

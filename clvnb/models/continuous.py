@@ -67,9 +67,9 @@ class ContinuousModel(TransactionModel):
 
         def windows(rows: pd.DataFrame) -> dict[str, Vector]:
             def until(q: float, from_last: bool) -> Vector:
-                x, t_x, T = self._ages(rows, self._theta())
+                x, t_x, T = self._ages(rows, self.point())
                 now, out = t_x if from_last else T, np.empty(len(rows))
-                for theta, at in self._patterns(rows, self._theta()):
+                for theta, at in self._patterns(rows, self.point()):
                     some = rows.iloc[at]
 
                     def quiet(w: Vector, theta: Vector = theta, at: Vector = at, some: pd.DataFrame = some) -> Vector:
@@ -123,7 +123,7 @@ class ContinuousModel(TransactionModel):
             ``customer_id, date, amount``, one row per purchase, ``date`` with the time of day.
         """
         rng = np.random.default_rng(seed)
-        full, end = self._theta(), days(length)
+        full, end = self.point(), days(length)
         born = rng.uniform(0, days(joined), customers)
         who, when = [np.arange(customers)], [born]
         number, at = _run(self._newcomers(self._of_pattern(full, np.zeros(0)), customers, rng), end - born, rng)

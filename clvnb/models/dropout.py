@@ -379,7 +379,7 @@ class RandomDropoutModel(DropoutModel):
         return (x, t_x, T) if clock is None else (x, *clock.ages(t_x, T))
 
     def _ahead(self, t: float, full: Vector | None = None) -> float:
-        clock = self._clock(self._theta() if full is None else full)
+        clock = self._clock(self.point() if full is None else full)
         return super()._ahead(t) if clock is None else clock.ahead(t)
 
     def _each(self, summary: Any, function: Callable[[pd.DataFrame], dict[str, Vector]]) -> Any:

@@ -242,7 +242,7 @@ class GammaGamma(Model):
         FitError
             When q <= 1: the spend is so heavy-tailed that its mean does not exist.
         """
-        p, q, v = self._theta()
+        p, q, v = self.point()
         if q <= 1:
             raise FitError(
                 f"the Gamma-Gamma model has q = {q:.3g}, not above 1: spend is so uneven that its mean does not "
@@ -271,7 +271,7 @@ class GammaGamma(Model):
         float
             In the unit of ``monetary_value``; missing where q <= 1, for which there is no mean.
         """
-        p, q, v = self._theta()
+        p, q, v = self.point()
         return float(p * v / (q - 1)) if q > 1 else float("nan")
 
     def simulate_spend(self, customers: Vector, *, seed: int = 0) -> Vector:
@@ -289,15 +289,11 @@ class GammaGamma(Model):
         array
             Money of each purchase, in the order of ``customers``.
         """
-        p, q, v = self._theta()
+        p, q, v = self.point()
         rng = np.random.default_rng(seed)
         names, index = np.unique(customers, return_inverse=True)
         level = v / rng.gamma(q, size=len(names))
         return np.asarray(rng.gamma(p, size=len(index)) * level[index.reshape(-1)])
-
-    def point(self) -> Vector:
-        """Return the parameters (p, q, v)."""
-        return np.asarray(self._theta())
 
     def proper_draws(self, size: int, *, seed: int = 0) -> Vector:
         """Return draws of the parameters, q kept away from 1, where the mean of the spend ceases to exist."""
@@ -321,14 +317,14 @@ class GammaGamma(Model):
 
     def squared(self, rows: pd.DataFrame) -> Vector:
         """Return the sum over the customers of each row of (scale of an outcome / expected spend) squared."""
-        v, x, n = self._theta()[2], rows["frequency"].to_numpy(float), rows["n"].to_numpy(float)
+        v, x, n = self.point()[2], rows["frequency"].to_numpy(float), rows["n"].to_numpy(float)
         z, zz = rows["z"].to_numpy(float), rows["zz"].to_numpy(float)
-        mean = self.summed(self._theta(), rows) / n
+        mean = self.summed(self.point(), rows) / n
         return np.asarray((n * v**2 + 2 * v * x * z + x**2 * zz) / mean**2)
 
     def columns(self, base: Any) -> tuple[Any, Any]:
         """Return the expected spend of each row, and the scale of an outcome, v + x z, in units of it."""
-        p, q, v = self._theta()
+        p, q, v = self.point()
         x, own = base["frequency"], positive(base["monetary_value"])
         x = x.cast("float64") if is_ibis(base) else x  # or Spark would count in decimals of six places
         weight = p * x / (p * x + q - 1)
@@ -345,7 +341,7 @@ class GammaGamma(Model):
         stock = max(counts.size // (10 * (most + len(known))), size)
         if stock * (most + len(known)) > counts.size:
             return self.money(counts, x, seed)
-        p, q, _ = self._theta()
+        p, q, _ = self.point()
         rng = np.random.default_rng(seed + 2)
         of_customer = rng.gamma(q + p * known[:, None], size=(len(known), stock))
         of_count = np.cumsum(rng.gamma(p, size=(most, stock)), axis=0)
@@ -363,7 +359,7 @@ class GammaGamma(Model):
 
         Given nu ~ Gamma(q + p x, v + x z), the sum of n purchases is Gamma(p n, nu): (v + x z) times a ratio of gammas.
         """
-        p, q, _ = self._theta()
+        p, q, _ = self.point()
         rng = np.random.default_rng(seed + 2)
         shape = np.broadcast_to(q + p * x, counts.shape)
         bought = counts > 0

@@ -103,7 +103,7 @@ class RenewalModel(CollapsedModel):
         """
         t = np.asarray(periods, dtype=float)
         return np.asarray(
-            sum(share * np.exp(self._log_survival(theta, t)) for theta, share in self._mix(self._theta(), of))
+            sum(share * np.exp(self._log_survival(theta, t)) for theta, share in self._mix(self.point(), of))
         )
 
     def retention(self, period: Any) -> Vector:
@@ -151,7 +151,7 @@ class RenewalModel(CollapsedModel):
         """
         if self.design_ is not None:
             raise FitError(f"{self.name} was fitted with covariates: residual_survival holds for one pattern at a time")
-        return self._residual(self._theta(), np.asarray(renewals, dtype=float), periods)
+        return self._residual(self.point(), np.asarray(renewals, dtype=float), periods)
 
     def _residual(self, theta: Vector, renewals: Vector, periods: int) -> Vector:
         n, k = renewals.reshape(-1, 1), np.arange(1, periods + 1, dtype=float)

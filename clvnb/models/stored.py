@@ -24,9 +24,9 @@ from . import (
 )
 from .base import STORED, Model
 
-__all__ = ["load_model"]
+__all__ = ["MODELS", "load_model"]
 
-_MODELS: dict[str, type[Model]] = {
+MODELS: dict[str, type[Model]] = {
     model.__name__: model
     for model in (BGBB, BGNBD, MBGNBD, BetaDiscreteWeibull, BGCNBDk, GammaGamma, GGompertzNBD, MBGCNBDk, ParetoNBD,
                   ShiftedBetaGeometric)
@@ -77,7 +77,7 @@ def load_model(path: str | PathLike[str]) -> Model:
             f"{file} was written by clvnb {state.get('clvnb')} in version {state.get('version')} of the format, and this one "
             f"reads up to {STORED}: update clvnb, or fit the model again"
         )
-    known = _MODELS.get(str(state.get("model")))
+    known = MODELS.get(str(state.get("model")))
     if known is None:
         raise FitError(f"{file} holds a {state.get('model')!r}, which this clvnb does not know: update it")
     try:

@@ -48,7 +48,8 @@ def plot_verdicts(verdicts: Sequence[Verdict], *, ax: Axes | None = None, words:
     Examples
     --------
     >>> from matplotlib.figure import Figure
-    >>> from clvnb import Change, Outcome, judge
+    >>> from clvnb.experiments import Change, judge
+    >>> from clvnb import Outcome
     >>> found = judge(Change("A", 0.75, 0.80, 0.05, 0.02, 2000), Outcome("stayed"))
     >>> plot_verdicts([found], ax=Figure().subplots()).figure.clvnb_alt
     'Changes with their ranges. stayed: +5.0 percentage points (+1.1 to +8.9 percentage points), improved.'

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import tail
+from ..core.maths import LEVEL, tail
 from ..core.results import Estimate, Finding
 from ..core.words import Words, capital
 
@@ -331,7 +331,7 @@ def realised_against_predicted(
     for k in range(groups):
         p, y = predicted.to_numpy(float)[at == k], came.to_numpy(float)[at == k]
         if len(y) > 1:
-            half = tail(0.9) * y.std(ddof=1) / math.sqrt(len(y))
+            half = tail(LEVEL) * y.std(ddof=1) / math.sqrt(len(y))
             rows.append((k + 1, len(y), p.mean(), y.mean(), y.mean() - half, y.mean() + half))
     table = pd.DataFrame(rows, columns=["group", "customers", "predicted", "realised", "low", "high"])
     sums = float(predicted.sum()), float(came.sum())

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import FitError, TableError
-from ..core.maths import tail
+from ..core.maths import LEVEL, TEST_LEVEL, tail
 from ..core.results import Estimate, Finding, Told
 from ..core.words import capital
 from ..data.books import Books, books_of
@@ -44,7 +44,7 @@ from ..value.card import Card
 from ..value.clv import clv_new_customer
 from ..value.cohorts import compare_survival
 from ..value.evaluate import CANDIDATES
-from ..value.worth import LEVEL, WINDOWS, Handover, hand_over
+from ..value.worth import WINDOWS, Handover, hand_over
 from .bridge import clv_bridge, realised_against_predicted, value_drift
 
 __all__ = ["TrackStep", "remeasure_step", "track_change"]
@@ -608,7 +608,7 @@ def _same_people(before: pd.DataFrame, after: pd.DataFrame, outcome: Outcome, cl
     if len(both) < 30:
         return Finding(pd.DataFrame(), "")
     change = paired_change(both["value_0"], both["value_1"])
-    moved, (low, high) = change.value, change.interval(tail(0.95))
+    moved, (low, high) = change.value, change.interval(tail(TEST_LEVEL))
     words = client.words
     table = pd.DataFrame([{"customers": len(both), "change": moved, "low": low, "high": high}])
     return Finding(

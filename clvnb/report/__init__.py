@@ -1,7 +1,5 @@
 """Reports: papermill runs the guide's notebooks for each client, and a page, tables and an index come of it."""
 
-from .cards import customer_cards
-from .files import save_step, write_table
-from .runner import Outcome, report_clients
+import lazy_loader
 
-__all__ = ["Outcome", "customer_cards", "report_clients", "save_step", "write_table"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

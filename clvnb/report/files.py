@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -24,7 +24,7 @@ from ..remeasure.step import TrackStep
 from ..satisfaction.step import SatisfactionStep
 from ..value.step import ValueStep
 
-Step = ValueStep | SatisfactionStep | ImproveStep | TrackStep
+Step: TypeAlias = ValueStep | SatisfactionStep | ImproveStep | TrackStep
 
 __all__ = ["save_step", "step_sheets", "write_json", "write_table", "write_workbook"]
 

@@ -41,9 +41,10 @@ def preload() -> None:
     from ..core.words import Words
     from ..plots.style import snug
 
-    for name in clvnb.__all__:  # the public names are loaded when first touched; no report holds a panel
-        if not name.startswith("explore_"):
-            getattr(clvnb, name)
+    for place in (clvnb, clvnb.plots):  # names are loaded when first touched; no report holds a panel
+        for name in dir(place):
+            if name != "widgets":
+                getattr(place, name)
     for library in _LIBRARIES:
         importlib.import_module(library)
     import pandas as pd

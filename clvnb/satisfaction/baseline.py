@@ -19,6 +19,7 @@ import pandas as pd
 from .. import __version__
 from ..core.errors import TableError
 from ..core.files import replace_file
+from ..core.maths import LEVEL
 from ..core.results import Estimate, Told
 from ..core.tables import as_day
 from ..data.surveys import series_of
@@ -386,7 +387,7 @@ def baseline(
     inputs: str = "",
     looks: list[str] | None = None,
     parent: Baseline | None = None,
-    level: float = 0.9,
+    level: float = LEVEL,
 ) -> Baseline:
     """Freeze what is true today.
 
@@ -435,7 +436,7 @@ def baseline(
 
     Examples
     --------
-    >>> from clvnb import metric_of
+    >>> from clvnb.satisfaction import metric_of
     >>> rows = {"date": pd.Timestamp("2025-05-01"), "wave": "2025-05", "metric": "csat", "scale_min": 1, "scale_max": 5}
     >>> answers = pd.DataFrame({"score": [5, 4, 4, 2] * 10, **rows})
     >>> frozen = baseline(answers, metric_of("csat"), client="Tea", as_of="2025-06-30", customers=500)

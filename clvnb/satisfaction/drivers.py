@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
+from ..core.maths import LEVEL
 from ..core.results import Finding
 from ..core.words import Words
 
@@ -32,7 +33,7 @@ def _forms(survey: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def drivers(
-    survey: pd.DataFrame, *, metric: str = "csat", level: float = 0.9, refits: int = 200, seed: int = 1
+    survey: pd.DataFrame, *, metric: str = "csat", level: float = LEVEL, refits: int = 200, seed: int = 1
 ) -> Finding:
     """Say which rated attributes go with the overall score, and how each is rated: importance against performance.
 
@@ -164,7 +165,7 @@ def _asymmetry(score: pd.Series, overall: pd.Series, survey: pd.DataFrame, attri
     return float(bottom.mean() - middle.mean()), float(top.mean() - middle.mean())
 
 
-def expectation_gap(survey: pd.DataFrame, *, level: float = 0.9, loss: float = 2.0) -> Finding:
+def expectation_gap(survey: pd.DataFrame, *, level: float = LEVEL, loss: float = 2.0) -> Finding:
     """Hold what was delivered against what was expected: below, met, exceeded.
 
     Parameters

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import newcombe, tail, wilson
+from ..core.maths import LEVEL, newcombe, tail, wilson
 from ..core.results import Estimate, Finding
 from ..core.tables import need
 from ..core.words import Words
@@ -151,7 +151,7 @@ def csat(
     scale: tuple[float, float] = (1, 5),
     good: float | None = None,
     weights: Any = None,
-    level: float = 0.9,
+    level: float = LEVEL,
 ) -> Estimate:
     """Return the share of satisfied answers (top two boxes) with its Wilson interval.
 
@@ -202,7 +202,7 @@ def ces(
     good: float | None = None,
     easy_is_high: bool = True,
     weights: Any = None,
-    level: float = 0.9,
+    level: float = LEVEL,
 ) -> Estimate:
     """Return the share who find it easy (5 to 7 of 7) with its Wilson interval.
 
@@ -256,7 +256,7 @@ def effective(w: np.ndarray) -> float:
     return float(w.sum() ** 2 / (w**2).sum())
 
 
-def nps(scores: Any, *, weights: Any = None, level: float = 0.9) -> Estimate:
+def nps(scores: Any, *, weights: Any = None, level: float = LEVEL) -> Estimate:
     """Return the Net Promoter Score, in points from -100 to 100, with its adjusted-Wald interval.
 
     Parameters
@@ -328,7 +328,7 @@ def _linearised(values: np.ndarray, w: np.ndarray) -> float:
     return _adjusted(values)[1] * np.sqrt(n / effective(w))  # everybody alike: as if three answers had differed
 
 
-def mean_score(scores: Any, metric: Metric, *, of_range: bool = False, level: float = 0.9) -> Estimate:
+def mean_score(scores: Any, metric: Metric, *, of_range: bool = False, level: float = LEVEL) -> Estimate:
     """Return the mean of the answers with its t interval.
 
     Parameters
@@ -386,7 +386,7 @@ def mean_score(scores: Any, metric: Metric, *, of_range: bool = False, level: fl
     return Estimate(middle, *ends, level, n, f"mean of {metric.name} on {metric.low:g}-{metric.high:g}, t interval")
 
 
-def score(scores: Any, metric: Metric, *, weights: Any = None, level: float = 0.9) -> Estimate:
+def score(scores: Any, metric: Metric, *, weights: Any = None, level: float = LEVEL) -> Estimate:
     """Return a metric's number for some answers: CSAT, stars and CES a share, NPS points.
 
     Examples
@@ -397,7 +397,7 @@ def score(scores: Any, metric: Metric, *, weights: Any = None, level: float = 0.
     return nps(scores, weights=weights, level=level) if metric.name == "nps" else _share(scores, weights, metric, level)
 
 
-def compare_scores(before: Any, after: Any, metric: Metric, *, level: float = 0.9) -> Estimate:
+def compare_scores(before: Any, after: Any, metric: Metric, *, level: float = LEVEL) -> Estimate:
     """Return how much two independent groups of answers differ: after less before, with its interval.
 
     Parameters
@@ -542,7 +542,7 @@ def shrink_shares(hits: Any, answers: Any) -> tuple[np.ndarray, tuple[float, flo
 
 
 def segment_scores(
-    survey: pd.DataFrame, by: str, metric: Metric, *, weights: pd.Series | None = None, level: float = 0.9
+    survey: pd.DataFrame, by: str, metric: Metric, *, weights: pd.Series | None = None, level: float = LEVEL
 ) -> pd.DataFrame:
     """Return a metric by segment, drawn towards the common value; groups with few answers are marked.
 
@@ -599,7 +599,7 @@ def segment_scores(
 # ------------------------------------------------------------------------------------------ over time
 
 
-def control_chart(survey: pd.DataFrame, metric: Metric, *, level: float = 0.9, freq: str = "wave") -> Finding:
+def control_chart(survey: pd.DataFrame, metric: Metric, *, level: float = LEVEL, freq: str = "wave") -> Finding:
     """Follow a metric over waves, with control limits from eight waves on.
 
     Parameters

@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
+from ..core.maths import LEVEL
 from ..core.results import Checked, Estimate, Finding, Told
 from ..data.books import Books
 from ..data.client import Client
 from ..data.surveys import SCALES, leading_metric
 from ..experiments.planning import sample_size
-from ..value.worth import LEVEL, Handover, hand_over
+from ..value.worth import Handover, hand_over
 from .baseline import MIN_ANSWERS, Baseline, baseline, fingerprint, is_same_table, planning_size
 from .drivers import comment_themes, drivers, expectation_gap, service_figures
 from .scores import Metric, compare_scores, control_chart, latest_series, metric_of, score, segment_scores

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import tail, wilson
+from ..core.maths import LEVEL, tail, wilson
 from ..core.results import Estimate, Finding
 from .scores import FEW, Metric, clean, compare_scores, effective, score
 
 __all__ = ["early_and_late", "post_stratify", "rake", "response_bias", "stratified_score"]
 
 
-def response_bias(customers: pd.DataFrame, answered: Any, by: Sequence[str], *, level: float = 0.9) -> pd.DataFrame:
+def response_bias(customers: pd.DataFrame, answered: Any, by: Sequence[str], *, level: float = LEVEL) -> pd.DataFrame:
     """Say which groups of the customer base the answers come from.
 
     Parameters
@@ -151,7 +151,7 @@ def stratified_score(
     metric: Metric,
     *,
     finite: bool = True,
-    level: float = 0.9,
+    level: float = LEVEL,
 ) -> Estimate:
     """Return a metric's number from each cell's own, by the cells' shares among the customers.
 
@@ -193,7 +193,7 @@ def stratified_score(
 
     Examples
     --------
-    >>> from clvnb import metric_of
+    >>> from clvnb.satisfaction import metric_of
     >>> stratified_score([10, 0, 10, 10], pd.Series(list("aabb")), {"a": 50, "b": 150}, metric_of("nps")).value
     75.0
     """
@@ -278,7 +278,7 @@ def rake(
     return weights, Finding(answers[list(margins)].assign(weight=weights), _say_weights(w))
 
 
-def early_and_late(survey: pd.DataFrame, metric: Metric, *, level: float = 0.9) -> Finding:
+def early_and_late(survey: pd.DataFrame, metric: Metric, *, level: float = LEVEL) -> Finding:
     """Hold early answers of a wave against late ones: those who answer late resemble those who never do.
 
     Parameters
@@ -309,7 +309,7 @@ def early_and_late(survey: pd.DataFrame, metric: Metric, *, level: float = 0.9) 
     --------
     >>> days = pd.to_datetime(["2025-01-01"] * 30 + ["2025-01-09"] * 20)
     >>> survey = pd.DataFrame({"date": days, "score": [5] * 25 + [2] * 15 + [4] * 10})
-    >>> from clvnb import metric_of
+    >>> from clvnb.satisfaction import metric_of
     >>> early_and_late(survey, metric_of("csat")).table.round(3)
        early  late  change    low   high
     0  0.833   0.5  -0.333 -0.525 -0.112

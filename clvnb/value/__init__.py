@@ -1,1 +1,5 @@
 """Step 1: what customers are worth, and how far to trust it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from ..core.errors import TableError
+from ..core.maths import LEVEL
 from ..data.client import Economics
 
 __all__ = ["Card", "clv_card"]
@@ -94,7 +95,7 @@ def clv_card(
     currency: str,
     window: str,
     n: int,
-    level: float = 0.9,
+    level: float = LEVEL,
     direction: str = "residual",
 ) -> Card:
     """Write the card of a value made with ``economics``.

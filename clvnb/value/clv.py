@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.engine import is_ibis
+from ..core.engine import Frame, is_ibis
 from ..core.errors import TableError
+from ..core.maths import LEVEL
 from ..core.results import Estimate, Finding
 from ..core.tables import SUMMARY, check, need
 from ..data.client import Economics
@@ -48,14 +49,14 @@ def _as_spend(spend: Spend) -> GammaGamma | ConstantSpend:
 
 
 def clv_table(
-    summary: Any,
+    summary: Frame,
     purchases: TransactionModel,
     spend: Spend,
     economics: Economics,
     *,
-    level: float = 0.9,
+    level: float = LEVEL,
     seed: int = 0,
-) -> Any:
+) -> Frame:
     """Return what each customer is still worth, with an interval, beside what was earned so far.
 
     Value = expected purchases over the horizon, each discounted, times (spend x margin - cost to serve). The interval
@@ -148,7 +149,7 @@ def _per_triple(
     """Everything that depends on (x, t_x, T) alone, computed once for each distinct triple."""
     length = economics.horizon_days
     weights = purchases.discounting(rows, length, economics.discount_rate, economics.step)
-    expected, discounted = purchases.expected(rows, [(length, 1.0)]), purchases.expected(rows, weights)
+    expected, discounted = purchases.expected_by_row(rows, [(length, 1.0)]), purchases.expected_by_row(rows, weights)
     counts = purchases.outcomes(rows, length, seed=seed)
     money = spend.money_of_outcomes(counts, rows["frequency"].to_numpy(float), seed)
     tails = [(1 - level) / 2, (1 + level) / 2]
@@ -156,7 +157,7 @@ def _per_triple(
     money_low, money_high = np.quantile(money, tails, axis=0)
     kept = np.divide(discounted, expected, out=np.ones_like(expected), where=expected > 0)
     return {
-        "p_alive": purchases.alive(rows),
+        "p_alive": purchases.alive_by_row(rows),
         "expected_purchases": expected,
         "expected_purchases_low": low,
         "expected_purchases_high": high,
@@ -200,7 +201,7 @@ def clv_total(
     spend: Spend,
     economics: Economics,
     *,
-    level: float = 0.9,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> Estimate:
     """Return what all customers together are still worth, with its interval.
@@ -253,7 +254,7 @@ def clv_totals(
     spend: Spend,
     economics: Economics,
     *,
-    level: float = 0.9,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> dict[str, Estimate]:
     """Return what the customers of each group are still worth together, with intervals, as ``clv_total`` does.
@@ -317,9 +318,9 @@ def _totals(
 
     def worth(theta: np.ndarray, phi: np.ndarray, weights: list[tuple[float, float]] = near) -> np.ndarray:
         each = economics.margin_rate * model.summed(phi, rows) - economics.cost_to_serve * n
-        return member @ (purchases.expected(keys, weights, theta)[at] * each)
+        return member @ (purchases.expected_by_row(keys, weights, theta)[at] * each)
 
-    value = worth(purchases._theta(), model.point(), exact)
+    value = worth(purchases.point(), model.point(), exact)
     thetas = purchases.draws(TOTAL_DRAWS, seed=seed)
     phis = model.proper_draws(TOTAL_DRAWS, seed=seed + 7)
     means = np.array([worth(theta, phi) for theta, phi in zip(thetas, phis, strict=True)])
@@ -353,7 +354,7 @@ def clv_new_customer(
     economics: Economics,
     *,
     of: dict[str, Any] | None = None,
-    level: float = 0.9,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> Estimate:
     """Return what a newly acquired customer is worth on average, the first purchase included: the most CAC may be.
@@ -402,12 +403,12 @@ def clv_new_customer(
     weights = purchases.discounting(None, economics.horizon_days, economics.discount_rate, economics.step)
     draws, model = 2 * TOTAL_DRAWS, _as_spend(spend)
     spends, point = model.means(model.proper_draws(draws, seed=seed + 7)), model.expected_spend_new()
-    repeats = purchases.expected_new(weights, purchases.draws(draws, seed=seed), of)
+    repeats = purchases.expected_by_draw(weights, purchases.draws(draws, seed=seed), of)
     values = (1 + repeats) * (economics.margin_rate * spends - economics.cost_to_serve)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     unit = economics.margin_rate * point - economics.cost_to_serve
     return Estimate(
-        float((1 + purchases.expected_new(weights, of=of)[0]) * unit),
+        float((1 + purchases.expected_by_draw(weights, of=of)[0]) * unit),
         low,
         high,
         level,
@@ -423,7 +424,7 @@ def new_customer_values(
     economics: Economics,
     *,
     cac: Mapping[str, float] | None = None,
-    level: float = 0.9,
+    level: float = LEVEL,
     min_customers: int = 100,
 ) -> pd.DataFrame:
     """Return what a newly won customer of each channel, or cohort, is worth, and hence what winning one may cost.
@@ -566,7 +567,7 @@ def tier_chances(
     counts = np.zeros((3, len(summary)))
     for theta, phi in zip(purchases.draws(TOTAL_DRAWS, seed=seed), phis, strict=True):
         unit = economics.margin_rate * model.summed(phi, own) - economics.cost_to_serve
-        tiers = value_tiers(pd.Series(purchases.expected(rows, weights, theta)[where] * unit), shares=shares)
+        tiers = value_tiers(pd.Series(purchases.expected_by_row(rows, weights, theta)[where] * unit), shares=shares)
         for k, name in enumerate("ABC"):
             counts[k] += (tiers == name).to_numpy()
     chance = counts / TOTAL_DRAWS

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..core.engine import run
 from ..core.errors import TableError
-from ..core.maths import days, tail
+from ..core.maths import LEVEL, TEST_LEVEL, days, tail
 from ..core.results import Estimate
 from ..data.summary import purchase_days
 from .formulas import per_period
@@ -203,7 +203,7 @@ def cohort_value(
     discount_rate: float = 0.0,
     longest: str | float = "3 years",
     as_of: date | str | None = None,
-    level: float = 0.9,
+    level: float = LEVEL,
 ) -> Estimate:
     """Return what a customer brought from the first purchase on, by cohorts and without a model, as far as was seen.
 
@@ -454,13 +454,13 @@ def compare_survival(
             variance += (share * error) ** 2
     for name in (first, second):
         table = survival_table(time[who == name], lost[who == name]).assign(group=name)
-        half = tail(0.9) * table["standard_error"]
+        half = tail(LEVEL) * table["standard_error"]
         table = table.assign(low=(table["survival"] - half).clip(0, 1), high=(table["survival"] + half).clip(0, 1))
         curves.append(table[table["period"] <= periods])
     change, error = means[second] - means[first], float(np.sqrt(variance))
-    half = tail(0.95) * error
+    half = tail(TEST_LEVEL) * error
     p = float(survdiff(time, lost.astype(int), who, strata=None if strata is None else layer)[1])
-    estimate = Estimate(change, change - half, change + half, 0.95, len(time), f"time stayed within {periods} periods")
+    estimate = Estimate(change, change - half, change + half, TEST_LEVEL, len(time), f"time stayed within {periods} periods")
     keep = ["group", "period", "at_risk", "survival", "low", "high"]
     return Stays(means[first], means[second], estimate, error, p, pd.concat(curves, ignore_index=True)[keep])
 
@@ -472,7 +472,7 @@ def clv_survival(
     discount_rate: float,
     periods: int,
     *,
-    level: float = 0.9,
+    level: float = LEVEL,
     draws: int = 500,
     seed: int = 0,
 ) -> Estimate:

@@ -101,7 +101,7 @@ class Forecast(Told):
         rows = collapse(summary, also=model.covariates_)
         n = rows["n"].to_numpy(float)
         clock = np.geomspace(0.02, 40.0, 60) * self.horizon
-        sums = np.array([float(n @ model.expected(rows, [(float(t), 1.0)])) for t in clock])
+        sums = np.array([float(n @ model.expected_by_row(rows, [(float(t), 1.0)])) for t in clock])
         hands = np.exp(np.interp(np.log(self.total), np.log(sums), np.log(clock)))
         return model.paced(self.ahead, np.maximum.accumulate(hands))
 
@@ -293,7 +293,7 @@ def _curve(model: MBGNBD, summary: pd.DataFrame, ahead: Vector) -> Vector:
     n, clock = rows["n"].to_numpy(float), np.array([model.clock_.ahead(float(t)) for t in ahead])  # type: ignore[union-attr]
     grid = np.geomspace(clock.min(), clock.max(), min(24, len(clock))) if len(clock) > 1 else clock
     inverse = np.interp(grid, clock, ahead)
-    sums = np.array([float(n @ model.expected(rows, [(float(t), 1.0)])) for t in inverse])
+    sums = np.array([float(n @ model.expected_by_row(rows, [(float(t), 1.0)])) for t in inverse])
     return np.asarray(np.exp(np.interp(np.log(clock), np.log(grid), np.log(np.maximum(sums, 1e-12)))))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.maths import DAYS_PER_YEAR, UNIT_DAYS, tail, years
+from ..core.maths import DAYS_PER_YEAR, LEVEL, UNIT_DAYS, tail, years
 from ..core.results import Estimate
 
 __all__ = [
@@ -38,6 +38,10 @@ __all__ = [
     "retention_spend",
     "segment_mix",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 # ---------------------------------------------------------------------------- the simple formulas
@@ -501,7 +505,7 @@ def optimal_acquisition_spend(clv: float, ceiling: float, k: float) -> float:
 # ---------------------------------------------------------------------------- annual billing, migration
 
 
-def ratio_of_sums(numerator: Any, denominator: Any, *, level: float = 0.9) -> Estimate:
+def ratio_of_sums(numerator: Any, denominator: Any, *, level: float = LEVEL) -> Estimate:
     """Return a ratio of two sums over customers, such as revenue over orders, with its interval.
 
     The mean of the customers' own ratios is another number, and no average purchase value.

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..core.engine import run, to_pandas
 from ..core.errors import FitError
+from ..core.maths import LEVEL
 from ..core.tables import PREDICTIONS, check, need
 from ..data.summary import purchase_days, summaries_on
 from ..models.base import FOR_A_SUM, TransactionModel, draws_each
@@ -45,7 +46,6 @@ BASELINES = ("own rate so far", "same as last period", "everybody alike")
 # Customers whose distribution is looked at: the difference of two scores is then known to within a point.
 ENOUGH_CUSTOMERS = 4000
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
-LEVEL = 0.9
 # Into how many equally likely outcomes the purchases of a crowd are cut.
 _PARTS = 2000
 
@@ -219,7 +219,7 @@ def predict(model: TransactionModel, origin: Origin) -> Prediction:
         nothing = pd.DataFrame(np.nan, index=range(len(origin.some)), columns=[*QUANTILES, "crps", "covered"])
         return Prediction(origin, model.name, False, np.full(len(origin.known), np.nan), nothing)
     rows, at = origin.histories
-    mean = model.expected(rows, [(float(origin.horizon), 1.0)])[at]
+    mean = model.expected_by_row(rows, [(float(origin.horizon), 1.0)])[at]
     some = origin.some
     outcomes, came, pair = _outcomes(_at_the_estimates(model), rows, at[some], origin.actual[some], origin.horizon)
     return Prediction(origin, model.name, False, mean, _of_outcomes(outcomes, came).iloc[pair], model)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..core.engine import to_pandas
 from ..core.errors import TableError, UsageError
-from ..core.maths import wilson
+from ..core.maths import LEVEL, wilson
 from ..core.tables import SUMMARY, check, need
 
 __all__ = [
@@ -344,7 +344,7 @@ def gini(values: Any, *, corrected: bool = False) -> float:
     return index * n / (n - 1) if corrected and n > 1 else index
 
 
-def migration(before: pd.Series, after: pd.Series, *, level: float = 0.9) -> pd.DataFrame:
+def migration(before: pd.Series, after: pd.Series, *, level: float = LEVEL) -> pd.DataFrame:
     """Return how customers moved between segments from one date to another, with intervals.
 
     Parameters

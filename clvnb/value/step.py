@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..core.engine import to_pandas
 from ..core.errors import FitError, TableError
+from ..core.maths import LEVEL
 from ..core.results import Estimate, Finding
 from ..data.books import Books, books_of
 from ..data.client import Client
@@ -31,7 +32,7 @@ from .facts import ValueFacts
 from .methods import contract_methods, shop_methods
 from .segments import segment_profile
 from .subscriptions import subscription_table
-from .worth import LEVEL, Worth, assess_worth, cut_points, survival_seen
+from .worth import Worth, assess_worth, cut_points, survival_seen
 
 __all__ = ["ValueStep", "value_customers", "value_step"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import annual_to_daily, days, tail
+from ..core.maths import LEVEL, annual_to_daily, days, tail
 from ..core.results import Estimate
 from ..core.tables import SUBSCRIPTIONS, check, need
 from ..data.client import Economics
@@ -26,7 +26,7 @@ def subscription_table(
     models: Mapping[str, RenewalModel],
     economics: Economics,
     *,
-    level: float = 0.9,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> tuple[pd.DataFrame, Estimate]:
     """Return what each subscriber is still worth, and all of them together.
@@ -87,7 +87,7 @@ def subscription_table(
     for plan, group in subscriptions.groupby("plan", sort=True):
         model = models[str(plan)]
         when, unit = _payments(group, economics), _unit(group, economics)
-        reach = _reach(model, model._theta(), group, when)
+        reach = _reach(model, model.point(), group, when)
         worth = _worth(reach, when, economics)
         parts.append(_subscriber_rows(group, reach, when, worth, unit, economics, level))
         for k, theta in enumerate(model.draws(TOTAL_DRAWS, seed=seed)):
@@ -105,7 +105,7 @@ def subscription_new_customer(
     models: Mapping[str, RenewalModel],
     economics: Economics,
     *,
-    level: float = 0.9,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> Estimate:
     """Return what a new subscriber is worth on average, the first payment included: the most CAC may be.
@@ -138,7 +138,7 @@ def subscription_new_customer(
             renewals=0, active=True, days_to_next=wait, price=group["price"].mean(), renewals_left=np.nan
         )
         unit, when = _unit(fresh, economics)[0], _payments(fresh, economics)
-        point += share * unit * (1 + _worth(_reach(model, model._theta(), fresh, when), when, economics)[0])
+        point += share * unit * (1 + _worth(_reach(model, model.point(), fresh, when), when, economics)[0])
         for k, theta in enumerate(model.draws(TOTAL_DRAWS, seed=seed)):
             values[k] += share * unit * (1 + _worth(_reach(model, theta, fresh, when), when, economics)[0])
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])

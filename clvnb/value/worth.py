@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..core.engine import to_pandas
 from ..core.errors import FitError, TableError
+from ..core.maths import LEVEL
 from ..core.results import Checked, Estimate, Finding
 from ..data.books import Books, books_of
 from ..data.client import Client, Economics
@@ -35,9 +36,8 @@ from .segments import name_segments, rfm_cuts, rfm_scores, value_tiers
 from .subscriptions import subscription_new_customer, subscription_table
 from .trust import Trust, subscription_trust, trust_gate
 
-__all__ = ["LEVEL", "WINDOWS", "Handover", "Worth", "assess_worth", "hand_over", "newcomers_of", "survival_seen"]
+__all__ = ["WINDOWS", "Handover", "Worth", "assess_worth", "hand_over", "newcomers_of", "survival_seen"]
 
-LEVEL = 0.9
 WINDOWS = (182, 365)  # days after which step 4 looks at what came true
 
 

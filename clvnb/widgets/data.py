@@ -64,7 +64,9 @@ def explore_data(folder: str | Path = "data", *, file: str | Path = "") -> Panel
     ['meaning', 'column', 'example', 'read_as']
     """
     if Path(folder).is_file():
-        raise ReportError(f"{folder} is a file, and clients live in a folder: cv.explore_data(file={str(folder)!r})")
+        raise ReportError(
+            f"{folder} is a file, and clients live in a folder: cv.widgets.explore_data(file={str(folder)!r})"
+        )
     return _Mapper(Path(folder), str(file)).panel
 
 

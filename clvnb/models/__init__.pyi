@@ -1,0 +1,11 @@
+from .bdw import BetaDiscreteWeibull as BetaDiscreteWeibull
+from .bgbb import BGBB as BGBB
+from .bgnbd import BGNBD as BGNBD
+from .cnbdk import BGCNBDk as BGCNBDk
+from .cnbdk import MBGCNBDk as MBGCNBDk
+from .gamma_gamma import GammaGamma as GammaGamma
+from .ggompertznbd import GGompertzNBD as GGompertzNBD
+from .mbgnbd import MBGNBD as MBGNBD
+from .paretonbd import ParetoNBD as ParetoNBD
+from .sbg import ShiftedBetaGeometric as ShiftedBetaGeometric
+from .stored import load_model as load_model

@@ -1,0 +1,10 @@
+from .calculators import explore_clv as explore_clv
+from .calculators import explore_design as explore_design
+from .calculators import explore_sample_size as explore_sample_size
+from .clients import explore_clients as explore_clients
+from .data import explore_data as explore_data
+from .plans import explore_allocation as explore_allocation
+from .plans import explore_scenario as explore_scenario
+from .worth import explore_cohorts as explore_cohorts
+from .worth import explore_customers as explore_customers
+from .worth import explore_segments as explore_segments
