@@ -134,7 +134,7 @@ SOURCES = {
         Source("kiwi_bubbles", "real", "a household panel and a new juice drink", PANELS,
                "data/panel-datasets/kiwibubbles_trans.csv", "household", "(Week - 1) * 7 + Day - 1", None, "days",
                options={"encoding": "utf-8-sig"}, clean=_kiwi),
-        Source("yearly_donors", "real", "a public radio station, one gift a year or none", PANELS,
+        Source("yearly_donors", "real", "a nonprofit in the Midwest, one gift a year or none", PANELS,
                "data/Donation-Incidence/1995_cohort_binary.csv", "donor", "day", None, "%Y-%m-%d",
                options={"header": None}, clean=_donors),
         Source("barber_shop", "real", "barber shop, visits", "FredericoBaker/barber-shop-analysis",
