@@ -671,6 +671,12 @@ class TransactionModel(CollapsedModel):
         model.pace_ = (days_on, on_clock)
         return model
 
+    def unpaced(self) -> Self:
+        """Return the fitted model itself, on its own clock."""
+        model = copy(self)
+        model.pace_ = None
+        return model
+
     def _state(self) -> dict[str, Any]:
         return super()._state() | {"pace": None if self.pace_ is None else [_listed(part) for part in self.pace_]}
 
@@ -1106,7 +1112,7 @@ class TransactionModel(CollapsedModel):
             For ``expected`` or ``expected_new``.
         """
         if self._changes_pace and step is None:
-            return discount_steps(self._length(horizon), discount_rate)
+            return discount_steps(self._length(horizon), discount_rate, 61.0 if digits > 4 else 183.0)
         zero = np.zeros(1)
         spans = (
             [self._scale(theta, zero, zero, zero) for theta, _ in self._mix(self.point(), {})]
@@ -1336,7 +1342,7 @@ def discount_weights(
     return [(k * _STEP_DAYS[step], v**k - (v ** (k + 1) if k < count else 0.0)) for k in range(1, count + 1)]
 
 
-def discount_steps(length: float, discount_rate: float, step: float = 30.0) -> list[tuple[float, float]]:
+def discount_steps(length: float, discount_rate: float, step: float = 61.0) -> list[tuple[float, float]]:
     """Return moments and weights as ``discount_weights`` does, for a pace that changes with the season: Simpson's rule.
 
     Examples

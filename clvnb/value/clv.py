@@ -25,6 +25,7 @@ from ..models.gamma_gamma import fit_spend, positive
 from ..models.histories import collapse, spread
 from .formulas import ltv_cac
 from .segments import value_tiers
+from .spread import Spread
 
 __all__ = [
     "clv_new_customer",
@@ -400,15 +401,16 @@ def clv_new_customer(
     33.72
     """
     _on_days(purchases)
-    weights = purchases.discounting(None, economics.horizon_days, economics.discount_rate, economics.step)
+    terms = economics.horizon_days, economics.discount_rate, economics.step
+    exact, near = (purchases.discounting(None, *terms, digits=digits) for digits in (9, 4))
     draws, model = 2 * TOTAL_DRAWS, _as_spend(spend)
     spends, point = model.means(model.proper_draws(draws, seed=seed + 7)), model.expected_spend_new()
-    repeats = purchases.expected_by_draw(weights, purchases.draws(draws, seed=seed), of)
+    repeats = purchases.expected_by_draw(near, purchases.draws(draws, seed=seed), of)
     values = (1 + repeats) * (economics.margin_rate * spends - economics.cost_to_serve)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     unit = economics.margin_rate * point - economics.cost_to_serve
     return Estimate(
-        float((1 + purchases.expected_by_draw(weights, of=of)[0]) * unit),
+        float((1 + purchases.expected_by_draw(exact, of=of)[0]) * unit),
         low,
         high,
         level,
@@ -426,6 +428,7 @@ def new_customer_values(
     cac: Mapping[str, float] | None = None,
     level: float = LEVEL,
     min_customers: int = 100,
+    spread: Spread | None = None,
 ) -> pd.DataFrame:
     """Return what a newly won customer of each channel, or cohort, is worth, and hence what winning one may cost.
 
@@ -448,6 +451,8 @@ def new_customer_values(
         Of the interval.
     min_customers : int
         Smaller groups are put together as ``other``, and valued as everybody is.
+    spread : Spread, optional
+        How wrong forecasts may be, from ``forecast``: ranges are wider by it.
 
     Returns
     -------
@@ -484,7 +489,7 @@ def new_customer_values(
     rows, rest = known[~small], known[small]
     everybody = fit_spend(known)
     groups = {str(name): group for name, group in rows.groupby(by)}
-    model = type(purchases)().fit(rows, covariates=[by]) if len(groups) > 1 else purchases
+    model = _by_group(purchases, rows, by) if len(groups) > 1 else purchases
     cases = []
     for name, group in groups.items():
         spend = fit_spend(group) if (group["frequency"] > 0).sum() >= 100 else everybody
@@ -493,7 +498,8 @@ def new_customer_values(
     if len(rest):
         cases.append(("other", len(rest), clv_new_customer(purchases, everybody, economics, level=level)))
     out = []
-    for name, size, worth in cases:
+    for name, size, alone in cases:
+        worth = alone if spread is None else spread.widen(alone)
         cost = (cac or {}).get(name, np.nan)
         case = ltv_cac(worth, cost) if cost > 0 else None
         ratios = (case.net, case.ratio, case.low, case.high, case.p_pays) if case else (np.nan,) * 5
@@ -501,6 +507,13 @@ def new_customer_values(
     table = pd.DataFrame(out, columns=["group", "customers", "clv", "clv_low", "clv_high", "cac", "clv_net",
                                        "ltv_cac", "ltv_cac_low", "ltv_cac_high", "p_pays"])  # fmt: skip
     return table.sort_values("clv", ascending=False, ignore_index=True)
+
+
+def _by_group(purchases: TransactionModel, rows: pd.DataFrame, by: str) -> TransactionModel:
+    """The same kind of model with the groups as covariate, its future at the same pace."""
+    model = type(purchases)().fit(rows, covariates=[by])
+    model.pace_ = purchases.pace_
+    return model
 
 
 def tier_chances(

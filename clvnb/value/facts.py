@@ -15,7 +15,8 @@ from ..data.books import Books
 from ..data.client import Client
 from ..models.base import Model
 from .card import Card
-from .evaluate import Backtest, Holdout
+from .evaluate import Holdout
+from .forecast import Forecast
 from .trust import Trust
 
 __all__ = ["ValueFacts"]
@@ -41,7 +42,7 @@ class ValueFacts(Told):
     holdout: Holdout | None
     methods: pd.DataFrame
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
-    backtest: Backtest | None = None
+    outlook: Forecast | None = None
     next_orders: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[Finding, ...] = ()
     newcomers: pd.DataFrame = field(default_factory=pd.DataFrame)

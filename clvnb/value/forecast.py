@@ -100,10 +100,16 @@ class Forecast(Told):
         """Return a fitted model whose customers together are expected to buy what is forecast."""
         rows = collapse(summary, also=model.covariates_)
         n = rows["n"].to_numpy(float)
-        clock = np.geomspace(0.02, 40.0, 60) * self.horizon
+        clock = np.geomspace(0.02, 40.0, 32) * self.horizon
         sums = np.array([float(n @ model.expected_by_row(rows, [(float(t), 1.0)])) for t in clock])
         hands = np.exp(np.interp(np.log(self.total), np.log(sums), np.log(clock)))
         return model.paced(self.ahead, np.maximum.accumulate(hands))
+
+    @property
+    def knows_season(self) -> bool:
+        """Whether the log is long enough to tell a season from a trend."""
+        clock = self.fits["season"].clock_
+        return clock is not None and bool(clock.terms)
 
     @property
     def table(self) -> pd.DataFrame:

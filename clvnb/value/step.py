@@ -27,7 +27,8 @@ from ..models.renewals import RenewalModel
 from . import readings
 from .clv import clv_totals, losses, new_customer_values, recommend_basis
 from .cohorts import cohort_matrix
-from .evaluate import Backtest, backtest, tracking
+from .evaluate import tracking
+from .spread import Spread
 from .facts import ValueFacts
 from .methods import contract_methods, shop_methods
 from .segments import segment_profile
@@ -75,8 +76,8 @@ class ValueStep(ValueFacts):
         A new customer's value by each method, from the beginner's formula to the model.
     comparison : pandas.DataFrame
         Every candidate model's likelihood and the scores of its predictions from earlier days.
-    backtest : Backtest or None
-        The chosen model's predictions from several earlier days.
+    outlook : Forecast or None
+        Of a shop: what today's customers will buy together, its range, and the forecasts from earlier days that tested it.
     next_orders : pandas.DataFrame
         When each customer's next purchase was due and now is; empty where no model says so.
     notes : tuple of Finding
@@ -164,7 +165,8 @@ class ValueStep(ValueFacts):
             "active_customers": float(c["p_alive"].sum()) if self.total else None,
             "historic_value": float(c["historic_value"].sum()),
             "residual_value": self.total.to_dict() if self.total else None,
-            "earlier_predictions_off": None if self.backtest is None or self.total is None else self.backtest.off,
+            "expected_error": None if self.outlook is None or self.total is None else self.outlook.expected_error,
+            "tested_days": None if self.outlook is None else self.outlook.tested,
             "new_customer_value": self.new_customer.to_dict() if self.new_customer else None,
             "methods": {str(r.method): _finite([r.value, r.low, r.high]) for r in self.methods.itertuples()},
             "held_by": {f"{r.customers:.1f}": float(r.share_of_value) for r in self.concentration.table.itertuples()},
@@ -247,6 +249,7 @@ def _step(worth: Worth, **more: Any) -> ValueStep:
         choice=worth.why,
         holdout=worth.check,
         comparison=worth.comparison,
+        outlook=worth.outlook,
         cuts=cut_points(worth.summary),
         forecast=worth.forecast,
         forecasts=worth.forecasts,
@@ -261,21 +264,22 @@ def _step(worth: Worth, **more: Any) -> ValueStep:
 
 def _of_shop(worth: Worth) -> ValueStep:
     client, as_of, summary, log = worth.client, worth.as_of, worth.summary, worth.checked.kept
-    purchases = worth.purchases
+    purchases, outlook = worth.purchases, worth.outlook
     assert purchases is not None
+    assert outlook is not None
+    fitted = purchases.unpaced()
     return _step(
         worth,
-        fit=tracking(log, purchases, as_of=as_of),
+        fit=tracking(log, fitted, as_of=as_of),
         channels=_shop_channels(worth),
         methods=shop_methods(log, client.economics, worth.new_customer, as_of=as_of, words=client.words),
-        backtest=_backtest(log, purchases, as_of),
         next_orders=_next_orders(summary, worth.customers, purchases),
         notes=(
             recommend_basis(summary),
             losses(worth.customers, summary, client.economics),
             *_too_new(summary, client),
         ),
-        newcomers=_by_cohort(summary, purchases, client),
+        newcomers=_by_cohort(worth.priced, purchases, client, outlook.spread),
     )
 
 
@@ -290,7 +294,9 @@ def _too_new(summary: pd.DataFrame, client: Client) -> list[Finding]:
     return [Finding(pd.DataFrame({"new": [new]}), said)]
 
 
-def _by_cohort(summary: pd.DataFrame, purchases: TransactionModel, client: Client) -> pd.DataFrame:
+def _by_cohort(
+    summary: pd.DataFrame, purchases: TransactionModel, client: Client, spread: Spread
+) -> pd.DataFrame:
     """A new customer's value by half-year of joining, among those with half a year behind them."""
     seen = summary[summary["T"] >= 182]
     first = pd.to_datetime(seen["first_date"])
@@ -298,18 +304,11 @@ def _by_cohort(summary: pd.DataFrame, purchases: TransactionModel, client: Clien
     if cohort.nunique() < 2 or len(seen) < 400:
         return pd.DataFrame()
     with suppress(FitError):
-        table = new_customer_values(seen.assign(cohort=cohort), "cohort", purchases, client.economics, level=LEVEL)
+        table = new_customer_values(
+            seen.assign(cohort=cohort), "cohort", purchases, client.economics, level=LEVEL, spread=spread
+        )
         return table[table["group"] != "other"].sort_values("group", ignore_index=True)
     return pd.DataFrame()
-
-
-def _backtest(log: Any, purchases: TransactionModel, as_of: date) -> Backtest | None:
-    """Three earlier days, a ninth of the log apart, a quarter of a year at most."""
-    first = to_pandas(purchase_days(log).aggregate(first=lambda t: t.date.min()))["first"].iloc[0]
-    span = (pd.Timestamp(as_of) - pd.Timestamp(first)).days
-    with suppress(TableError):
-        return backtest(log, [type(purchases)], horizon=float(max(30, min(91, span // 9))), as_of=as_of)
-    return None
 
 
 def _next_orders(summary: pd.DataFrame, customers: pd.DataFrame, purchases: TransactionModel) -> pd.DataFrame:
@@ -354,18 +353,21 @@ def _shop_channels(worth: Worth) -> pd.DataFrame:
         return pd.DataFrame()
     if summary["channel"].nunique() > 12:
         return _channel_frame(worth.books, summary, None)
-    totals = clv_totals(summary, "channel", purchases, worth.spend, economics, level=LEVEL)
-    return _with_newcomers(_channel_frame(worth.books, summary, totals), worth.books, summary, purchases)
+    assert worth.outlook is not None
+    spread = worth.outlook.spread
+    alone = clv_totals(worth.priced, "channel", purchases, worth.spend, economics, level=LEVEL)
+    totals = {name: spread.widen(total) for name, total in alone.items()}
+    return _with_newcomers(_channel_frame(worth.books, summary, totals), worth.books, worth.priced, purchases, spread)
 
 
 def _with_newcomers(
-    table: pd.DataFrame, books: Books, summary: pd.DataFrame, purchases: TransactionModel
+    table: pd.DataFrame, books: Books, summary: pd.DataFrame, purchases: TransactionModel, spread: Spread
 ) -> pd.DataFrame:
     """What a newcomer of each channel is worth, where the channels can be told apart."""
     known = summary.assign(channel=summary["channel"].fillna("unknown").astype(str))
     try:
         new = new_customer_values(
-            known, "channel", purchases, books.client.economics, cac=books.cost_of_winning, level=LEVEL
+            known, "channel", purchases, books.client.economics, cac=books.cost_of_winning, level=LEVEL, spread=spread
         )
     except FitError:
         return table

@@ -22,7 +22,9 @@ from ..models.base import TransactionModel
 from ..models.constant_spend import ConstantSpend
 from ..models.renewals import RenewalModel
 from .evaluate import Holdout, closer
+from .forecast import LEVEL, NEEDED, Forecast
 from .predictions import BASELINES
+from .spread import NOT_RELIABLE, width
 
 __all__ = ["LEVELS", "Trust", "data_trust", "grade", "level_of", "make_trust", "subscription_trust", "trust_gate"]
 
@@ -74,6 +76,7 @@ def trust_gate(
     spend: GammaGamma | ConstantSpend | float | None = None,
     check: Holdout | None = None,
     log: Any = None,
+    outlook: Forecast | None = None,
     why: str = "",
 ) -> Trust:
     """Give the trust level of a shop's prediction, with reasons and what to do.
@@ -88,7 +91,9 @@ def trust_gate(
     check : Holdout, optional
         From ``holdout``.
     log : LOG, optional
-        Seasons, and a drift from cohort to cohort, are looked for in it.
+        A drift from cohort to cohort is looked for in it.
+    outlook : Forecast, optional
+        From ``forecast``: how wrong the total may be, which decides, and its season and trend.
     why : str
         Without a model, the reason.
 
@@ -100,12 +105,13 @@ def trust_gate(
     Notes
     -----
     The checks, with the limits for use with care and not reliable: customers below 500, 100; repeat buyers below 100, 30; history below
-    365, 120 days; latest order more than 30, 120 days ago; q of the spend model below 2, at or below 1; bias of
-    the holdout total above 25, 50 %.
+    365, 120 days; latest order more than 30, 120 days ago; q of the spend model below 2, at or below 1; the upper end
+    of the total's 90 % range more than 25 % above it, a scale of its error above .5 (without an ``outlook``: bias of the
+    holdout total above 25, 50 %).
 
     At most use with care: a parameter at a bound, or whose logarithm has a standard error above 1.5; a correlation of spend and
-    frequency beyond 0.3; a naive guess that is closer by more than 2 % (CRPS); a busiest month above twice its neighbours; older and newer
-    halves of customers that differ in who comes back within 90 days, by more than 3.3 standard errors and a quarter; a
+    frequency beyond 0.3; a naive guess that is closer by more than 2 % (CRPS); forecasts tested over less than half of the horizon; a log
+    too short to tell a season from a trend; older and newer halves of customers that differ in who comes back within 90 days, by more than 3.3 standard errors and a quarter; a
     first month with more than twice a later month's newcomers, who buy more often; no test on held-out data; no model
     of spend. Without a model of purchases: not reliable.
 
@@ -122,7 +128,8 @@ def trust_gate(
     rows = [
         *_data_checks(summary, pd.Timestamp(as_of)),
         *_fit_checks(summary, purchases, spend, why),
-        *_holdout_checks(check, purchases),
+        *_holdout_checks(check, purchases, outlook),
+        *([] if outlook is None else _outlook_checks(outlook)),
         *([] if log is None else _time_checks(log, pd.Timestamp(as_of))),
     ]
     return make_trust(rows)
@@ -152,8 +159,8 @@ def make_trust(rows: list[tuple[str, str, str, str]]) -> Trust:
     worst = table[table["level"] == level]
     says = {
         "reliable": "Reliable: the data carry a prediction, and it held when tested."
-        if (table["check"] == "holdout total").any()
-        else "Reliable: the data can carry a prediction.",
+        if table["check"].isin(["holdout total", "expected error"]).any()
+        else "The data alone raise no doubt; how far a forecast can be trusted is tested in the report.",
         "use with care": "Use with care: not every check was passed.",
         "not reliable": "Not reliable: no prediction is shown.",
     }[level]
@@ -254,33 +261,12 @@ def _parameter_check(purchases: TransactionModel) -> tuple[str, str, str, str]:
 
 
 def _time_checks(log: Any, as_of: pd.Timestamp) -> list[tuple[str, str, str, str]]:
-    """Seasons, and cohorts that come back more or less than those before them."""
+    """Cohorts that come back more or less than those before them."""
     days = run(purchase_days(log), log)
     days = days[days["bought"] & (days["date"] <= as_of)]
     first = days.groupby("customer_id")["date"].min()
     repeats = days[days["date"] > days["customer_id"].map(first)]
-    return [*_season(repeats, first, as_of), *_drift(repeats, first, as_of)]
-
-
-def _season(repeats: pd.DataFrame, first: pd.Series, as_of: pd.Timestamp) -> list[tuple[str, str, str, str]]:
-    """The strongest month against its neighbours, in repeat purchases per customer won by then."""
-    months = pd.period_range(first.min(), as_of, freq="M")[1:-1]
-    if len(months) < 12 or len(repeats) < 200:
-        return []
-    count = repeats["date"].dt.to_period("M").value_counts().reindex(months).fillna(0)
-    known = first.dt.to_period("M").value_counts().sort_index().cumsum().reindex(months, method="ffill")
-    rate = count / known
-    around = rate.rolling(7, center=True, min_periods=4).median()
-    peak = (rate / around).replace(np.inf, np.nan).dropna()  # beside months without purchases no month has a size
-    if peak.empty:
-        return []
-    strongest = peak.idxmax()
-    return [
-        ("season", grade(bool(peak.max() > 2.0)),
-         f"The busiest month against those around it, {strongest.strftime('%Y-%m')}, had {peak.max():.1f} times as many repeat purchases.",
-         "Beyond twice, a season is at work that the model does not know: value whole years, and report from the same "
-         "day of each year.")
-    ]  # fmt: skip
+    return _drift(repeats, first, as_of)
 
 
 def _drift(repeats: pd.DataFrame, first: pd.Series, as_of: pd.Timestamp) -> list[tuple[str, str, str, str]]:
@@ -302,7 +288,9 @@ def _drift(repeats: pd.DataFrame, first: pd.Series, as_of: pd.Timestamp) -> list
     ]  # fmt: skip
 
 
-def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -> list[tuple[str, str, str, str]]:
+def _holdout_checks(
+    check: Holdout | None, purchases: TransactionModel | None, outlook: Forecast | None
+) -> list[tuple[str, str, str, str]]:
     if purchases is None:
         return []
     scores = check.table.set_index("model") if check is not None else pd.DataFrame()
@@ -314,14 +302,49 @@ def _holdout_checks(check: Holdout | None, purchases: TransactionModel | None) -
     bias, score = (float(scores.loc[purchases.name, k]) for k in ("bias", "crps"))
     naive = float(scores.loc[list(BASELINES), "crps"].min())
     tested = f"Tested on the {check.days:,} days after {check.calibration_end}"
-    return [
+    total = [] if outlook is not None else [
         ("holdout total", grade(abs(bias) > 0.25, abs(bias) > 0.5),
          f"{tested}, the total was {abs(bias):.0%} too {'high' if bias > 0 else 'low'}.",
-         "Beyond 25% something the model does not know is at work: a season, a new kind of customer, a changed shop."),
+         "Beyond 25% something the model does not know is at work: a season, a new kind of customer, a changed shop.")
+    ]  # fmt: skip
+    return [
+        *total,
         ("holdout customers", grade(closer(naive, score)),
          f"Per customer the error of the prediction (CRPS) was {score:.2f} purchases, of the best naive guess {naive:.2f}.",
          "Where a naive guess is closer, rank customers by it."),
     ]  # fmt: skip
+
+
+def _outlook_checks(outlook: Forecast) -> list[tuple[str, str, str, str]]:
+    """How wrong the total may be, whether that was tested as far ahead, and what the calendar shows."""
+    reach, tests = float(np.expm1(width(LEVEL) * outlook.spread.scale())), outlook.tests
+    tested = outlook.tested >= outlook.horizon / 2
+    found = (
+        f"The expected error of the total is about {outlook.expected_error:.0%}; nine times in ten it lies within {reach:.0%} "
+        "above."
+    )
+    rows = [
+        ("expected error", grade(reach > NEEDED, outlook.spread.scale() > NOT_RELIABLE), found,
+         f"Plan with the ends of the range, since they lie more than {NEEDED:.0%} away." if reach > NEEDED else ""),
+        ("tested horizon", grade(not tested),
+         f"{len(tests)} forecasts from earlier days were tested, up to {outlook.tested} of {outlook.horizon:,.0f} days ahead; the "
+         f"range held {int(tests['inside'].sum())} of them." if len(tests) else "No forecast from an earlier day could be tested.",
+         "Further ahead the range rests on what is known of other businesses: decide again when more has come."),
+    ]  # fmt: skip
+    (swing, sure), (change, certain) = outlook.season, outlook.trend
+    if not outlook.knows_season:
+        rows.append(("season", "use with care", "The log is too short to tell a season from a trend.",
+                     "The range is wider for it; from 21 months of log on the season is part of the forecast."))  # fmt: skip
+    elif sure > 3 and swing > 0.1:
+        rows.append(("season", "reliable", f"A season is in the forecast: the busiest time has {1 + swing:.1f} times the "
+                     "purchases of the quietest.", ""))  # fmt: skip
+    if certain > 2.5 and abs(change) > 0.05:
+        way = "rise" if change > 0 else "fall"
+        rows.append(("trend", "reliable", f"Purchases of the same customers {way} by {abs(change):.0%} a year; the forecast lets "
+                     "that fade.", ""))  # fmt: skip
+    for first, last in outlook.closed:
+        rows.append(("closed", "reliable", f"Nobody bought from {first} to {last}; that time does not count.", ""))
+    return rows
 
 
 def subscription_trust(

@@ -31,6 +31,7 @@ from ..models.renewals import RenewalModel
 from .card import Card, clv_card
 from .clv import clv_new_customer, clv_table, clv_total
 from .evaluate import Holdout, choose_model, choose_renewal_model
+from .forecast import Forecast, forecast
 from .newcomers import Newcomers
 from .segments import name_segments, rfm_cuts, rfm_scores, value_tiers
 from .subscriptions import subscription_new_customer, subscription_table
@@ -77,6 +78,8 @@ class Worth:
     forecast : pandas.DataFrame
         Each customer's expected contribution in the windows after which step 4 looks, nothing discounted:
         ``customer_id`` and ``margin_182, margin_365``; ``forecasts`` has the sums with their intervals.
+    outlook : Forecast or None
+        Of a shop: what all customers together will buy, and how wrong that may be. ``purchases`` runs on its pace.
     """
 
     books: Books
@@ -98,6 +101,7 @@ class Worth:
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
     forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
     forecasts: dict[str, Estimate] = field(default_factory=dict)
+    outlook: Forecast | None = None
 
     @property
     def client(self) -> Client:
@@ -108,6 +112,11 @@ class Worth:
     def as_of(self) -> date:
         """The last day looked at."""
         return self.books.as_of
+
+    @property
+    def priced(self) -> pd.DataFrame:
+        """The summary with what customers spend on a purchase at the prices of now."""
+        return self.summary if self.outlook is None else at_todays_prices(self.summary, self.outlook.prices)
 
 
 def assess_worth(books: Books) -> Worth:
@@ -139,19 +148,27 @@ def _assess_shop(books: Books) -> Worth:
         choice = choose_model(checked.kept, horizon=economics.horizon, as_of=as_of, summary=summary)
     except (FitError, TableError) as error:
         return _unpredicted(books, checked, summary, str(error))
-    purchases, spend = choice.model, fit_spend(summary)
-    trust = trust_gate(summary, as_of=as_of, purchases=purchases, spend=spend, check=choice.holdout, log=checked.kept)
+    try:
+        outlook = forecast(checked.kept, horizon=economics.horizon, as_of=as_of, summary=summary, also=WINDOWS,
+                           model=choice.model)  # fmt: skip
+    except FitError as error:
+        return _unpredicted(books, checked, summary, str(error))
+    purchases, priced = outlook.pace(choice.model, summary), at_todays_prices(summary, outlook.prices)
+    spend = fit_spend(priced)
+    trust = trust_gate(
+        summary, as_of=as_of, purchases=purchases, spend=spend, check=choice.holdout, log=checked.kept, outlook=outlook
+    )
     if trust.level == "not reliable":
         bare = _unpredicted(books, checked, summary, _because(trust), trust=trust)
-        return replace(bare, check=choice.holdout, comparison=choice.table)
-    customers = clv_table(summary, purchases, spend, economics, level=LEVEL)
+        return replace(bare, check=choice.holdout, comparison=choice.table, outlook=outlook)
+    customers = clv_table(priced, purchases, spend, economics, level=LEVEL)
     customers["expected_purchases_half"] = purchases.expected_purchases(summary, economics.horizon_days / 2)
-    forecast, forecasts = customers[["customer_id"]].copy(), {}
+    expected, forecasts = customers[["customer_id"]].copy(), {}
     for window, terms in _windows(economics).items():
         per = customers["expected_spend"] * economics.margin_rate - economics.cost_to_serve
-        forecast[f"margin_{window}"] = purchases.expected_purchases(summary, window) * per.to_numpy(float)
-        forecasts[str(window)] = clv_total(summary, purchases, spend, terms, level=LEVEL)
-    models: dict[str, Model] = {purchases.name: purchases}
+        expected[f"margin_{window}"] = purchases.expected_purchases(summary, window) * per.to_numpy(float)
+        forecasts[str(window)] = outlook.spreads[window].widen(clv_total(priced, purchases, spend, terms, level=LEVEL))
+    models: dict[str, Model] = {choice.model.name: choice.model}
     if isinstance(spend, GammaGamma):
         models[spend.name] = spend
     return Worth(
@@ -159,8 +176,8 @@ def _assess_shop(books: Books) -> Worth:
         checked=checked,
         summary=summary,
         customers=_described(customers, summary),
-        total=clv_total(summary, purchases, spend, economics, level=LEVEL),
-        new_customer=clv_new_customer(purchases, spend, economics, level=LEVEL),
+        total=outlook.spread.widen(clv_total(priced, purchases, spend, economics, level=LEVEL)),
+        new_customer=outlook.spread.widen(clv_new_customer(purchases, spend, economics, level=LEVEL)),
         trust=trust,
         models=models,
         card=_card(client, " x ".join(models), summary, as_of),
@@ -169,9 +186,15 @@ def _assess_shop(books: Books) -> Worth:
         spend=spend,
         check=choice.holdout,
         comparison=choice.table,
-        forecast=forecast,
+        forecast=expected,
         forecasts=forecasts,
+        outlook=outlook,
     )
+
+
+def at_todays_prices(summary: pd.DataFrame, level: float) -> pd.DataFrame:
+    """What customers spend on a purchase, at the prices of now."""
+    return summary.assign(monetary_value=summary["monetary_value"] * level)
 
 
 def _windows(economics: Economics) -> dict[int, Economics]:
