@@ -55,6 +55,7 @@ from .improve.step import plan_improvement as plan_improvement
 from .models.bdw import BetaDiscreteWeibull as BetaDiscreteWeibull
 from .models.bgbb import BGBB as BGBB
 from .models.bgnbd import BGNBD as BGNBD
+from .models.calendar import Calendar as Calendar
 from .models.cnbdk import BGCNBDk as BGCNBDk
 from .models.cnbdk import MBGCNBDk as MBGCNBDk
 from .models.gamma_gamma import GammaGamma as GammaGamma
@@ -94,6 +95,7 @@ from .value.evaluate import choose_model as choose_model
 from .value.evaluate import compare_models as compare_models
 from .value.evaluate import holdout as holdout
 from .value.evaluate import tracking as tracking
+from .value.forecast import forecast_purchases as forecast_purchases
 from .value.movements import mrr_movements as mrr_movements
 from .value.movements import mrr_rates as mrr_rates
 from .value.predictions import evaluate as evaluate

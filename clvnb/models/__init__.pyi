@@ -1,6 +1,11 @@
 from .bdw import BetaDiscreteWeibull as BetaDiscreteWeibull
 from .bgbb import BGBB as BGBB
 from .bgnbd import BGNBD as BGNBD
+from .calendar import Calendar as Calendar
+from .calendar import Peak as Peak
+from .calendar import Season as Season
+from .calendar import Series as Series
+from .calendar import Trend as Trend
 from .cnbdk import BGCNBDk as BGCNBDk
 from .cnbdk import MBGCNBDk as MBGCNBDk
 from .gamma_gamma import GammaGamma as GammaGamma

@@ -778,7 +778,8 @@ class TransactionModel(CollapsedModel):
 
     def _ages(self, rows: pd.DataFrame, full: Vector) -> tuple[Vector, Vector, Vector]:
         """Repeat purchases, and the ages at the last one and now as the model counts time."""
-        return tuple(rows[k].to_numpy(float) for k in KEYS)  # type: ignore[return-value]
+        x, t_x, T = (rows[k].to_numpy(float) for k in KEYS)
+        return x, t_x, T
 
     def _ahead(self, t: float, full: Vector | None = None) -> float:
         """The next ``t`` days as the model counts time, at the estimates or at one draw."""

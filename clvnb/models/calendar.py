@@ -32,7 +32,9 @@ AHEAD = 3653
 class Term(Protocol):
     """A part of b'z: its columns by day, and how far its coefficients may go."""
 
-    sd: float
+    @property
+    def sd(self) -> float:
+        """The standard deviation of each coefficient's prior."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -239,7 +241,7 @@ class Calendar:
         at = (when - when.min()).dt.days.to_numpy()
         total = np.bincount(at, weights=repeats, minlength=(last - when.min().date()).days + 1)
         made = cls(last, total, tuple(terms), tuple(closed), spread)
-        wrong = [made.day(k) for k in np.nonzero(made.clock().shut & (total > 0))[0]]
+        wrong = [made.day(int(k)) for k in np.nonzero(made.clock().shut & (total > 0))[0]]
         if wrong:
             raise TableError(f"closed: {wrong[0]} is given as closed, and somebody bought on it; take it out")
         return made
@@ -385,7 +387,9 @@ def objective_of(
     pairs = Levels.of(T * (end + 2) + t_x)  # a last purchase's place on the clock needs the first one's too
     pair_T, pair_tx = np.divmod(pairs.values.astype(np.intp), end + 2)
     ages = Levels.of(T)
-    data = Triples(Levels.of(x), Levels(np.zeros(len(pair_T)), pairs.index), Levels(np.zeros(len(ages.values)), ages.index), counts)
+    data = Triples(
+        Levels.of(x), Levels(np.zeros(len(pair_T)), pairs.index), Levels(np.zeros(len(ages.values)), ages.index), counts
+    )
     born = end - ages.values.astype(np.intp)
     born_pair, last_pair = end - pair_T, end - pair_T + pair_tx
     past = clock.z[: end + 1]

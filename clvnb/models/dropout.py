@@ -22,7 +22,7 @@ from ..core.maths import tail
 from .base import draws_each
 from .calendar import Calendar, Clock, objective_of
 from .continuous import ContinuousModel, Newcomers
-from .fitting import Fit, Triples, Vector, maximize
+from .fitting import Triples, Vector, maximize
 from .histories import collapse, pairs
 from .posterior import Posterior
 from .special import at_least, beta_mean, chebyshev, ln_beta_ratio, ln_nbd, ln_rising, psi_rising
@@ -488,7 +488,8 @@ class RandomDropoutModel(DropoutModel):
             x, t_x, T = super()._ages(rows, drawn[0])
             return x, t_x[:, None], T[:, None]
         each = [self._ages(rows, full) for full in drawn]
-        return each[0][0], *(np.column_stack([ages[k] for ages in each]) for k in (1, 2))
+        t_x, T = (np.column_stack([ages[k] for ages in each]) for k in (1, 2))
+        return each[0][0], t_x, T
 
 
 def _ends_on(summary: Any, clock: Clock) -> None:

@@ -22,6 +22,9 @@ from .value import plot_channels as plot_channels
 from .value import plot_clv as plot_clv
 from .value import plot_cohorts as plot_cohorts
 from .value import plot_concentration as plot_concentration
+from .value import plot_forecast as plot_forecast
 from .value import plot_methods as plot_methods
+from .value import plot_season as plot_season
 from .value import plot_segments as plot_segments
+from .value import plot_tests as plot_tests
 from .value import plot_tracking as plot_tracking

@@ -21,8 +21,11 @@ __all__ = [
     "plot_clv",
     "plot_cohorts",
     "plot_concentration",
+    "plot_forecast",
     "plot_methods",
+    "plot_season",
     "plot_segments",
+    "plot_tests",
     "plot_tracking",
 ]
 
@@ -54,8 +57,6 @@ def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     >>> plot_tracking(table, ax=Figure().subplots()).get_title(loc="left")
     'The model follows what happened'
     """
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     words = words or Words("XXX")
     ax = axes(ax)
     if table.empty:
@@ -67,9 +68,7 @@ def plot_tracking(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
     ax.set_ylabel("repeat purchases, added up")
     ax.set_title("The model follows what happened" if _close(table) else "The model misses what happened")
     ax.legend(loc="upper left")
-    locator = AutoDateLocator(maxticks=8)
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    _dated(ax)
     ax.yaxis.set_major_formatter(lambda v, _: words.count(v))
     last = table.iloc[-1]
     return tell(
@@ -414,3 +413,176 @@ def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     ax.set_title("What customers bring as they age, by when they came")
     told = f"Revenue per customer added up, a line for each of {len(table)} cohorts; the oldest reaches {words.money(last)}"
     return tell(ax, f"{told} after {age} {period}s.")
+
+
+@styled
+def plot_forecast(
+    table: pd.DataFrame,
+    *,
+    what: str = "purchases",
+    months: int = 12,
+    ax: Axes | None = None,
+    words: Words | None = None,
+) -> Axes:
+    """Draw what came month by month, and what is expected of today's customers, with its range.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        FORECAST: ``period, what, actual, mean, low, high``.
+    what : "purchases" or "revenue"
+    months : int
+        How many are looked at ahead, and twice as many back.
+    ax : Axes, optional
+        Where to draw; a figure of its own when left out.
+    words : Words, optional
+        The client's currency and language.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"period": pd.date_range("2024-01-01", periods=3, freq="MS"), "what": "purchases",
+    ...     "actual": [90.0, 110.0, None], "mean": [None, None, 95.0], "low": [None, None, 80.0], "high": [None, None, 112.0]})
+    >>> plot_forecast(table, ax=Figure().subplots()).get_title(loc="left")
+    'What came, and what today\'s customers will buy'
+    """
+    words, ax = words or Words("XXX"), axes(ax)
+    own = table[table["what"] == what] if "what" in table else table
+    if own.empty or not own["mean"].notna().any():
+        return nothing(ax, "No forecast could be made")
+    came, ahead = own.dropna(subset=["actual"]).tail(2 * months), own.dropna(subset=["mean"]).head(months)
+    ax.bar(came["period"], came["actual"], width=24, color=PALE, label="came, all customers")
+    ax.plot(
+        ahead["period"],
+        ahead["mean"],
+        color=ORANGE,
+        lw=2.2,
+        ls="--",
+        marker="o",
+        ms=4,
+        label="expected of today's customers",
+    )
+    ax.fill_between(
+        ahead["period"], ahead["low"], ahead["high"], color=ORANGE, alpha=0.22, lw=0, label="90% range of a month"
+    )
+    ax.set_ylim(bottom=0)
+    ax.set_ylabel("repeat purchases a month" if what == "purchases" else "revenue a month")
+    ax.set_title("What came, and what today's customers will buy")
+    ax.legend(loc="upper left", ncols=3)
+    _dated(ax)
+    if what == "revenue":
+        money_axis(ax.yaxis, words)
+    else:
+        ax.yaxis.set_major_formatter(lambda v, _: words.count(v))
+    shown = words.money if what == "revenue" else words.count
+    last, first = came.iloc[-1], ahead.iloc[0]
+    return tell(
+        ax,
+        f"By month: {shown(last['actual'])} came in {last['period']:%Y-%m}; of today's customers {shown(first['mean'])} are expected "
+        f"in {first['period']:%Y-%m}, {shown(first['low'])} to {shown(first['high'])}.",
+    )
+
+
+@styled
+def plot_tests(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+    """Draw forecasts from earlier days, with their ranges, beside what came.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``Forecast.tests``: ``origin, horizon, expected, low, high, actual, inside``.
+    ax : Axes, optional
+        Where to draw; a figure of its own when left out.
+    words : Words, optional
+        The client's language.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"origin": pd.to_datetime(["2024-01-01"]), "horizon": [91], "expected": [100.0],
+    ...     "low": [80.0], "high": [125.0], "actual": [110.0], "inside": [True]})
+    >>> plot_tests(table, ax=Figure().subplots()).get_title(loc="left")
+    'The range held 1 of 1 earlier forecasts'
+    """
+    words, ax = words or Words("XXX"), axes(ax)
+    if table.empty:
+        return nothing(ax, "The log is too short for a test")
+    horizon = table["horizon"].mode().max() if table["horizon"].nunique() > 1 else table["horizon"].iloc[0]
+    own = table[table["horizon"] == horizon].sort_values("origin")
+    at = np.arange(len(own))
+    ax.errorbar(at, own["expected"], yerr=whiskers(own["expected"], own["low"], own["high"]), fmt="o", color=ORANGE, ms=5,
+                lw=1.6, capsize=3, label="forecast and 90% range")  # fmt: skip
+    ax.plot(at, own["actual"], "D", color=INK, ms=6, ls="none", label="came")
+    ax.set_xticks(at, [f"{day:%Y-%m}" for day in own["origin"]])
+    ax.set_xlabel(f"forecast made in, {horizon:,.0f} days ahead")
+    ax.set_ylabel("purchases")
+    ax.set_ylim(bottom=0)
+    ax.yaxis.set_major_formatter(lambda v, _: words.count(v))
+    held = int(own["inside"].sum())
+    ax.set_title(f"The range held {held} of {len(own)} earlier forecasts")
+    ax.legend(loc="upper left")
+    return tell(
+        ax,
+        f"Forecasts from {len(own)} earlier days, {horizon:,.0f} days ahead: what came lay in the range {held} times.",
+    )
+
+
+@styled
+def plot_season(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+    """Draw how the pace of purchases changes over a year.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``Forecast.year``: ``day, pace`` (1 on average).
+    ax : Axes, optional
+        Where to draw; a figure of its own when left out.
+    words : Words, optional
+        The client's language.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"day": pd.date_range("2023-01-01", periods=3), "pace": [0.9, 1.0, 1.1]})
+    >>> plot_season(table, ax=Figure().subplots()).get_title(loc="left")
+    'The year\'s season'
+    """
+    from matplotlib.dates import DateFormatter, MonthLocator
+
+    words, ax = words or Words("XXX"), axes(ax, size=(7.2, 2.6))
+    if table.empty:
+        return nothing(ax, "The log is too short to tell a season")
+    ax.axhline(1.0, color=GREY, lw=1)
+    ax.plot(table["day"], table["pace"], color=BLUE, lw=2.2)
+    ax.set_title("The year's season")
+    ax.set_ylabel("pace, 1 on average")
+    ax.set_ylim(bottom=0)
+    ax.xaxis.set_major_locator(MonthLocator())
+    ax.xaxis.set_major_formatter(DateFormatter("%b"))
+    best, least = (table.loc[getattr(table["pace"], find)()] for find in ("idxmax", "idxmin"))
+    return tell(ax, f"Purchases come fastest in {best['day']:%B} ({best['pace']:.1f} times the mean) and slowest in "
+                    f"{least['day']:%B} ({least['pace']:.1f}).")  # fmt: skip
+
+
+def _dated(ax: Axes) -> None:
+    """Label the horizontal axis with dates as short as they can be."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(maxticks=8)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))

@@ -244,7 +244,8 @@ def _value_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
         "trust": step.trust.table,
         "holdout": step.holdout.table if step.holdout else pd.DataFrame(),
         "comparison": step.comparison,
-        "backtest": step.backtest.table if step.backtest else pd.DataFrame(),
+        "forecast_by_month": step.by_month,
+        "forecast_tests": step.tests.table,
         "parameters": step.parameters,
         "method": step.card.table(),
     }

@@ -59,8 +59,8 @@ def _worth(results: dict[str, Any], words: Words, labels: Labels) -> Answer:
     horizon = span(results["card"]["horizon"], words)
     between = _range(total, words, labels)
     texts.append(say["worth"].format(total=words.money(total["value"]), horizon=horizon, range=between))
-    if results.get("earlier_predictions_off") is not None:
-        texts.append(say["tested"].format(off=words.share(results["earlier_predictions_off"])))
+    if results.get("expected_error") is not None:
+        texts.append(say["expected_error"].format(error=words.share(results["expected_error"])))
     return {"texts": texts}
 
 

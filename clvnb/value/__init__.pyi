@@ -19,6 +19,8 @@ from .evaluate import choose_model as choose_model
 from .evaluate import compare_models as compare_models
 from .evaluate import holdout as holdout
 from .evaluate import tracking as tracking
+from .forecast import Forecast as Forecast
+from .forecast import forecast_purchases as forecast_purchases
 from .methods import contract_methods as contract_methods
 from .methods import shop_methods as shop_methods
 from .movements import mrr_movements as mrr_movements

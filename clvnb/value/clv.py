@@ -452,7 +452,7 @@ def new_customer_values(
     min_customers : int
         Smaller groups are put together as ``other``, and valued as everybody is.
     spread : Spread, optional
-        How wrong forecasts may be, from ``forecast``: ranges are wider by it.
+        How wrong forecasts may be, from ``forecast_purchases``: ranges are wider by it.
 
     Returns
     -------

@@ -460,7 +460,9 @@ def compare_survival(
     change, error = means[second] - means[first], float(np.sqrt(variance))
     half = tail(TEST_LEVEL) * error
     p = float(survdiff(time, lost.astype(int), who, strata=None if strata is None else layer)[1])
-    estimate = Estimate(change, change - half, change + half, TEST_LEVEL, len(time), f"time stayed within {periods} periods")
+    estimate = Estimate(
+        change, change - half, change + half, TEST_LEVEL, len(time), f"time stayed within {periods} periods"
+    )
     keep = ["group", "period", "at_risk", "survival", "low", "high"]
     return Stays(means[first], means[second], estimate, error, p, pd.concat(curves, ignore_index=True)[keep])
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,18 +17,18 @@ import pandas as pd
 from ..core.engine import run, to_pandas
 from ..core.errors import FitError
 from ..core.maths import days
-from ..core.results import Estimate, Told
+from ..core.results import Told
 from ..core.tables import as_day
 from ..data.summary import purchase_days, summarize
 from ..models import MBGNBD
 from ..models.base import TransactionModel
-from ..models.calendar import Calendar, Season, Trend
+from ..models.calendar import Calendar, Trend
 from ..models.fitting import Vector
 from ..models.histories import collapse
 from .origins import CANDIDATES, EVERY, HORIZONS, SEASON_FROM, Look, Past, look, looks_back, seasons
 from .spread import Spread, mean_error, model_error, money_error, width
 
-__all__ = ["Forecast", "forecast", "price_level"]
+__all__ = ["LEVEL", "NEEDED", "Forecast", "forecast_purchases", "price_level"]
 
 LEVEL = 0.9
 # The mixture's weights: how fast they follow past errors, and how far they are drawn to equal ones.
@@ -66,6 +65,8 @@ class Forecast(Told):
         ``month, purchases`` (repeat purchases) and ``revenue`` of all customers as they came, whole months.
     prices : float
         The level of prices now against the mean of each customer's past.
+    spend : float
+        Money of an expected purchase, where it is known.
     """
 
     as_of: date
@@ -80,6 +81,7 @@ class Forecast(Told):
     closed: tuple[tuple[str, str], ...]
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     prices: float = 1.0
+    spend: float = float("nan")
 
     @property
     def spread(self) -> Spread:
@@ -113,28 +115,72 @@ class Forecast(Told):
 
     @property
     def table(self) -> pd.DataFrame:
-        """The FORECAST by month: ``period, what, mean, low, high``, today's customers alone; what came stands in ``history``."""
-        edges = np.r_[0.0, self.ahead]
-        means = np.diff(np.r_[0.0, self.total])
-        ends = pd.to_datetime(self.as_of) + pd.to_timedelta(edges[1:], unit="D")
-        month = ends.to_period("M")
-        found = pd.DataFrame({"period": month, "mean": means, "days": edges[1:]}).groupby("period", as_index=False).agg(
-            mean=("mean", "sum"), days=("days", "max"))  # fmt: skip
-        reach = np.array([np.exp(width(LEVEL) * self.scale_at(t)) for t in found["days"]])
-        period = found["period"].dt.to_timestamp()
-        return pd.DataFrame({"period": period, "what": "purchases", "group": "today's customers", "mean": found["mean"],
-                             "low": found["mean"] / reach, "high": found["mean"] * reach})  # fmt: skip
+        """The FORECAST by month: what came of all customers, and what is expected of today's.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``period`` (first day of the month), ``what`` (purchases: repeat purchases; revenue), ``group``, ``actual``,
+            ``mean, low, high`` (90 % range). The month of ``as_of`` is in both parts, where it is not whole.
+        """
+        ends = pd.date_range(self.as_of, periods=int(self.horizon / 30) + 2, freq="ME")
+        after = (ends - pd.Timestamp(self.as_of)).days.to_numpy(float)
+        after = after[(after > 0) & (after <= self.horizon)]
+        mean = np.diff(np.interp(np.r_[0.0, after], np.r_[0.0, self.ahead], np.r_[0.0, self.total]))
+        period = (pd.Timestamp(self.as_of) + pd.to_timedelta(after, unit="D")).to_period("M").to_timestamp()
+        parts = [self.history.rename(columns={"month": "period", what: "actual"})[["period", "actual"]].assign(
+            what=what, group="all customers") for what in ("purchases", "revenue")]  # fmt: skip
+        for what, each, money in (("purchases", 1.0, 0.0), ("revenue", self.spend, self.spread.money)):
+            reach = np.array([np.exp(width(LEVEL) * np.hypot(self.scale_at(t), money)) for t in after])
+            parts.append(pd.DataFrame({"period": period, "mean": mean * each, "low": mean * each / reach, "high": mean * each * reach,
+                                       "what": what, "group": "today's customers"}))  # fmt: skip
+        return pd.concat(parts, ignore_index=True)[["period", "what", "group", "actual", "mean", "low", "high"]]
+
+    @property
+    def coming(self) -> pd.DataFrame:
+        """What today's customers are expected to bring in the next quarter, the next year and over the horizon.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``days, what`` (purchases, revenue), ``mean, low, high`` (90 % range), ``expected_error`` (a share).
+        """
+        rows = []
+        for h in sorted({*(t for t in (91.0, 365.0) if t < self.horizon), self.horizon}):
+            mean = float(np.interp(h, np.r_[0.0, self.ahead], np.r_[0.0, self.total]))
+            for what, each, money in (("purchases", 1.0, 0.0), ("revenue", self.spend, self.spread.money)):
+                scale = float(np.hypot(self.scale_at(h), money))
+                reach = np.exp(width(LEVEL) * scale)
+                rows.append((h, what, mean * each, mean * each / reach, mean * each * reach, mean_error(scale)))
+        return pd.DataFrame(rows, columns=["days", "what", "mean", "low", "high", "expected_error"])
+
+    @property
+    def year(self) -> pd.DataFrame:
+        """The pace of purchases over a year: ``day`` (of a year), ``pace`` (1 on average); empty where no season is known."""
+        clock = self.fits["season"].clock_
+        if clock is None or not clock.terms:
+            return pd.DataFrame({"day": [], "pace": []})
+        day = pd.date_range("2023-01-01", periods=365)
+        offset = np.array([(d.date() - clock.as_of).days for d in day], dtype=float)
+        z = np.column_stack([term.columns(offset, clock.as_of) for term in clock.terms])
+        pace = np.exp(z @ clock.coefficients)
+        return pd.DataFrame({"day": day, "pace": pace / pace.mean()})
 
     def scale_at(self, t: float) -> float:
         """The scale of the error of purchases so far ahead."""
-        near = min(self.spreads, key=lambda h: abs(np.log(h / max(t, 1.0))))
-        known = self.spreads[near]
-        return known.model * (max(t, 28.0) / near) ** 0.32
+        known = sorted(self.spreads)
+        return float(
+            np.exp(np.interp(np.log(max(t, 1.0)), np.log(known), np.log([self.spreads[h].model for h in known])))
+        )
 
     @property
     def season(self) -> tuple[float, float]:
         """How far the pace swings over the year, highest over lowest less 1, and how sure that is: in standard errors."""
-        return _season(self.fits["season"])
+        pace, effects = self.year["pace"], self.fits["season"].calendar_effects_
+        if pace.empty:
+            return 0.0, 0.0
+        sure = np.sqrt(((effects["effect"] / effects["standard_error"]) ** 2).mean())
+        return float(pace.max() / pace.min() - 1), float(sure)
 
     @property
     def trend(self) -> tuple[float, float]:
@@ -173,19 +219,7 @@ class Forecast(Told):
         return self.text, [self.tests]
 
 
-def _season(model: MBGNBD) -> tuple[float, float]:
-    if model.clock_ is None:
-        return 0.0, 0.0
-    season = next((term for term in model.clock_.terms if isinstance(term, Season)), None)
-    if season is None:
-        return 0.0, 0.0
-    effects = model.calendar_effects_.set_index("term").loc[list(season.names)]
-    wave = season.columns(np.arange(365.0), model.clock_.as_of) @ effects["effect"].to_numpy()
-    sure = np.sqrt(((effects["effect"] / effects["standard_error"]) ** 2).sum())
-    return float(np.expm1(wave.max() - wave.min())), float(sure)
-
-
-def forecast(
+def forecast_purchases(
     log: Any,
     *,
     horizon: str | float = "1 year",
@@ -242,7 +276,7 @@ def forecast(
     --------
     >>> from clvnb import MBGNBD
     >>> log = MBGNBD.with_params(r=0.9, alpha=60.0, a=0.8, b=2.5).simulate(800, joined="1 year", length="2 years", seed=1)
-    >>> found = forecast(log, horizon="1 year")
+    >>> found = forecast_purchases(log, horizon="1 year")
     >>> found.tested, len(found.tests), sorted(found.weights)
     (364, 12, ['plain', 'trend', 'trend and season'])
     """
@@ -260,13 +294,29 @@ def forecast(
     total = np.exp(sum(w * np.log(curves[k] + 0.5) for k, w in weights.items())) - 0.5
     total = np.maximum.accumulate(np.maximum(total, 1e-9))
     history, cv, prices = _money(log, summary, last)
-    voice = [[] if model is None else [_share(past, summary) * float(model.expected_purchases(summary, h).sum())] for h in wanted]
+    voice = [
+        [] if model is None else [_share(past, summary) * float(model.expected_purchases(summary, h).sum())]
+        for h in wanted
+    ]
     at = {h: float(total[np.argmin(np.abs(ahead - h))]) for h in wanted}
     spreads = {
         h: Spread(h, _scale(today, k, h, at[h] * _share(past, summary), looks, voice[k]), money_error(cv, at[h]))
         for k, h in enumerate(wanted)
     }  # fmt: skip
-    return Forecast(last, length, at[length], spreads, weights, fits, ahead, total, _tests(past, looks), past.closed, history, prices)
+    return Forecast(
+        last,
+        length,
+        at[length],
+        spreads,
+        weights,
+        fits,
+        ahead,
+        total,
+        _tests(past, looks),
+        past.closed,
+        history,
+        prices,
+    )
 
 
 def _share(past: Past, summary: pd.DataFrame) -> float:
@@ -418,7 +468,10 @@ def price_level(log: Any, summary: pd.DataFrame, as_of: date) -> float:
     n = float(both["count"].sum())
     if n < 30:
         return 1.0
-    x, shrunk_to = both["frequency"].to_numpy(float), float((own["monetary_value"] * own["frequency"]).sum() / own["frequency"].sum())
+    x, shrunk_to = (
+        both["frequency"].to_numpy(float),
+        float((own["monetary_value"] * own["frequency"]).sum() / own["frequency"].sum()),
+    )
     usual = (x * both["monetary_value"].to_numpy(float) + 2 * shrunk_to) / (x + 2)
     level = np.log(float(both["net"].sum()) / float(both["count"].to_numpy(float) @ usual))
     mean = both["net"].to_numpy(float) / both["count"].to_numpy(float)

@@ -23,7 +23,19 @@ from ..models.calendar import Calendar, Clock, Peak, Season, Term, Trend, object
 from ..models.fitting import Fit, Vector, maximize
 from ..models.histories import KEYS
 
-__all__ = ["CANDIDATES", "EVERY", "HORIZONS", "NAIVE", "Look", "Past", "log_error", "look", "looks_back", "overdispersion", "seasons"]
+__all__ = [
+    "CANDIDATES",
+    "EVERY",
+    "HORIZONS",
+    "NAIVE",
+    "Look",
+    "Past",
+    "log_error",
+    "look",
+    "looks_back",
+    "overdispersion",
+    "seasons",
+]
 
 # What is mixed: the season where the log can show it, without and with a trend. Two more forecasts show how far they agree.
 CANDIDATES = ("season", "trend and season")
@@ -323,7 +335,10 @@ def overdispersion(past: Past, cut: int, full: Vector) -> float:
     columns = [np.ones((len(when), 1)), Trend().columns(when - float(cut), past.date_of(cut))]
     if cut >= 400:
         # the mean over the days of a week, since a peak may begin inside one
-        columns += [np.mean([term.columns(when - float(cut) - k, past.date_of(cut)) for k in range(7)], axis=0) for term in seasons(cut)]
+        columns += [
+            np.mean([term.columns(when - float(cut) - k, past.date_of(cut)) for k in range(7)], axis=0)
+            for term in seasons(cut)
+        ]
     z = np.column_stack(columns)
     fitted = expected * np.exp(_poisson(z, seen, expected))
     chi = float(((seen - fitted) ** 2 / np.maximum(fitted, 1e-9)).sum())

@@ -49,6 +49,32 @@ def headline(step: ValueFacts) -> Finding:
     return Finding(pd.DataFrame(rows, columns=["figure", "value", "low", "high"]), text)
 
 
+def coming(step: ValueFacts) -> Finding:
+    """What today's customers will buy in the next quarter, year and horizon, with the expected error."""
+    outlook, words = step.outlook, step.client.words
+    if outlook is None or step.total is None:
+        return Finding(pd.DataFrame(), "There is no forecast of purchases for this client.")
+    table = outlook.coming
+    year = table[(table["days"] == table["days"].min()) | (table["days"] == min(365.0, outlook.horizon))]
+    parts = [
+        f"in {words.counted(r.days, 'day')} {words.count(r.mean)} purchases ({words.count(r.low)} to {words.count(r.high)})"
+        for r in year[year["what"] == "purchases"].itertuples()
+    ]
+    text = f"Of today's customers are expected, without new ones: {'; '.join(parts)}."
+    swing, sure = outlook.season
+    if sure > 3 and swing > 0.1:
+        best = outlook.year.loc[outlook.year["pace"].idxmax(), "day"]
+        text += f" The season is part of it: around {best.month_name()} they buy {1 + swing:.1f} times as often as at the quietest time."
+    return Finding(table, text)
+
+
+def tests(step: ValueFacts) -> Finding:
+    """How forecasts from earlier days fared."""
+    if step.outlook is None:
+        return Finding(pd.DataFrame(), "There is no purchase model to test from earlier days.")
+    return Finding(step.outlook.tests, step.outlook.say_tests())
+
+
 def say_channels(step: ValueFacts) -> str:
     """What each channel's customers brought, will bring and cost."""
     table, words = step.channels, step.client.words

@@ -14,13 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.engine import to_pandas
 from ..core.errors import FitError, TableError
 from ..core.maths import LEVEL
 from ..core.results import Estimate, Finding
 from ..data.books import Books, books_of
 from ..data.client import Client
-from ..data.summary import purchase_days
 from ..models.base import TransactionModel
 from ..models.continuous import ContinuousModel
 from ..models.renewals import RenewalModel
@@ -28,10 +26,10 @@ from . import readings
 from .clv import clv_totals, losses, new_customer_values, recommend_basis
 from .cohorts import cohort_matrix
 from .evaluate import tracking
-from .spread import Spread
 from .facts import ValueFacts
 from .methods import contract_methods, shop_methods
 from .segments import segment_profile
+from .spread import Spread
 from .subscriptions import subscription_table
 from .worth import Worth, assess_worth, cut_points, survival_seen
 
@@ -114,6 +112,26 @@ class ValueStep(ValueFacts):
     def headline(self) -> Finding:
         """The answer in one minute."""
         return readings.headline(self)
+
+    @property
+    def coming(self) -> Finding:
+        """What today's customers are expected to buy in the next quarter, the next year and over the horizon."""
+        return readings.coming(self)
+
+    @property
+    def by_month(self) -> pd.DataFrame:
+        """What came and what is expected by month, as ``Forecast.table`` has it; empty where nothing is forecast."""
+        return pd.DataFrame() if self.outlook is None or self.total is None else self.outlook.table
+
+    @property
+    def season(self) -> pd.DataFrame:
+        """The pace of purchases over a year, as ``Forecast.year`` has it; empty where none is known."""
+        return pd.DataFrame() if self.outlook is None else self.outlook.year
+
+    @property
+    def tests(self) -> Finding:
+        """How forecasts from earlier days fared."""
+        return readings.tests(self)
 
     @property
     def value_by_channel(self) -> Finding:
@@ -294,9 +312,7 @@ def _too_new(summary: pd.DataFrame, client: Client) -> list[Finding]:
     return [Finding(pd.DataFrame({"new": [new]}), said)]
 
 
-def _by_cohort(
-    summary: pd.DataFrame, purchases: TransactionModel, client: Client, spread: Spread
-) -> pd.DataFrame:
+def _by_cohort(summary: pd.DataFrame, purchases: TransactionModel, client: Client, spread: Spread) -> pd.DataFrame:
     """A new customer's value by half-year of joining, among those with half a year behind them."""
     seen = summary[summary["T"] >= 182]
     first = pd.to_datetime(seen["first_date"])

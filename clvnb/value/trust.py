@@ -93,7 +93,7 @@ def trust_gate(
     log : LOG, optional
         A drift from cohort to cohort is looked for in it.
     outlook : Forecast, optional
-        From ``forecast``: how wrong the total may be, which decides, and its season and trend.
+        From ``forecast_purchases``: how wrong the total may be, which decides, and its season and trend.
     why : str
         Without a model, the reason.
 

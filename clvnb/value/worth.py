@@ -31,7 +31,7 @@ from ..models.renewals import RenewalModel
 from .card import Card, clv_card
 from .clv import clv_new_customer, clv_table, clv_total
 from .evaluate import Holdout, choose_model, choose_renewal_model
-from .forecast import Forecast, forecast
+from .forecast import Forecast, forecast_purchases
 from .newcomers import Newcomers
 from .segments import name_segments, rfm_cuts, rfm_scores, value_tiers
 from .subscriptions import subscription_new_customer, subscription_table
@@ -149,8 +149,9 @@ def _assess_shop(books: Books) -> Worth:
     except (FitError, TableError) as error:
         return _unpredicted(books, checked, summary, str(error))
     try:
-        outlook = forecast(checked.kept, horizon=economics.horizon, as_of=as_of, summary=summary, also=WINDOWS,
-                           model=choice.model)  # fmt: skip
+        outlook = forecast_purchases(
+            checked.kept, horizon=economics.horizon, as_of=as_of, summary=summary, also=WINDOWS, model=choice.model
+        )
     except FitError as error:
         return _unpredicted(books, checked, summary, str(error))
     purchases, priced = outlook.pace(choice.model, summary), at_todays_prices(summary, outlook.prices)
@@ -163,6 +164,8 @@ def _assess_shop(books: Books) -> Worth:
         return replace(bare, check=choice.holdout, comparison=choice.table, outlook=outlook)
     customers = clv_table(priced, purchases, spend, economics, level=LEVEL)
     customers["expected_purchases_half"] = purchases.expected_purchases(summary, economics.horizon_days / 2)
+    bought = customers["expected_purchases"]
+    outlook = replace(outlook, spend=float((bought * customers["expected_spend"]).sum() / bought.sum()))
     expected, forecasts = customers[["customer_id"]].copy(), {}
     for window, terms in _windows(economics).items():
         per = customers["expected_spend"] * economics.margin_rate - economics.cost_to_serve
