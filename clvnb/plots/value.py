@@ -470,10 +470,10 @@ def plot_forecast(
     ax.fill_between(
         ahead["period"], ahead["low"], ahead["high"], color=ORANGE, alpha=0.22, lw=0, label="90% range of a month"
     )
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.3 * max(came["actual"].max(), ahead["high"].max()))  # room for the legend
     ax.set_ylabel("repeat purchases a month" if what == "purchases" else "revenue a month")
     ax.set_title("What came, and what today's customers will buy")
-    ax.legend(loc="upper left", ncols=3)
+    ax.legend(loc="upper left")
     _dated(ax)
     if what == "revenue":
         money_axis(ax.yaxis, words)

@@ -31,8 +31,9 @@ from .spread import Spread, mean_error, model_error, money_error, width
 __all__ = ["LEVEL", "NEEDED", "Forecast", "forecast_purchases", "price_level"]
 
 LEVEL = 0.9
-# The mixture's weights: how fast they follow past errors, and how far they are drawn to equal ones.
-_TEMPERATURE, _EQUAL = 0.1, 0.2
+# The mixture's weights: how fast they follow past errors, how far they are drawn to equal ones, and what a trend's
+# log-likelihood, less that of a coefficient too many, adds to its odds.
+_TEMPERATURE, _EQUAL, _EVIDENCE = 0.1, 0.2, 0.5
 _RECENT = 182
 # A range whose ends lie further from the forecast than this share is no ground for a decision.
 NEEDED = 0.25
@@ -259,7 +260,7 @@ def forecast_purchases(
     -----
     Two fits of MBG/NBD on a clock that all customers share are mixed in logarithms: with the season (from 640 days of log
     on), and with a damped trend besides. Their weights follow the errors of forecasts from up to nine earlier days, a quarter
-    of a year apart, and are drawn to equal ones. The priors of trend and season count the more, the more weekly purchases
+    of a year apart, drawn to equal ones, and the evidence for the trend. The priors of trend and season count the more, the more weekly purchases
     vary beyond chance. Times without any business stop the clock.
 
     The scale of the error is 1.67 (h/182)^.32 ((s + .02)/.15)^.73 (phi/P)^.40 in the logarithm of what comes over what is
@@ -287,7 +288,7 @@ def forecast_purchases(
     wanted = sorted({length, *(float(days(h)) for h in also)})
     today = look(past, past.end, tuple(int(round(h)) for h in wanted))
     looks = looks_back(past)
-    weights = _weights(looks, length)
+    weights = _weights(looks, length, today.evidence)
     fits = _fits(log, summary, last, past, today.spread)
     ahead = _moments(wanted)
     curves = {name: _curve(model, summary, ahead) for name, model in fits.items()}
@@ -353,8 +354,8 @@ def _curve(model: MBGNBD, summary: pd.DataFrame, ahead: Vector) -> Vector:
     return np.asarray(np.exp(np.interp(np.log(clock), np.log(grid), np.log(np.maximum(sums, 1e-12)))))
 
 
-def _weights(looks: Sequence[Look], horizon: float) -> dict[str, float]:
-    """How much each candidate counts, by its errors over horizons up to the one that is asked for."""
+def _weights(looks: Sequence[Look], horizon: float, evidence: float) -> dict[str, float]:
+    """How much each candidate counts: by its errors over horizons up to the one that is asked for, and what speaks for a trend."""
     tested = [h for h in HORIZONS if h <= horizon] or [HORIZONS[0]]
     loss, count = np.zeros(len(CANDIDATES)), 0.0
     for h in tested:
@@ -363,12 +364,10 @@ def _weights(looks: Sequence[Look], horizon: float) -> dict[str, float]:
         if errors:
             size = (1 + (len(errors) - 1) * min(1.0, EVERY / h)) * (1.0 if h == tested[-1] else 0.5)
             loss, count = loss + size * np.mean(errors, axis=0), count + size
-    if not count:
-        return dict.fromkeys(CANDIDATES, 1 / len(CANDIDATES))
-    loss = loss / count
-    better = np.exp(-(loss - loss.min()) / _TEMPERATURE * count / (count + 2))
-    mixed = (1 - _EQUAL) * better / better.sum() + _EQUAL / len(CANDIDATES)
-    return dict(zip(CANDIDATES, mixed.tolist(), strict=True))
+    better = np.exp(-(loss - loss.min()) / max(count, 1e-9) / _TEMPERATURE * count / (count + 2))
+    share = (1 - _EQUAL) * better / better.sum() + _EQUAL / len(CANDIDATES)
+    odds = share[1] / share[0] * np.exp(np.clip(_EVIDENCE * (evidence - 1.0), -3.0, 3.0))
+    return dict(zip(CANDIDATES, (1 / (1 + odds), odds / (1 + odds)), strict=True))
 
 
 def _scale(
@@ -407,7 +406,7 @@ def _tests(past: Past, looks: Sequence[Look]) -> pd.DataFrame:
             if not np.isfinite(one.came[which]):
                 continue
             known = [replace(then, came=_known(then, one.cut)) for then in looks[k + 1 :]]
-            expected = mixed(one, which, _weights(known, h))
+            expected = mixed(one, which, _weights(known, h, one.evidence))
             scale = np.hypot(_scale(one, which, h, expected, known), 1 / np.sqrt(max(expected, 0.5)))
             reach, came = np.exp(width(LEVEL) * scale), float(one.came[which])
             low, high = (expected + 0.5) / reach - 0.5, (expected + 0.5) * reach - 0.5
