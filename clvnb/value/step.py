@@ -25,7 +25,7 @@ from ..models.base import TransactionModel
 from ..models.continuous import ContinuousModel
 from ..models.renewals import RenewalModel
 from . import readings
-from .clv import clv_totals, losses, new_customer_values, recommend_basis
+from .clv import clv_total, losses, new_customer_values, recommend_basis
 from .cohorts import cohort_matrix
 from .evaluate import Backtest, backtest, tracking
 from .facts import ValueFacts
@@ -34,7 +34,7 @@ from .segments import segment_profile
 from .subscriptions import subscription_table
 from .worth import Worth, assess_worth, cut_points, survival_seen
 
-__all__ = ["ValueStep", "value_customers", "value_step"]
+__all__ = ["ValueStep", "value_step"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,6 +67,8 @@ class ValueStep(ValueFacts):
         RFM segments of a shop, plans of a subscription: how many, what they hold, what to do.
     cohorts : pandas.DataFrame
         Revenue per customer of each cohort, added up by age; unseen cells missing.
+    cohort_period : "month" or "quarter"
+        The length of a cohort and of an age.
     choice : str
         Why this model.
     holdout : Holdout or None
@@ -217,24 +219,9 @@ def value_step(source: Client | Books, *, as_of: date | str | None = None) -> Va
     return _of_subscription(worth) if worth.client.kind == "subscription" else _of_shop(worth)
 
 
-def value_customers(client: Client, *, as_of: date | str | None = None) -> ValueStep:
-    """Run ``value_step``, by the name that it had in clvnb 0.1; gone in the next version.
-
-    Parameters
-    ----------
-    client, as_of
-        Of ``value_step``.
-
-    Returns
-    -------
-    ValueStep
-        From ``value_step``.
-    """
-    return value_step(client, as_of=as_of)
-
-
 def _step(worth: Worth, **more: Any) -> ValueStep:
     """A step with what was assessed already, and the rest."""
+    cohorts, period = _cohorts(worth.checked.kept, worth.as_of)
     return ValueStep(
         books=worth.books,
         checked=worth.checked,
@@ -251,7 +238,8 @@ def _step(worth: Worth, **more: Any) -> ValueStep:
         forecast=worth.forecast,
         forecasts=worth.forecasts,
         segments=segment_profile(worth.customers, worth.customers["segment"]),
-        cohorts=_cohorts(worth.checked.kept, worth.as_of),
+        cohorts=cohorts,
+        cohort_period=period,
         **more,
     )
 
@@ -298,7 +286,7 @@ def _by_cohort(summary: pd.DataFrame, purchases: TransactionModel, client: Clien
     if cohort.nunique() < 2 or len(seen) < 400:
         return pd.DataFrame()
     with suppress(FitError):
-        table = new_customer_values(seen.assign(cohort=cohort), "cohort", purchases, client.economics, level=LEVEL)
+        table = new_customer_values(seen.assign(cohort=cohort), purchases, client.economics, by="cohort", level=LEVEL)
         return table[table["group"] != "other"].sort_values("group", ignore_index=True)
     return pd.DataFrame()
 
@@ -308,7 +296,7 @@ def _backtest(log: Any, purchases: TransactionModel, as_of: date) -> Backtest | 
     first = to_pandas(purchase_days(log).aggregate(first=lambda t: t.date.min()))["first"].iloc[0]
     span = (pd.Timestamp(as_of) - pd.Timestamp(first)).days
     with suppress(TableError):
-        return backtest(log, [type(purchases)], horizon=float(max(30, min(91, span // 9))), as_of=as_of)
+        return backtest(log, [purchases], horizon=float(max(30, min(91, span // 9))), as_of=as_of)
     return None
 
 
@@ -331,19 +319,16 @@ def _historic_only(worth: Worth) -> ValueStep:
     )
 
 
-def _cohorts(log: Any, as_of: date) -> pd.DataFrame:
-    """Revenue per customer added up by age, in months, or in quarters where there would be too many of them."""
+def _cohorts(log: Any, as_of: date) -> tuple[pd.DataFrame, str]:
+    """Revenue per customer added up by age, in months, or in quarters where there would be too many; and in which."""
     for period in ("month", "quarter"):
         try:
             matrix = cohort_matrix(log, period=period, what="revenue_per_customer", as_of=as_of)
         except TableError:
-            return pd.DataFrame()
+            return pd.DataFrame(), period
         if len(matrix) <= 15:
             break
-    sizes = matrix.attrs["size"]
-    added = matrix.cumsum(axis=1).where(matrix.notna())
-    added.attrs = {"size": sizes, "period": period}
-    return added
+    return matrix.cumsum(axis=1).where(matrix.notna()), period
 
 
 def _shop_channels(worth: Worth) -> pd.DataFrame:
@@ -354,7 +339,7 @@ def _shop_channels(worth: Worth) -> pd.DataFrame:
         return pd.DataFrame()
     if summary["channel"].nunique() > 12:
         return _channel_frame(worth.books, summary, None)
-    totals = clv_totals(summary, "channel", purchases, worth.spend, economics, level=LEVEL)
+    totals = clv_total(summary, purchases, worth.spend, economics, by="channel", level=LEVEL)
     return _with_newcomers(_channel_frame(worth.books, summary, totals), worth.books, summary, purchases)
 
 
@@ -365,7 +350,7 @@ def _with_newcomers(
     known = summary.assign(channel=summary["channel"].fillna("unknown").astype(str))
     try:
         new = new_customer_values(
-            known, "channel", purchases, books.client.economics, cac=books.cost_of_winning, level=LEVEL
+            known, purchases, books.client.economics, by="channel", cac=books.cost_of_winning, level=LEVEL
         )
     except FitError:
         return table
