@@ -99,6 +99,7 @@ def test_the_second_report_finds_the_baseline_and_measures_against_it(shop):
     assert csat.change == pytest.approx(0.15, abs=0.08)
     assert step.base.hash == step.parent.hash  # the cycle goes on from where it began
     assert "holds until 30 December 2024" in step.next_cycle.text
+    assert step.parent.value["purchases"]["model"] in step.parent.card["model"].replace("/", "")
     assert step.drift.table["change"].sum() == pytest.approx(step.drift.after - step.drift.before)
     assert step.bridge.table["part"].sum() == pytest.approx(step.bridge.after - step.bridge.before)
     assert "For the 182 days after the baseline" in step.realised.text

@@ -36,14 +36,15 @@ from ..improve.initiatives import (
     of_metric,
 )
 from ..improve.levers import customer_base
+from ..models.base import TransactionModel
 from ..models.gamma_gamma import fit_spend
+from ..models.stored import from_recipe
 from ..satisfaction.baseline import MIN_ANSWERS, Baseline, find_baseline
 from ..satisfaction.scores import Metric, metric_of
 from ..satisfaction.step import could_answer, freeze, is_sealed, satisfaction_step
 from ..value.card import Card
 from ..value.clv import clv_new_customer
 from ..value.cohorts import compare_survival
-from ..value.evaluate import CANDIDATES
 from ..value.worth import WINDOWS, Handover, hand_over
 from .bridge import Bridge, Realised, clv_bridge, realised_against_predicted, value_drift
 
@@ -614,7 +615,7 @@ def _new_customer(cycle: _Cycle, other_card: str) -> Verdict:
         return not_measurable(outcome, f"{'then' if saved is None else 'now'} the data carried no prediction")
     then, model = Estimate.from_dict(saved), cycle.worth.card["model"]
     if model != parent.card["model"] and cycle.client.kind == "shop":
-        refitted = _refit(cycle.worth, parent.card["model"])
+        refitted = _refit(cycle.worth, parent.value.get("purchases", {}))
         now, model = (refitted, parent.card["model"]) if refitted is not None else (now, model)
     errors = [(e.high - e.low) / (2 * tail(e.level)) for e in (then, now)]
     same = model == parent.card["model"]
@@ -636,14 +637,14 @@ def _new_customer(cycle: _Cycle, other_card: str) -> Verdict:
     return judge(change, outcome, look=cycle.look, words=cycle.client.words)
 
 
-def _refit(worth: Handover, name: str) -> Estimate | None:
-    """A new customer's value today by the model of the baseline, where another one is chosen now."""
-    kind = next((c for c in CANDIDATES if c.name == name.split(" x ")[0]), None)
-    if kind is None:
+def _refit(worth: Handover, then: dict[str, Any]) -> Estimate | None:
+    """A new customer's value today by the kind of model of the baseline, where another one is chosen now."""
+    model = from_recipe(then)
+    if not isinstance(model, TransactionModel):
         return None
     summary = worth.books.summary
     try:
-        return clv_new_customer(kind().fit(summary), fit_spend(summary), worth.client.economics, level=LEVEL)
+        return clv_new_customer(model.fit(summary), fit_spend(summary), worth.client.economics, level=LEVEL)
     except (FitError, TableError):
         return None
 

@@ -513,6 +513,7 @@ def freeze(
         "residual_value": worth.total.to_dict() if worth.total else None,
         "new_customer_value": worth.new_customer.to_dict() if worth.new_customer else None,
         "forecasts": {k: v.to_dict() for k, v in worth.forecasts.items()},
+        "purchases": worth.purchases,
     }
     return baseline(
         answers, metric, client=client.name, as_of=worth.as_of, weights=weights, population=population, customers=customers,

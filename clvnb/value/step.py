@@ -24,6 +24,7 @@ from ..data.summary import purchase_days
 from ..models.base import TransactionModel
 from ..models.continuous import ContinuousModel
 from ..models.renewals import RenewalModel
+from ..models.stored import recipe
 from . import readings
 from .clv import clv_total, losses, new_customer_values, recommend_basis
 from .cohorts import cohort_matrix
@@ -176,6 +177,7 @@ class ValueStep(ValueFacts):
             "cut_points": self.cuts,
             "forecasts": {k: v.to_dict() for k, v in self.forecasts.items()},
             "card": self.card.to_dict(),
+            "purchases": next((recipe(m) for m in self.models.values() if isinstance(m, TransactionModel)), {}),
             "rows": {str(r.rule): [int(r.rows), float(r.money)] for r in self.checked.account.itertuples()},
             "text": self.headline.text,
         }
