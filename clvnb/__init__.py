@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 _find, _, _names = lazy_loader.attach_stub(__name__, __file__)
 __all__ = sorted([*_names, "__version__"])
 
-# Names that stood here before they moved into a room: they are found, with a warning, until 0.2.
+# Names that stood here before: they are found, with a warning that says the new one, until 0.2.
 _MOVED = {
     "data": """
         contract_lives contributions settle_contracts simulate_clients simulate_shop simulate_subscription
@@ -59,18 +59,24 @@ _MOVED = {
         explore_design explore_sample_size explore_scenario explore_segments
     """,
 }
-_REPLACED = {"clv_totals": "clv_total(..., by=...)"}
+_RENAMED = {
+    "clv_totals": "clv_total",  # with by=
+    "measure_satisfaction": "satisfaction_step",
+    "plan_improvement": "improve_step",
+    "track_change": "remeasure_step",
+    "value_customers": "value_step",
+}
 
 
 def __getattr__(name: str) -> Any:
-    for place, names in _MOVED.items():
-        if name in names.split():
-            text = f"cv.{name} is now cv.{place}.{name}; the old name goes with 0.2"
-            warnings.warn(text, DeprecationWarning, stacklevel=2)
-            return getattr(_find(place), name)
-    if name in _REPLACED:
-        raise AttributeError(f"cv.{name} is now cv.{_REPLACED[name]}")
-    return _find(name)
+    new = _RENAMED.get(name) or next(
+        (f"{place}.{name}" for place, names in _MOVED.items() if name in names.split()), ""
+    )
+    if not new:
+        return _find(name)
+    warnings.warn(f"cv.{name} is now cv.{new}; the old name goes with 0.2", DeprecationWarning, stacklevel=2)
+    place, _, own = new.rpartition(".")
+    return getattr(_find(place), own) if place else _find(own)
 
 
 def __dir__() -> list[str]:

@@ -51,7 +51,6 @@ from .improve.link import link_satisfaction as link_satisfaction
 from .improve.scenarios import break_even as break_even
 from .improve.scenarios import evaluate_scenarios as evaluate_scenarios
 from .improve.step import improve_step as improve_step
-from .improve.step import plan_improvement as plan_improvement
 from .models.bdw import BetaDiscreteWeibull as BetaDiscreteWeibull
 from .models.bgbb import BGBB as BGBB
 from .models.bgnbd import BGNBD as BGNBD
@@ -69,7 +68,6 @@ from .plots.style import say as say
 from .plots.style import show as show
 from .remeasure.bridge import clv_bridge as clv_bridge
 from .remeasure.step import remeasure_step as remeasure_step
-from .remeasure.step import track_change as track_change
 from .report.cards import customer_cards as customer_cards
 from .report.files import save_step as save_step
 from .report.files import write_table as write_table
@@ -80,7 +78,6 @@ from .satisfaction.drivers import drivers as drivers
 from .satisfaction.scores import ces as ces
 from .satisfaction.scores import csat as csat
 from .satisfaction.scores import nps as nps
-from .satisfaction.step import measure_satisfaction as measure_satisfaction
 from .satisfaction.step import satisfaction_step as satisfaction_step
 from .value import formulas as formulas
 from .value.card import clv_card as clv_card
@@ -103,7 +100,6 @@ from .value.segments import name_segments as name_segments
 from .value.segments import rfm_by_value as rfm_by_value
 from .value.segments import segment_profile as segment_profile
 from .value.segments import value_tiers as value_tiers
-from .value.step import value_customers as value_customers
 from .value.step import value_step as value_step
 from .value.subscriptions import subscription_table as subscription_table
 from .value.trust import trust_gate as trust_gate

@@ -391,8 +391,7 @@ def doctor(
     found = examine(out)
     _print_table(found.table)
     say.print(escape(found.text))
-    needed = found.table.attrs["needed"]
-    raise typer.Exit(int(any(needed[r.what] and r.works == "no" for r in found.table.itertuples())))
+    raise typer.Exit(int(not found.works))
 
 
 def _free(port: int) -> None:

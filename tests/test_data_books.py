@@ -118,11 +118,6 @@ def test_books_of_another_day_are_others(folder):
     assert books.on(pd.Timestamp("2024-01-31").date()).as_of.isoformat() == "2024-01-31"
 
 
-def test_the_old_names_still_run(folder, left):
-    assert cv.value_customers(cv.Client.load(folder)).client.name == "acme"
-    assert cv.measure_satisfaction(cv.Client.load(folder), output=left).metric.name == "nps"
-
-
 def test_a_survey_in_a_file_keeps_its_customers_and_is_no_order(tmp_path):
     (tmp_path / "answers.csv").write_text("customer_id,date,metric,score\na,2025-01-07,csat,4\n,2025-01-08,csat,5\n")
     read = cv.read_survey(tmp_path / "answers.csv")

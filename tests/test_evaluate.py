@@ -32,7 +32,7 @@ class Nobody(cv.MBGNBD):
     name = "nobody buys"
     aic_ = -1e12
 
-    def expected(self, rows, weights, full=None):
+    def expected_by_row(self, rows, weights, full=None):
         return np.zeros(len(rows))
 
     def outcomes(self, rows, t, *, size=None, seed=0):
@@ -207,6 +207,20 @@ def test_a_naive_guess_is_said_to_be_closer_only_beyond_the_margin(sparse, facto
     summary = cv.summarize(sparse)
     trust = cv.trust_gate(summary, as_of=sparse["date"].max(), purchases=cv.MBGNBD().fit(summary), check=moved)
     assert trust.table.set_index("check").loc["holdout customers", "level"] == level
+
+
+def test_a_class_and_an_instance_are_one(sparse):
+    """An instance names class and settings, is fitted anew, and stays as it is."""
+    mine = cv.MBGNBD.with_params(r=0.35, alpha=150.0, a=0.8, b=3.0)
+    for test in (
+        cv.holdout,
+        cv.compare_models,
+        lambda log, kinds: cv.backtest(log, kinds, origins=1, horizon="200 days"),
+    ):
+        one, other = test(sparse, [cv.MBGNBD]), test(sparse, [mine])
+        pd.testing.assert_frame_equal(getattr(one, "table", one), getattr(other, "table", other))
+    assert mine.params_["alpha"] == 150.0
+    assert cv.choose_model(sparse, [mine]).model.key == "MBGNBD"
 
 
 # ------------------------------------------------------------------------------------------------ predictions

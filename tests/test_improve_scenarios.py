@@ -18,10 +18,10 @@ from helpers import ROOT
 GOLD = yaml.safe_load((ROOT / "tests/golden/satisfaction.yaml").read_text(encoding="utf-8"))
 
 
-def base(years: float = 3.0, rate: float = 0.1, **more) -> cv.improve.Base:
+def base(horizon: str = "3 years", rate: float = 0.1, **more) -> cv.improve.Base:
     rows = {"segment": ["best", "rest"], "customers": [200, 800], "active": [0.9, 0.5], "retention": [0.8, 0.6], "frequency": [6.0, 2.0],
             "basket": [60.0, 40.0], "margin": 0.4, "cost_to_serve": 2.0, "clv": [220.0, 25.0]}  # fmt: skip
-    return cv.improve.Base(pd.DataFrame(rows), years, rate, **more)
+    return cv.improve.Base(pd.DataFrame(rows), horizon, rate, **more)
 
 
 def sure(name: str, value: float, **more) -> cv.Scenario:
@@ -52,7 +52,7 @@ def test_the_walk_through_the_months_is_the_formula():
     whole = 4 * (50 * 0.4) * (1 - math.exp(-fade * years)) / fade
     rows = pd.DataFrame({"segment": ["all"], "customers": [1], "active": [1.0], "retention": [r], "frequency": [4.0], "basket": [50.0],
                          "margin": [0.4], "cost_to_serve": [0.0], "clv": [whole]})  # fmt: skip
-    found = cv.evaluate_scenarios(cv.improve.Base(rows, years, d), [sure("retention", 0.02)]).table.iloc[0]
+    found = cv.evaluate_scenarios(cv.improve.Base(rows, "10 years", d), [sure("retention", 0.02)]).table.iloc[0]
     fade2 = -math.log(0.82) + math.log1p(d)
     expected = 4 * (50 * 0.4) * (1 - math.exp(-fade2 * years)) / fade2 - whole
     assert found["gain"] == pytest.approx(expected, rel=2e-3)
@@ -73,7 +73,7 @@ def test_elasticities_of_basket_and_frequency():
     """Where serving costs something, one per cent more basket is worth more than one per cent: 60 / 50 = 1.2."""
     rows = pd.DataFrame({"segment": ["all"], "customers": [1], "active": [1.0], "retention": [0.8], "frequency": [1.0], "basket": [150.0],
                          "margin": [0.4], "cost_to_serve": [10.0], "clv": [100.0]})  # fmt: skip
-    start = cv.improve.Base(rows, 3.0, 0.1)
+    start = cv.improve.Base(rows, "3 years", 0.1)
     basket = cv.evaluate_scenarios(start, [sure("basket", 0.01)]).table["gain"].iloc[0]
     often = cv.evaluate_scenarios(start, [sure("frequency", 0.01)]).table["gain"].iloc[0]
     assert basket == pytest.approx(1.2, rel=1e-6)
@@ -148,7 +148,9 @@ def test_currency_changes_money_alone():
         cv.Lever("x", {"frequency": (0.0, 0.05, 0.1), "retention": (0.0, 0.01, 0.02)}, fixed_cost=100, yearly_cost=0.5),
     )
     other = cv.improve.Base(
-        start.table.assign(basket=start.table["basket"] * 7, cost_to_serve=14.0, clv=start.table["clv"] * 7), 3.0, 0.1
+        start.table.assign(basket=start.table["basket"] * 7, cost_to_serve=14.0, clv=start.table["clv"] * 7),
+        "3 years",
+        0.1,
     )
     dear = cv.Lever("x", lever.effects, fixed_cost=700, yearly_cost=3.5)
     one, two = (

@@ -45,7 +45,7 @@ def test_wheel_carries_guide_and_templates(place):
     names = zipfile.ZipFile(next((place / "dist").glob("*.whl"))).namelist()
     for needed in ("clvnb/_guide/notebooks/1_value.ipynb", "clvnb/_guide/data/cdnow/client.yaml",
                    "clvnb/report/templates/report.html.j2", "clvnb/improve/levers.yaml",
-                   "clvnb/improve/playbook.csv", "clvnb/value/rfm.csv", "clvnb/py.typed"):  # fmt: skip
+                   "clvnb/improve/playbook.csv", "clvnb/value/rfm.csv", "clvnb/py.typed", "clvnb/__init__.pyi", "clvnb/plots/__init__.pyi"):  # fmt: skip
         assert needed in names
     assert not [n for n in names if n.startswith(("tests/", "benchmarks/"))]
 

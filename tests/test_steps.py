@@ -91,6 +91,18 @@ def test_a_plain_survey_gives_a_baseline_and_a_plan(shop, tmp_path):
     assert (tmp_path / "scenarios.parquet").is_file()
 
 
+def test_the_budget_may_be_asked_for(shop):
+    client, left = asked(shop, answers(ids(shop), 4), plan={"budget": 700.0})
+    own, more = cv.improve_step(client, output=left), cv.improve_step(client, budget=300.0, output=left)
+    assert (own.budget, more.budget) == (700.0, 300.0)
+    assert own.plan.table["spend"].sum() <= 700
+    assert more.plan.table["spend"].sum() <= 300
+    assert "The budget is set by the client." in own.plan.text
+    assert "The budget is as asked." in more.plan.text
+    with pytest.raises(ValueError, match="budget must not be below 0"):
+        cv.improve_step(client, budget=-1.0)
+
+
 def test_the_list_is_what_the_next_cycle_reads(shop, tmp_path):
     """Saved, named in client.yaml as ``initiatives``, and read again."""
     cheap = {"levers": {"personal contact": {"cost_per_customer": 0.01}}}

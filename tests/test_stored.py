@@ -13,6 +13,7 @@ import pytest
 
 import clvnb as cv
 from clvnb.models.posterior import Kept
+from clvnb.models.stored import MODELS, from_recipe, recipe
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +183,13 @@ def test_a_clone_is_alike_and_not_fitted(fitted):
         assert copy.fit_ is None
     assert cv.MBGCNBDk(3).key == "MBGCNBDk(k=3)"
     assert cv.MBGCNBDk().key == "MBGCNBDk"
+
+
+@pytest.mark.parametrize("kind", MODELS.values(), ids=list(MODELS))
+def test_a_recipe_makes_a_fresh_model_of_the_same_class_and_settings(kind):
+    for model in (kind(), *([kind(k=3)] if "k" in kind().settings else [])):
+        again = from_recipe(json.loads(json.dumps(recipe(model))))
+        assert (type(again), again.key) == (kind, model.key)
+        assert not hasattr(again, "params_")
+    assert from_recipe({"model": "Oracle", "settings": {}}) is None
+    assert from_recipe({}) is None

@@ -13,7 +13,6 @@ from clvnb.core.engine import as_ibis
 from clvnb.data.contracts import summarize_contracts
 from clvnb.models import base
 from clvnb.models.histories import collapse
-from clvnb.value.clv import clv_totals
 from clvnb.value.evaluate import Holdout
 from clvnb.value.trust import data_trust
 
@@ -124,9 +123,13 @@ def test_total_is_the_sum_and_groups_add_up(sample_summary, models):
     assert total.value == pytest.approx(cv.clv_table(sample_summary, *models, economics)["clv"].sum())
     assert total.low < total.value < total.high
     grouped = sample_summary.assign(half=np.where(sample_summary["T"] > 230, "early", "late"))
-    parts = clv_totals(grouped, "half", *models, economics)
+    parts = cv.clv_total(grouped, *models, economics, by="half")
     assert sum(p.value for p in parts.values()) == pytest.approx(total.value)
     assert sum(p.n for p in parts.values()) == total.n
+    there = cv.clv_total(as_ibis(grouped), *models, economics, by="half")
+    assert {k: p.value for k, p in there.items()} == pytest.approx({k: p.value for k, p in parts.items()})
+    with pytest.raises(cv.TableError, match="no column 'quarter'"):
+        cv.clv_total(grouped, *models, economics, by="quarter")
 
 
 def test_engine_table_gives_the_same_value(sample_summary, models):

@@ -155,7 +155,7 @@ def test_newcomers_by_channel_against_their_cost():
     rows = pd.concat([*parts, tiny], ignore_index=True)
     economics = cv.Economics(margin=0.5, horizon="2 years")
     table = cv.value.new_customer_values(
-        rows, "channel", cv.MBGNBD().fit(rows), economics, cac={"search": 20.0, "ads": 40.0}
+        rows, cv.MBGNBD().fit(rows), economics, by="channel", cac={"search": 20.0, "ads": 40.0}
     ).set_index("group")
     assert set(table.index) == {"search", "ads", "other"}
     for channel, model in (("search", TRUTH), ("ads", slow)):
@@ -396,6 +396,6 @@ def test_tiers_near_a_border_are_unclear(sample_summary):
 
 
 def test_equity_keeps_the_two_parts_apart():
-    now, later = cv.formulas.customer_equity(1000.0, 10, 50.0, 60.0, 0.1, years=2)
+    now, later = cv.formulas.customer_equity(1000.0, 10, 50.0, 60.0, 0.1, horizon="2 years")
     assert now == 1000.0
     assert later == pytest.approx(-100 * (1.1**-0.5 + 1.1**-1.5))  # winning customers at a loss destroys value

@@ -144,7 +144,7 @@ def test_cohorts_of_cdnow_add_up(sample_log):
     np.testing.assert_allclose(money.to_numpy(), there.to_numpy())
     share = cohort_matrix(sample_log)
     assert (share[0] == 1).all()
-    assert sum(share.attrs["size"].values()) == 2357
+    assert cohort_matrix(sample_log, what="customers")[0].sum() == 2357
 
 
 T, GONE = [1, 1, 2, 3, 3, 4, 4, 4, 4, 4], [1, 0, 1, 1, 0, 0, 0, 0, 0, 0]

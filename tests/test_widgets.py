@@ -22,7 +22,7 @@ EUR = Words("EUR")
 def base() -> cv.improve.Base:
     rows = {"segment": ["best", "rest"], "customers": [200, 800], "active": [0.9, 0.5], "retention": [0.8, 0.6], "frequency": [6.0, 2.0],
             "basket": [60.0, 40.0], "margin": 0.4, "cost_to_serve": 2.0, "clv": [220.0, 25.0]}  # fmt: skip
-    return cv.improve.Base(pd.DataFrame(rows), 3.0, 0.1)
+    return cv.improve.Base(pd.DataFrame(rows), "3 years", 0.1)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import TEST_LEVEL, tail
+from ..core.maths import TEST_LEVEL, days, tail
 from ..core.results import Estimate, Finding, Told
 from ..core.tables import VERDICTS
 from ..core.words import Words, capital
@@ -746,7 +746,13 @@ def verdict_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
 
 
 def profit_and_loss(
-    effect: Verdict, customers: int, cost: float, *, words: Words | None = None, what: str = "it", days: int = 0
+    effect: Verdict,
+    customers: int,
+    cost: float,
+    *,
+    words: Words | None = None,
+    what: str = "it",
+    after: str | float | None = None,
 ) -> Finding:
     """Hold what something brought against what it cost.
 
@@ -762,8 +768,8 @@ def profit_and_loss(
         The client's currency and language.
     what : str
         What was done, for the sentence.
-    days : int
-        After how many days the effect was measured; what comes later is in neither.
+    after : str or number of days, optional
+        How long after it began the effect was measured; what comes later is in neither.
 
     Returns
     -------
@@ -795,10 +801,10 @@ def profit_and_loss(
     verb = "brought" if effect.design in {"A", "A+"} else "is associated with"
     text = (
         f"{capital(what)} {verb} {words.money(brought)} ({words.share(effect.level)} range {words.money(low)} to {words.money(high)}) with "
-        f"{words.counted(customers, 'customer')}{f' within {days} days' if days else ''}, and cost {words.money(cost)} for them: net "
+        f"{words.counted(customers, 'customer')}{f' within {days(after):.0f} days' if after else ''}, and cost {words.money(cost)} for them: net "
         f"{words.money(brought - cost)} ({words.money(low - cost)} to {words.money(high - cost)}). "
     )
-    later = " What it brings later is not in this." if days else ""
+    later = " What it brings later is not in this." if after else ""
     if effect.verdict == "not_measurable":
         text += f"An interim state: whether it pays is not decided yet.{later}"
     elif effect.design not in {"A", "A+"} and low > cost:

@@ -26,4 +26,3 @@ from .scenarios import plan_range as plan_range
 from .scenarios import segment_gains as segment_gains
 from .scenarios import tornado as tornado
 from .step import improve_step as improve_step
-from .step import plan_improvement as plan_improvement

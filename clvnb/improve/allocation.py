@@ -6,6 +6,7 @@ In: gains and costs per segment, or a CLV table. Out: ``Finding`` with the plan;
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -15,7 +16,22 @@ from ..core.errors import TableError
 from ..core.results import Finding
 from ..core.words import Words
 
-__all__ = ["allocate", "investment_map", "spend_ceilings", "target_list"]
+__all__ = ["Allocation", "allocate", "investment_map", "spend_ceilings", "target_list"]
+
+
+@dataclass(frozen=True, repr=False)
+class Allocation(Finding):
+    """A divided budget.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+    text : str
+    shadow_price : float
+        What one more unit of budget would bring net.
+    """
+
+    shadow_price: float = 0.0
 
 
 def allocate(
@@ -26,7 +42,7 @@ def allocate(
     cautious: bool = False,
     most: float = 1.0,
     words: Words | None = None,
-) -> Finding:
+) -> Allocation:
     """Divide a budget over options so that the net gain is largest; nothing is ever spent at a loss.
 
     Parameters
@@ -51,9 +67,9 @@ def allocate(
 
     Returns
     -------
-    Finding
+    Allocation
         The rows of ``options`` with ``reached`` (customers; with ``concave`` all of a segment that gets any),
-        ``spend``, ``brings``, ``net``; ``table.attrs["shadow_price"]`` is what one more unit of budget would bring net.
+        ``spend``, ``brings``, ``net``; ``shadow_price`` is what one more unit of budget would bring net.
 
     Raises
     ------
@@ -80,7 +96,7 @@ def allocate(
     >>> plan = allocate(options.assign(cost=[5, 12, 3]), 3000)
     >>> plan.table["reached"].round(6).tolist(), round(float(plan.table["net"].sum()), 6)
     ([240.0, 150.0, 0.0], 3660.0)
-    >>> round(plan.table.attrs["shadow_price"], 3)
+    >>> round(plan.shadow_price, 3)
     0.8
     """
     words = words or Words("XXX")
@@ -98,15 +114,16 @@ def allocate(
         reached=table["customers"].where(reached > 0, 0.0) if how == "concave" else reached,
         spend=spend, brings=brings, net=brings - spend,
     )  # fmt: skip
-    out.attrs = {"shadow_price": float(price)}
+    price = float(price)
     spent, net = float(spend.sum()), float(out["net"].sum())
     if spent >= budget - 1e-6 > 0:
-        return Finding(out, _say_plan(out, budget, words))
+        return Allocation(out, _say_plan(out, budget, words, price), price)
     # what is left over may be too little for a lever with a fixed cost: a plan with money enough for all that pays tells
     ample = spent + float((table["gain"].clip(lower=0) * table["customers"]).sum()) / most
     reached, brings, _ = solve(table, ample, most)
     spend = _spend(table, reached, how)
-    return Finding(out, _say_plan(out, budget, words, float(spend.sum()), float((brings - spend).sum()) - net))
+    enough, more = float(spend.sum()), float((brings - spend).sum()) - net
+    return Allocation(out, _say_plan(out, budget, words, price, enough, more), price)
 
 
 def _spend(table: pd.DataFrame, found: np.ndarray, how: str) -> np.ndarray:
@@ -252,9 +269,11 @@ def _concave(table: pd.DataFrame, budget: float, most: float) -> tuple[np.ndarra
     return x, brings, high - 1
 
 
-def _say_plan(table: pd.DataFrame, budget: float, words: Words, enough: float = 0.0, more: float = 0.0) -> str:
+def _say_plan(
+    table: pd.DataFrame, budget: float, words: Words, price: float, enough: float = 0.0, more: float = 0.0
+) -> str:
     """The plan in words; ``enough`` is the budget beyond which nothing pays, and ``more`` its further net gain."""
-    spent, net, price = float(table["spend"].sum()), float(table["net"].sum()), table.attrs["shadow_price"]
+    spent, net = float(table["spend"].sum()), float(table["net"].sum())
     parts = table[table["reached"] > 1e-9].sort_values("spend", ascending=False)
     beyond = (
         f"a budget of {words.money(enough)} would add a net gain of {words.money(more)}" if more > 0.001 * net else ""

@@ -312,7 +312,7 @@ def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
             float(got["cost"].sum()),
             words=facts.client.words,
             what=done.name,
-            days=WINDOW,
+            after=WINDOW,
         )
     measured = found | _learned(done, facts, units) if done.randomised and not _off_plan(done, units) else {}
     return Result(done, (*satisfied, *stayed, money), tuple(parts), account, survival, measured, due, note)

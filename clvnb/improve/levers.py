@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import DAYS_PER_YEAR, tail
+from ..core.maths import tail, years
 from ..core.results import Estimate
 from ..data.client import Economics
 from ..value.newcomers import Newcomers
@@ -187,8 +187,8 @@ class Base:
         share still there, ``retention`` the chance to be there a year later, ``frequency`` purchases a year of those
         still there, ``basket`` and ``cost_to_serve`` money per purchase, ``margin`` a share of revenue, ``clv`` money
         per customer as step 1 has it.
-    years : float
-        The horizon.
+    horizon : str or number of days
+        For example ``"3 years"``; ``years`` says it in years.
     discount_rate : float
         A year, effective, as a fraction.
     spread : float
@@ -200,16 +200,21 @@ class Base:
     --------
     >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
     >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
-    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> base = Base(pd.DataFrame(rows), horizon="3 years", discount_rate=0.1)
     >>> base.total
     18000.0
     """
 
     table: pd.DataFrame
-    years: float
+    horizon: str | float
     discount_rate: float
     spread: float = 0.0
     newcomers: Newcomers | None = None
+
+    @property
+    def years(self) -> float:
+        """The horizon in years of 365.25 days."""
+        return years(self.horizon)
 
     @property
     def total(self) -> float:
@@ -272,7 +277,7 @@ def customer_base(
             raise TableError(f"scenarios need the column {name!r} of step 1's customers")
     if customers["clv"].isna().all():
         raise TableError("scenarios start from predicted values, and step 1 could predict none")
-    years = economics.horizon_days / DAYS_PER_YEAR
+    ahead = years(economics.horizon)
     own = customers.assign(_by=customers[by].astype(object).where(customers[by].notna(), "unknown").astype(str))
     own = own.assign(_spend=own["expected_spend"] * own["expected_purchases"])
     sums = own.groupby("_by").agg(
@@ -284,11 +289,11 @@ def customer_base(
     if "period" in own:  # who pays by contract pays at its pace, and only staying differs
         pace = 12 / own.groupby("_by")["period"].mean().reindex(sums.index)
         paid = sums["whole"] / (pace * alive)
-        fade = paid.map(lambda at_work: _fade(at_work, years))
+        fade = paid.map(lambda at_work: _fade(at_work, ahead))
     else:  # the part of the pace that is left from one half of the horizon to the next
         kept = (sums["whole"] / sums["half"] - 1).clip(1e-6, 0.9999)
-        fade = -np.log(kept) / (years / 2)
-        pace = sums["half"] * fade / (alive * (1 - np.exp(-fade * years / 2)))
+        fade = -np.log(kept) / (ahead / 2)
+        pace = sums["half"] * fade / (alive * (1 - np.exp(-fade * ahead / 2)))
     table = pd.DataFrame(
         {"segment": sums.index, "customers": sums["customers"].to_numpy(), "active": sums["active"].to_numpy(),
          "retention": np.exp(-fade).to_numpy(), "frequency": pace.to_numpy(),
@@ -299,7 +304,7 @@ def customer_base(
     spread = 0.0
     if total is not None and total.value > 0 and np.isfinite(total.high - total.low):
         spread = float((total.high - total.low) / 2 / tail(total.level) / total.value)
-    return Base(table, years, economics.discount_rate, spread, newcomers)
+    return Base(table, economics.horizon, economics.discount_rate, spread, newcomers)
 
 
 def _fade(years_paid: float, years: float) -> float:
@@ -359,7 +364,7 @@ def lever_library(
     --------
     >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
     >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
-    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> base = Base(pd.DataFrame(rows), horizon="3 years", discount_rate=0.1)
     >>> [s.name for s in lever_library(base)][:2]
     ['better service', 'faster replies']
     """

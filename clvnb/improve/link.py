@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import LEVEL, tail, wilson
+from ..core.maths import LEVEL, days, tail, wilson
 from ..core.results import Estimate, Told
 
 __all__ = ["EVIDENCE", "Link", "evidence", "link_satisfaction", "prior_link", "renewal_outcomes", "repeat_outcomes"]
@@ -152,7 +152,7 @@ class Link(Told):
 
 
 def repeat_outcomes(
-    answers: pd.DataFrame, purchases: pd.DataFrame, *, window: int = 182, as_of: date | str
+    answers: pd.DataFrame, purchases: pd.DataFrame, *, window: str | float = "26 weeks", as_of: date | str
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Join each answer with whether its customer bought again within the window after it.
 
@@ -162,8 +162,8 @@ def repeat_outcomes(
         Of one series; rows without ``customer_id`` cannot be joined.
     purchases : pandas.DataFrame
         ``customer_id, date, amount``, a row for each day with a purchase.
-    window : int
-        Days after the answer.
+    window : str or number of days
+        After the answer.
     as_of : date
         Answers whose window ends later are left out: what they will do is not known yet.
 
@@ -188,7 +188,7 @@ def repeat_outcomes(
     0           a      5    True      60       60
     1           b      2   False      29       29
     """
-    asked, left = _joinable(answers, window, as_of, set(purchases["customer_id"]))
+    asked, left = _joinable(answers, days(window), as_of, set(purchases["customer_id"]))
     both = asked[["answer", "customer_id", "date"]].merge(
         purchases[["customer_id", "date", "amount"]].rename(columns={"date": "bought"}), on="customer_id"
     )
@@ -196,7 +196,7 @@ def repeat_outcomes(
     known = before.groupby("answer").agg(
         first=("bought", "min"), last=("bought", "max"), frequency=("bought", "size"), basket=("amount", "mean")
     )
-    ahead = (both["bought"] > both["date"]) & (both["bought"] <= both["date"] + pd.Timedelta(days=window))
+    ahead = (both["bought"] > both["date"]) & (both["bought"] <= both["date"] + pd.Timedelta(days=days(window)))
     came = set(both.loc[ahead, "answer"])
     rows = asked.join(known, on="answer")
     early = rows["first"].isna()
@@ -213,7 +213,12 @@ def repeat_outcomes(
 
 
 def renewal_outcomes(
-    answers: pd.DataFrame, contracts: pd.DataFrame, *, window: int = 182, as_of: date | str, gap: int = 30
+    answers: pd.DataFrame,
+    contracts: pd.DataFrame,
+    *,
+    window: str | float = "26 weeks",
+    as_of: date | str,
+    gap: str | float = "30 days",
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Join each answer with whether its customer's contract still ran at the end of the window after it.
 
@@ -223,12 +228,12 @@ def renewal_outcomes(
         Of one series; rows without ``customer_id`` cannot be joined.
     contracts : CONTRACTS
         From ``read_contracts``.
-    window : int
-        Days, counted from the end of the gap.
+    window : str or number of days
+        Counted from the end of the gap.
     as_of : date
         Answers whose window ends later are left out.
-    gap : int
-        Days after the answer in which an end is not looked at: who has given notice answers as one who leaves.
+    gap : str or number of days
+        After the answer, in which an end is not looked at: who has given notice answers as one who leaves.
 
     Returns
     -------
@@ -250,19 +255,19 @@ def renewal_outcomes(
     0           a      5    True      60
     1           b      2   False      60
     """
-    asked, left = _joinable(answers, window + gap, as_of, set(contracts["customer_id"]))
+    asked, left = _joinable(answers, days(window) + days(gap), as_of, set(contracts["customer_id"]))
     carried = [c for c in ("plan", "channel", "price") if c in contracts]
     both = asked.drop(columns=[c for c in carried if c in asked]).merge(
         contracts[["customer_id", "start", "end", *carried]], on="customer_id"
     )
-    begins = both["date"] + pd.Timedelta(days=gap)
+    begins = both["date"] + pd.Timedelta(days=days(gap))
     over = both["end"].notna() & (both["end"] <= begins)
     running = (both["start"] <= both["date"]) & ~over
     gone = set(both["answer"]) - set(both.loc[running, "answer"])
     if gone:
         left["answered after leaving, or within the notice"] = len(gone)
     rows = both[running].drop_duplicates("answer")
-    closes = begins[rows.index] + pd.Timedelta(days=window)
+    closes = begins[rows.index] + pd.Timedelta(days=days(window))
     rows = rows.assign(
         stayed=rows["end"].isna() | (rows["end"] > closes), tenure=(rows["date"] - rows["start"]).dt.days
     )
@@ -270,7 +275,7 @@ def renewal_outcomes(
 
 
 def _joinable(
-    answers: pd.DataFrame, span: int, as_of: date | str, known: set[str]
+    answers: pd.DataFrame, span: float, as_of: date | str, known: set[str]
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Answers of known customers with the whole window seen, numbered, and how many others there were."""
     end = pd.Timestamp(str(as_of))
@@ -293,7 +298,7 @@ def link_satisfaction(
     *,
     scale: tuple[float, float] = (1, 5),
     confounders: Sequence[str] | None = None,
-    window_days: int = 182,
+    window: str | float = "26 weeks",
     gone: str = "had left",
     level: float = LEVEL,
     seed: int = 1,
@@ -311,8 +316,8 @@ def link_satisfaction(
         Columns to hold equal; ``tenure, frequency, recency, basket, price, plan, channel, wave`` as far as there are by
         default. They enter in this order while there are ten who left (or stayed, whichever are fewer) for each column;
         numbers by their logarithm.
-    window_days : int
-        As the outcomes were made.
+    window : str or number of days
+        From an answer to the end of its outcome, as the outcomes were made.
     gone : str
         What is said of those who did not stay: a shop's customers ``had not bought again``.
     level : float
@@ -355,17 +360,17 @@ def link_satisfaction(
     for name in ("customer_id", "score", "stayed"):
         if name not in rows:
             raise TableError(f"the link needs the column {name!r}; the rows have: {', '.join(map(str, rows.columns))}")
-    data = rows.dropna(subset=["score", "stayed"]).reset_index(drop=True)
+    data, within = rows.dropna(subset=["score", "stayed"]).reset_index(drop=True), round(days(window))
     stayed = data["stayed"].to_numpy(dtype=bool)
     classes = _classes(data, level)
     facts: dict[str, Any] = {
-        "classes": classes, "answers": len(data), "leavers": int((~stayed).sum()), "window_days": window_days,
+        "classes": classes, "answers": len(data), "leavers": int((~stayed).sum()), "window_days": within,
         "customers": int(data["customer_id"].nunique()), "scale": scale, "level": level, "gone": gone,
     }  # fmt: skip
     if min(stayed.sum(), (~stayed).sum()) < FEW_EVENTS:
         few = "stayed" if stayed.sum() < (~stayed).sum() else "left"
         n = int(min(stayed.sum(), (~stayed).sum()))
-        return _prior("too few", f"Only {n} of {len(data):,} who answered {few} within {window_days} days; a link needs "
+        return _prior("too few", f"Only {n} of {len(data):,} who answered {few} within {within} days; a link needs "
                       "at least 30.", facts)  # fmt: skip
     if data["score"].nunique() < 2:
         return _prior("too few", f"All {len(data):,} answers are {data['score'].iloc[0]:g}: a score that does not differ cannot be "

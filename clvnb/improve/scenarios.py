@@ -335,7 +335,7 @@ def evaluate_scenarios(
     --------
     >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
     >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
-    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> base = Base(pd.DataFrame(rows), horizon="3 years", discount_rate=0.1)
     >>> lever = Lever("reminders", {"frequency": (0.05, 0.05, 0.05)}, ramp_up=0.0, lasts=3.0, yearly_cost=1.0)
     >>> more = Scenario("reminders", (lever,))
     >>> evaluate_scenarios(base, [more]).table[["scenario", "gain", "cost", "net"]].round(1)
@@ -440,7 +440,7 @@ def plan_range(
     --------
     >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
     >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
-    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> base = Base(pd.DataFrame(rows), horizon="3 years", discount_rate=0.1)
     >>> lever = Lever("reminders", {"frequency": (0.05, 0.05, 0.05)}, ramp_up=0.0, lasts=3.0, yearly_cost=1.0)
     >>> more = Scenario("reminders", (lever,))
     >>> from clvnb import allocate
@@ -513,7 +513,7 @@ def segment_gains(
     --------
     >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
     >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
-    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> base = Base(pd.DataFrame(rows), horizon="3 years", discount_rate=0.1)
     >>> lever = Lever("reminders", {"frequency": (0.05, 0.05, 0.05)}, ramp_up=0.0, lasts=3.0, yearly_cost=1.0)
     >>> more = Scenario("reminders", (lever,))
     >>> segment_gains(base, [more])[["scenario", "segment", "customers", "gain", "cost"]].round(2)
@@ -567,7 +567,7 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
     --------
     >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
     >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
-    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> base = Base(pd.DataFrame(rows), horizon="3 years", discount_rate=0.1)
     >>> lever = Lever("reminders", {"frequency": (0.05, 0.05, 0.05)}, ramp_up=0.0, lasts=3.0, yearly_cost=1.0)
     >>> more = Scenario("reminders", (lever,))
     >>> break_even(base, more).text
@@ -599,9 +599,24 @@ def _where_it_turns(net: Callable[[float], float]) -> float:
     return float(brentq(net, 0.0, 10.0, xtol=1e-3)) if net(10.0) >= 0 else math.nan
 
 
+@dataclass(frozen=True, repr=False)
+class Tornado(Finding):
+    """What the net gain of a scenario depends on.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+    text : str
+    net : float
+        The net gain with every assumption at its most likely value.
+    """
+
+    net: float = 0.0
+
+
 def tornado(
     base: Base, scenario: Scenario, *, link: Link | None = None, seed: int = 1, words: Words | None = None
-) -> Finding:
+) -> Tornado:
     """Say which assumption drives a scenario's result most: each from its low to its high end, the others fixed.
 
     Parameters
@@ -619,9 +634,9 @@ def tornado(
 
     Returns
     -------
-    Finding
+    Tornado
         ``assumption, low, high, net_low, net_high``, the widest first: the ends of the assumption, and the net gain at
-        each; ``table.attrs["net"]`` is the net gain with every assumption at its most likely value. Net gains are in
+        each; ``net`` is the net gain with every assumption at its most likely value. Net gains are in
         the client's currency.
 
     Raises
@@ -642,7 +657,7 @@ def tornado(
     --------
     >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
     >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
-    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> base = Base(pd.DataFrame(rows), horizon="3 years", discount_rate=0.1)
     >>> lever = Lever("reminders", {"frequency": (0.0, 0.05, 0.1)}, ramp_up=0.0, lasts=3.0, yearly_cost=1.0)
     >>> more = Scenario("reminders", (lever,))
     >>> tornado(base, more).table["assumption"].tolist()
@@ -690,9 +705,7 @@ def tornado(
         f"The main driver is {top['assumption']}: over its range the net gain goes from {words.money(min(top['net_low'], top['net_high']))} "
         f"to {words.money(max(top['net_low'], top['net_high']))}."
     )
-    table = table.drop(columns="width")
-    table.attrs = {"net": net(flat, middle)}
-    return Finding(table, text)
+    return Tornado(table.drop(columns="width"), text, net(flat, middle))
 
 
 def _with(scenario: Scenario, k: int, **changes: Any) -> Scenario:
@@ -730,7 +743,7 @@ def goal_seek(base: Base, target: float, *, parameter: str = "retention", seed: 
     --------
     >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
     >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
-    >>> found = goal_seek(Base(pd.DataFrame(rows), 3.0, 0.1), 19_800, parameter="basket")
+    >>> found = goal_seek(Base(pd.DataFrame(rows), "3 years", 0.1), 19_800, parameter="basket")
     >>> round(float(found.table["change"].iloc[0]), 4)
     0.1
     """

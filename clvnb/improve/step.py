@@ -18,6 +18,7 @@ from ..core.engine import to_pandas
 from ..core.errors import ClientError, TableError
 from ..core.maths import LEVEL, tail
 from ..core.results import Finding, Told
+from ..core.words import Words
 from ..data.books import Books, books_of
 from ..data.client import Client
 from ..data.spells import contract_lives, spells
@@ -29,13 +30,13 @@ from ..satisfaction.step import WINDOW
 from ..value.formulas import annual_billing_break_even
 from ..value.newcomers import Newcomers
 from ..value.worth import Handover, hand_over, newcomers_of
-from .allocation import allocate, investment_map, spend_ceilings, target_list
+from .allocation import Allocation, allocate, investment_map, spend_ceilings, target_list
 from .initiatives import list_initiatives, measured_effects
 from .levers import CAUSED, Base, Scenario, customer_base, effect_name, learn, lever_library, playbook
 from .link import Link, evidence, link_satisfaction, prior_link, renewal_outcomes, repeat_outcomes
-from .scenarios import break_even, evaluate_scenarios, evpi, goal_seek, plan_range, segment_gains, tornado
+from .scenarios import Tornado, break_even, evaluate_scenarios, evpi, goal_seek, plan_range, segment_gains, tornado
 
-__all__ = ["ImproveStep", "improve_step", "plan_improvement"]
+__all__ = ["ImproveStep", "improve_step"]
 
 HOLDOUT = 0.1
 
@@ -90,10 +91,10 @@ class ImproveStep(Told):
     scenarios: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     gains: pd.DataFrame = field(default_factory=pd.DataFrame)
     options: pd.DataFrame = field(default_factory=pd.DataFrame)
-    sensitivity: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    sensitivity: Tornado = field(default_factory=lambda: Tornado(pd.DataFrame(), ""))
     goal: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
-    plan: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
-    cautious: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    plan: Allocation = field(default_factory=lambda: Allocation(pd.DataFrame(), ""))
+    cautious: Allocation = field(default_factory=lambda: Allocation(pd.DataFrame(), ""))
     invested: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     targets: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     test: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
@@ -273,13 +274,22 @@ def _number(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def improve_step(source: Client | Books, *, as_of: date | str | None = None, output: str | Path = "") -> ImproveStep:
+def improve_step(
+    source: Client | Books,
+    *,
+    budget: float | None = None,
+    as_of: date | str | None = None,
+    output: str | Path = "",
+) -> ImproveStep:
     """Run step 3 for a client.
 
     Parameters
     ----------
     source : Client or Books
         From ``Client.load`` or ``load_sample``; or ``Books``, whose sources the steps then share.
+    budget : float, optional
+        A year, in the client's currency; ``plan.budget`` of client.yaml, or a twentieth of the customers' yearly
+        contribution, when left out.
     as_of : date, optional
         The evening of this day; the client's, or the last order's, when left out.
     output : path
@@ -298,6 +308,8 @@ def improve_step(source: Client | Books, *, as_of: date | str | None = None, out
         be read.
     ClvnbError
         When the data cannot be read at all.
+    ValueError
+        For a budget below 0.
 
     Examples
     --------
@@ -306,6 +318,8 @@ def improve_step(source: Client | Books, *, as_of: date | str | None = None, out
     >>> step.link.status, step.scenarios.table.columns[:3].tolist()
     ('found', ['scenario', 'customers', 'clv_before'])
     """
+    if budget is not None and not budget >= 0:
+        raise ValueError(f"budget must not be below 0, got {budget}")
     books = books_of(source, as_of, output)
     _ = books.opted_out  # who must not be contacted is known before anything is computed, or nothing is
     worth = hand_over(books, output=output)
@@ -318,26 +332,10 @@ def improve_step(source: Client | Books, *, as_of: date | str | None = None, out
         base = customer_base(worth.customers, client.economics, total=worth.total, newcomers=new)
     except TableError as error:
         return replace(bare, why_not=str(error))
-    return _planned(worth, link, left_out, base)
+    return _planned(worth, link, left_out, base, budget)
 
 
-def plan_improvement(client: Client, *, as_of: date | str | None = None, output: str | Path = "") -> ImproveStep:
-    """Run ``improve_step``, by the name that it had in clvnb 0.1; gone in the next version.
-
-    Parameters
-    ----------
-    client, as_of, output
-        Of ``improve_step``.
-
-    Returns
-    -------
-    ImproveStep
-        From ``improve_step``.
-    """
-    return improve_step(client, as_of=as_of, output=output)
-
-
-def _planned(worth: Handover, link: Link, left_out: dict[str, int], base: Base) -> ImproveStep:
+def _planned(worth: Handover, link: Link, left_out: dict[str, int], base: Base, asked: float | None) -> ImproveStep:
     client, words = worth.client, worth.client.words
     try:
         library = lever_library(base, kind=client.kind, changes=client.plan.levers)
@@ -351,12 +349,12 @@ def _planned(worth: Handover, link: Link, left_out: dict[str, int], base: Base) 
     yearly = float(
         (t["customers"] * t["active"] * t["frequency"] * (t["basket"] * t["margin"] - t["cost_to_serve"])).sum()
     )
-    budget = client.plan.budget if client.plan.budget is not None else round(0.05 * yearly, -2)
+    budget, why = _budget(asked, client.plan.budget, yearly)
     options = _worth_trying(gains, scenarios.table)
     plan = (
         allocate(options, budget, words=words)
         if len(options)
-        else Finding(pd.DataFrame(), "No lever is expected to pay.")
+        else Allocation(pd.DataFrame(), "No lever is expected to pay.")
     )
     cautious = allocate(options, budget, cautious=True, words=words) if len(options) else plan
     best = scenarios.table["scenario"].iloc[0]
@@ -378,10 +376,10 @@ def _planned(worth: Handover, link: Link, left_out: dict[str, int], base: Base) 
         options=options,
         sensitivity=_sensitivity(base, chosen or named[best], link, client),
         goal=_goal(base, client),
-        plan=Finding(plan.table, plan.text + _plan_range(plan.table, base, library, link, client)),
-        cautious=Finding(
-            cautious.table,
-            f"A cautious plan counts, for each lever, only on a gain that is reached four times in five. {cautious.text}",
+        plan=replace(plan, text=plan.text + _plan_range(plan.table, base, library, link, client.words, why)),
+        cautious=replace(
+            cautious,
+            text=f"A cautious plan counts, for each lever, only on a gain that is reached four times in five. {cautious.text}",
         ),
         invested=_invested(worth, t, plan.table),
         targets=targets,
@@ -391,7 +389,7 @@ def _planned(worth: Handover, link: Link, left_out: dict[str, int], base: Base) 
         ceilings=ceilings,
         guide=playbook(list(t["segment"])).merge(ceilings, on="segment", how="left"),
         newcomers=base.newcomers,
-        budget=float(budget),
+        budget=budget,
     )
 
 
@@ -432,17 +430,21 @@ def _chosen(plan: Finding, scenarios: pd.DataFrame, named: dict[str, Scenario]) 
     return named[str(paying["scenario"].iloc[0])] if len(paying) else None
 
 
-def _plan_range(plan: pd.DataFrame, base: Base, library: list[Scenario], link: Link, client: Client) -> str:
+def _budget(asked: float | None, of_client: float | None, yearly: float) -> tuple[float, str]:
+    """The year's budget, and where it comes from."""
+    if asked is not None:
+        return float(asked), "as asked"
+    if of_client is not None:
+        return float(of_client), "set by the client"
+    share = "an assumption: 5% of the customers' yearly contribution at today's rate of buying"
+    return float(round(0.05 * yearly, -2)), share
+
+
+def _plan_range(plan: pd.DataFrame, base: Base, library: list[Scenario], link: Link, words: Words, why: str) -> str:
     """The range of the plan's net gain, all levers drawn together."""
     if plan.empty or plan["spend"].sum() <= 0:
         return ""
     found, pays = plan_range(base, library, plan, link=link, level=LEVEL)
-    words = client.words
-    why = (
-        "set by the client"
-        if client.plan.budget is not None
-        else "an assumption: 5% of the customers' yearly contribution at today's rate of buying"
-    )
     return (
         f" Nine times out of ten that is {words.range(found)}, with a probability of profit of {words.share(pays)}, if each lever works as assumed "
         f"and none takes from another. The budget is {why}."
@@ -487,13 +489,13 @@ def _break_evens(base: Base, library: list[Scenario], link: Link) -> pd.DataFram
     return pd.concat([break_even(base, s, link=link).table for s in library], ignore_index=True)
 
 
-def _sensitivity(base: Base, scenario: Scenario, link: Link, client: Client) -> Finding:
+def _sensitivity(base: Base, scenario: Scenario, link: Link, client: Client) -> Tornado:
     """The main drivers of the scenario that gets most of the budget."""
     found = tornado(base, scenario, link=link, words=client.words)
-    net = client.words.money(float(found.table.attrs["net"]))
-    return Finding(
-        found.table,
-        f"Looked at: {scenario.name}. With every assumption at its most likely value its net gain is {net}; the table above has the average over the "
+    net = client.words.money(found.net)
+    return replace(
+        found,
+        text=f"Looked at: {scenario.name}. With every assumption at its most likely value its net gain is {net}; the table above has the average over the "
         f"whole ranges. {found.text}",
     )
 
@@ -538,7 +540,7 @@ def _link(worth: Handover) -> tuple[Link, dict[str, int]]:
             )
     if rows.empty:
         return prior_link(scale, why="No answer could be joined with what its customer did afterwards."), left
-    return link_satisfaction(rows, scale=scale, window_days=window, gone=gone, level=LEVEL), left
+    return link_satisfaction(rows, scale=scale, window=window, gone=gone, level=LEVEL), left
 
 
 # ------------------------------------------------------------------------------------ list, test, billing

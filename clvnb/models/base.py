@@ -14,7 +14,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -46,6 +46,7 @@ __all__ = [
     "draws_each",
     "on_pace",
     "sum_range",
+    "unfitted",
 ]
 
 # The version of a stored model's file: higher where an older clvnb would read it wrongly.
@@ -59,6 +60,9 @@ _FEW = 10_000
 _AT_ONCE = 50_000
 _STEPS_PER_YEAR = {"day": 365.25, "week": 52.0, "month": 12.0}
 _STEP_DAYS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
+
+
+Kind = TypeVar("Kind", bound="Model")
 
 
 class Model(ABC):
@@ -429,6 +433,11 @@ def _fit_of(state: Mapping[str, Any]) -> Fit:
         tuple(state["names"]), np.array(state["values"]), np.array(rows), float(state["log_likelihood"]),
         float(state["gradient"]), int(state["evaluations"]), tuple(state["at_bound"]),
     )  # fmt: skip
+
+
+def unfitted(model: Kind | type[Kind]) -> Kind:
+    """A fresh model to fit: of a class, or of the class and settings of an instance, which stays as it is."""
+    return model() if isinstance(model, type) else model.clone()
 
 
 class CollapsedModel(Model):

@@ -1,13 +1,15 @@
 """A fitted model read back from its file.
 
-In: the JSON file that ``model.save`` wrote. Out: the model, which predicts as it did.
+In: the JSON file that ``model.save`` wrote, or a model's class and settings. Out: the model, which predicts as it did; or a fresh one.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import FitError
 from . import (
@@ -24,13 +26,30 @@ from . import (
 )
 from .base import STORED, Model
 
-__all__ = ["MODELS", "load_model"]
+__all__ = ["MODELS", "from_recipe", "load_model", "recipe"]
 
 MODELS: dict[str, type[Model]] = {
     model.__name__: model
     for model in (BGBB, BGNBD, MBGNBD, BetaDiscreteWeibull, BGCNBDk, GammaGamma, GGompertzNBD, MBGCNBDk, ParetoNBD,
                   ShiftedBetaGeometric)
 }  # fmt: skip
+
+
+def recipe(model: Model) -> dict[str, Any]:
+    """Return class and settings of a model as plain values, from which ``from_recipe`` makes one to be fitted."""
+    return {"model": type(model).__name__, "settings": dict(model.settings)}
+
+
+def from_recipe(saved: Mapping[str, Any]) -> Model | None:
+    """Return a model that is not fitted, of the class and settings that ``recipe`` saved; None for one that is not known.
+
+    Examples
+    --------
+    >>> from_recipe(recipe(BGNBD.with_params(r=1.0, alpha=2.0, a=1.0, b=2.0)))
+    BGNBD()
+    """
+    kind = MODELS.get(str(saved.get("model")))
+    return None if kind is None else kind(**saved["settings"])
 
 
 def load_model(path: str | PathLike[str]) -> Model:

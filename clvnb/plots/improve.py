@@ -135,14 +135,15 @@ def plot_scenarios(table: pd.DataFrame, *, ax: Axes | None = None, words: Words 
 
 
 @styled
-def plot_tornado(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+def plot_tornado(table: pd.DataFrame, *, net: float = 0.0, ax: Axes | None = None, words: Words | None = None) -> Axes:
     """Draw how far the net gain moves as each assumption goes from its low to its high end.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``tornado``: ``assumption, net_low, net_high``, of which the first eight rows are drawn;
-        ``table.attrs["net"]`` is where the bars begin, 0 without it.
+        From ``tornado``: ``assumption, net_low, net_high``, of which the first eight rows are drawn.
+    net : float
+        Where the bars begin: the ``net`` of ``tornado``.
     ax : Axes, optional
         Where to draw; a figure of its own when left out.
     words : Words, optional
@@ -157,8 +158,7 @@ def plot_tornado(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     --------
     >>> from matplotlib.figure import Figure
     >>> table = pd.DataFrame({"assumption": ["replies: reach"], "net_low": [100.0], "net_high": [900.0]})
-    >>> table.attrs = {"net": 500.0}
-    >>> plot_tornado(table, ax=Figure().subplots()).figure.clvnb_alt
+    >>> plot_tornado(table, net=500.0, ax=Figure().subplots()).figure.clvnb_alt
     'Net gain as each assumption varies. replies: reach: ¤100 to ¤900.'
     """
     words = words or Words("XXX")
@@ -167,9 +167,8 @@ def plot_tornado(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     if rows.empty:
         return nothing(ax, "No scenario could be computed")
     y = np.arange(len(rows))
-    middle = float(table.attrs.get("net", 0.0))
     for name, colour, hatch in (("net_low", PALE, ""), ("net_high", BLUE, "")):
-        ax.barh(y, rows[name] - middle, left=middle, height=0.6, color=colour, hatch=hatch,
+        ax.barh(y, rows[name] - net, left=net, height=0.6, color=colour, hatch=hatch,
                 label=f"at the {'low' if name == 'net_low' else 'high'} end")  # fmt: skip
     ax.axvline(0, color=INK, lw=1.2)
     ax.set_yticks(y, [str(a)[:44] for a in rows["assumption"]])

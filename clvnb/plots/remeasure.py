@@ -94,6 +94,8 @@ def _folded(text: str, width: int = 30) -> str:
 def plot_bridge(
     table: pd.DataFrame,
     *,
+    before: float,
+    after: float,
     label: str = "factor",
     part: str = "part",
     ax: Axes | None = None,
@@ -104,8 +106,9 @@ def plot_bridge(
     Parameters
     ----------
     table : pandas.DataFrame
-        From ``clv_bridge``, or from ``value_drift`` with ``label="reason", part="change"``; ``before`` and ``after``
-        are in its ``attrs``.
+        From ``clv_bridge``, or from ``value_drift`` with ``label="reason", part="change"``.
+    before, after : float
+        Where the waterfall begins and ends, beside the table in what these return.
     label, part : str
         The columns of names and of amounts.
     ax : Axes, optional
@@ -122,21 +125,19 @@ def plot_bridge(
     --------
     >>> from matplotlib.figure import Figure
     >>> table = pd.DataFrame({"factor": ["retention", "basket"], "part": [16.0, -4.0]})
-    >>> table.attrs = {"before": 220.0, "after": 232.0}
-    >>> plot_bridge(table, ax=Figure().subplots()).figure.clvnb_alt
+    >>> plot_bridge(table, before=220.0, after=232.0, ax=Figure().subplots()).figure.clvnb_alt
     'From ¤220 then to ¤232 now: how long they stay +¤16.00; what they spend -¤4.00.'
     """
     words = words or Words("XXX")
     ax = axes(ax, size=(7.2, 3.4))
-    if table.empty or "before" not in table.attrs:
+    if table.empty:
         return nothing(ax, "There is nothing to compare with")
-    start, end = float(table.attrs["before"]), float(table.attrs["after"])
     names = [_SAID.get(str(n), str(n)) for n in table[label]]
     amounts = table[part].to_numpy(float)
-    tops = start + np.cumsum(amounts)
-    bottoms = np.r_[start, tops[:-1]]
+    tops = before + np.cumsum(amounts)
+    bottoms = np.r_[before, tops[:-1]]
     x = np.arange(len(table) + 2)
-    ax.bar([0, x[-1]], [start, end], color=GREY, width=0.62)
+    ax.bar([0, x[-1]], [before, after], color=GREY, width=0.62)
     ups = amounts >= 0
     ax.bar(x[1:-1][ups], amounts[ups], bottom=bottoms[ups], color=BLUE, width=0.62, label="more")
     ax.bar(
@@ -150,14 +151,14 @@ def plot_bridge(
         lw=0.5,
         label="less",
     )
-    for k, level in enumerate([start, *tops]):
+    for k, level in enumerate([before, *tops]):
         ax.plot([k + 0.31, k + 0.69], [level, level], color=INK, lw=0.8)
-    levels = [start, *np.maximum(tops, bottoms), end]
-    said = [words.money(start), *(("+" if a > 0 else "") + words.money(a) for a in amounts), words.money(end)]
+    levels = [before, *np.maximum(tops, bottoms), after]
+    said = [words.money(before), *(("+" if a > 0 else "") + words.money(a) for a in amounts), words.money(after)]
     for at, level, text in zip(x, levels, said, strict=True):
         ax.annotate(text, (at, max(level, 0)), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=9)
     ax.set_xticks(x, [_folded(n, 13) for n in ["then", *names, "now"]], fontsize=9)
-    low, high = min(0.0, *tops, start, end), max(*levels, 0.0)
+    low, high = min(0.0, *tops, before, after), max(*levels, 0.0)
     ax.set_ylim(low * 1.05, high * 1.14 or 1.0)
     money_axis(ax.yaxis, words)
     ax.grid(visible=False, axis="x")

@@ -360,7 +360,14 @@ def plot_segments(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
 
 
 @styled
-def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+def plot_cohorts(
+    table: pd.DataFrame,
+    *,
+    period: str = "month",
+    what: str = "revenue_per_customer",
+    ax: Axes | None = None,
+    words: Words | None = None,
+) -> Axes:
     """Draw a line per cohort: money per customer, added up as they age, or the share who bought; older cohorts darker.
 
     Parameters
@@ -368,7 +375,11 @@ def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     table : pandas.DataFrame
         From ``cohort_matrix``: cohorts in rows (start of the period), ages in columns, missing where unseen. Money is
         added up over ages beforehand, ``matrix.cumsum(axis=1).where(matrix.notna())``; shares are drawn as they are,
-        with ``attrs["what"]`` set to ``share``. ``attrs["period"]`` is ``month`` where left out.
+        with ``what="share"``.
+    period : "month", "quarter" or "year"
+        The length of a cohort and of an age.
+    what : "revenue_per_customer" or "share"
+        What is in the table.
     ax : Axes, optional
         Where to draw; a figure of its own when left out.
     words : Words, optional
@@ -392,7 +403,6 @@ def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     ax = axes(ax)
     if table.empty:
         return nothing(ax, "No complete month to show")
-    period = table.attrs.get("period", "month")
     colours = mpl.colormaps["cividis"](np.linspace(0.0, 0.9, len(table)))
     for colour, (cohort, line) in zip(colours, table.iterrows(), strict=True):
         seen = line.dropna()
@@ -402,7 +412,7 @@ def plot_cohorts(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | 
     ax.set_xlabel(f"{period}s since the {period} of the first purchase")
     oldest = table.iloc[0].dropna()
     last, age = oldest.iloc[-1], int(oldest.index[-1])
-    if table.attrs.get("what") == "share":
+    if what == "share":
         share_axis(ax.yaxis, words)
         ax.set_ylabel(f"share who bought in the {period}")
         ax.set_title("How many come again as they age, by when they came")

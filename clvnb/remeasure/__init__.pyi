@@ -3,4 +3,3 @@ from .bridge import realised_against_predicted as realised_against_predicted
 from .bridge import shapley as shapley
 from .bridge import value_drift as value_drift
 from .step import remeasure_step as remeasure_step
-from .step import track_change as track_change

@@ -7,20 +7,59 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import LEVEL, tail
+from ..core.maths import LEVEL, tail, years
 from ..core.results import Estimate, Finding
 from ..core.words import Words, capital
 
-__all__ = ["REASONS", "clv_bridge", "realised_against_predicted", "shapley", "value_drift"]
+__all__ = ["REASONS", "Bridge", "Realised", "clv_bridge", "realised_against_predicted", "shapley", "value_drift"]
 
 # Why a customer base is worth more or less than before.
 REASONS = ("new", "bought again", "stayed", "no purchase since", "left", "data revised")
+
+
+@dataclass(frozen=True, repr=False)
+class Bridge(Finding):
+    """A waterfall whose parts add up.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+    text : str
+    before, after : float
+        Between which they add up, in the client's currency; missing where there is nothing to compare.
+    """
+
+    before: float = math.nan
+    after: float = math.nan
+
+
+@dataclass(frozen=True, repr=False)
+class Realised(Finding):
+    """What came against what had been predicted.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+    text : str
+    predicted, realised : float
+        Of all customers together, in the client's currency.
+    inside : bool
+        Whether what came lies in the interval of what was predicted.
+    bias : float
+        What came over the sum of the customers' predictions, less 1.
+    """
+
+    predicted: float = math.nan
+    realised: float = math.nan
+    inside: bool = False
+    bias: float = math.nan
 
 
 _FACTORS = ("retention", "frequency", "basket", "margin", "cost_to_serve", "active", "mix", "rest")
@@ -82,9 +121,9 @@ def clv_bridge(
     after: pd.DataFrame,
     *,
     discount_rate: float,
-    years: float = math.inf,
+    horizon: str | float | None = None,
     words: Words | None = None,
-) -> Finding:
+) -> Bridge:
     """Say which parameters moved the value of a customer, as a waterfall that adds up exactly.
 
     Parameters
@@ -96,18 +135,17 @@ def clv_bridge(
         counts with its parameters there, and without customers in the other.
     discount_rate : float
         A year, effective, as a fraction.
-    years : float
-        The horizon, paid from moment to moment; without one, yearly payments at the start of each year for ever.
+    horizon : str or number of days, optional
+        Paid from moment to moment; without one, yearly payments at the start of each year for ever.
     words : Words, optional
         The client's currency and language.
 
     Returns
     -------
-    Finding
+    Bridge
         ``factor, part``: ``retention, frequency, basket, margin``, where they changed ``cost_to_serve`` and ``active``,
         ``mix``, which is the groups' shares of customers, and ``rest``, which is what ``clv`` has beyond these
-        parameters. ``part`` is money per customer; ``table.attrs`` has ``before`` and ``after``, between which the
-        parts add up.
+        parameters. ``part`` is money per customer; the parts add up from ``before`` to ``after``.
 
     Raises
     ------
@@ -117,7 +155,7 @@ def clv_bridge(
     Notes
     -----
     ``shapley`` over active x frequency x (basket x margin - cost_to_serve) x (1 + d) / (1 + d - retention), d the
-    discount rate; with ``years`` the last factor is the integral of retention^t (1 + d)^-t.
+    discount rate; with a horizon the last factor is the integral of retention^t (1 + d)^-t.
 
     References
     ----------
@@ -132,15 +170,15 @@ def clv_bridge(
     >>> clv_bridge(old, new, discount_rate=0.1).table.round(3).to_dict("list")
     {'factor': ['retention', 'frequency', 'basket'], 'part': [16.835, 23.247, 9.575]}
     """
-    words = words or Words("XXX")
+    words, ahead = words or Words("XXX"), math.inf if horizon is None else years(horizon)
     first, second = _side(before, after), _side(after, before)
 
     def value(p: Mapping[str, Any]) -> float:
-        worth = _formula({k: p.get(k, fixed) for k, fixed in first.items()}, discount_rate, years)
+        worth = _formula({k: p.get(k, fixed) for k, fixed in first.items()}, discount_rate, ahead)
         return float(p["mix"] @ (worth * p["rest"]))
 
     for side in (first, second):
-        side["rest"] = _rest(side, discount_rate, years)
+        side["rest"] = _rest(side, discount_rate, ahead)
     moved = {k for k in _FACTORS if not np.allclose(first[k], second[k], rtol=1e-12, atol=1e-15)}
     parts = shapley(
         lambda p: value({**first, **p}),
@@ -148,8 +186,8 @@ def clv_bridge(
         {k: second[k] for k in _FACTORS if k in moved},
     )
     table = pd.DataFrame({"factor": list(parts.index), "part": parts.to_numpy()})
-    table.attrs = {"before": value(first), "after": value(second)}
-    return Finding(table, _say_bridge(table, words))
+    start, end = value(first), value(second)
+    return Bridge(table, _say_bridge(table, start, end, words), start, end)
 
 
 def _side(own: pd.DataFrame, other: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -176,26 +214,25 @@ def _side(own: pd.DataFrame, other: pd.DataFrame) -> dict[str, np.ndarray]:
     return side
 
 
-def _formula(p: Mapping[str, np.ndarray], discount_rate: float, years: float) -> np.ndarray:
+def _formula(p: Mapping[str, np.ndarray], discount_rate: float, ahead: float) -> np.ndarray:
     """What a customer of each group is worth by its parameters."""
     yearly = p["active"] * p["frequency"] * (p["basket"] * p["margin"] - p["cost_to_serve"])
-    if math.isinf(years):
+    if math.isinf(ahead):
         return np.asarray(yearly * (1 + discount_rate) / (1 + discount_rate - p["retention"]))
     fade = -np.log(np.clip(p["retention"], 1e-12, 1.0)) + math.log1p(discount_rate)
     return np.asarray(
-        yearly * np.where(fade > 1e-12, -np.expm1(-fade * years) / np.where(fade > 1e-12, fade, 1.0), years)
+        yearly * np.where(fade > 1e-12, -np.expm1(-fade * ahead) / np.where(fade > 1e-12, fade, 1.0), ahead)
     )
 
 
-def _rest(side: Mapping[str, np.ndarray], discount_rate: float, years: float) -> np.ndarray:
+def _rest(side: Mapping[str, np.ndarray], discount_rate: float, ahead: float) -> np.ndarray:
     """What the value as it was computed has beyond the formula, as a factor; 1 where nothing is known."""
-    by_formula = _formula(side, discount_rate, years)
+    by_formula = _formula(side, discount_rate, ahead)
     good = np.isfinite(side["clv"]) & (np.abs(by_formula) > 1e-12)
     return np.where(good, side["clv"] / np.where(good, by_formula, 1.0), 1.0)
 
 
-def _say_bridge(table: pd.DataFrame, words: Words) -> str:
-    start, end = table.attrs["before"], table.attrs["after"]
+def _say_bridge(table: pd.DataFrame, start: float, end: float, words: Words) -> str:
     text = f"A customer's expected value went from {words.money(start)} to {words.money(end)} on average."
     if table.empty:
         return text + " No parameter changed."
@@ -213,7 +250,7 @@ def _signed(value: float, words: Words) -> str:
 
 def value_drift(
     before: pd.DataFrame, after: pd.DataFrame, *, known_then: pd.Series, words: Words | None = None
-) -> Finding:
+) -> Bridge:
     """Say why the customers together are worth more or less than at the earlier date: who came, lapsed, was re-rated.
 
     Parameters
@@ -228,11 +265,11 @@ def value_drift(
 
     Returns
     -------
-    Finding
+    Bridge
         ``reason, customers, change`` (client's currency): of a shop ``new`` (first bought since), ``bought again`` and
         ``no purchase since``; of a subscription (``after`` has the column ``plan``) ``new``, ``stayed`` and ``left``;
-        of both ``data revised`` (gone from the data, or with another history than they had). ``table.attrs`` has
-        ``before`` and ``after``; the changes add up.
+        of both ``data revised`` (gone from the data, or with another history than they had). The changes add up from
+        ``before`` to ``after``.
 
     Examples
     --------
@@ -268,11 +305,12 @@ def value_drift(
     )
     order = [r for r in REASONS if r in table.index]
     table = table.loc[order].reset_index().set_axis(["reason", "customers", "change"], axis=1)
-    table.attrs = {"before": float(old["clv"].sum()), "after": float(new["clv"].sum())}
+    start, end = float(old["clv"].sum()), float(new["clv"].sum())
     said = "; ".join(
         f"{r.reason}, {words.counted(r.customers, 'customer')}: {_signed(r.change, words)}" for r in table.itertuples()
     )
-    return Finding(table, f"What customers are still to bring went from {words.money(table.attrs['before'])} to {words.money(table.attrs['after'])}. {capital(said)}.")  # fmt: skip
+    text = f"What customers are still to bring went from {words.money(start)} to {words.money(end)}. {capital(said)}."
+    return Bridge(table, text, start, end)
 
 
 # ------------------------------------------------------------------------------------ against the prediction
@@ -280,7 +318,7 @@ def value_drift(
 
 def realised_against_predicted(
     predicted: pd.Series, realised: pd.Series, total: Estimate, *, groups: int = 10, words: Words | None = None
-) -> Finding:
+) -> Realised:
     """Hold what customers brought since against what had been predicted of them.
 
     Parameters
@@ -298,11 +336,10 @@ def realised_against_predicted(
 
     Returns
     -------
-    Finding
+    Realised
         ``group, customers, predicted, realised, low, high``: means per customer in the client's currency, the interval
-        of what was realised (90 %). Groups with fewer than two customers are left out. ``table.attrs`` has
-        ``predicted`` (``total.value``), ``realised`` (the sum of what came), ``inside`` (whether it lies in the
-        interval of ``total``) and ``bias`` (``realised`` over the sum of the customers' predictions, less 1).
+        of what was realised (90 %). Groups with fewer than two customers are left out. ``predicted``
+        (``total.value``), ``realised``, ``inside`` and ``bias`` are those of all together.
 
     Raises
     ------
@@ -318,7 +355,7 @@ def realised_against_predicted(
        group  customers  predicted  realised    low   high
     0      1         20        9.5      10.5   8.32  12.68
     1      2         20       29.5      30.5  28.32  32.68
-    >>> found.table.attrs["inside"], round(found.table.attrs["bias"], 3)
+    >>> found.inside, round(found.bias, 3)
     (True, 0.051)
     """
     words = words or Words("XXX")
@@ -337,7 +374,6 @@ def realised_against_predicted(
     sums = float(predicted.sum()), float(came.sum())
     bias = sums[1] / sums[0] - 1 if sums[0] else math.nan
     inside = bool(total.low <= sums[1] <= total.high)
-    table.attrs = {"predicted": total.value, "realised": sums[1], "inside": inside, "bias": bias}
     rank = float(table["predicted"].corr(table["realised"], method="spearman")) if len(table) > 2 else math.nan
     text = (
         f"Of {words.counted(len(predicted), 'customer')} {words.money(total.value)} was predicted ({words.share(total.level)} range "
@@ -354,4 +390,4 @@ def realised_against_predicted(
             if rank > 0.8
             else " Who brings more was not told apart well: the order of the groups is not the predicted one."
         )
-    return Finding(table, text)
+    return Realised(table, text, total.value, sums[1], inside, bias)

@@ -36,18 +36,19 @@ from ..improve.initiatives import (
     of_metric,
 )
 from ..improve.levers import customer_base
+from ..models.base import TransactionModel
 from ..models.gamma_gamma import fit_spend
+from ..models.stored import from_recipe
 from ..satisfaction.baseline import MIN_ANSWERS, Baseline, find_baseline
 from ..satisfaction.scores import Metric, metric_of
 from ..satisfaction.step import could_answer, freeze, is_sealed, satisfaction_step
 from ..value.card import Card
 from ..value.clv import clv_new_customer
 from ..value.cohorts import compare_survival
-from ..value.evaluate import CANDIDATES
 from ..value.worth import WINDOWS, Handover, hand_over
-from .bridge import clv_bridge, realised_against_predicted, value_drift
+from .bridge import Bridge, Realised, clv_bridge, realised_against_predicted, value_drift
 
-__all__ = ["TrackStep", "remeasure_step", "track_change"]
+__all__ = ["TrackStep", "remeasure_step"]
 
 _WORD = {"improved": "improved", "worsened": "worsened", "no_material_change": "no material change", "no_evidence": "cannot be told yet",
          "not_measurable": "not measurable"}  # fmt: skip
@@ -94,9 +95,9 @@ class TrackStep(Told):
     initiatives: tuple[Result, ...] = ()
     split: pd.DataFrame = field(default_factory=pd.DataFrame)
     panel: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
-    realised: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
-    bridge: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
-    drift: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
+    realised: Realised = field(default_factory=lambda: Realised(pd.DataFrame(), ""))
+    bridge: Bridge = field(default_factory=lambda: Bridge(pd.DataFrame(), ""))
+    drift: Bridge = field(default_factory=lambda: Bridge(pd.DataFrame(), ""))
     leading: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     survival: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     missing: str = ""
@@ -383,29 +384,11 @@ def remeasure_step(
         )
         nothing = pd.DataFrame()
         return TrackStep(client, worth.as_of, worth, None, candidate, Look("open"), initiatives=results,
-                         realised=Finding(nothing, come), bridge=Finding(nothing, moved))  # fmt: skip
+                         realised=Realised(nothing, come), bridge=Bridge(nothing, moved))  # fmt: skip
     base = parent if parent.is_open(worth.as_of) else candidate.after(parent)
     look = look_on(parent.looks, worth.as_of)
     measured = _against(_Cycle(worth, parent, look), facts, place)
     return TrackStep(client, worth.as_of, worth, parent, base, look, initiatives=results, **measured)
-
-
-def track_change(
-    client: Client, *, as_of: date | str | None = None, output: str | Path = "", earlier: str | Path = ""
-) -> TrackStep:
-    """Run ``remeasure_step``, by the name that it had in clvnb 0.1; gone in the next version.
-
-    Parameters
-    ----------
-    client, as_of, output, earlier
-        Of ``remeasure_step``.
-
-    Returns
-    -------
-    TrackStep
-        From ``remeasure_step``.
-    """
-    return remeasure_step(client, as_of=as_of, output=output, earlier=earlier)
 
 
 def _today(books: Books, output: str | Path) -> tuple[Baseline, Handover]:
@@ -632,7 +615,7 @@ def _new_customer(cycle: _Cycle, other_card: str) -> Verdict:
         return not_measurable(outcome, f"{'then' if saved is None else 'now'} the data carried no prediction")
     then, model = Estimate.from_dict(saved), cycle.worth.card["model"]
     if model != parent.card["model"] and cycle.client.kind == "shop":
-        refitted = _refit(cycle.worth, parent.card["model"])
+        refitted = _refit(cycle.worth, parent.value.get("purchases", {}))
         now, model = (refitted, parent.card["model"]) if refitted is not None else (now, model)
     errors = [(e.high - e.low) / (2 * tail(e.level)) for e in (then, now)]
     same = model == parent.card["model"]
@@ -654,14 +637,14 @@ def _new_customer(cycle: _Cycle, other_card: str) -> Verdict:
     return judge(change, outcome, look=cycle.look, words=cycle.client.words)
 
 
-def _refit(worth: Handover, name: str) -> Estimate | None:
-    """A new customer's value today by the model of the baseline, where another one is chosen now."""
-    kind = next((c for c in CANDIDATES if c.name == name.split(" x ")[0]), None)
-    if kind is None:
+def _refit(worth: Handover, then: dict[str, Any]) -> Estimate | None:
+    """A new customer's value today by the kind of model of the baseline, where another one is chosen now."""
+    model = from_recipe(then)
+    if not isinstance(model, TransactionModel):
         return None
     summary = worth.books.summary
     try:
-        return clv_new_customer(kind().fit(summary), fit_spend(summary), worth.client.economics, level=LEVEL)
+        return clv_new_customer(model.fit(summary), fit_spend(summary), worth.client.economics, level=LEVEL)
     except (FitError, TableError):
         return None
 
@@ -700,18 +683,18 @@ def _newer_members(cycle: _Cycle, facts: Facts) -> tuple[Verdict, Finding]:
     return verdict, Finding(found.curves.assign(group=found.curves["group"].map(said)), text)
 
 
-def _realised(cycle: _Cycle, facts: Facts, then: _Then) -> Finding:
+def _realised(cycle: _Cycle, facts: Facts, then: _Then) -> Realised:
     """What had been predicted of the window that is over, against what came."""
     parent, words = cycle.parent, cycle.client.words
     start = date.fromisoformat(parent.as_of)
     over = [w for w in WINDOWS if (cycle.as_of - start).days >= w and str(w) in parent.value.get("forecasts", {})]
     if not parent.value.get("forecasts") or then.forecast.empty:
-        return Finding(
+        return Realised(
             pd.DataFrame(), "Nothing was predicted at the baseline, so nothing can be held against what came."
         )
     if not over:
         first = start + timedelta(days=WINDOWS[0])
-        return Finding(
+        return Realised(
             pd.DataFrame(), f"What was predicted of customers can be held against what came from {words.day(first)} on."
         )
     window = max(over)
@@ -724,21 +707,21 @@ def _realised(cycle: _Cycle, facts: Facts, then: _Then) -> Finding:
     found = realised_against_predicted(
         predicted, inside.groupby("customer_id")["contribution"].sum(), total, words=words
     )
-    return Finding(found.table, f"For the {window} days after the baseline: {found.text}")
+    return replace(found, text=f"For the {window} days after the baseline: {found.text}")
 
 
-def _bridge(cycle: _Cycle, then: _Then) -> Finding:
+def _bridge(cycle: _Cycle, then: _Then) -> Bridge:
     economics = cycle.client.economics
     customers = cycle.worth.customers
     by = next((c for c in ("plan", "channel") if c in customers and c in then.customers), "segment")
     old, new = (customer_base(t, economics, by=by) for t in (then.customers, customers))
     found = clv_bridge(
-        old.table, new.table, discount_rate=economics.discount_rate, years=old.years, words=cycle.client.words
+        old.table, new.table, discount_rate=economics.discount_rate, horizon=old.horizon, words=cycle.client.words
     )
-    return Finding(found.table, f"{found.text} This says what moved, by {by}, and not why.")
+    return replace(found, text=f"{found.text} This says what moved, by {by}, and not why.")
 
 
-def _drift(cycle: _Cycle, facts: Facts, then: _Then) -> Finding:
+def _drift(cycle: _Cycle, facts: Facts, then: _Then) -> Bridge:
     parent = cycle.parent
     known = facts.days[facts.days["date"] <= pd.Timestamp(parent.as_of)].groupby("customer_id")["contribution"].sum()
     return value_drift(then.customers, cycle.worth.customers, known_then=known, words=cycle.client.words)

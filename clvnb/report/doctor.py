@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -37,7 +38,14 @@ _EXTRAS = {  # what each adds, and the package by which it is known
 _LEAST_DISK = 1.0  # GB
 
 
-def examine(folder: str | Path = ".") -> Finding:
+@dataclass(frozen=True, repr=False)
+class Examined(Finding):
+    """What was found, and whether all that clvnb cannot do without works."""
+
+    works: bool = False
+
+
+def examine(folder: str | Path = ".") -> Examined:
     """Look at everything that clvnb needs or can use.
 
     Parameters
@@ -47,9 +55,9 @@ def examine(folder: str | Path = ".") -> Finding:
 
     Returns
     -------
-    Finding
+    Examined
         ``what, found, works, do``: each check, whether it works (``yes``, ``no``, ``not installed``), and what to do where it does not.
-        ``table.attrs["needed"]`` says which of them clvnb cannot do without.
+        ``works``: whether all that clvnb cannot do without works.
 
     Examples
     --------
@@ -82,9 +90,7 @@ def examine(folder: str | Path = ".") -> Finding:
     missing = table[table["works"] == "not installed"]
     text = "All that is needed works." if broken.empty else f"Not in order: {', '.join(broken['what'])}."
     text += f" Not installed: {', '.join(missing['what'])}." if len(missing) else ""
-    shown = table.drop(columns="needed")
-    shown.attrs = {"needed": dict(zip(table["what"], table["needed"], strict=True))}
-    return Finding(shown, text)
+    return Examined(table.drop(columns="needed"), text, broken.empty)
 
 
 class _NotInstalledError(Exception):

@@ -255,9 +255,7 @@ def _flat(cohorts: pd.DataFrame) -> pd.DataFrame:
     """Return a cohort matrix with its cohorts in a column and its ages as text."""
     if cohorts.empty:
         return pd.DataFrame()
-    flat = cohorts.rename(columns=str).rename_axis(columns=None).reset_index()
-    flat.attrs = {}
-    return flat
+    return cohorts.rename(columns=str).rename_axis(columns=None).reset_index()
 
 
 def step_sheets(folder: Path, results: dict[str, Any], client: Client) -> dict[str, pd.DataFrame]:

@@ -16,7 +16,6 @@ from .scores import nps as nps
 from .scores import segment_scores as segment_scores
 from .scores import shrink_means as shrink_means
 from .scores import shrink_shares as shrink_shares
-from .step import measure_satisfaction as measure_satisfaction
 from .step import satisfaction_step as satisfaction_step
 from .weighting import early_and_late as early_and_late
 from .weighting import post_stratify as post_stratify

@@ -28,7 +28,7 @@ from .drivers import comment_themes, drivers, expectation_gap, service_figures
 from .scores import Metric, compare_scores, control_chart, latest_series, metric_of, score, segment_scores
 from .weighting import early_and_late, post_stratify, response_bias
 
-__all__ = ["WINDOW", "SatisfactionStep", "could_answer", "freeze", "is_sealed", "measure_satisfaction", "satisfaction_step",
+__all__ = ["WINDOW", "SatisfactionStep", "could_answer", "freeze", "is_sealed", "satisfaction_step",
            "seal_of"]  # fmt: skip
 
 _SAYS = {
@@ -382,24 +382,6 @@ def satisfaction_step(
     return _full(client, worth, checked, survey, series, answers, metric, service, doubt)
 
 
-def measure_satisfaction(
-    client: Client, *, as_of: date | str | None = None, output: str | Path = ""
-) -> SatisfactionStep:
-    """Run ``satisfaction_step``, by the name that it had in clvnb 0.1; gone in the next version.
-
-    Parameters
-    ----------
-    client, as_of, output
-        Of ``satisfaction_step``.
-
-    Returns
-    -------
-    SatisfactionStep
-        From ``satisfaction_step``.
-    """
-    return satisfaction_step(client, as_of=as_of, output=output)
-
-
 def _ask(client: Client, worth: Handover) -> str:
     words, n = client.words, len(worth.customers)
     share = planning_size(metric_of("csat"), 0.05, n)
@@ -531,6 +513,7 @@ def freeze(
         "residual_value": worth.total.to_dict() if worth.total else None,
         "new_customer_value": worth.new_customer.to_dict() if worth.new_customer else None,
         "forecasts": {k: v.to_dict() for k, v in worth.forecasts.items()},
+        "purchases": worth.purchases,
     }
     return baseline(
         answers, metric, client=client.name, as_of=worth.as_of, weights=weights, population=population, customers=customers,

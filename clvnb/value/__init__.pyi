@@ -36,7 +36,6 @@ from .segments import rfm_scores as rfm_scores
 from .segments import segment_profile as segment_profile
 from .segments import value_tiers as value_tiers
 from .segments import whale_curve as whale_curve
-from .step import value_customers as value_customers
 from .step import value_step as value_step
 from .subscriptions import subscription_table as subscription_table
 from .trust import trust_gate as trust_gate

@@ -6,12 +6,12 @@ In: a SUMMARY, fitted models, economics. Out: CLV tables, ``Estimate`` totals, `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
 
-from ..core.engine import Frame, is_ibis
+from ..core.engine import Frame, is_ibis, run
 from ..core.errors import TableError
 from ..core.maths import LEVEL
 from ..core.results import Estimate, Finding
@@ -31,7 +31,6 @@ __all__ = [
     "clv_new_customer",
     "clv_table",
     "clv_total",
-    "clv_totals",
     "losses",
     "new_customer_values",
     "recommend_basis",
@@ -196,22 +195,51 @@ def _money(base: Any, spend: GammaGamma | ConstantSpend, economics: Economics) -
     return out
 
 
+@overload
 def clv_total(
     summary: Any,
     purchases: TransactionModel,
     spend: Spend,
     economics: Economics,
     *,
+    by: None = None,
     level: float = LEVEL,
     seed: int = 0,
-) -> Estimate:
-    """Return what all customers together are still worth, with its interval.
+) -> Estimate: ...
+
+
+@overload
+def clv_total(
+    summary: Any,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    by: str,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> dict[str, Estimate]: ...
+
+
+def clv_total(
+    summary: Any,
+    purchases: TransactionModel,
+    spend: Spend,
+    economics: Economics,
+    *,
+    by: str | None = None,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> Estimate | dict[str, Estimate]:
+    """Return what all customers together are still worth, or those of each group, with intervals.
 
     Parameters
     ----------
     summary : SUMMARY
     purchases, spend, economics
         As in ``clv_table``.
+    by : str, optional
+        The column that names the group, for example ``channel``.
     level : float
         Of the interval.
     seed : int
@@ -219,13 +247,13 @@ def clv_total(
 
     Returns
     -------
-    Estimate
-        In the client's currency, discounted over the horizon.
+    Estimate, or dict of group to Estimate
+        In the client's currency, discounted over the horizon; a dict where ``by`` names the groups.
 
     Raises
     ------
     TableError
-        As ``clv_table``.
+        As ``clv_table``, and when there is no column ``by``.
 
     Notes
     -----
@@ -240,59 +268,26 @@ def clv_total(
     >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
     >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
     >>> summary = pd.DataFrame({"customer_id": ["1", "2"], "frequency": [2, 0], "recency": [213, 0], "T": [272, 272],
-    ...     "monetary_value": [22.345, None]})
+    ...     "monetary_value": [22.345, None], "channel": ["ads", "mail"]})
     >>> terms = Economics(margin=0.4, horizon="1 year")
     >>> round(float(clv_total(summary, purchases, spend, terms).value), 2)
     18.16
-    """
-    return _totals({"all": summary}, purchases, spend, economics, level, seed)["all"]
-
-
-def clv_totals(
-    summary: pd.DataFrame,
-    by: str,
-    purchases: TransactionModel,
-    spend: Spend,
-    economics: Economics,
-    *,
-    level: float = LEVEL,
-    seed: int = 0,
-) -> dict[str, Estimate]:
-    """Return what the customers of each group are still worth together, with intervals, as ``clv_total`` does.
-
-    Parameters
-    ----------
-    summary : SUMMARY
-    by : str
-        The column that names the group, for example ``channel``.
-    purchases, spend, economics, level, seed
-        As in ``clv_total``.
-
-    Returns
-    -------
-    dict of group to Estimate
-        In the client's currency, discounted over the horizon.
-
-    Raises
-    ------
-    TableError
-        As ``clv_table``, and when there is no column ``by``.
-
-    Examples
-    --------
-    >>> from clvnb import BGNBD
-    >>> purchases = BGNBD.with_params(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="1 week")
-    >>> spend = GammaGamma.with_params(p=6.25, q=3.74, v=15.44)
-    >>> summary = pd.DataFrame({"customer_id": ["1", "2"], "frequency": [2, 0], "recency": [213, 0], "T": [272, 272],
-    ...     "monetary_value": [22.345, None]})
-    >>> terms = Economics(margin=0.4, horizon="1 year")
-    >>> found = clv_totals(summary.assign(channel=["ads", "mail"]), "channel", purchases, spend, terms)
+    >>> found = clv_total(summary, purchases, spend, terms, by="channel")
     >>> {k: round(float(v.value), 2) for k, v in found.items()}
     {'ads': 14.76, 'mail': 3.4}
     """
+    if by is None:
+        return _totals({"all": summary}, purchases, spend, economics, level, seed)["all"]
+    return _totals(_groups(summary, by), purchases, spend, economics, level, seed)
+
+
+def _groups(summary: Any, by: str) -> dict[str, Any]:
+    """The customers of each group, in the kind of table that they came in."""
     need(summary, [by], "the SUMMARY")
-    groups = {str(name): group for name, group in summary.groupby(by)}
-    return _totals(groups, purchases, spend, economics, level, seed)
+    if is_ibis(summary):
+        names = run(summary.select(by).distinct(), summary)[by].dropna()
+        return {str(name): summary.filter(summary[by] == name) for name in sorted(names)}
+    return {str(name): group for name, group in summary.groupby(by)}
 
 
 def _totals(
@@ -421,10 +416,10 @@ def clv_new_customer(
 
 def new_customer_values(
     summary: pd.DataFrame,
-    by: str,
     purchases: TransactionModel,
     economics: Economics,
     *,
+    by: str,
     cac: Mapping[str, float] | None = None,
     level: float = LEVEL,
     min_customers: int = 100,
@@ -439,12 +434,12 @@ def new_customer_values(
     ----------
     summary : SUMMARY
         With ``monetary_value`` and the column ``by``.
-    by : str
-        For example ``channel``.
     purchases : a fitted purchase model
         Its kind is fitted again.
     economics : Economics
         Margin, cost to serve, discount rate and horizon.
+    by : str
+        The column that names the group, for example ``channel``.
     cac : mapping of group to money, optional
         Client's currency per newcomer; a group that is not named has none.
     level : float
@@ -479,7 +474,7 @@ def new_customer_values(
     >>> model = BGNBD.with_params(r=0.9, alpha=60.0, a=0.8, b=2.5)
     >>> log = pd.concat([model.simulate(300, seed=k).assign(channel=c) for k, c in enumerate(["ads", "mail"])])
     >>> log["customer_id"] = log["channel"] + log["customer_id"]
-    >>> found = new_customer_values(summarize(log), "channel", model, Economics(), cac={"ads": 2.0})
+    >>> found = new_customer_values(summarize(log), model, Economics(), by="channel", cac={"ads": 2.0})
     >>> sorted(found["group"]), int(found["cac"].count())
     (['ads', 'mail'], 1)
     """
@@ -511,7 +506,7 @@ def new_customer_values(
 
 def _by_group(purchases: TransactionModel, rows: pd.DataFrame, by: str) -> TransactionModel:
     """The same kind of model with the groups as covariate, its future at the same pace."""
-    model = type(purchases)().fit(rows, covariates=[by])
+    model = purchases.clone().fit(rows, covariates=[by])
     model.pace_ = purchases.pace_
     return model
 

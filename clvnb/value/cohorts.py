@@ -87,7 +87,6 @@ def cohort_matrix(
     if what in {"share", "revenue_per_customer"}:
         matrix = matrix.div(sizes, axis=0)
     matrix.index.name, matrix.columns.name = "cohort", "age"
-    matrix.attrs["size"] = sizes.to_dict()
     return matrix
 
 
@@ -149,7 +148,7 @@ def clv_cohort(
     matrix : pandas.DataFrame
         Money by cohort (rows) and age (columns), missing where unseen, as ``cohort_matrix(..., what="revenue")``.
     sizes : mapping of cohort to customers
-        Customers acquired in each cohort; ``matrix.attrs["size"]``.
+        Customers acquired in each cohort: column 0 of ``cohort_matrix(..., what="customers")``.
     discount_rate : float
         A year.
     period : "month", "quarter" or "year"

@@ -22,7 +22,7 @@ from ..core.results import Told, table_html
 from ..core.tables import as_day
 from ..data.summary import purchase_days, summarize
 from ..models import BGNBD, MBGNBD, BetaDiscreteWeibull, BGCNBDk, MBGCNBDk, ParetoNBD, ShiftedBetaGeometric
-from ..models.base import TransactionModel
+from ..models.base import TransactionModel, unfitted
 from ..models.renewals import RenewalModel
 from .predictions import BASELINES, Origin, Prediction, evaluate, guesses, look_back, predict, span, table_of
 
@@ -39,6 +39,7 @@ __all__ = [
     "tracking",
 ]
 
+Candidate = TransactionModel | type[TransactionModel]
 CANDIDATES: tuple[type[TransactionModel], ...] = (BGNBD, MBGNBD, ParetoNBD, BGCNBDk, MBGCNBDk)
 # Scores within this share of each other count as equal.
 MARGIN = 0.02
@@ -102,7 +103,7 @@ class Holdout(Told):
 
 def holdout(
     log: Any,
-    candidates: Sequence[TransactionModel] = (),
+    candidates: Sequence[Candidate] = (BGNBD, MBGNBD, ParetoNBD),
     *,
     calibration_end: date | str | None = None,
     as_of: date | str | None = None,
@@ -114,8 +115,8 @@ def holdout(
     log : LOG
         Checked.
     candidates : sequence of models
-        BG/NBD, MBG/NBD and Pareto/NBD by default. They are fitted anew, in place, on what was known at
-        ``calibration_end``; one that cannot be fitted has missing figures.
+        Classes, or instances whose class and settings are fitted anew on what was known at ``calibration_end``; one that
+        cannot be fitted has missing figures. The fitted ones are in ``made``.
     calibration_end : date, optional
         The last day the models may see; by default the last third of the log (a year at most) is held out.
     as_of : date, optional
@@ -146,7 +147,7 @@ def holdout(
     Examples
     --------
     >>> log = BGNBD.with_params(r=0.9, alpha=60.0, a=0.8, b=2.5).simulate(300, length="1 year", seed=1)
-    >>> holdout(log, [BGNBD()]).table[["model", "actual", "baseline"]]
+    >>> holdout(log, [BGNBD]).table[["model", "actual", "baseline"]]
                      model  actual  baseline
     0               BG/NBD   185.0     False
     1      own rate so far   185.0      True
@@ -160,8 +161,7 @@ def holdout(
     if not 0 < length < total:
         raise TableError(f"calibration_end {end} must lie between {first} and {last}")
     [origin] = look_back(log, [(end, length)])
-    models = candidates or (BGNBD(), MBGNBD(), ParetoNBD())
-    return _held_out([*(predict(model, origin) for model in models), *guesses(origin)])
+    return _held_out([*(predict(kind, origin) for kind in candidates), *guesses(origin)])
 
 
 def _ends(log: Any, as_of: date | str | None) -> tuple[date, date]:
@@ -250,7 +250,7 @@ class Choice(Told):
 
 def choose_model(
     log: Any,
-    candidates: Sequence[type[TransactionModel]] = CANDIDATES,
+    candidates: Sequence[Candidate] = CANDIDATES,
     *,
     horizon: str | float = "3 years",
     as_of: date | str | None = None,
@@ -267,8 +267,8 @@ def choose_model(
     ----------
     log : LOG
         Checked.
-    candidates : sequence of model classes
-        Classes, no instances; by default BG/NBD, MBG/NBD, Pareto/NBD, BG/CNBD-k and MBG/CNBD-k.
+    candidates : sequence of models
+        Classes, or instances whose class and settings are fitted; by default BG/NBD, MBG/NBD, Pareto/NBD, BG/CNBD-k and MBG/CNBD-k.
     horizon : str or number of days
         How far ahead the model is to predict.
     as_of : date, optional
@@ -313,17 +313,17 @@ def choose_model(
     kinds, whole, reasons = [], [], []
     for candidate in candidates:
         try:
-            model = candidate().fit(summary)
+            model = unfitted(candidate).fit(summary)
         except FitError as error:
             reasons.append(str(error))
             continue
-        if getattr(model, "k", 2) > 1 or candidates == (candidate,):
+        if getattr(model, "k", 2) > 1 or len(candidates) == 1:
             kinds.append(candidate)
             whole.append(model)
     if not whole:
         raise FitError(reasons[0])
     origins = look_back(log, _moments(*_ends(log, as_of), max(int(days(horizon)), 1)))
-    made = [[*(predict(kind(), origin) for kind in kinds), *guesses(origin)] for origin in origins]
+    made = [[*(predict(kind, origin) for kind in kinds), *guesses(origin)] for origin in origins]
     scores = _by_model([p for one in made for p in one])
     fair = _fair(whole, scores)
     close = [
@@ -374,7 +374,7 @@ def _comparison(whole: list[TransactionModel], scores: pd.DataFrame, chosen: Tra
 
 def compare_models(
     log: Any,
-    candidates: Sequence[type[TransactionModel]] = CANDIDATES,
+    candidates: Sequence[Candidate] = CANDIDATES,
     *,
     horizon: str | float = "3 years",
     as_of: date | str | None = None,
@@ -497,7 +497,7 @@ class Backtest(Told):
 
 def backtest(
     log: Any,
-    candidates: Sequence[type[TransactionModel]] = (BGNBD, MBGNBD, ParetoNBD),
+    candidates: Sequence[Candidate] = (BGNBD, MBGNBD, ParetoNBD),
     *,
     origins: int = 3,
     horizon: str | float = "90 days",
@@ -509,8 +509,8 @@ def backtest(
     ----------
     log : LOG
         Checked.
-    candidates : sequence of model classes
-        The first one's predictions make the decile table.
+    candidates : sequence of models
+        Classes, or instances whose class and settings are fitted. The first one's predictions make the decile table.
     origins : int
         How many, one horizon apart, the last one a horizon before the end.
     horizon : str or number of days
@@ -555,7 +555,7 @@ def backtest(
     made = [
         p
         for origin in look_back(log, [(start, length) for start in starts])
-        for p in (*(predict(kind(), origin) for kind in candidates), *guesses(origin))
+        for p in (*(predict(kind, origin) for kind in candidates), *guesses(origin))
     ]
     table = _scored(made).drop(columns=["log_likelihood", "aic"]).assign(inside=[_total_inside(p) for p in made])
     best = table_of(p for k, p in enumerate(made) if k % (len(candidates) + len(BASELINES)) == 0)
@@ -600,7 +600,7 @@ def _say_backtest(table: pd.DataFrame, length: int) -> str:
     return text + f" The best naive guess ({naive.idxmin()}) has a score of {naive.min():.3f}."
 
 
-def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int = 7) -> pd.DataFrame:
+def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: str | float = "1 week") -> pd.DataFrame:
     """Return repeat purchases of everybody together, as they came and as the model has them, week by week.
 
     Parameters
@@ -611,8 +611,8 @@ def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int 
         In days: not BG/BB.
     as_of : date
         The last day looked at.
-    step : int
-        Days between points.
+    step : str or number of days
+        Between points, in whole days.
 
     Returns
     -------
@@ -624,7 +624,7 @@ def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int 
     --------
     >>> model = BGNBD.with_params(r=0.9, alpha=60.0, a=0.8, b=2.5)
     >>> log = model.simulate(50, length="120 days", seed=1)
-    >>> tracking(log, model, as_of="2024-04-30", step=60)[["date", "actual"]]
+    >>> tracking(log, model, as_of="2024-04-30", step="60 days")[["date", "actual"]]
             date  actual
     0 2024-01-03       0
     1 2024-03-03       9
@@ -633,7 +633,7 @@ def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: int 
     bought = bought[bought["bought"] & (bought["date"] <= pd.Timestamp(as_of))]
     first = bought.groupby("customer_id")["date"].min()
     start, end = first.min(), pd.Timestamp(as_of)
-    grid = pd.date_range(start, end, freq=f"{step}D")
+    grid = pd.date_range(start, end, freq=f"{round(days(step))}D")
     repeats = np.sort(bought.loc[bought["date"] > bought["customer_id"].map(first), "date"].to_numpy())
     actual = np.searchsorted(repeats, grid.to_numpy(), side="right")
     born = (first - start).dt.days.value_counts().sort_index()

@@ -49,6 +49,7 @@ class ValueFacts(Told):
     cuts: dict[str, list[float]] = field(default_factory=dict)
     forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
     forecasts: dict[str, Estimate] = field(default_factory=dict)
+    cohort_period: str = "month"
 
     @property
     def client(self) -> Client:

@@ -618,7 +618,13 @@ def ltv_cac(clv: Estimate, cac: float) -> Acquisition:
 
 
 def customer_equity(
-    current: float, new_customers: float, clv: float, cac: float, discount_rate: float, *, years: int = 3
+    current: float,
+    new_customers: float,
+    clv: float,
+    cac: float,
+    discount_rate: float,
+    *,
+    horizon: str | float = "3 years",
 ) -> tuple[float, float]:
     """Return what the customers of today are still worth, and what those still to be won will be, kept apart.
 
@@ -632,23 +638,27 @@ def customer_equity(
         Of one of them, at acquisition.
     discount_rate : float
         A year; each year's newcomers are counted in its middle.
-    years : int
-        How many years of newcomers.
+    horizon : str or number of days
+        For how long newcomers are counted; the part of a year counts in its middle.
 
     Returns
     -------
     (float, float)
         Money: of those who are customers today, and of those to be won.
 
-    References ---------- Rust, Lemon and Zeithaml (2004), Journal of Marketing 68(1), 109-127; Gupta, Lehmann and
-    Stuart (2004), JMR 41(1), 7-18.
+    References
+    ----------
+    Rust, Lemon and Zeithaml (2004), Journal of Marketing 68(1), 109-127; Gupta, Lehmann and Stuart (2004), JMR 41(1),
+    7-18.
 
     Examples
     --------
-    >>> customer_equity(1000.0, 10, 50.0, 20.0, 0.0, years=2)
+    >>> customer_equity(1000.0, 10, 50.0, 20.0, 0.0, horizon="2 years")
     (1000.0, 600.0)
     """
-    later = sum((1 + discount_rate) ** -(year + 0.5) for year in range(years))
+    ahead = years(horizon)
+    spans = [(k, min(1.0, ahead - k)) for k in range(math.ceil(ahead))]  # whole years, and what is left of the last
+    later = sum(part * (1 + discount_rate) ** -(k + part / 2) for k, part in spans)
     return current, new_customers * (clv - cac) * later
 
 

@@ -22,7 +22,7 @@ from ..core.errors import FitError
 from ..core.maths import LEVEL
 from ..core.tables import PREDICTIONS, check, need
 from ..data.summary import purchase_days, summaries_on
-from ..models.base import FOR_A_SUM, TransactionModel, draws_each
+from ..models.base import FOR_A_SUM, TransactionModel, draws_each, unfitted
 from ..models.fitting import Vector
 from ..models.gamma_gamma import fit_spend
 from ..models.histories import KEYS
@@ -207,12 +207,13 @@ def table_of(predictions: Iterable[Prediction]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*PREDICTIONS.required])
 
 
-def predict(model: TransactionModel, origin: Origin) -> Prediction:
-    """Fit ``model``, in place, on what was known at an origin, and predict what came.
+def predict(kind: TransactionModel | type[TransactionModel], origin: Origin) -> Prediction:
+    """Fit a model of this kind, anew, on what was known at an origin, and predict what came.
 
     The distribution is that at the estimates: how uncertain the parameters are changes little for one customer, and
     the same of all models.
     """
+    model = unfitted(kind)
     try:
         model.fit(origin.known)
     except FitError:

@@ -208,7 +208,7 @@ def say_cohorts(step: ValueFacts) -> str:
     table, words = step.cohorts, step.client.words
     if table.empty or table.shape[1] < 2:
         return "There is no complete month yet to follow customers by when they came."
-    period = table.attrs["period"]
+    period = step.cohort_period
     half = table.shape[1] // 2
     seen = table[half].dropna()
     first, last = seen.iloc[0], seen.iloc[-1]

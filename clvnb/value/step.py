@@ -22,8 +22,9 @@ from ..data.client import Client
 from ..models.base import TransactionModel
 from ..models.continuous import ContinuousModel
 from ..models.renewals import RenewalModel
+from ..models.stored import recipe
 from . import readings
-from .clv import clv_totals, losses, new_customer_values, recommend_basis
+from .clv import clv_total, losses, new_customer_values, recommend_basis
 from .cohorts import cohort_matrix
 from .evaluate import tracking
 from .facts import ValueFacts
@@ -33,7 +34,7 @@ from .spread import Spread
 from .subscriptions import subscription_table
 from .worth import Worth, assess_worth, cut_points, survival_seen
 
-__all__ = ["ValueStep", "value_customers", "value_step"]
+__all__ = ["ValueStep", "value_step"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,6 +67,8 @@ class ValueStep(ValueFacts):
         RFM segments of a shop, plans of a subscription: how many, what they hold, what to do.
     cohorts : pandas.DataFrame
         Revenue per customer of each cohort, added up by age; unseen cells missing.
+    cohort_period : "month" or "quarter"
+        The length of a cohort and of an age.
     choice : str
         Why this model.
     holdout : Holdout or None
@@ -194,6 +197,7 @@ class ValueStep(ValueFacts):
             "cut_points": self.cuts,
             "forecasts": {k: v.to_dict() for k, v in self.forecasts.items()},
             "card": self.card.to_dict(),
+            "purchases": next((recipe(m) for m in self.models.values() if isinstance(m, TransactionModel)), {}),
             "rows": {str(r.rule): [int(r.rows), float(r.money)] for r in self.checked.account.itertuples()},
             "text": self.headline.text,
         }
@@ -237,24 +241,9 @@ def value_step(source: Client | Books, *, as_of: date | str | None = None) -> Va
     return _of_subscription(worth) if worth.client.kind == "subscription" else _of_shop(worth)
 
 
-def value_customers(client: Client, *, as_of: date | str | None = None) -> ValueStep:
-    """Run ``value_step``, by the name that it had in clvnb 0.1; gone in the next version.
-
-    Parameters
-    ----------
-    client, as_of
-        Of ``value_step``.
-
-    Returns
-    -------
-    ValueStep
-        From ``value_step``.
-    """
-    return value_step(client, as_of=as_of)
-
-
 def _step(worth: Worth, **more: Any) -> ValueStep:
     """A step with what was assessed already, and the rest."""
+    cohorts, period = _cohorts(worth.checked.kept, worth.as_of)
     return ValueStep(
         books=worth.books,
         checked=worth.checked,
@@ -272,7 +261,8 @@ def _step(worth: Worth, **more: Any) -> ValueStep:
         forecast=worth.forecast,
         forecasts=worth.forecasts,
         segments=segment_profile(worth.customers, worth.customers["segment"]),
-        cohorts=_cohorts(worth.checked.kept, worth.as_of),
+        cohorts=cohorts,
+        cohort_period=period,
         **more,
     )
 
@@ -321,7 +311,7 @@ def _by_cohort(summary: pd.DataFrame, purchases: TransactionModel, client: Clien
         return pd.DataFrame()
     with suppress(FitError):
         table = new_customer_values(
-            seen.assign(cohort=cohort), "cohort", purchases, client.economics, level=LEVEL, spread=spread
+            seen.assign(cohort=cohort), purchases, client.economics, by="cohort", level=LEVEL, spread=spread
         )
         return table[table["group"] != "other"].sort_values("group", ignore_index=True)
     return pd.DataFrame()
@@ -346,19 +336,16 @@ def _historic_only(worth: Worth) -> ValueStep:
     )
 
 
-def _cohorts(log: Any, as_of: date) -> pd.DataFrame:
-    """Revenue per customer added up by age, in months, or in quarters where there would be too many of them."""
+def _cohorts(log: Any, as_of: date) -> tuple[pd.DataFrame, str]:
+    """Revenue per customer added up by age, in months, or in quarters where there would be too many; and in which."""
     for period in ("month", "quarter"):
         try:
             matrix = cohort_matrix(log, period=period, what="revenue_per_customer", as_of=as_of)
         except TableError:
-            return pd.DataFrame()
+            return pd.DataFrame(), period
         if len(matrix) <= 15:
             break
-    sizes = matrix.attrs["size"]
-    added = matrix.cumsum(axis=1).where(matrix.notna())
-    added.attrs = {"size": sizes, "period": period}
-    return added
+    return matrix.cumsum(axis=1).where(matrix.notna()), period
 
 
 def _shop_channels(worth: Worth) -> pd.DataFrame:
@@ -371,7 +358,7 @@ def _shop_channels(worth: Worth) -> pd.DataFrame:
         return _channel_frame(worth.books, summary, None)
     assert worth.outlook is not None
     spread = worth.outlook.spread
-    alone = clv_totals(worth.priced, "channel", purchases, worth.spend, economics, level=LEVEL)
+    alone = clv_total(worth.priced, purchases, worth.spend, economics, by="channel", level=LEVEL)
     totals = {name: spread.widen(total) for name, total in alone.items()}
     return _with_newcomers(_channel_frame(worth.books, summary, totals), worth.books, worth.priced, purchases, spread)
 
@@ -383,7 +370,13 @@ def _with_newcomers(
     known = summary.assign(channel=summary["channel"].fillna("unknown").astype(str))
     try:
         new = new_customer_values(
-            known, "channel", purchases, books.client.economics, cac=books.cost_of_winning, level=LEVEL, spread=spread
+            known,
+            purchases,
+            books.client.economics,
+            by="channel",
+            cac=books.cost_of_winning,
+            level=LEVEL,
+            spread=spread,
         )
     except FitError:
         return table

@@ -28,6 +28,7 @@ from ..models.base import Model, TransactionModel
 from ..models.constant_spend import ConstantSpend
 from ..models.gamma_gamma import fit_spend
 from ..models.renewals import RenewalModel
+from ..models.stored import recipe
 from .card import Card, clv_card
 from .clv import clv_new_customer, clv_table, clv_total
 from .evaluate import Holdout, choose_model, choose_renewal_model
@@ -385,6 +386,8 @@ class Handover:
         Each customer's expected contribution, as in ``Worth``.
     forecasts : dict of str to Estimate
         The sums of it with their intervals.
+    purchases : dict
+        Class and settings of the model of buying, see ``models.stored.recipe``; empty where there is none.
     """
 
     books: Books
@@ -397,6 +400,7 @@ class Handover:
     cuts: dict[str, list[float]]
     forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
     forecasts: dict[str, Estimate] = field(default_factory=dict)
+    purchases: dict[str, Any] = field(default_factory=dict)
 
     @property
     def client(self) -> Client:
@@ -459,10 +463,12 @@ def hand_over(source: Client | Books, *, as_of: date | str | None = None, output
             cuts=results["cut_points"],
             forecast=_table(left.parent / "forecast.parquet"),
             forecasts={k: Estimate.from_dict(v) for k, v in results["forecasts"].items()},
+            purchases=results.get("purchases", {}),
         )
     worth = books.once(assess_worth)
     return Handover(books, worth.customers, worth.total, worth.new_customer, worth.card.to_dict(), worth.trust.level,
-                    worth.why, cut_points(worth.summary), worth.forecast, worth.forecasts)  # fmt: skip
+                    worth.why, cut_points(worth.summary), worth.forecast, worth.forecasts,
+                    recipe(worth.purchases) if worth.purchases else {})  # fmt: skip
 
 
 def _table(file: Path) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,14 @@ def explore_clients(folder: str | Path = "../data", *, reports: str | Path = "..
     return Panel("Choose a client", state, controls, table=_shown)
 
 
-def state_of_client(folder: str | Path, *, reports: str | Path = "../reports") -> Finding:
+@dataclass(frozen=True, repr=False)
+class Standing(Finding):
+    """How a client stands, and where its folder is."""
+
+    folder: str = ""
+
+
+def state_of_client(folder: str | Path, *, reports: str | Path = "../reports") -> Standing:
     """Say how a client stands: what its data hold, its last report, how far that is trusted, and what comes next.
 
     Parameters
@@ -69,7 +77,7 @@ def state_of_client(folder: str | Path, *, reports: str | Path = "../reports") -
 
     Returns
     -------
-    Finding
+    Standing
         ``what, state``: data, last report, trust, next step.
 
     Raises
@@ -99,8 +107,7 @@ def state_of_client(folder: str | Path, *, reports: str | Path = "../reports") -
         then = _next(client, made)
     rows += [("next", then)]
     table = pd.DataFrame(rows, columns=["what", "state"])
-    table.attrs = {"folder": str(folder)}
-    return Finding(table, f"{client.name}: {data}. {told} Next: {then}.")
+    return Standing(table, f"{client.name}: {data}. {told} Next: {then}.", str(folder))
 
 
 def _last_report(client: Client, reports: Path) -> dict[str, Any] | None:
@@ -125,14 +132,14 @@ def _next(client: Client, made: dict[str, Any]) -> str:
     return "chapter 4, re-measure, when its days have come"
 
 
-def _shown(found: Finding) -> str:
+def _shown(found: Standing) -> str:
     """How the client stands, and what to write into a chapter."""
     body = "".join(
         f'<tr><th scope="row" style="text-align:left;padding-right:1em">{html.escape(r.what)}</th>'
         f'<td style="text-align:left">{html.escape(r.state)}</td></tr>'
         for r in found.table.itertuples()
     )
-    place = html.escape(found.table.attrs["folder"])
+    place = html.escape(found.folder)
     return (
         f"<table>{body}</table><p>In a chapter, write <code>client = &quot;{place}&quot;</code> and run all cells.</p>"
     )

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,13 @@ def explore_data(folder: str | Path = "data", *, file: str | Path = "") -> Panel
     return _Mapper(Path(folder), str(file)).panel
 
 
+@dataclass(frozen=True, repr=False)
+class Tried(Finding):
+    """A file as it was understood, and the account of its rows."""
+
+    account: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
 class _Mapper:
     """Tries the file in a folder of its own; only ``save`` writes where clients live."""
 
@@ -97,7 +105,7 @@ class _Mapper:
             "Your own data",
             self.state,
             self.controls,
-            table=lambda found: table_html(found.table) + table_html(found.table.attrs.get("account", pd.DataFrame())),
+            table=lambda found: table_html(found.table) + table_html(found.account),
             more=[self.save, self.saved],
         )
         self.panel.children = [self.panel.children[0], self.upload, *self.panel.children[1:]]
@@ -105,11 +113,11 @@ class _Mapper:
         self.upload.observe(lambda _: self.state.attempt(self._dropped), names="value")
         self.save.on_click(lambda _: self.state.attempt(self._save))
 
-    def answer(self, file: str, **settings: Any) -> Finding:
+    def answer(self, file: str, **settings: Any) -> Tried:
         """Try the file as it is set now."""
         self.save.disabled = True
         if not file.strip():
-            return Finding(
+            return Tried(
                 pd.DataFrame(), "No file yet: one row per order, with who, when and how much. It stays on this machine."
             )
         path = Path(file.strip()).expanduser()
@@ -121,10 +129,9 @@ class _Mapper:
         begun = self._begin(place, path, settings)
         understood, checked = begun.files[0]
         self.save.disabled = False
-        table = understood.table.copy()
-        table.attrs = {"account": checked.account}
         doubts = " ".join(d for d in begun.doubts if not (settings["margin"] and "margin" in d))
-        return Finding(table, f"{understood.text} {checked.findings[0].text} {doubts}".strip())
+        said = f"{understood.text} {checked.findings[0].text} {doubts}".strip()
+        return Tried(understood.table, said, checked.account)
 
     def _begin(self, place: Path, path: Path, settings: dict[str, Any]) -> Begun:
         known = {k: settings[f"is_{k}"] for k in _MEANINGS if settings[f"is_{k}"]}

@@ -137,8 +137,8 @@ class Panel(ipywidgets.VBox):
         state: State,
         controls: Mapping[str, Any],
         *,
-        draw: Sequence[Callable[[Finding], Any]] = (),
-        table: Callable[[Finding], str] | None = None,
+        draw: Sequence[Callable[[Any], Any]] = (),
+        table: Callable[[Any], str] | None = None,
         more: Sequence[Any] = (),
     ) -> None:
         self.title, self.state, self.controls = title, state, dict(controls)

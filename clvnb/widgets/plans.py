@@ -89,7 +89,7 @@ def explore_scenario(
     >>> from clvnb import Lever
     >>> rows = {"segment": ["all"], "customers": 100, "active": 1.0, "retention": 0.8, "frequency": 4.0, "basket": 50.0}
     >>> rows |= {"margin": 0.4, "cost_to_serve": 0.0, "clv": 180.0}
-    >>> base = Base(pd.DataFrame(rows), years=3.0, discount_rate=0.1)
+    >>> base = Base(pd.DataFrame(rows), horizon="3 years", discount_rate=0.1)
     >>> more = Scenario("reminders", (Lever("reminders", {"frequency": (0.0, 0.05, 0.1)}, yearly_cost=1.0),))
     >>> explore_scenario(base, [more]).panel.state.names
     ('frequency', 'reach', 'lasts', 'yearly_cost', 'fixed_cost')
@@ -125,7 +125,7 @@ def _panel(scenario: Scenario, base: Base, link: Link, words: Words) -> Panel:
 
     def sensitivity(_: Finding) -> tuple[Any, str]:  # computed after the answer is shown, since it takes longer
         found = tornado(base, moved(state.settings), link=link, words=words)
-        return plot_tornado(found.table, words=words), found.text
+        return plot_tornado(found.table, net=found.net, words=words), found.text
 
     state = State(answer, **{k: c.value for k, c in controls.items()})
     return Panel(

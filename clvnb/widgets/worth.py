@@ -6,6 +6,7 @@ In: what ``value_step`` found, or what cards are made from. Out: panels.
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -66,7 +67,7 @@ def explore_segments(customers: pd.DataFrame, *, words: Words | None = None) -> 
         state,
         controls,
         draw=[lambda found: plot_segments(found.table, words=words)],
-        table=lambda found: table_html(found.table.attrs["first"]),
+        table=lambda found: table_html(found.first),
     )
 
     def fill(_: Any = None) -> None:
@@ -79,7 +80,14 @@ def explore_segments(customers: pd.DataFrame, *, words: Words | None = None) -> 
     return panel
 
 
-def answer_segments(customers: pd.DataFrame, by: str, group: str = "", *, words: Words) -> Finding:
+@dataclass(frozen=True, repr=False)
+class Holders(Finding):
+    """Segments, and the most valuable customers of one of them in words."""
+
+    first: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def answer_segments(customers: pd.DataFrame, by: str, group: str = "", *, words: Words) -> Holders:
     """Say who holds the value, by segment, tier or channel, and who stands first in one of the groups.
 
     Parameters
@@ -95,8 +103,8 @@ def answer_segments(customers: pd.DataFrame, by: str, group: str = "", *, words:
 
     Returns
     -------
-    Finding
-        From ``segment_profile``; ``table.attrs["first"]`` are the ten most valuable of the group.
+    Holders
+        ``table`` from ``segment_profile``; ``first``, the ten most valuable of the group.
     """
     key = customers[by].fillna("unknown").astype(str)
     table = segment_profile(customers, key)
@@ -121,8 +129,7 @@ def answer_segments(customers: pd.DataFrame, by: str, group: str = "", *, words:
             "chance to be active": first["p_alive"].map(words.share),
         }
     )
-    table.attrs = {"first": shown}
-    return Finding(table, said)
+    return Holders(table, said, shown)
 
 
 def explore_cohorts(log: Any, *, words: Words | None = None) -> Panel:
@@ -170,12 +177,20 @@ def explore_cohorts(log: Any, *, words: Words | None = None) -> Panel:
         "What do customers do as they age?",
         state,
         controls,
-        draw=[lambda found: plot_cohorts(found.table, words=words)],
-        table=lambda found: table_html(_cells(found.table, words)),
+        draw=[lambda found: plot_cohorts(found.table, period=found.period, what=found.what, words=words)],
+        table=lambda found: table_html(_cells(found, words)),
     )
 
 
-def answer_cohorts(log: Any, period: str, what: str, *, words: Words) -> Finding:
+@dataclass(frozen=True, repr=False)
+class Ages(Finding):
+    """Cohorts as they age: the length of an age, and what is in the table."""
+
+    period: str = "month"
+    what: str = "revenue_per_customer"
+
+
+def answer_cohorts(log: Any, period: str, what: str, *, words: Words) -> Ages:
     """Say how the oldest and the youngest cohort compare at the same age.
 
     Parameters
@@ -191,16 +206,15 @@ def answer_cohorts(log: Any, period: str, what: str, *, words: Words) -> Finding
 
     Returns
     -------
-    Finding
+    Ages
         Cohorts in rows, ages in columns, missing where unseen.
     """
     matrix = cohort_matrix(log, period=period, what=what)
     table = matrix.cumsum(axis=1).where(matrix.notna()) if what == "revenue_per_customer" else matrix
-    table.attrs = {"period": period, "what": what}
     half = max(1, table.shape[1] // 2)
     seen = table[half].dropna() if half in table else pd.Series(dtype=float)
     if len(seen) < 2:
-        return Finding(table, f"Too few {period}s are complete to compare cohorts.")
+        return Ages(table, f"Too few {period}s are complete to compare cohorts.", period, what)
     shown = words.share if what == "share" else words.money
     did = "bought" if what == "share" else "had brought"
     text = (
@@ -213,15 +227,15 @@ def answer_cohorts(log: Any, period: str, what: str, *, words: Words) -> Finding
             f"{words.counted(half, period)} after the {period} of the first purchase, {shown(float(seen.iloc[0]))} of the oldest cohort bought, "
             f"and {shown(float(seen.iloc[-1]))} of the youngest of that age."
         )
-    return Finding(table, f"{text} Small cohorts differ by chance; look for a drift over many.")
+    return Ages(table, f"{text} Small cohorts differ by chance; look for a drift over many.", period, what)
 
 
-def _cells(table: pd.DataFrame, words: Words) -> pd.DataFrame:
+def _cells(found: Ages, words: Words) -> pd.DataFrame:
     """The matrix in words, up to twelve ages."""
-    shown = words.share if table.attrs["what"] == "share" else words.money
+    shown, table = words.share if found.what == "share" else words.money, found.table
     cells = table[[c for c in table.columns if c < 12]]
     out = pd.DataFrame(
-        {f"{table.attrs['period']} {c}": ["" if pd.isna(v) else shown(float(v)) for v in cells[c]] for c in cells}
+        {f"{found.period} {c}": ["" if pd.isna(v) else shown(float(v)) for v in cells[c]] for c in cells}
     )
     out.insert(0, "came in", [f"{c:%Y-%m}" for c in table.index])
     return out
