@@ -153,13 +153,14 @@ def count_probabilities(
     Lee (2005), whose newcomers have R = r, A = alpha, B = b; with B = b + 1 of Batislam, Denizel and Filiztekin (2007).
     """
     n, ratio = n[:, None], t / A
-    least = [at_least(m * k - stage, R, ratio) for m in (n, n + 1)]
-    exactly = np.exp(ln_nbd(R, ratio, n)) if k == 1 else least[0] - least[1]
+    exactly = np.zeros(np.broadcast_shapes(n.shape, R.shape))
+    for stages in (n * k - stage + j for j in range(k)):  # up to one short of the next purchase
+        exactly += np.where(stages >= 0, np.exp(ln_nbd(R, ratio, np.maximum(stages, 0))), 0.0)
     stays = np.exp(ln_beta_ratio(a, B, n))
     leaves = np.where(
         n > 0, np.exp(ln_beta_ratio(a, B, np.maximum(n - 1, 0))) * a / (a + B + np.maximum(n - 1, 0)), 0.0
     )
-    return np.asarray(stays * exactly + leaves * least[0])
+    return np.asarray(stays * exactly + leaves * at_least(n * k - stage, R, ratio))
 
 
 def outcomes_until_dropout(
