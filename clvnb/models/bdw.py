@@ -16,6 +16,8 @@ from .special import ln_beta_ratio
 
 __all__ = ["BetaDiscreteWeibull"]
 
+_FAR = 1e250  # from this t^c on survival falls as its power -alpha
+
 
 def log_likelihood(alpha: float, beta: float, c: float, t: Levels, active: Vector) -> tuple[Vector, Vector]:
     """Return ln L of t renewals made, and its gradient in (alpha, beta, c): S(t) = B(alpha, beta + t^c) / B(alpha, beta).
@@ -84,8 +86,9 @@ class BetaDiscreteWeibull(RenewalModel):
 
     def _log_survival(self, theta: Vector, t: Vector) -> Vector:
         alpha, beta, c = theta
-        with np.errstate(over="ignore"):
-            return ln_beta_ratio(alpha, beta, np.minimum(t**c, 1e300))
+        with np.errstate(over="ignore", divide="ignore"):
+            u, beyond = np.minimum(t**c, _FAR), np.maximum(c * np.log(t) - np.log(_FAR), 0.0)
+        return ln_beta_ratio(alpha, beta, u) - alpha * beyond
 
     def _starts(self, churn: float) -> list[list[float]]:
         odds = (1 - churn) / churn

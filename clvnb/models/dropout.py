@@ -37,9 +37,9 @@ __all__ = [
     "still_there",
 ]
 
-# The closed form is a difference; rounding is magnified by |(a+B-1)/(a-1)| over the result. Beyond this, and where
-# 2F1 has parameters beyond the other (B and R twenty times it), p is integrated: within 1e-9 over all bounds of a fit.
-_MAGNIFIED, _TRUSTED = 1e4, 50.0
+# The closed form is a difference: rounding is magnified by |(a+B-1)/(a-1)| over the result. scipy's 2F1 loses digits
+# where parameters are large, and beyond z = 0.9, where it turns to powers of 1 - z. Up to these it has nine.
+_MAGNIFIED, _LARGEST_A, _LARGEST, _SHORTEST, _LONGEST = 1e3, 50.0, 300.0, 1e-3, 9.0
 # Rows times draws of the parameters, where so many customers were fitted that there is little doubt about them.
 _MIXED = 2_000_000
 _MANY = 20_000
@@ -53,8 +53,8 @@ def purchases_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float,
     Stages come at a rate that is gamma(R, A) across customers; the chance p to leave after a purchase is Beta(a, B). For
     k = 1 it is E[(1 - (1 + p t/A)^-R) / p], in closed form by Euler's transformation of 2F1, which cancels every power
     of x: (a+B-1)/(a-1) [1 - (1-z)^(a-1) 2F1(a-1, a+B-1-R; a+B-1; z)], z = t/(A+t). Where that loses digits (a near 1,
-    t short against A, large parameters) and for k > 1 the mean over p is integrated instead. As a and B grow at one
-    ratio it passes into that of one p for everybody, as R and A grow into that of one rate.
+    t short or long against A, large parameters) and for k > 1 the mean over p is integrated instead, to twelve digits.
+    As a and B grow at one ratio it passes into that of one p for everybody, as R and A grow into that of one rate.
 
     References
     ----------
@@ -62,15 +62,15 @@ def purchases_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float,
     """
     if k > 1:
         return _over_p(_per_purchase, R, A, a, B, t, k, stage)
-    z = t / (A + t)
-    c = a + B - 1.0
+    ratio, c = t / A, a + B - 1.0
     with np.errstate(all="ignore"):
         front = c / (a - 1.0)
-        out = front * (1.0 - (A / (A + t)) ** (a - 1.0) * hyp2f1(a - 1.0, c - R, c, z))
-        doubtful = ~np.isfinite(out) | (np.abs(front) > _MAGNIFIED * np.abs(out)) | (out <= 0)
-        doubtful |= (a > _TRUSTED) | (B > 20 * _TRUSTED) | (R > 20 * _TRUSTED)
-    if doubtful.any():
-        out[doubtful] = _over_p(_per_purchase, R[doubtful], A[doubtful], a, B[doubtful], t)
+        out = front * (1.0 - (1.0 + ratio) ** (1.0 - a) * hyp2f1(a - 1.0, c - R, c, ratio / (1.0 + ratio)))
+        known = np.abs(front) < _MAGNIFIED * out
+    known &= (a < _LARGEST_A) & (np.maximum(R, B) < _LARGEST) & (ratio > _SHORTEST) & (ratio < _LONGEST)
+    if not known.all():
+        rest = ~known
+        out[rest] = _over_p(_per_purchase, R[rest], A[rest], a, B[rest], t)
     return np.asarray(out)
 
 
@@ -159,13 +159,14 @@ def count_probabilities(
     Lee (2005), whose newcomers have R = r, A = alpha, B = b; with B = b + 1 of Batislam, Denizel and Filiztekin (2007).
     """
     n, ratio = n[:, None], t / A
-    least = [at_least(m * k - stage, R, ratio) for m in (n, n + 1)]
-    exactly = np.exp(ln_nbd(R, ratio, n)) if k == 1 else least[0] - least[1]
+    exactly = np.zeros(np.broadcast_shapes(n.shape, R.shape))
+    for stages in (n * k - stage + j for j in range(k)):  # up to one short of the next purchase
+        exactly += np.where(stages >= 0, np.exp(ln_nbd(R, ratio, np.maximum(stages, 0))), 0.0)
     stays = np.exp(ln_beta_ratio(a, B, n))
     leaves = np.where(
         n > 0, np.exp(ln_beta_ratio(a, B, np.maximum(n - 1, 0))) * a / (a + B + np.maximum(n - 1, 0)), 0.0
     )
-    return np.asarray(stays * exactly + leaves * least[0])
+    return np.asarray(stays * exactly + leaves * at_least(n * k - stage, R, ratio))
 
 
 def outcomes_until_dropout(

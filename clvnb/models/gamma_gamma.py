@@ -118,15 +118,15 @@ def log_likelihood(p: float, q: float, v: float, spends: Spends) -> tuple[Vector
 
 
 def expected_spend(p: float, q: float, v: float, x: Vector, z: Vector) -> Vector:
-    """Return E(M | x, z), equation (5): the crowd's mean p v/(q-1) and the customer's own z, weighted.
+    """Return E(M | x, z) = p (v + x z) / (p x + q - 1), equation (5): the crowd's mean p v/(q-1) where x = 0.
 
     A mean below 0, of refunds, is no level of spend, and counts as 0.
     """
-    mean, out = p * v / (q - 1), np.empty(len(x))
+    out = np.empty(len(x))
     for k in range(0, len(x), _IN_CACHE):
         bought, own = np.asarray(x[k : k + _IN_CACHE], dtype=float), np.asarray(z[k : k + _IN_CACHE], dtype=float)
-        own = np.where(bought > 0, np.fmax(own, 0.0), mean)  # the larger of the two that is a number
-        out[k : k + _IN_CACHE] = (own - mean) * (p * bought / (p * bought + q - 1)) + mean
+        spent = bought * np.fmax(own, 0.0)  # the larger of the two that is a number
+        out[k : k + _IN_CACHE] = p * (v + spent) / (p * bought + (q - 1))
     return out
 
 
@@ -250,9 +250,7 @@ class GammaGamma(Model):
             )
         if is_ibis(summary):
             x = summary.frequency.cast("float64")  # or Spark would count in decimals of six places
-            weight = p * x / (p * x + q - 1)
-            own = positive(summary.monetary_value)
-            spend = (1 - weight) * (p * v / (q - 1)) + weight * own
+            spend = p * (v + x * positive(summary.monetary_value)) / (p * x + (q - 1))
             return summary.select("customer_id", expected_spend=spend)
         spend = expected_spend(
             p,
@@ -312,8 +310,7 @@ class GammaGamma(Model):
     def summed(self, phi: Vector, rows: pd.DataFrame) -> Vector:
         """Return the expected money of a purchase, summed over the ``n`` customers of each row."""
         (p, q, v), x, n = phi, rows["frequency"].to_numpy(float), rows["n"].to_numpy(float)
-        weight = p * x / (p * x + q - 1)
-        return np.asarray((1 - weight) * (p * v / (q - 1)) * n + weight * rows["z"].to_numpy(float))
+        return np.asarray(p * (v * n + x * rows["z"].to_numpy(float)) / (p * x + (q - 1)))
 
     def squared(self, rows: pd.DataFrame) -> Vector:
         """Return the sum over the customers of each row of (scale of an outcome / expected spend) squared."""
@@ -327,8 +324,7 @@ class GammaGamma(Model):
         p, q, v = self.point()
         x, own = base["frequency"], positive(base["monetary_value"])
         x = x.cast("float64") if is_ibis(base) else x  # or Spark would count in decimals of six places
-        weight = p * x / (p * x + q - 1)
-        expected = (1 - weight) * (p * v / (q - 1)) + weight * own
+        expected = p * (v + x * own) / (p * x + (q - 1))
         return expected, (v + x * own) / expected
 
     def money_of_outcomes(self, counts: Vector, x: Vector, seed: int) -> Vector:

@@ -6,7 +6,7 @@ In: SUBSCRIPTIONS. Out: survival by number of renewals; time is counted in billi
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -101,10 +101,12 @@ class RenewalModel(CollapsedModel):
         TableError
             When ``of`` names a covariate or a level that the fit has not seen.
         """
-        t = np.asarray(periods, dtype=float)
-        return np.asarray(
-            sum(share * np.exp(self._log_survival(theta, t)) for theta, share in self._mix(self.point(), of))
-        )
+        return np.asarray(np.exp(self._log_share(np.asarray(periods, dtype=float), of)))
+
+    def _log_share(self, t: Vector, of: Mapping[str, Any]) -> Vector:
+        """The logarithm of the share that makes t renewals, over the patterns of the covariates."""
+        parts = [np.log(share) + self._log_survival(theta, t) for theta, share in self._mix(self.point(), of)]
+        return np.asarray(np.logaddexp.reduce(parts, axis=0))
 
     def retention(self, period: Any) -> Vector:
         """Return the share of those at a renewal that renew; it mostly rises with tenure.
@@ -127,7 +129,7 @@ class RenewalModel(CollapsedModel):
         t = np.asarray(period, dtype=float)
         if not (t >= 1).all():
             raise ValueError(f"renewals are numbered from 1, got {period!r}")
-        return np.asarray(self.survival(t) / self.survival(t - 1))
+        return np.asarray(np.exp(self._log_share(t, {}) - self._log_share(t - 1, {})))
 
     def residual_survival(self, renewals: Any, periods: int) -> Vector:
         """Return the chance of customers to make further renewals, S(n + k) / S(n) for k = 1 ... periods.

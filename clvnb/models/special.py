@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
-from scipy.special import betainc, betaincc, gammaln, psi
+from scipy.special import betainc, betaincc, expit, gammaln, psi
 
 from .fitting import Vector
 
@@ -35,16 +35,28 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 # e-folds below the largest part of an integrand, beyond which nothing counts.
 _NOTHING = 30.0
 _AT_ONCE = 400_000
+Rising = Callable[[Vector, Vector], Vector]
 
 
 def ln_rising(a: Vector | float, n: Vector | float) -> Vector:
     """Return ln G(a+n) - ln G(a) for a > 0, n >= 0, without the difference of two large numbers."""
-    a, n = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(n, dtype=float))
-    large = np.maximum(a, _STIRLING)
+
+    def series(a: Vector, n: Vector) -> Vector:
+        return (a - 0.5) * np.log1p(n / a) + n * np.log(a + n) - n + (_stirling(a + n) - _stirling(a))
+
+    return _by_size(a, n, lambda a, n: gammaln(a + n) - gammaln(a), series)
+
+
+def _by_size(a: Vector | float, n: Vector | float, of_small: Rising, of_large: Rising) -> Vector:
+    """One of two functions of (a, n), as a lies below or above the place where Stirling's series is exact."""
+    a, n = np.asarray(a, dtype=float), np.asarray(n, dtype=float)
+    large = a >= _STIRLING
     with np.errstate(all="ignore"):
-        series = (large - 0.5) * np.log1p(n / large) + n * np.log(large + n) - n
-        series += _stirling(large + n) - _stirling(large)
-        return np.where(a >= _STIRLING, series, gammaln(a + n) - gammaln(a))
+        if not large.any():
+            return np.asarray(of_small(a, n))
+        if large.all():
+            return np.asarray(of_large(a, n))
+        return np.where(large, of_large(np.maximum(a, _STIRLING), n), of_small(a, n))
 
 
 def _stirling(z: Vector) -> Vector:
@@ -54,12 +66,11 @@ def _stirling(z: Vector) -> Vector:
 
 def psi_rising(a: Vector | float, n: Vector | float) -> Vector:
     """Return psi(a+n) - psi(a), the slope of ``ln_rising`` in a, likewise."""
-    a, n = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(n, dtype=float))
-    large = np.maximum(a, _STIRLING)
-    with np.errstate(all="ignore"):
-        series = np.log1p(n / large) + n / (2 * large * (large + n))
-        series += _stirling_slope(large + n) - _stirling_slope(large)
-        return np.where(a >= _STIRLING, series, psi(a + n) - psi(a))
+
+    def series(a: Vector, n: Vector) -> Vector:
+        return np.log1p(n / a) + n / (2 * a * (a + n)) + (_stirling_slope(a + n) - _stirling_slope(a))
+
+    return _by_size(a, n, lambda a, n: psi(a + n) - psi(a), series)
 
 
 def _stirling_slope(z: Vector) -> Vector:
@@ -75,7 +86,7 @@ def ln_beta(a: Vector | float, b: Vector | float) -> Vector:
 
 def ln_beta_ratio(a: Vector | float, b: Vector | float, n: Vector | float) -> Vector:
     """Return ln B(a, b+n) - ln B(a, b) for n >= 0: the chance to survive n trials, in logarithms."""
-    a, b, n = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (a, b, n)))
+    a, b, n = (np.asarray(v, dtype=float) for v in (a, b, n))
     with np.errstate(invalid="ignore"):
         long = ln_rising(b, a) - ln_rising(b + n, a)
     return np.where(n < a, ln_rising(b, n) - ln_rising(a + b, n), long)
@@ -165,26 +176,26 @@ def _jacobi(a: float, B: Vector) -> tuple[Vector, Vector, Vector]:
 def _logit_range(a: float, B: Vector, bend: Vector) -> tuple[float, float, float]:
     """From where to where the logit matters to any row, and how long a panel may be."""
     top = np.log(a) - np.log(B)
-    low = top - _drop(lambda d: _ln_weight(a, B, top - d), _NOTHING + np.log1p(bend), a, len(B))
-    high = top + _drop(lambda d: _ln_weight(a, B, top + d), np.full(len(B), _NOTHING), B, len(B))
-    low = np.maximum(low, -11.5 - np.log1p(bend))  # further left h is linear in p to 1e-10
-    high = np.minimum(high, 11.5)
+    low = np.maximum(top - _reach(a, B, _NOTHING + np.log1p(bend)), -11.5 - np.log1p(bend))
+    high = np.minimum(top + _reach(B, a, _NOTHING), 11.5)  # beyond, on either side, h is linear to 1e-10
     panel = np.clip(6.0 / np.sqrt(a * B / (a + B)), 1.3, 3.2)
     return float(np.minimum(low, high - 1.0).min()), float(high.max()), float(panel.min())
 
 
-def _ln_weight(a: float, B: Vector, logit: Vector) -> Vector:
-    return -a * np.logaddexp(0.0, -logit) - B * np.logaddexp(0.0, logit)
+def _reach(a: Vector | float, B: Vector | float, by: Vector | float) -> Vector:
+    """How far left of its top the weight p^a q^B has fallen ``by`` e-folds, in the logit.
+
+    The fall is convex: Newton's steps from where its asymptote has fallen so far come down to it and never pass it.
+    """
+    top, reach = np.log(a) - np.log(B), by / a + (1 + B / a) * np.log1p(a / B)
+    for _ in range(5):
+        fall = _ln_weight(a, B, top) - _ln_weight(a, B, top - reach)
+        reach = reach - (fall - by) / (a - (a + B) * expit(top - reach))
+    return np.asarray(reach)
 
 
-def _drop(weight: Callable[[Vector], Vector], by: Vector, slope: float | Vector, size: int) -> Vector:
-    """How far from the top a log-concave weight has fallen ``by``; its fall steepens to ``slope``."""
-    top, low, high = weight(np.zeros(size)), np.zeros(size), by / np.minimum(slope, 1.0) * 1.1 + 60.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        far = top - weight(middle) > by
-        low, high = np.where(far, low, middle), np.where(far, middle, high)
-    return high
+def _ln_weight(a: Vector | float, B: Vector | float, logit: Vector) -> Vector:
+    return np.asarray(-a * np.logaddexp(0.0, -logit) - B * np.logaddexp(0.0, logit))
 
 
 def _by_panels(
@@ -234,7 +245,8 @@ def ln_integral(
     for _ in range(200):
         most = sum(function(row, np.clip(peak[row], low, high)) for function, peak in parts)
         inside = np.array([ln_f(row, low + (high - low) * part) for part in (1e-9, 0.5, 1.0)])
-        np.maximum.at(best, row, inside.max(axis=0) + np.log(high - low) - 5.0)
+        lowest = np.minimum(inside[:-1], inside[1:]).max(axis=0)  # over one half or the other
+        np.maximum.at(best, row, lowest + np.log((high - low) / 2))
         matters = most + np.log(high - low) > best[row] - _NOTHING
         fine = (most - inside.min(axis=0) < 8.0) & (high - low <= near[row] + low)
         if bends is not None:
