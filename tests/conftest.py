@@ -51,6 +51,29 @@ def make_client(tmp_path: Path):
 
 
 @pytest.fixture(scope="module")
+def warm():
+    """Keep the process that kernels are forked from through a module, whose every run would import everything anew."""
+    from clvnb.report import cards, kernel, runner
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (runner, cards):
+            patch.setattr(module, "end_kernels", lambda: None)
+        yield
+    kernel.end_kernels()
+
+
+@pytest.fixture
+def guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let reports be made of one short chapter."""
+    from clvnb.report import runner
+    from guide import short_guide
+
+    path = short_guide(tmp_path / "guide")
+    monkeypatch.setattr(runner, "_notebooks", lambda: [path])
+    return path
+
+
+@pytest.fixture(scope="module")
 def browser():
     """Chromium without a window; the tests that take it are skipped where there is none."""
     from playwright.sync_api import sync_playwright

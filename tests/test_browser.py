@@ -11,6 +11,7 @@ import clvnb as cv
 from helpers import CHROMIUM, HOSTILE, hostile_client
 
 pytestmark = [
+    pytest.mark.usefixtures("warm"),
     pytest.mark.browser,
     pytest.mark.skipif(
         CHROMIUM is None, reason="Chromium is not installed: on Debian or Ubuntu, apt-get install chromium"

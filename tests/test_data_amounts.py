@@ -25,7 +25,8 @@ def begun(tmp_path: Path, text: str, name: str = "orders.csv", **settings: objec
 
 
 def kept(one: Begun) -> pd.DataFrame:
-    return to_pandas(Books(one.client).orders.kept)
+    """The orders that ``begin_client`` kept by the client.yaml that it wrote."""
+    return to_pandas(one.files[0][1].kept)
 
 
 def worth(one: Begun) -> float:

@@ -241,6 +241,8 @@ def spark():
     builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
     builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
     builder = builder.config("spark.sql.session.timeZone", "America/New_York")  # must not matter
+    quick = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # Java's second compiler costs more than such small tables repay
+    builder = builder.config("spark.driver.extraJavaOptions", quick)
     session = builder.config("spark.sql.shuffle.partitions", "2").getOrCreate()
     yield ibis.pyspark.connect(session)
     session.stop()

@@ -472,7 +472,7 @@ def test_levers_learn_what_was_measured(shop):
 
 
 @pytest.fixture(scope="module")
-def loop(tmp_path_factory):
+def loop(tmp_path_factory, warm):
     """Both simulated clients, reported before their initiative and a year later."""
     out = tmp_path_factory.mktemp("loop") / "reports"
     data = guide_folder("data")

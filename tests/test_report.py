@@ -14,7 +14,10 @@ from clvnb.report import write_table
 from clvnb.report.page import index_page
 from clvnb.report.runner import _apart, _input_key, _joined, _notebooks
 from clvnb.value.step import value_step
+from guide import ONCE
 from helpers import HOSTILE, hostile_client, small_orders
+
+pytestmark = pytest.mark.usefixtures("warm")
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -53,6 +56,9 @@ def test_status_of_each_client(run):
 def test_a_report_leaves_what_the_design_names(run):
     _, out, outcomes = run
     folder = outcomes["good"].folder
+    seconds = json.loads((folder / "results.json").read_text())["seconds"]
+    assert list(seconds) == [path.stem for path in _notebooks()]
+    assert seconds["1_value"] > 0.1
     assert {p.name for p in folder.iterdir()} == {
         "report.html",
         "notebooks",
@@ -140,13 +146,13 @@ def test_a_red_light_shows_no_prediction(make_client, tmp_path):
     assert pd.read_parquet(outcome.folder / "tables/customers.parquet")["clv"].isna().all()
 
 
-def test_resume_sees_a_source_outside_the_folder(make_client, tmp_path):
-    (tmp_path / "orders.csv").write_text(small_orders(customers=120))
+def test_resume_sees_a_source_outside_the_folder(make_client, tmp_path, guide):
+    (tmp_path / "orders.csv").write_text(ONCE)
     folder = make_client("", transactions={"source": str(tmp_path / "orders.csv")})
     out = tmp_path / "reports"
     assert cv.report_clients([folder], out=out, resume=True)[0].status == "done"
     assert cv.report_clients([folder], out=out, resume=True)[0].status == "unchanged"
-    (tmp_path / "orders.csv").write_text(small_orders(customers=130))
+    (tmp_path / "orders.csv").write_text(ONCE.replace(",10", ",11"))
     assert cv.report_clients([folder], out=out, resume=True)[0].status == "done"
 
 
@@ -157,15 +163,15 @@ def test_resume_leaves_alone_what_would_come_out_the_same(run):
     again = cv.report_clients([root / "good"], out=out, resume=True)
     assert again[0].status == "unchanged"
     assert page.stat().st_mtime_ns == before
-    (root / "good/orders.csv").write_text(small_orders(seed=4))
+    (root / "good/orders.csv").write_text(small_orders(customers=60, seed=4))
     changed = cv.report_clients([root / "good"], out=out, resume=True)
     assert changed[0].status == "done"
     assert page.stat().st_mtime_ns != before
     assert leftovers(out) == []
 
 
-def test_a_failure_keeps_the_last_good_report(make_client, tmp_path):
-    folder = make_client(economics={"margin": 0.4})
+def test_a_failure_keeps_the_last_good_report(make_client, tmp_path, guide):
+    folder = make_client(ONCE, economics={"margin": 0.4})
     out = tmp_path / "reports"
     first = cv.report_clients([folder], out=out)[0]
     page = (first.folder / "report.html").read_text()

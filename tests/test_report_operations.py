@@ -25,16 +25,11 @@ from clvnb.report.kernel import end_kernels
 from clvnb.report.manifest import Manifest
 from guide import ONCE, Run, short_guide, small_client
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 def manifest(out: Path) -> dict[str, dict]:
     return json.loads((out / "manifest.json").read_text(encoding="utf-8"))["clients"]
-
-
-@pytest.fixture
-def guide(tmp_path, monkeypatch) -> Path:
-    path = short_guide(tmp_path / "guide")
-    monkeypatch.setattr(runner, "_notebooks", lambda: [path])
-    return path
 
 
 def report(client: Path, out: Path, **how) -> runner.Outcome:

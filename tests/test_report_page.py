@@ -41,7 +41,7 @@ def write_client(folder: Path, **more) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, warm):
     """The same client twice, once forked and once spawned, and once in Spanish with a logo, as PDF."""
     root = tmp_path_factory.mktemp("pages")
     plain, spanish = write_client(root / "acme"), write_client(

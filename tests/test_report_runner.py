@@ -20,6 +20,8 @@ from clvnb.report.execute import Limits, MachineError, RunError, run_notebook
 from clvnb.report.kernel import end_kernels
 from guide import Run, short_guide, small_client
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 FAULTS = {
     "error": "1 / 0",
     "leaves": "import sys; sys.exit(0)",
@@ -44,13 +46,6 @@ def until(true, seconds: float = 90) -> None:
     while not true():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.1)
-
-
-@pytest.fixture
-def guide(tmp_path, monkeypatch) -> Path:
-    path = short_guide(tmp_path / "guide")
-    monkeypatch.setattr(runner, "_notebooks", lambda: [path])
-    return path
 
 
 @pytest.fixture(scope="module")

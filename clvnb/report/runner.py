@@ -479,7 +479,8 @@ def _ran(job: _Job, read: _Inputs, notebooks: list[Path]) -> tuple[dict[str, Any
         "earlier": str(read.base),
     }
     whole = run_notebook(_joined(notebooks), parameters, fork=job.fork, limits=job.limits, name="report")
-    return _apart(whole, notebooks), _seconds(whole)
+    seconds = _seconds(whole)  # before the cells lose what was noted at them
+    return _apart(whole, notebooks), seconds
 
 
 def _said(missing: str) -> list[Any]:
