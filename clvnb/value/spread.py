@@ -31,7 +31,7 @@ _UNSEEN_SEASON = 0.1
 # A scale beyond it is a range of more than six to one: nothing worth giving.
 NOT_RELIABLE = 0.5
 # No forecast of a total is known to be better than this.
-_LEAST = 0.035
+_LEAST = 0.015
 
 
 def width(level: float) -> float:
