@@ -155,6 +155,29 @@ class RenewalModel(CollapsedModel):
             raise FitError(f"{self.name} was fitted with covariates: residual_survival holds for one pattern at a time")
         return self._residual(self.point(), np.asarray(renewals, dtype=float), periods)
 
+    def survival_by_row(self, rows: pd.DataFrame, periods: int, full: Vector | None = None) -> Vector:
+        """Return what ``residual_survival`` does for each row, covariates included, at the estimates or at one draw.
+
+        Parameters
+        ----------
+        rows : pandas.DataFrame
+            With ``renewals``, made so far, and the covariates of the fit.
+        periods : int
+            How many further renewals.
+        full : array, optional
+            One row of ``draws``; the estimates when left out.
+
+        Returns
+        -------
+        array of shape (rows, periods)
+            Between 0 and 1.
+        """
+        out = np.empty((len(rows), periods))
+        for theta, at in self._patterns(rows, self.point() if full is None else full):
+            made, index = np.unique(rows["renewals"].to_numpy(float)[at], return_inverse=True)
+            out[at] = self._residual(theta, made, periods)[index]
+        return out
+
     def _residual(self, theta: Vector, renewals: Vector, periods: int) -> Vector:
         n, k = renewals.reshape(-1, 1), np.arange(1, periods + 1, dtype=float)
         return np.exp(self._log_survival(theta, n + k) - self._log_survival(theta, n))

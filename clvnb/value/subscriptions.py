@@ -87,11 +87,11 @@ def subscription_table(
     for plan, group in subscriptions.groupby("plan", sort=True):
         model = models[str(plan)]
         when, unit = _payments(group, economics), _unit(group, economics)
-        reach = _reach(model, model.point(), group, when)
+        reach = _reach(model, group, when)
         worth = _worth(reach, when, economics)
         parts.append(_subscriber_rows(group, reach, when, worth, unit, economics, level))
         for k, theta in enumerate(model.draws(TOTAL_DRAWS, seed=seed)):
-            means[k] += float(unit @ _worth(_reach(model, theta, group, when), when, economics))
+            means[k] += float(unit @ _worth(_reach(model, group, when, theta), when, economics))
         chance += float(unit**2 @ _variance(reach, when, economics))
     table = _row_a_customer(pd.concat(parts).sort_values("customer_id", ignore_index=True))
     value, off = float(table["clv"].sum()), tail(level) * float(np.sqrt(means.var(ddof=1) + chance))
@@ -138,9 +138,9 @@ def subscription_new_customer(
             renewals=0, active=True, days_to_next=wait, price=group["price"].mean(), renewals_left=np.nan
         )
         unit, when = _unit(fresh, economics)[0], _payments(fresh, economics)
-        point += share * unit * (1 + _worth(_reach(model, model.point(), fresh, when), when, economics)[0])
+        point += share * unit * (1 + _worth(_reach(model, fresh, when), when, economics)[0])
         for k, theta in enumerate(model.draws(TOTAL_DRAWS, seed=seed)):
-            values[k] += share * unit * (1 + _worth(_reach(model, theta, fresh, when), when, economics)[0])
+            values[k] += share * unit * (1 + _worth(_reach(model, fresh, when, theta), when, economics)[0])
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(float(point), low, high, level, n, "renewals by plan, mean of new customers")
 
@@ -196,13 +196,9 @@ def _row_a_customer(table: pd.DataFrame) -> pd.DataFrame:
     return both[table.columns].sort_values("customer_id", ignore_index=True)
 
 
-def _reach(model: RenewalModel, theta: np.ndarray, group: pd.DataFrame, when: np.ndarray) -> np.ndarray:
+def _reach(model: RenewalModel, group: pd.DataFrame, when: np.ndarray, theta: np.ndarray | None = None) -> np.ndarray:
     """The chance to reach each payment: S(n + k) / S(n), 0 for an ended contract."""
-    out = np.empty(when.shape)
-    for own, at in model._patterns(group, theta):
-        made, index = np.unique(group["renewals"].to_numpy(float)[at], return_inverse=True)
-        out[at] = model._residual(own, made, when.shape[1])[index]
-    return np.where(np.isnan(when), 0.0, out)
+    return np.where(np.isnan(when), 0.0, model.survival_by_row(group, when.shape[1], theta))
 
 
 def _discount(when: np.ndarray, economics: Economics) -> np.ndarray:
