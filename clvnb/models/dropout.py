@@ -40,6 +40,7 @@ __all__ = [
 # The closed form is a difference: rounding is magnified by |(a+B-1)/(a-1)| over the result. scipy's 2F1 loses digits
 # where parameters are large, and beyond z = 0.9, where it turns to powers of 1 - z. Up to these it has nine.
 _MAGNIFIED, _LARGEST_A, _LARGEST, _SHORTEST, _LONGEST = 1e3, 50.0, 300.0, 1e-3, 9.0
+_ALL_LEAVE = -7.0  # ln q, below which five purchases are all of the expected ones to fifteen digits
 # Rows times draws of the parameters, where so many customers were fitted that there is little doubt about them.
 _MIXED = 2_000_000
 _MANY = 20_000
@@ -111,17 +112,25 @@ def _per_purchase(p: Vector, ln_q: Vector, R: Vector, ratio: Vector, k: int, sta
         wave = _beyond_none(s, p, R, ratio)
         wave *= s**stage * np.exp(k * y) / (k * (1 - 1 / s))
         total += 2 * wave.real if paired else wave
-    # Where hardly anything is bought waves cancel, and few terms of the sum over purchases are all of it; at q = 0, one.
+    # Where hardly anything is bought waves cancel, and where nearly all leave they are magnified by 1/q.
     first = at_least(k - stage, R, ratio)
-    total = np.where(ln_q < -60.0, first, total)
     rare = np.nonzero(first < 1e-4 * np.minimum(R * ratio, 1.0))[0]
     if len(rare):
         q = np.exp(ln_q if ln_q.shape[1] == 1 else ln_q[:, rare])
-        sums = np.zeros((1, len(rare)))
-        for n in range(5, 0, -1):
-            sums = sums * q + at_least(n * k - stage, R[rare], ratio[rare])
-        total[:, rare] = sums
+        total[:, rare] = _first_purchases(q, R[rare], ratio[rare], k, stage)
+    leave = (ln_q < _ALL_LEAVE).any(axis=1)
+    if leave.any():
+        few = _first_purchases(np.exp(ln_q[leave]), R, ratio, k, stage)
+        total[leave] = np.where(ln_q[leave] < _ALL_LEAVE, few, total[leave])
     return total
+
+
+def _first_purchases(q: Vector, R: Vector, ratio: Vector, k: int, stage: int) -> Vector:
+    """The sum over the first five purchases of P(n-th comes) q^(n-1), which is all of it where either is small."""
+    sums = np.zeros((1, len(R)))
+    for n in range(5, 0, -1):
+        sums = sums * q + at_least(n * k - stage, R, ratio)
+    return np.asarray(sums)
 
 
 def _stays(p: Vector, ln_q: Vector, R: Vector, ratio: Vector, k: int, stage: int) -> Vector:
