@@ -54,7 +54,6 @@ from .improve.step import improve_step as improve_step
 from .models.bdw import BetaDiscreteWeibull as BetaDiscreteWeibull
 from .models.bgbb import BGBB as BGBB
 from .models.bgnbd import BGNBD as BGNBD
-from .models.calendar import Calendar as Calendar
 from .models.cnbdk import BGCNBDk as BGCNBDk
 from .models.cnbdk import MBGCNBDk as MBGCNBDk
 from .models.gamma_gamma import GammaGamma as GammaGamma
@@ -80,6 +79,7 @@ from .satisfaction.scores import csat as csat
 from .satisfaction.scores import nps as nps
 from .satisfaction.step import satisfaction_step as satisfaction_step
 from .value import formulas as formulas
+from .value.calendars import calendar_of as calendar_of
 from .value.card import clv_card as clv_card
 from .value.clv import clv_new_customer as clv_new_customer
 from .value.clv import clv_table as clv_table

@@ -1,6 +1,6 @@
 """A clock that all customers share: the pace of purchases by trend, season, dated series and days closed.
 
-In: what was bought on which day. Out: ``Calendar``, for ``MBGNBD().fit(summary, calendar=...)``, and ``Clock``, its days.
+In: repeat purchases by day. Out: ``Calendar``, for ``MBGNBD().fit(summary, calendar=...)``, and ``Clock``, its days.
 
 All customers' purchase rates are multiplied by m(day) = exp(b'z(day)). Customers of BG/NBD and MBG/NBD leave at purchases,
 so that the whole model stays in closed form on the clock M, the sum of m: t_x, T and the horizon are counted on it, and the
@@ -9,7 +9,7 @@ log-likelihood gains the sum of ln m over the days of repeat purchases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -18,9 +18,6 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from ..core.engine import run
-from ..core.errors import TableError
-from ..core.tables import as_day
 from .fitting import Levels, Triples, Vector
 
 __all__ = ["Calendar", "Clock", "Peak", "Season", "Series", "Term", "Trend", "objective_of"]
@@ -53,7 +50,7 @@ class Trend:
     sd : float
         Of the prior of the change a year, in logarithms.
     rest : float
-        Days after which 63 % of what is still to come of the trend has come.
+        Days after which 63 % of what the trend will still do is done.
 
     References
     ----------
@@ -183,15 +180,6 @@ class Calendar:
     spread : float
         How much more than chance weekly repeat purchases vary (variance over mean, 1 or more): as much less a day's
         purchases say of the clock, and as much more the priors of its coefficients count.
-
-    Examples
-    --------
-    >>> import clvnb as cv
-    >>> log = cv.MBGNBD.with_params(r=0.9, alpha=60.0, a=0.8, b=2.5).simulate(400, length="2 years", seed=1)
-    >>> calendar = Calendar.of(log, terms=(Trend(), Season()))
-    >>> model = cv.MBGNBD().fit(cv.summarize(log, as_of=calendar.as_of), calendar=calendar)
-    >>> list(model.calendar_effects_["term"])
-    ['trend', 'cosine 1 a year', 'sine 1 a year', 'cosine 2 a year', 'sine 2 a year']
     """
 
     as_of: date
@@ -199,52 +187,6 @@ class Calendar:
     terms: tuple[Term, ...] = ()
     closed: tuple[tuple[str, str], ...] = ()
     spread: float = 1.0
-
-    @classmethod
-    def of(
-        cls,
-        log: Any,
-        *,
-        terms: Sequence[Term] = (),
-        closed: Sequence[tuple[str, str]] = (),
-        as_of: date | str | None = None,
-        spread: float = 1.0,
-    ) -> Calendar:
-        """Count a LOG's repeat purchases by day.
-
-        Parameters
-        ----------
-        log : LOG
-            Checked.
-        terms, closed, spread
-            As the attributes.
-        as_of : date, optional
-            The last day; of the log when left out.
-
-        Raises
-        ------
-        TableError
-            When somebody bought on a day that is said to be closed.
-        """
-        from ..data.summary import purchase_days
-
-        days = purchase_days(log)
-        days = days.filter(days.bought)
-        if as_of is not None:
-            days = days.filter(days.date <= as_day(as_of))
-        first = days.group_by("customer_id").aggregate(first=days.date.min())
-        both = days.join(first, "customer_id")
-        counts = run(both.group_by("date").aggregate(bought=both.count(), new=(both.date == both["first"]).sum()), log)
-        when = pd.to_datetime(counts["date"])
-        last = as_day(as_of) or when.max().date()
-        repeats = (counts["bought"] - counts["new"]).to_numpy(float)
-        at = (when - when.min()).dt.days.to_numpy()
-        total = np.bincount(at, weights=repeats, minlength=(last - when.min().date()).days + 1)
-        made = cls(last, total, tuple(terms), tuple(closed), spread)
-        wrong = [made.day(int(k)) for k in np.nonzero(made.clock().shut & (total > 0))[0]]
-        if wrong:
-            raise TableError(f"closed: {wrong[0]} is given as closed, and somebody bought on it; take it out")
-        return made
 
     def day(self, number: int) -> date:
         """The date of a day of the log, the first one 0."""

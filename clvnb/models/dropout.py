@@ -309,7 +309,7 @@ class RandomDropoutModel(DropoutModel):
         covariates : sequence of str
             Columns of ``summary`` that do not change with time; not together with a calendar.
         calendar : Calendar, optional
-            Trend, season, dated series and days closed, which are the same for all customers: ``Calendar.of(log, ...)``
+            Trend, season, dated series and days closed, which are the same for all customers: ``calendar_of(log, ...)``
             of the log that ``summary`` was made from, on the same last day. See ``calendar_effects_``.
 
         Returns

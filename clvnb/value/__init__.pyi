@@ -1,4 +1,5 @@
 from . import formulas as formulas
+from .calendars import calendar_of as calendar_of
 from .card import clv_card as clv_card
 from .clv import clv_new_customer as clv_new_customer
 from .clv import clv_table as clv_table

@@ -22,9 +22,10 @@ from ..core.tables import as_day
 from ..data.summary import purchase_days, summarize
 from ..models import MBGNBD
 from ..models.base import TransactionModel
-from ..models.calendar import Calendar, Trend
+from ..models.calendar import Trend
 from ..models.fitting import Vector
 from ..models.histories import collapse
+from .calendars import calendar_of
 from .origins import CANDIDATES, EVERY, HORIZONS, SEASON_FROM, Look, Past, look, looks_back, seasons
 from .spread import Spread, mean_error, model_error, money_error, width
 
@@ -334,7 +335,7 @@ def _moments(horizons: Sequence[float]) -> Vector:
 def _fits(log: Any, summary: pd.DataFrame, as_of: date, past: Past, spread: float) -> dict[str, MBGNBD]:
     """Both candidates on all customers; without a trend where it finds no maximum."""
     share = 1 / _share(past, summary)  # overdispersion was found on some of the customers
-    given = Calendar.of(log, closed=past.closed, as_of=as_of, spread=1 + (spread - 1) * share)
+    given = calendar_of(log, closed=past.closed, as_of=as_of, spread=1 + (spread - 1) * share)
     season = seasons(past.end) if past.end >= SEASON_FROM else ()
     found = {"season": MBGNBD().fit(summary, calendar=replace(given, terms=season))}
     try:

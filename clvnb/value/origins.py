@@ -49,7 +49,7 @@ FINE_SEASON_FROM = 800
 # Customers whose past forecasts are tested: the error of the total hardly depends on how many there are.
 CUSTOMERS = 6_000
 # With fewer repeat purchases nothing is fitted.
-FEWEST = 15
+LEAST = 15
 # So many days in a row without a purchase, of which so many were expected, are days without business.
 SHUT_DAYS, SHUT_PURCHASES = 14, 25.0
 _PARTS = 32
@@ -230,7 +230,7 @@ def look(past: Past, cut: int, horizons: tuple[int, ...], start: Vector | None =
         Where there are hardly any repeat purchases, or a fit has no maximum.
     """
     rows, repeats = past.histories(cut), past.daily(cut)
-    if repeats.sum() < FEWEST:
+    if repeats.sum() < LEAST:
         raise FitError(f"{repeats.sum():.0f} repeat purchases by {past.date_of(cut)} are too few for a forecast")
     plain = past.calendar(cut, (), 1.0)
     found = {"plain": _fit(rows, plain, _centre(rows) if start is None else start)}
