@@ -1,0 +1,231 @@
+"""The forecast of a shop's total: what it finds, what its range includes, and that customers share it out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import clvnb as cv
+from clvnb.core.results import Estimate
+from clvnb.value.forecast import forecast_purchases, price_level
+from clvnb.value.origins import Past
+from clvnb.value.spread import Spread, mean_error, model_error, money_error, width
+
+START, END = pd.Timestamp("2023-01-01"), "2024-12-30"
+DAYS = 730
+
+
+def shop(pace: np.ndarray, customers: int = 1500, seed: int = 0) -> tuple[pd.DataFrame, float]:
+    """A shop followed purchase by purchase on a pace by day: its log of two years, and what its customers buy after it."""
+    rng, hand, rows = np.random.default_rng(seed), np.r_[0.0, np.cumsum(pace)], []
+    for customer in range(customers):
+        day = rng.uniform(0, DAYS)
+        rate, leaves = rng.gamma(0.8, 1 / 45), rng.beta(0.8, 2.6)
+        at = np.interp(day, np.arange(len(hand)), hand)
+        while day < len(pace):
+            rows.append((customer, int(day)))
+            if rng.random() < leaves:
+                break
+            at += rng.exponential(1 / rate)
+            day = np.interp(at, hand, np.arange(len(hand))) if at < hand[-1] else np.inf
+    found = pd.DataFrame(rows, columns=["customer", "day"]).drop_duplicates()
+    known = found[found["day"] < DAYS]
+    later = found[(found["day"] >= DAYS) & found["customer"].isin(known["customer"])]
+    log = pd.DataFrame({"customer_id": known["customer"].astype(str), "date": START + pd.to_timedelta(known["day"], unit="D"),
+                        "amount": 20.0 + known["customer"] % 7})  # fmt: skip
+    return log.reset_index(drop=True), float(len(later))
+
+
+def season(days: int, size: float = 0.4) -> np.ndarray:
+    return 1 + size * np.sin(2 * np.pi * np.arange(days) / 365.25)
+
+
+@pytest.fixture(scope="module")
+def seasonal():
+    log, came = shop(season(DAYS + 365))
+    return log, came, forecast_purchases(log, horizon=365, as_of=END, also=[91, 182])
+
+
+def test_a_smooth_season_is_found_and_forecast(seasonal):
+    """A sine wave has no month that stands out from its neighbours."""
+    _, came, found = seasonal
+    swing, sure = found.season
+    assert swing == pytest.approx(1.4 / 0.6 - 1, rel=0.35)
+    assert sure > 3
+    assert found.purchases == pytest.approx(came, rel=0.12)
+    pace = found.year.set_index("day")["pace"]
+    assert pace["2023-04-01"] > 1.2 > 0.8 > pace["2023-10-01"]
+
+
+def test_nothing_is_found_where_nothing_is():
+    log, came = shop(np.ones(DAYS + 365), seed=2)
+    found = forecast_purchases(log, horizon=365, as_of=END)
+    assert found.season[1] < 3
+    assert found.trend[1] < 3
+    assert found.closed == ()
+    assert found.purchases == pytest.approx(came, rel=0.12)
+
+
+def test_a_decline_is_found_and_carried_on():
+    log, came = shop(0.75 ** (np.arange(DAYS + 365) / 365.25), customers=2500, seed=3)
+    found = forecast_purchases(log, horizon=365, as_of=END)
+    change, sure = found.trend
+    assert -0.5 < change < -0.1
+    assert sure > 2.5
+    assert found.weights["trend and season"] > 0.6
+    plain = cv.MBGNBD().fit(cv.summarize(log, as_of=END))
+    assert abs(found.purchases / came - 1) < abs(
+        plain.expected_purchases(cv.summarize(log, as_of=END), 365).sum() / came - 1
+    )
+
+
+def test_a_closure_is_found():
+    pace = np.ones(DAYS)
+    pace[400:450] = 0
+    log, _ = shop(pace, seed=4)
+    log = log[~log["date"].between(START + pd.Timedelta(days=400), START + pd.Timedelta(days=449))]
+    [(first, last)] = forecast_purchases(log, horizon=182, as_of=END).closed
+    assert abs((pd.Timestamp(first) - START).days - 400) <= 2
+    assert abs((pd.Timestamp(last) - START).days - 449) <= 2
+
+
+def test_customers_share_out_the_forecast(seasonal):
+    log, _, found = seasonal
+    summary = cv.summarize(log, as_of=END)
+    for kind in (cv.BGNBD, cv.MBGNBD, cv.ParetoNBD):
+        paced = found.pace(kind().fit(summary), summary)
+        for days in (91, 182, 365):
+            total = float(np.interp(days, found.ahead, found.total))
+            assert paced.expected_purchases(summary, days).sum() == pytest.approx(total, rel=0.01)
+
+
+def test_names_order_and_the_unit_of_money_do_not_matter(seasonal):
+    log, _, found = seasonal
+    other = log.sample(frac=1, random_state=5)
+    other = other.assign(
+        customer_id="x" + (7919 * other["customer_id"].astype(int) % 10_007).astype(str), amount=100 * other["amount"]
+    )
+    again = forecast_purchases(other, horizon=365, as_of=END, also=[91, 182])
+    assert again.purchases == pytest.approx(found.purchases, rel=1e-9)
+    assert again.expected_error == pytest.approx(found.expected_error, rel=1e-9)
+    pd.testing.assert_frame_equal(again.tests, found.tests)
+
+
+def test_months_add_up_to_the_total(seasonal):
+    found = seasonal[2]
+    months = found.table[(found.table["what"] == "purchases") & found.table["mean"].notna()]
+    last = (pd.Timestamp(END) + pd.offsets.MonthEnd(len(months))).normalize()
+    assert months["mean"].sum() == pytest.approx(
+        np.interp((last - pd.Timestamp(END)).days, found.ahead, found.total), rel=0.05
+    )
+    came = found.table[found.table["what"].eq("purchases") & found.table["actual"].notna()]
+    log = seasonal[0]
+    repeats = log[log["date"] > log.groupby("customer_id")["date"].transform("min")]
+    assert came["actual"].sum() == len(repeats[repeats["date"] < "2024-12-01"])
+
+
+def test_tests_are_forecasts_of_their_day(seasonal):
+    """A test sees nothing of what came later: the same log cut at an origin gives the same forecast."""
+    log, _, found = seasonal
+    one = found.tests[(found.tests["horizon"] == 91)].iloc[-1]
+    known = log[log["date"] <= one["origin"]]
+    then = forecast_purchases(known, horizon=91, as_of=one["origin"].date())
+    assert one["expected"] == pytest.approx(then.purchases, rel=0.01)
+    later = log[(log["date"] > one["origin"]) & (log["date"] <= one["origin"] + pd.Timedelta(days=91))]
+    assert one["actual"] == later["customer_id"].isin(known["customer_id"]).sum()
+
+
+def test_too_few_repeat_purchases_are_said():
+    log = pd.DataFrame(
+        {"customer_id": [str(k) for k in range(300)], "date": pd.date_range("2023-01-01", periods=300), "amount": 5.0}
+    )
+    more = log.head(5).assign(date=log["date"].head(5) + pd.Timedelta(days=30))
+    with pytest.raises(cv.FitError, match="5 repeat purchases by .* too few"):
+        forecast_purchases(pd.concat([log, more]), horizon=91)
+
+
+def test_prices_of_now():
+    log, _ = shop(np.ones(DAYS), seed=6)
+    dearer = log.assign(amount=log["amount"] * np.where(log["date"] >= "2024-07-01", 1.2, 1.0))
+    last = pd.Timestamp(END).date()
+    assert price_level(log, cv.summarize(log, as_of=END), last) == pytest.approx(1.0, abs=0.02)
+    assert 1.05 < price_level(dearer, cv.summarize(dearer, as_of=END), last) < 1.2
+
+
+def test_first_customers_from_before_the_log_are_noticed():
+    rng = np.random.default_rng(7)
+    born = np.r_[rng.integers(0, 30, 300), rng.integers(30, 700, 300)]
+    who, day = np.repeat(np.arange(600), 2), np.c_[born, born + 20].ravel()
+    assert Past(START.date(), 729, who, day).from_before(729)
+    even = rng.integers(0, 700, 600)
+    assert not Past(START.date(), 729, who, np.c_[even, even + 20].ravel()).from_before(729)
+
+
+# ------------------------------------------------------------------------------------------ its range
+
+
+def test_the_scale_of_the_error():
+    """1.67 (h/182)^.32 ((s + .02)/.15)^.73 (phi/P)^.40, drawn together above .15, faster beyond a year."""
+    assert model_error(182, 0.05, 0.002) == pytest.approx(1.67 * (0.07 / 0.15) ** 0.73 * 0.002**0.4)
+    assert model_error(364, 0.05, 0.002) == pytest.approx(2**0.32 * model_error(182, 0.05, 0.002))
+    assert model_error(728, 0.05, 0.0005) == pytest.approx(2**0.7 * model_error(364, 0.05, 0.0005))
+    assert model_error(182, 0.13, 1.0) == pytest.approx(0.15 * (1.67 / 0.15) ** 0.7)
+    assert model_error(91, 0.02, 0.001, season=False) == pytest.approx(np.hypot(model_error(91, 0.02, 0.001), 0.1))
+    assert width(0.5) < width(0.8) < width(0.9) < width(0.95)
+    assert mean_error(0.1) == pytest.approx(np.expm1(0.082))
+    assert money_error(0.8, 400.0) == pytest.approx(1.9 * 0.8 / 20)
+
+
+@pytest.mark.parametrize("value", [1000.0, -1000.0])
+def test_a_wider_range_keeps_its_sign_and_adds_in_quadrature(value):
+    alone = Estimate(value, *sorted([value * 0.9, value * 1.1]), 0.9, 10, "alone")
+    wide = Spread(182.0, 0.2).widen(alone)
+    assert np.sign(wide.low) == np.sign(wide.high) == np.sign(value)
+    far, near = max(abs(wide.low), abs(wide.high)), min(abs(wide.low), abs(wide.high))
+    assert np.log(far / 1000) == pytest.approx(np.hypot(np.log(1.1), width(0.9) * 0.2))
+    assert np.log(1000 / near) == pytest.approx(np.hypot(np.log(1 / 0.9), width(0.9) * 0.2))
+    assert wide.method.startswith("alone, and the error of forecasts")
+
+
+def test_a_range_across_zero_is_widened_on_both_sides():
+    wide = Spread(182.0, 0.2).widen(Estimate(100.0, -50.0, 250.0, 0.9, 10, "alone"))
+    assert wide.low < -50 < 250 < wide.high
+    none = Spread(182.0, 0.0).widen(Estimate(100.0, -50.0, 250.0, 0.9, 10, "alone"))
+    assert (none.low, none.high) == pytest.approx((-50, 250))
+
+
+def test_the_trust_level_names_season_and_horizon(seasonal):
+    log, _, found = seasonal
+    summary = cv.summarize(log, as_of=END)
+    trust = cv.trust_gate(
+        summary, as_of=END, purchases=cv.MBGNBD().fit(summary), log=log, outlook=found
+    ).table.set_index("check")
+    assert trust.loc["season", "found"].startswith("A season is in the forecast")
+    assert trust.loc["tested horizon", "level"] == "reliable"
+    far = forecast_purchases(log, horizon="3 years", as_of=END)
+    trust = cv.trust_gate(summary, as_of=END, purchases=cv.MBGNBD().fit(summary), log=log, outlook=far)
+    assert trust.level == "use with care"
+    assert "up to 364 of 1,096 days ahead" in trust.table.set_index("check").loc["tested horizon", "found"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["as modelled", "season", "christmas", "decline", "closure"])
+def test_ranges_hold_what_comes(kind):
+    """Twenty shops of each kind, three years ahead: the range holds, and the forecast is within a tenth on average."""
+    days, errors, held = DAYS + 1096, [], 0
+    year = np.arange(days) % 365.25
+    pace = {"as modelled": np.ones(days), "season": season(days), "christmas": np.where((year >= 325) & (year < 358), 4.0, 1.0),
+            "decline": 0.85 ** (np.arange(days) / 365.25), "closure": np.where((np.arange(days) >= 400) & (np.arange(days) < 460), 0.0, 1.0)}[kind]  # fmt: skip
+    for seed in range(20):
+        log, came = shop(pace, customers=3000, seed=seed)
+        if kind == "closure":
+            log = log[~log["date"].between(START + pd.Timedelta(days=400), START + pd.Timedelta(days=459))]
+        summary = cv.summarize(log, as_of=END)
+        found = forecast_purchases(log, horizon=1096, as_of=END, summary=summary)
+        alone = found.pace(cv.MBGNBD().fit(summary), summary).purchase_interval(summary, 1096, total=True)
+        wide = found.spread.widen(alone, money=False)
+        held += wide.low <= came <= wide.high
+        errors.append(wide.value / came - 1)
+    assert held >= 16
+    assert abs(np.mean(errors)) < 0.1
