@@ -60,7 +60,7 @@ class Forecast(Told):
         Days from now, and the expected purchases in them.
     tests : pandas.DataFrame
         Forecasts from earlier days: ``origin, horizon, expected, low, high, actual, error`` (expected over actual, less 1),
-        ``inside``.
+        ``inside``, ``season`` (whether the log was long enough by then to show one).
     closed : tuple of (str, str)
         Times without business that the log shows.
     history : pandas.DataFrame
@@ -207,14 +207,21 @@ class Forecast(Told):
         """How wrong the total may be, and what says so."""
         if not len(self.tests):
             return "The log is too short to test forecasts on earlier days, so the range rests on other businesses' errors."
-        longest = self.tests[self.tests["horizon"] == self.tested]
-        text = (
-            f"The expected error is about {self.expected_error:.0%}. {len(self.tests)} forecasts from "
-            f"{self.tests['origin'].nunique()} earlier days were tested: the range held {int(self.tests['inside'].sum())} of them"
-            f"; {self.tested} days ahead the error was {longest['error'].abs().median():.0%} in the middle."
-        )
+        text = f"The expected error is about {self.expected_error:.0%}. {self.say_held()}"
         if self.tested < 0.9 * self.horizon:
             text += f" Nothing beyond {self.tested} days could be tested; there the range grows by what is known of other businesses."
+        return text
+
+    def say_held(self) -> str:
+        """How often the range held what came."""
+        held = self.tests["inside"]
+        text = (
+            f"{len(held)} forecasts from {self.tests['origin'].nunique()} earlier days were tested, up to {self.tested} days ahead; "
+            f"the range held {int(held.sum())} of them."
+        )
+        knew = held[self.tests["season"]]
+        if 0 < len(knew) < len(held):
+            text += f" Of the {len(knew)} made since the log shows its season it held {int(knew.sum())}."
         return text
 
     def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:
@@ -412,8 +419,8 @@ def _tests(past: Past, looks: Sequence[Look]) -> pd.DataFrame:
             reach, came = np.exp(width(LEVEL) * scale), float(one.came[which])
             low, high = (expected + 0.5) / reach - 0.5, (expected + 0.5) * reach - 0.5
             rows.append((pd.Timestamp(past.date_of(one.cut)), h, expected, max(low, 0.0), high, came,
-                         expected / max(came, 1.0) - 1, low <= came <= high))  # fmt: skip
-    names = ["origin", "horizon", "expected", "low", "high", "actual", "error", "inside"]
+                         expected / max(came, 1.0) - 1, low <= came <= high, one.cut >= SEASON_FROM))  # fmt: skip
+    names = ["origin", "horizon", "expected", "low", "high", "actual", "error", "inside", "season"]
     return pd.DataFrame(rows, columns=names).sort_values(["origin", "horizon"], ignore_index=True)
 
 

@@ -72,6 +72,12 @@ def tests(step: ValueFacts) -> Finding:
     """How forecasts from earlier days fared."""
     if step.outlook is None:
         return Finding(pd.DataFrame(), "There is no purchase model to test from earlier days.")
+    if step.total is None:
+        held = int(step.outlook.tests["inside"].sum())
+        return Finding(
+            step.outlook.tests,
+            f"No forecast is shown; of {len(step.outlook.tests)} made from earlier days the range held {held}.",
+        )
     return Finding(step.outlook.tests, step.outlook.say_tests())
 
 

@@ -214,7 +214,8 @@ def segment_profile(customers: pd.DataFrame, segment: pd.Series) -> pd.DataFrame
     """
     column = "total_value" if customers["total_value"].notna().any() else "historic_value"
     table = customers.assign(segment=segment).groupby("segment").agg(
-        customers=("customer_id", "size"), historic_value=("historic_value", "sum"), clv=("clv", "sum"),
+        customers=("customer_id", "size"), historic_value=("historic_value", "sum"),
+        clv=("clv", lambda own: own.sum(min_count=1)),  # what nobody estimated is missing, not 0
         value=(column, "sum"), p_alive=("p_alive", "mean"),
     )  # fmt: skip
     table["share_of_customers"] = table["customers"] / len(customers)

@@ -320,15 +320,14 @@ def _outlook_checks(outlook: Forecast) -> list[tuple[str, str, str, str]]:
     reach, tests = float(np.expm1(width(LEVEL) * outlook.spread.scale())), outlook.tests
     tested = outlook.tested >= outlook.horizon / 2
     found = (
-        f"The expected error of the total is about {outlook.expected_error:.0%}; nine times in ten it lies within {reach:.0%} "
-        "above."
+        f"The expected error of the total is about {outlook.expected_error:.0%}; the 90% range goes from {reach / (1 + reach):.0%} "
+        f"below to {reach:.0%} above it."
     )
     rows = [
         ("expected error", grade(reach > NEEDED, outlook.spread.scale() > NOT_RELIABLE), found,
-         f"Plan with the ends of the range, since they lie more than {NEEDED:.0%} away." if reach > NEEDED else ""),
+         f"Plan with both ends of the range, which reaches more than {NEEDED:.0%} up." if reach > NEEDED else ""),
         ("tested horizon", grade(not tested),
-         f"{len(tests)} forecasts from earlier days were tested, up to {outlook.tested} of {outlook.horizon:,.0f} days ahead; the "
-         f"range held {int(tests['inside'].sum())} of them." if len(tests) else "No forecast from an earlier day could be tested.",
+         outlook.say_held() if len(tests) else "No forecast from an earlier day could be tested.",
          "Further ahead the range rests on what is known of other businesses: decide again when more has come."),
     ]  # fmt: skip
     (swing, sure), (change, certain) = outlook.season, outlook.trend
