@@ -48,7 +48,8 @@ def results(tmp_path_factory, fitted) -> dict:
         "Link": plan.link,
         "Choice": choice,
         "Holdout": choice.holdout,
-        "Backtest": value.backtest,
+        "Backtest": cv.backtest(value.checked.kept, origins=1),
+        "Forecast": value.outlook,
         "CustomerCard": cv.Cards.of_steps(value, plan).card("c0001"),
     }  # fmt: skip
 

@@ -447,7 +447,7 @@ def _money(log: Any, summary: pd.DataFrame, as_of: date) -> tuple[pd.DataFrame, 
     month = pd.to_datetime(months["month"])
     whole = month + pd.offsets.MonthEnd(0) <= pd.Timestamp(as_of)
     history = months.assign(month=month).loc[whole, ["month", "purchases", "revenue"]].reset_index(drop=True)
-    return history, float(varies), price_level(log, summary, as_of)
+    return history, round(float(varies), 6), price_level(log, summary, as_of)
 
 
 def price_level(log: Any, summary: pd.DataFrame, as_of: date) -> float:
@@ -470,7 +470,7 @@ def price_level(log: Any, summary: pd.DataFrame, as_of: date) -> float:
     recent = days_of.filter(days_of.bought, days_of.net > 0, days_of.date > start, days_of.date <= as_of)
     sums = run(recent.group_by("customer_id").aggregate(net=recent.net.sum(), count=recent.count()), log)
     own = summary.set_index("customer_id")[["monetary_value", "frequency", "first_date"]]
-    both = sums.join(own, on="customer_id", how="inner")
+    both = sums.join(own, on="customer_id", how="inner").sort_values("customer_id")
     both = both[(both["monetary_value"] > 0) & (pd.to_datetime(both["first_date"]) <= pd.Timestamp(start))]
     n = float(both["count"].sum())
     if n < 30:
@@ -483,4 +483,5 @@ def price_level(log: Any, summary: pd.DataFrame, as_of: date) -> float:
     level = np.log(float(both["net"].sum()) / float(both["count"].to_numpy(float) @ usual))
     mean = both["net"].to_numpy(float) / both["count"].to_numpy(float)
     noise = float(np.std(mean / usual)) / np.sqrt(len(both))
-    return float(np.exp(np.clip(level * 0.01 / (0.01 + noise**2), np.log(0.75), np.log(1.33))))
+    drawn = np.exp(np.clip(level * 0.01 / (0.01 + noise**2), np.log(0.75), np.log(1.33)))
+    return round(float(drawn), 6)  # last digits, which the order of an engine's sums decides, must not reach the fits
