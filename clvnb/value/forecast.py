@@ -145,16 +145,21 @@ class Forecast(Told):
         Returns
         -------
         pandas.DataFrame
-            ``days, what`` (purchases, revenue), ``mean, low, high`` (90 % range), ``expected_error`` (a share).
+            ``days_ahead``; ``purchases_mean, purchases_low, purchases_high`` and ``revenue_mean, revenue_low, revenue_high`` (90 %
+            ranges); ``expected_error`` of the purchases, a share.
         """
         rows = []
         for h in sorted({*(t for t in (91.0, 365.0) if t < self.horizon), self.horizon}):
-            mean = float(np.interp(h, np.r_[0.0, self.ahead], np.r_[0.0, self.total]))
+            mean, row = float(np.interp(h, np.r_[0.0, self.ahead], np.r_[0.0, self.total])), {"days_ahead": h}
             for what, each, money in (("purchases", 1.0, 0.0), ("revenue", self.spend, self.spread.money)):
-                scale = float(np.hypot(self.scale_at(h), money))
-                reach = np.exp(width(LEVEL) * scale)
-                rows.append((h, what, mean * each, mean * each / reach, mean * each * reach, mean_error(scale)))
-        return pd.DataFrame(rows, columns=["days", "what", "mean", "low", "high", "expected_error"])
+                reach = np.exp(width(LEVEL) * np.hypot(self.scale_at(h), money))
+                row |= {
+                    f"{what}_mean": mean * each,
+                    f"{what}_low": mean * each / reach,
+                    f"{what}_high": mean * each * reach,
+                }
+            rows.append(row | {"expected_error": mean_error(self.scale_at(h))})
+        return pd.DataFrame(rows)
 
     @property
     def year(self) -> pd.DataFrame:

@@ -55,10 +55,11 @@ def coming(step: ValueFacts) -> Finding:
     if outlook is None or step.total is None:
         return Finding(pd.DataFrame(), "There is no forecast of purchases for this client.")
     table = outlook.coming
-    year = table[(table["days"] == table["days"].min()) | (table["days"] == min(365.0, outlook.horizon))]
+    near = table[table["days_ahead"].isin([table["days_ahead"].min(), min(365.0, outlook.horizon)])]
     parts = [
-        f"in {words.counted(r.days, 'day')} {words.count(r.mean)} purchases ({words.count(r.low)} to {words.count(r.high)})"
-        for r in year[year["what"] == "purchases"].itertuples()
+        f"in {words.counted(r.days_ahead, 'day')} {words.count(r.purchases_mean)} purchases ({words.count(r.purchases_low)} to "
+        f"{words.count(r.purchases_high)})"
+        for r in near.itertuples()
     ]
     text = f"Of today's customers are expected, without new ones: {'; '.join(parts)}."
     swing, sure = outlook.season
