@@ -97,9 +97,8 @@ def test_the_answer_comes_first_with_its_ranges(made):
             assert words.money(figure[k]) in first
     assert f"CSAT {words.share(score['value'])} (90% range: {words.share(score['low'])} to" in first
     assert words.share(results["held_by"]["0.2"]) in first
-    backtest = pd.read_parquet(folder / "tables/backtest.parquet")
-    off = backtest[~backtest["baseline"].astype(bool)]["bias"].abs().mean()
-    assert f"up to three months ahead, had a mean absolute error of {words.share(off)}" in first
+    assert f"Expect an error of about {words.share(results['expected_error'])}" in first
+    assert pd.read_parquet(folder / "tables/forecast_tests.parquet")["inside"].dtype == bool
     actions = results["actions"]
     assert 0 < len(actions) <= 3
     for action in actions:

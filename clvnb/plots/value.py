@@ -459,7 +459,7 @@ def plot_forecast(
     >>> table = pd.DataFrame({"period": pd.date_range("2024-01-01", periods=3, freq="MS"), "what": "purchases",
     ...     "actual": [90.0, 110.0, None], "mean": [None, None, 95.0], "low": [None, None, 80.0], "high": [None, None, 112.0]})
     >>> plot_forecast(table, ax=Figure().subplots()).get_title(loc="left")
-    'What came, and what today\'s customers will buy'
+    "What came, and what today's customers will buy"
     """
     words, ax = words or Words("XXX"), axes(ax)
     own = table[table["what"] == what] if "what" in table else table
@@ -570,7 +570,7 @@ def plot_season(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | N
     >>> from matplotlib.figure import Figure
     >>> table = pd.DataFrame({"day": pd.date_range("2023-01-01", periods=3), "pace": [0.9, 1.0, 1.1]})
     >>> plot_season(table, ax=Figure().subplots()).get_title(loc="left")
-    'The year\'s season'
+    "The year's season"
     """
     from matplotlib.dates import DateFormatter, MonthLocator
 

@@ -292,7 +292,7 @@ def forecast_purchases(
     >>> log = MBGNBD.with_params(r=0.9, alpha=60.0, a=0.8, b=2.5).simulate(800, joined="1 year", length="2 years", seed=1)
     >>> found = forecast_purchases(log, horizon="1 year")
     >>> found.tested, len(found.tests), sorted(found.weights)
-    (364, 12, ['plain', 'trend', 'trend and season'])
+    (364, 17, ['season', 'trend and season'])
     """
     summary = to_pandas(summarize(log, as_of=as_of) if summary is None else summary)
     last = as_day(as_of) or (summary["first_date"] + pd.to_timedelta(summary["T"], unit="D")).max().date()

@@ -106,7 +106,7 @@ def trust_gate(
     -----
     The checks, with the limits for use with care and not reliable: customers below 500, 100; repeat buyers below 100, 30; history below
     365, 120 days; latest order more than 30, 120 days ago; q of the spend model below 2, at or below 1; the upper end
-    of the total's 90 % range more than 25 % above it, a scale of its error above .5 (without an ``outlook``: bias of the
+    of the total's 90 % range more than 25 % above it, a scale of its error above .5 within a year (without an ``outlook``: bias of the
     holdout total above 25, 50 %).
 
     At most use with care: a parameter at a bound, or whose logarithm has a standard error above 1.5; a correlation of spend and
@@ -324,7 +324,7 @@ def _outlook_checks(outlook: Forecast) -> list[tuple[str, str, str, str]]:
         f"below to {reach:.0%} above it."
     )
     rows = [
-        ("expected error", grade(reach > NEEDED, outlook.spread.scale() > NOT_RELIABLE), found,
+        ("expected error", grade(reach > NEEDED, outlook.scale_at(min(outlook.horizon, 365.0)) > NOT_RELIABLE), found,
          f"Plan with both ends of the range, which reaches more than {NEEDED:.0%} up." if reach > NEEDED else ""),
         ("tested horizon", grade(not tested),
          outlook.say_held() if len(tests) else "No forecast from an earlier day could be tested.",
