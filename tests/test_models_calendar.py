@@ -173,3 +173,32 @@ def test_a_pace_moves_the_future_alone(seasonal):
     assert twice.unpaced().expected_purchases_new(90) == model.expected_purchases_new(90)
     with pytest.raises(ValueError, match="backwards"):
         model.paced(np.array([10.0, 20.0]), np.array([10.0, 5.0]))
+
+
+def test_what_a_clock_cannot_do_is_said(seasonal):
+    summary = cv.summarize(seasonal, as_of="2025-12-30")
+    calendar = cv.calendar_of(seasonal, terms=(Season(),), as_of="2025-12-30")
+    on_clock = cv.MBGNBD().fit(summary, calendar=calendar)
+    with pytest.raises(cv.FitError, match="drawn without"):
+        on_clock.simulate(10)
+    with pytest.raises(cv.TableError, match="fitted with a calendar"):
+        cv.tracking(seasonal, on_clock, as_of="2025-12-30")
+    late = cv.calendar_of(seasonal[seasonal["date"] > "2024-06-01"], terms=(Season(),), as_of="2025-12-30")
+    with pytest.raises(cv.TableError, match="make both of the same log"):
+        cv.MBGNBD().fit(summary, calendar=late)
+    import ibis
+
+    with pytest.raises(cv.TableError, match="make both on one day"):
+        on_clock.expected_purchases(ibis.memtable(cv.summarize(seasonal, as_of="2026-03-01")), 30)
+
+
+def test_a_pace_runs_on_the_clock(seasonal):
+    """A model with a calendar at a pace: the days ahead go through both."""
+    summary = cv.summarize(seasonal, as_of="2025-12-30")
+    calendar = cv.calendar_of(seasonal, terms=(Season(),), as_of="2025-12-30")
+    model = cv.MBGNBD().fit(summary, calendar=calendar)
+    half = model.paced(np.array([100.0, 400.0]), np.array([50.0, 200.0]))
+    np.testing.assert_allclose(half.expected_purchases(summary, 300), model.expected_purchases(summary, 150))
+    days = pd.Series([cv.tracking(seasonal, m, as_of="2024-06-01", step=60)["expected"].sum() for m in
+                      (cv.MBGNBD().fit(summary), cv.MBGNBD().fit(summary).paced(np.array([100.0]), np.array([300.0])))])  # fmt: skip
+    assert days[0] == days[1]  # the past is not at the forecast's pace

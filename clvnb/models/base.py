@@ -795,7 +795,7 @@ class TransactionModel(CollapsedModel):
         return t if self.pace_ is None else float(on_pace(np.asarray(t, dtype=float), self.pace_))
 
     @property
-    def _changes_pace(self) -> bool:
+    def changes_pace(self) -> bool:
         """Whether the days ahead count differently, so that expected purchases bend with the seasons."""
         return self.pace_ is not None
 
@@ -1121,7 +1121,7 @@ class TransactionModel(CollapsedModel):
         list of (t, w)
             For ``expected`` or ``expected_new``.
         """
-        if self._changes_pace and step is None:
+        if self.changes_pace and step is None:
             return discount_steps(self._length(horizon), discount_rate, 61.0 if digits > 4 else 183.0)
         zero = np.zeros(1)
         spans = (

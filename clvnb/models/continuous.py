@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.errors import FitError
 from ..core.maths import days, tail
 from .base import TransactionModel, on_pace
 from .fitting import Vector
@@ -121,7 +122,16 @@ class ContinuousModel(TransactionModel):
         -------
         LOG
             ``customer_id, date, amount``, one row per purchase, ``date`` with the time of day.
+
+        Raises
+        ------
+        FitError
+            When the model runs on a calendar's clock or at a forecast's pace.
         """
+        if self.changes_pace:
+            raise FitError(
+                f"{self.name} runs on a calendar or at a pace here, and new customers are drawn without: fit it alone"
+            )
         rng = np.random.default_rng(seed)
         full, end = self.point(), days(length)
         born = rng.uniform(0, days(joined), customers)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import hyp2f1
 
-from ..core.engine import is_ibis
+from ..core.engine import is_ibis, run
 from ..core.errors import TableError
 from ..core.maths import tail
 from .base import draws_each
@@ -342,6 +342,11 @@ class RandomDropoutModel(DropoutModel):
         _ends_on(summary, calendar.clock())
         super().fit(summary)
         rows, plain = collapse(summary), self._fitted()
+        if rows["T"].max() > len(calendar.repeats) - 1:
+            raise TableError(
+                f"a customer of the SUMMARY came {rows['T'].max():,.0f} days before {calendar.as_of}, and the calendar begins "
+                f"{len(calendar.repeats) - 1:,} days before it: make both of the same log"
+            )
         n, names = float(rows["n"].sum()), (*self.parameters, *calendar.names)
         objective = objective_of(self._total_and_ages, rows, calendar, len(self.parameters))
         start = np.concatenate([plain.values, np.ones(len(calendar.names))])
@@ -390,7 +395,8 @@ class RandomDropoutModel(DropoutModel):
 
     def _ahead(self, t: float, full: Vector | None = None) -> float:
         clock = self._clock(self.point() if full is None else full)
-        return super()._ahead(t) if clock is None else clock.ahead(t)
+        paced = super()._ahead(t)
+        return paced if clock is None else clock.ahead(paced)
 
     def _each(self, summary: Any, function: Callable[[pd.DataFrame], dict[str, Vector]]) -> Any:
         if self.clock_ is not None:
@@ -398,15 +404,16 @@ class RandomDropoutModel(DropoutModel):
         return super()._each(summary, function)
 
     @property
-    def _changes_pace(self) -> bool:
-        return self.clock_ is not None or super()._changes_pace
+    def changes_pace(self) -> bool:
+        """Whether the days ahead count differently: on a calendar's clock, or at another pace."""
+        return self.clock_ is not None or super().changes_pace
 
     def _waits(self, rows: pd.DataFrame, w: Vector, *, from_last: bool) -> Vector:
-        clock = self.clock_
+        clock, paced = self.clock_, super()._waits(rows, w, from_last=from_last)
         if clock is None:
-            return super()._waits(rows, w, from_last=from_last)
+            return paced
         start = (rows["recency"] - rows["T"]).to_numpy(float) if from_last else np.zeros(len(rows))
-        return clock.between(start, start + w)
+        return clock.between(start, start + paced)
 
     def _total_and_ages(
         self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True
@@ -504,8 +511,11 @@ class RandomDropoutModel(DropoutModel):
 
 def _ends_on(summary: Any, clock: Clock) -> None:
     """Refuse a SUMMARY of another day than the clock's: on it every age would be counted wrongly."""
-    if is_ibis(summary) or not {"first_date", "T"} <= set(summary.columns) or not len(summary):
+    if not {"first_date", "T"} <= set(summary.columns):
         return
-    day = (pd.to_datetime(summary["first_date"]) + pd.to_timedelta(summary["T"], unit="D")).max().date()
+    one = run(summary.select("first_date", "T").head(1), summary) if is_ibis(summary) else summary.head(1)
+    if not len(one):
+        return
+    day = (pd.Timestamp(one["first_date"].iloc[0]) + pd.Timedelta(days=int(one["T"].iloc[0]))).date()
     if day != clock.as_of:
         raise TableError(f"the SUMMARY is of {day} and the calendar of {clock.as_of}: make both on one day")

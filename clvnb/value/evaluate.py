@@ -629,6 +629,11 @@ def tracking(log: Any, model: TransactionModel, *, as_of: date | str, step: str 
     0 2024-01-03       0
     1 2024-03-03       9
     """
+    if model.unpaced().changes_pace:
+        raise TableError(
+            f"{model.name} was fitted with a calendar, which says nothing of newcomers of the past: fit it alone"
+        )
+    model = model.unpaced()
     bought = run(purchase_days(log), log)
     bought = bought[bought["bought"] & (bought["date"] <= pd.Timestamp(as_of))]
     first = bought.groupby("customer_id")["date"].min()
