@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import FitError, TableError
-from ..core.maths import LEVEL, TEST_LEVEL, tail
+from ..core.maths import TEST_LEVEL, tail
 from ..core.results import Estimate, Finding, Told
 from ..core.words import capital
 from ..data.books import Books, books_of
@@ -37,15 +37,13 @@ from ..improve.initiatives import (
 )
 from ..improve.levers import customer_base
 from ..models.base import TransactionModel
-from ..models.gamma_gamma import fit_spend
 from ..models.stored import from_recipe
 from ..satisfaction.baseline import MIN_ANSWERS, Baseline, find_baseline
 from ..satisfaction.scores import Metric, metric_of
 from ..satisfaction.step import could_answer, freeze, is_sealed, satisfaction_step
 from ..value.card import Card
-from ..value.clv import clv_new_customer
 from ..value.cohorts import compare_survival
-from ..value.worth import WINDOWS, Handover, hand_over
+from ..value.worth import WINDOWS, Handover, hand_over, new_customer_by
 from .bridge import Bridge, Realised, clv_bridge, realised_against_predicted, value_drift
 
 __all__ = ["TrackStep", "remeasure_step"]
@@ -642,9 +640,8 @@ def _refit(worth: Handover, then: dict[str, Any]) -> Estimate | None:
     model = from_recipe(then)
     if not isinstance(model, TransactionModel):
         return None
-    summary = worth.books.summary
     try:
-        return clv_new_customer(model.fit(summary), fit_spend(summary), worth.client.economics, level=LEVEL)
+        return new_customer_by(worth.books, model)
     except (FitError, TableError):
         return None
 

@@ -35,6 +35,8 @@ class Card:
         Share of revenue that is valued.
     cost_to_serve : float
         Of one purchase or billing period, in ``currency``.
+    total : str
+        What the values add up to: what the model alone expects, or a forecast.
     cac : str
         Always ``"not subtracted"``: the cost of acquisition stands beside the value.
     window : str
@@ -57,6 +59,7 @@ class Card:
     window: str
     n: int
     level: float
+    total: str = "as the model expects"
     cac: str = "not subtracted"
 
     def require_same(self, other: Card) -> None:
@@ -97,6 +100,7 @@ def clv_card(
     n: int,
     level: float = LEVEL,
     direction: str = "residual",
+    total: str = "as the model expects",
 ) -> Card:
     """Write the card of a value made with ``economics``.
 
@@ -115,6 +119,8 @@ def clv_card(
         Of the intervals.
     direction : "residual", "historic" or "at acquisition"
         From the as-of day on, up to it, or from the first purchase on; any text is kept as it is.
+    total : str
+        What the values add up to.
 
     Returns
     -------
@@ -141,4 +147,5 @@ def clv_card(
         window=window,
         n=n,
         level=level,
+        total=total,
     )
