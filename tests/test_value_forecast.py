@@ -8,9 +8,11 @@ import pytest
 
 import clvnb as cv
 from clvnb.core.results import Estimate
+from clvnb.value.calendars import purchases_by_day, silences
 from clvnb.value.forecast import forecast_purchases, price_level
 from clvnb.value.origins import Past
 from clvnb.value.spread import Spread, mean_error, model_error, money_error, width
+from clvnb.value.trust import _reached
 
 START, END = pd.Timestamp("2023-01-01"), "2024-12-30"
 DAYS = 730
@@ -88,6 +90,40 @@ def test_a_closure_is_found():
     [(first, last)] = forecast_purchases(log, horizon=182, as_of=END).closed
     assert abs((pd.Timestamp(first) - START).days - 400) <= 2
     assert abs((pd.Timestamp(last) - START).days - 449) <= 2
+
+
+def test_a_time_with_a_few_purchases_is_no_closure():
+    """Nobody of some customers bought, but others did: the days of everybody decide."""
+    log, _ = shop(np.ones(DAYS), seed=4)
+    inside = log["date"].between(START + pd.Timedelta(days=400), START + pd.Timedelta(days=449))
+    few = log[inside].sort_values("date").iloc[::20]
+    assert silences(purchases_by_day(pd.concat([log[~inside], few]))) == ()
+    assert len(silences(purchases_by_day(log[~inside]))) == 1
+
+
+def test_many_customers_are_looked_at_in_part():
+    log, came = shop(season(DAYS + 365), customers=9000, seed=8)
+    found = forecast_purchases(log, horizon=365, as_of=END)
+    assert found.purchases == pytest.approx(came, rel=0.08)
+    assert found.tests["expected"].max() < 0.9 * found.purchases
+
+
+def test_a_month_of_a_small_shop_has_its_own_chance():
+    log, _ = shop(np.ones(DAYS), customers=200, seed=9)
+    months = forecast_purchases(log, horizon=365, as_of=END).table.dropna(subset=["mean"])
+    month = months[months["what"] == "purchases"].iloc[0]
+    assert month["high"] / month["mean"] > np.exp(1.6 / np.sqrt(month["mean"]))
+
+
+def test_a_total_out_of_reach_is_said(seasonal):
+    log, _, found = seasonal
+    summary = cv.summarize(log, as_of=END)
+    leaving = cv.ParetoNBD.with_params(r=0.5, alpha=300.0, s=900.0, beta=9000.0)
+    paced = found.pace(leaving, summary)
+    [(_, level, said, _)] = _reached(found, paced, summary)
+    assert level == "use with care"
+    assert "% of the forecast" in said
+    assert _reached(found, found.pace(cv.MBGNBD().fit(summary), summary), summary) == []
 
 
 def test_customers_share_out_the_forecast(seasonal):

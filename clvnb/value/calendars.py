@@ -1,12 +1,12 @@
 """What the days of a log had in common: its repeat purchases by day, for models on a clock that all customers share.
 
-In: a checked LOG. Out: ``Calendar``.
+In: a checked LOG. Out: ``Calendar``; purchases by day, and the times without any.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,10 @@ from ..core.tables import as_day
 from ..data.summary import purchase_days
 from ..models.calendar import Calendar, Term
 
-__all__ = ["calendar_of"]
+__all__ = ["calendar_of", "made_of_days", "purchases_by_day", "silences"]
+
+# So many days in a row without a purchase, of which so many were expected, are days without business.
+_SHUT_DAYS, _SHUT_PURCHASES, _AROUND = 14, 25.0, 56
 
 
 def calendar_of(
@@ -62,21 +65,49 @@ def calendar_of(
     >>> list(model.calendar_effects_["term"])
     ['trend', 'cosine 1 a year', 'sine 1 a year', 'cosine 2 a year', 'sine 2 a year']
     """
-    days = purchase_days(log)
-    days = days.filter(days.bought)
-    if as_of is not None:
-        days = days.filter(days.date <= as_day(as_of))
-    first = days.group_by("customer_id").aggregate(first=days.date.min())
-    both = days.join(first, "customer_id")
-    counts = run(both.group_by("date").aggregate(bought=both.count(), new=(both.date == both["first"]).sum()), log)
-    when = pd.to_datetime(counts["date"])
-    last = as_day(as_of) or when.max().date()
-    at = (when - when.min()).dt.days.to_numpy()
-    size = (last - when.min().date()).days + 1
-    total = np.bincount(at, weights=counts["bought"].to_numpy(float), minlength=size)
-    repeats = total - np.bincount(at, weights=counts["new"].to_numpy(float), minlength=size)
-    made = Calendar(last, repeats, tuple(terms), tuple(closed), spread)
-    wrong = [made.day(int(k)) for k in np.nonzero(made.clock().shut & (total > 0))[0]]
+    days = purchases_by_day(log, as_day(as_of))
+    made = made_of_days(days, terms, closed, spread)
+    wrong = [made.day(int(k)) for k in np.nonzero(made.clock().shut & (days["bought"].to_numpy() > 0))[0]]
     if wrong:
         raise TableError(f"closed: {wrong[0]} is given as closed, and somebody bought on it; take it out")
     return made
+
+
+def purchases_by_day(log: Any, as_of: date | None = None) -> pd.DataFrame:
+    """Return purchases of all customers on every day from the first one to ``as_of``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by day: ``bought``, and how many of them were a customer's first, ``new``.
+    """
+    days = purchase_days(log)
+    days = days.filter(days.bought) if as_of is None else days.filter(days.bought, days.date <= as_of)
+    first = days.group_by("customer_id").aggregate(first=days.date.min())
+    both = days.join(first, "customer_id")
+    found = run(both.group_by("date").aggregate(bought=both.count(), new=(both.date == both["first"]).sum()), log)
+    found = found.assign(date=pd.to_datetime(found["date"])).set_index("date").sort_index()
+    every = pd.date_range(found.index[0], found.index[-1] if as_of is None else as_of, name="date")
+    return found.reindex(every, fill_value=0).astype(float)
+
+
+def made_of_days(
+    days: pd.DataFrame, terms: Sequence[Term], closed: Sequence[tuple[str, str]], spread: float
+) -> Calendar:
+    """Return the calendar of purchases by day."""
+    repeats = (days["bought"] - days["new"]).to_numpy(float)
+    return Calendar(days.index[-1].date(), repeats, tuple(terms), tuple(closed), spread)
+
+
+def silences(days: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    """Return the times without a purchase of anybody, in which by the weeks around many would have come."""
+    count = days["bought"].to_numpy(float)
+    edges = np.flatnonzero(np.diff(np.r_[0, (count == 0).astype(int), 0]))
+    found = []
+    for low, high in edges.reshape(-1, 2):  # a run of empty days, the last one before ``high``
+        around = np.r_[count[max(low - _AROUND, 0) : low], count[high : high + _AROUND]]
+        inside = low > 0 and high < len(count) and high - low >= _SHUT_DAYS
+        if inside and around.mean() * (high - low) >= _SHUT_PURCHASES:
+            first = days.index[0].date()
+            found.append(tuple((first + timedelta(days=int(day))).isoformat() for day in (low, high - 1)))
+    return tuple(found)

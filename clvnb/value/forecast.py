@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..core.engine import run, to_pandas
 from ..core.errors import FitError
-from ..core.maths import days
+from ..core.maths import LEVEL, days, tail
 from ..core.results import Told
 from ..core.tables import as_day
 from ..data.summary import purchase_days, summarize
@@ -25,13 +25,12 @@ from ..models.base import TransactionModel
 from ..models.calendar import Trend
 from ..models.fitting import Vector
 from ..models.histories import collapse
-from .calendars import calendar_of
+from .calendars import made_of_days, purchases_by_day, silences
 from .origins import CANDIDATES, EVERY, HORIZONS, SEASON_FROM, Look, Past, look, looks_back, seasons
 from .spread import Spread, mean_error, model_error, money_error, width
 
-__all__ = ["LEVEL", "NEEDED", "Forecast", "forecast_purchases", "price_level"]
+__all__ = ["NEEDED", "Forecast", "forecast_purchases", "price_level"]
 
-LEVEL = 0.9
 # The mixture's weights: how fast they follow past errors, how far they are drawn to equal ones, and what a trend's
 # log-likelihood, less that of a coefficient too many, adds to its odds.
 _TEMPERATURE, _EQUAL, _EVIDENCE = 0.1, 0.2, 0.5
@@ -54,7 +53,7 @@ class Forecast(Told):
     spreads : mapping of days to Spread
         The scale of the error over each horizon that is reported.
     weights : dict of candidate to float
-        How the three fits are mixed.
+        How the two fits are mixed.
     fits : dict of candidate to a fitted MBGNBD
     ahead, total : array
         Days from now, and the expected purchases in them.
@@ -63,6 +62,8 @@ class Forecast(Told):
         ``inside``, ``season`` (whether the log was long enough by then to show one).
     closed : tuple of (str, str)
         Times without business that the log shows.
+    overdispersion : float
+        How much more than chance weekly repeat purchases of all customers vary, 1 or more.
     history : pandas.DataFrame
         ``month, purchases`` (repeat purchases) and ``revenue`` of all customers as they came, whole months.
     prices : float
@@ -81,6 +82,7 @@ class Forecast(Told):
     total: Vector
     tests: pd.DataFrame
     closed: tuple[tuple[str, str], ...]
+    overdispersion: float
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     prices: float = 1.0
     spend: float = float("nan")
@@ -101,8 +103,8 @@ class Forecast(Told):
         return int(self.tests["horizon"].max()) if len(self.tests) else 0
 
     def pace(self, model: TransactionModel, summary: pd.DataFrame) -> TransactionModel:
-        """Return a fitted model whose customers together are expected to buy what is forecast."""
-        rows = collapse(summary, also=model.covariates_)
+        """Return a fitted model whose customers together are expected to buy what is forecast, or as much as they ever will."""
+        model, rows = model.unpaced(), collapse(summary, also=model.covariates_)
         n = rows["n"].to_numpy(float)
         clock = np.geomspace(0.02, 40.0, 32) * self.horizon
         sums = np.array([float(n @ model.expected_by_row(rows, [(float(t), 1.0)])) for t in clock])
@@ -133,7 +135,10 @@ class Forecast(Told):
         parts = [self.history.rename(columns={"month": "period", what: "actual"})[["period", "actual"]].assign(
             what=what, group="all customers") for what in ("purchases", "revenue")]  # fmt: skip
         for what, each, money in (("purchases", 1.0, 0.0), ("revenue", self.spend, self.spread.money)):
-            reach = np.array([np.exp(width(LEVEL) * np.hypot(self.scale_at(t), money)) for t in after])
+            alone = np.sqrt(self.overdispersion / np.maximum(mean, 0.5))  # a month varies by itself
+            reach = np.exp(
+                width(LEVEL) * np.sqrt(np.array([self.scale_at(t) for t in after]) ** 2 + money**2 + alone**2)
+            )
             parts.append(pd.DataFrame({"period": period, "mean": mean * each, "low": mean * each / reach, "high": mean * each * reach,
                                        "what": what, "group": "today's customers"}))  # fmt: skip
         return pd.concat(parts, ignore_index=True)[["period", "what", "group", "actual", "mean", "low", "high"]]
@@ -174,11 +179,10 @@ class Forecast(Told):
         return pd.DataFrame({"day": day, "pace": pace / pace.mean()})
 
     def scale_at(self, t: float) -> float:
-        """The scale of the error of purchases so far ahead."""
+        """The scale of the error of the purchases up to so many days ahead."""
         known = sorted(self.spreads)
-        return float(
-            np.exp(np.interp(np.log(max(t, 1.0)), np.log(known), np.log([self.spreads[h].model for h in known])))
-        )
+        scales = [self.spreads[h].scale(money=False) for h in known]
+        return float(np.exp(np.interp(np.log(max(t, 1.0)), np.log(known), np.log(scales))))
 
     @property
     def season(self) -> tuple[float, float]:
@@ -187,7 +191,7 @@ class Forecast(Told):
         if pace.empty:
             return 0.0, 0.0
         sure = np.sqrt(((effects["effect"] / effects["standard_error"]) ** 2).mean())
-        return float(pace.max() / pace.min() - 1), float(sure)
+        return float(pace.max() / pace.min() - 1), float(sure / np.sqrt(self.overdispersion))
 
     @property
     def trend(self) -> tuple[float, float]:
@@ -196,12 +200,14 @@ class Forecast(Told):
         if "trend" not in effects.index:
             return 0.0, 0.0
         effect = effects.loc["trend"]
-        return float(np.expm1(effect["effect"])), float(abs(effect["effect"]) / effect["standard_error"])
+        return float(np.expm1(effect["effect"])), float(
+            abs(effect["effect"]) / effect["standard_error"] / np.sqrt(self.overdispersion)
+        )
 
     @property
     def text(self) -> str:
         """The forecast in sentences."""
-        reach = np.exp(width(LEVEL) * self.spread.model)
+        reach = np.exp(width(LEVEL) * self.spread.scale(money=False))
         text = (
             f"Today's customers are expected to buy {self.purchases:,.0f} times in the next {self.horizon:,.0f} days "
             f"(90% range {self.purchases / reach:,.0f} to {self.purchases * reach:,.0f}). "
@@ -273,13 +279,14 @@ def forecast_purchases(
     -----
     Two fits of MBG/NBD on a clock that all customers share are mixed in logarithms: with the season (from 640 days of log
     on), and with a damped trend besides. Their weights follow the errors of forecasts from up to nine earlier days, a quarter
-    of a year apart, drawn to equal ones, and the evidence for the trend. The priors of trend and season count the more, the more weekly purchases
-    vary beyond chance. Times without any business stop the clock.
+    of a year apart, drawn to equal ones, and the evidence for the trend. The priors of trend and season count the more, the more weekly
+    purchases vary beyond chance. Times without any business stop the clock.
 
     The scale of the error is 1.67 (h/182)^.32 ((s + .02)/.15)^.73 (phi/P)^.40 in the logarithm of what comes over what is
-    expected: s the disagreement of four forecasts (plain, with trend, with both, and as many as in the last period), phi the
-    overdispersion of weekly repeat purchases, P the expected purchases of the plain model. It was learned from other
-    businesses' logs; a log's own past errors add nothing to it. Errors have the tails of Student's t.
+    expected: s the disagreement of forecasts (plain, with trend, with both, as many as in the last period, of ``model``, and this
+    one corrected by how far earlier ones were off on average), phi the overdispersion of weekly repeat purchases, P the
+    expected purchases of the plain model. It was learned from other businesses' logs. How large a log's own past errors
+    were says nothing more. Errors have the tails of Student's t; chance and the doubt about parameters come on top.
 
     References
     ----------
@@ -296,41 +303,46 @@ def forecast_purchases(
     """
     summary = to_pandas(summarize(log, as_of=as_of) if summary is None else summary)
     last = as_day(as_of) or (summary["first_date"] + pd.to_timedelta(summary["T"], unit="D")).max().date()
-    past = Past.of(log, summary, last)
+    by_day = purchases_by_day(log, last)
+    past = Past.of(log, summary, last, silences(by_day))
     length = float(days(horizon))
     wanted = sorted({length, *(float(days(h)) for h in also)})
-    today = look(past, past.end, tuple(int(round(h)) for h in wanted))
-    looks = looks_back(past)
+    today, looks = look(past, past.end, tuple(int(round(h)) for h in wanted)), looks_back(past)
     weights = _weights(looks, length, today.evidence)
-    fits = _fits(log, summary, last, past, today.spread)
+    fits = _fits(by_day, summary, past, today.spread)
     ahead = _moments(wanted)
-    curves = {name: _curve(model, summary, ahead) for name, model in fits.items()}
+    curves = {name: _curve(fit, summary, ahead) for name, fit in fits.items()}
     total = np.exp(sum(w * np.log(curves[k] + 0.5) for k, w in weights.items())) - 0.5
     total = np.maximum.accumulate(np.maximum(total, 1e-9))
-    history, cv, prices = _money(log, summary, last)
-    voice = [
-        [] if model is None else [_share(past, summary) * float(model.expected_purchases(summary, h).sum())]
-        for h in wanted
-    ]
-    at = {h: float(total[np.argmin(np.abs(ahead - h))]) for h in wanted}
-    spreads = {
-        h: Spread(h, _scale(today, k, h, at[h] * _share(past, summary), looks, voice[k]), money_error(cv, at[h]))
-        for k, h in enumerate(wanted)
-    }  # fmt: skip
+    history, varies, prices = _money(log, summary, last)
+    spreads, share = {}, _share(past, summary)
+    for k, h in enumerate(wanted):
+        expected = float(np.interp(h, ahead, total))
+        alone = (model or fits["season"]).purchase_interval(summary, h, total=True)
+        other = [] if model is None else [share * alone.value]
+        chance = np.log(alone.high / max(alone.low, 0.5)) / 2 / tail(alone.level)
+        error = _scale(today, k, h, share * expected, looks, other)
+        spreads[h] = Spread(h, error, money_error(varies, expected), float(chance))
     return Forecast(
-        last,
-        length,
-        at[length],
-        spreads,
-        weights,
-        fits,
-        ahead,
-        total,
-        _tests(past, looks),
-        past.closed,
-        history,
-        prices,
+        as_of=last,
+        horizon=length,
+        purchases=float(np.interp(length, ahead, total)),
+        spreads=spreads,
+        weights=weights,
+        fits=fits,
+        ahead=ahead,
+        total=total,
+        tests=_tests(past, looks),
+        closed=past.closed,
+        overdispersion=_of_all(today.spread / 2, share),
+        history=history,
+        prices=prices,
     )
+
+
+def _of_all(spread: float, share: float) -> float:
+    """The overdispersion of all customers, where it was found on a share of them: what they have in common adds up."""
+    return 1 + max(spread - 1, 0.0) / share
 
 
 def _share(past: Past, summary: pd.DataFrame) -> float:
@@ -344,12 +356,11 @@ def _moments(horizons: Sequence[float]) -> Vector:
     return np.unique(np.r_[grid, horizons])
 
 
-def _fits(log: Any, summary: pd.DataFrame, as_of: date, past: Past, spread: float) -> dict[str, MBGNBD]:
+def _fits(by_day: pd.DataFrame, summary: pd.DataFrame, past: Past, spread: float) -> dict[str, MBGNBD]:
     """Both candidates on all customers; without a trend where it finds no maximum."""
-    share = 1 / _share(past, summary)  # overdispersion was found on some of the customers
-    given = calendar_of(log, closed=past.closed, as_of=as_of, spread=1 + (spread - 1) * share)
     season = seasons(past.end) if past.end >= SEASON_FROM else ()
-    found = {"season": MBGNBD().fit(summary, calendar=replace(given, terms=season))}
+    given = made_of_days(by_day, season, past.closed, _of_all(spread, _share(past, summary)))
+    found = {"season": MBGNBD().fit(summary, calendar=given)}
     try:
         found["trend and season"] = MBGNBD().fit(summary, calendar=replace(given, terms=(Trend(), *season)))
     except FitError:

@@ -6,7 +6,7 @@ In: the purchase days of customers. Out: for each origin, what each candidate ex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -48,10 +48,9 @@ SEASON_FROM = 640
 FINE_SEASON_FROM = 800
 # Customers whose past forecasts are tested: the error of the total hardly depends on how many there are.
 CUSTOMERS = 6_000
+_HISTORY = ("first_date", "last_date", "frequency", "log_gaps", "historic_revenue")
 # With fewer repeat purchases nothing is fitted.
 LEAST = 15
-# So many days in a row without a purchase, of which so many were expected, are days without business.
-SHUT_DAYS, SHUT_PURCHASES = 14, 25.0
 _PARTS = 32
 # Days in which customers from before the log look new: most of them in the first weeks.
 _WEEKS, _EARLY = 30, 75
@@ -86,21 +85,19 @@ class Past:
     closed: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of(cls, log: Any, summary: pd.DataFrame, as_of: date, closed: Sequence[tuple[str, str]] = ()) -> Past:
+    def of(cls, log: Any, summary: pd.DataFrame, as_of: date, closed: tuple[tuple[str, str], ...] = ()) -> Past:
         """Read the purchase days of a LOG's customers, or of some of them in order of their histories where they are many."""
         days = purchase_days(log)
         days = days.filter(days.bought, days.date <= as_of).select("customer_id", "date")
         if len(summary) > CUSTOMERS:
-            order = summary.sort_values(["first_date", "last_date", "frequency", "historic_revenue"], kind="stable")
+            order = summary.sort_values([k for k in _HISTORY if k in summary], kind="stable")
             taken = ((np.arange(CUSTOMERS) + 0.5) * len(summary) / CUSTOMERS).astype(int)
             days = days.semi_join(as_ibis(order.iloc[taken][["customer_id"]]), "customer_id")
         found = run(days, log)
-        when = pd.to_datetime(found["date"])
         start = pd.Timestamp(summary["first_date"].min())
-        who, day = pd.factorize(found["customer_id"])[0], (when - start).dt.days.to_numpy()
+        who, day = pd.factorize(found["customer_id"])[0], (pd.to_datetime(found["date"]) - start).dt.days.to_numpy()
         order = np.lexsort((day, who))
-        past = cls(start.date(), (as_of - start.date()).days, who[order], day[order])
-        return replace(past, closed=(*closed, *past.silences(closed)))
+        return cls(start.date(), (as_of - start.date()).days, who[order], day[order], closed)
 
     @cached_property
     def first(self) -> NDArray[np.intp]:
@@ -115,18 +112,6 @@ class Past:
     def date_of(self, day: int) -> date:
         """The date of a day's number."""
         return self.start + timedelta(days=int(day))
-
-    def silences(self, known: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Return the times without a purchase of anybody, in which by the weeks around many would have come."""
-        count = np.bincount(self.day, minlength=self.end + 1).astype(float)
-        edges = np.flatnonzero(np.diff(np.r_[0, (count == 0).astype(int), 0]))
-        found = []
-        for low, high in edges.reshape(-1, 2):  # a run of empty days, the last one before ``high``
-            around = np.r_[count[max(low - 56, 0) : low], count[high : high + 56]]
-            inside = low > 0 and high <= self.end and high - low >= SHUT_DAYS
-            if inside and len(around) and around.mean() * (high - low) >= SHUT_PURCHASES:
-                found.append((self.date_of(low).isoformat(), self.date_of(high - 1).isoformat()))
-        return [pair for pair in found if pair not in known]
 
     def daily(self, cut: int) -> Vector:
         """Repeat purchases on each day up to ``cut``."""

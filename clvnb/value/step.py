@@ -275,10 +275,9 @@ def _of_shop(worth: Worth) -> ValueStep:
     purchases, outlook = worth.purchases, worth.outlook
     assert purchases is not None
     assert outlook is not None
-    fitted = purchases.unpaced()
     return _step(
         worth,
-        fit=tracking(log, fitted, as_of=as_of),
+        fit=tracking(log, purchases, as_of=as_of),
         channels=_shop_channels(worth),
         methods=shop_methods(log, client.economics, worth.new_customer, as_of=as_of, words=client.words),
         next_orders=_next_orders(summary, worth.customers, purchases),

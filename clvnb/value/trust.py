@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.engine import run
+from ..core.maths import LEVEL
 from ..core.results import Told, table_html
 from ..data.summary import purchase_days
 from ..models import GammaGamma
@@ -22,7 +23,7 @@ from ..models.base import TransactionModel
 from ..models.constant_spend import ConstantSpend
 from ..models.renewals import RenewalModel
 from .evaluate import Holdout, closer
-from .forecast import LEVEL, NEEDED, Forecast
+from .forecast import NEEDED, Forecast
 from .predictions import BASELINES
 from .spread import NOT_RELIABLE, width
 
@@ -130,6 +131,7 @@ def trust_gate(
         *_fit_checks(summary, purchases, spend, why),
         *_holdout_checks(check, purchases, outlook),
         *([] if outlook is None else _outlook_checks(outlook)),
+        *([] if outlook is None or purchases is None else _reached(outlook, purchases, summary)),
         *([] if log is None else _time_checks(log, pd.Timestamp(as_of))),
     ]
     return make_trust(rows)
@@ -344,6 +346,17 @@ def _outlook_checks(outlook: Forecast) -> list[tuple[str, str, str, str]]:
     for first, last in outlook.closed:
         rows.append(("closed", "reliable", f"Nobody bought from {first} to {last}; that time does not count.", ""))
     return rows
+
+
+def _reached(outlook: Forecast, purchases: TransactionModel, summary: pd.DataFrame) -> list[tuple[str, str, str, str]]:
+    """Whether the customers' values add up to the forecast: a model whose customers all leave may not reach it."""
+    share = float(purchases.expected_purchases(summary, outlook.horizon).sum()) / outlook.purchases
+    if purchases.pace_ is None or share > 0.99:
+        return []
+    return [
+        ("sum of values", "use with care", f"The customers' values add up to {share:.0%} of the forecast.",
+         f"Customers of {purchases.name} do not buy as much as is forecast, however long they have: the total is rather too low.")
+    ]  # fmt: skip
 
 
 def subscription_trust(

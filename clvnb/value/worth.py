@@ -40,6 +40,7 @@ from .trust import Trust, subscription_trust, trust_gate
 
 __all__ = ["WINDOWS", "Handover", "Worth", "assess_worth", "hand_over", "newcomers_of", "survival_seen"]
 
+FORECAST = "forecast with season and trend, at today's prices"
 WINDOWS = (182, 365)  # days after which step 4 looks at what came true
 
 
@@ -184,7 +185,7 @@ def _assess_shop(books: Books) -> Worth:
         new_customer=outlook.spread.widen(clv_new_customer(purchases, spend, economics, level=LEVEL)),
         trust=trust,
         models=models,
-        card=_card(client, " x ".join(models), summary, as_of),
+        card=_card(client, " x ".join(models), summary, as_of, total=FORECAST),
         why=choice.text,
         purchases=purchases,
         spend=spend,
@@ -194,6 +195,23 @@ def _assess_shop(books: Books) -> Worth:
         forecasts=forecasts,
         outlook=outlook,
     )
+
+
+def new_customer_by(books: Books, model: TransactionModel) -> Estimate:
+    """Return what a new customer is worth by another kind of purchase model, on the same forecast.
+
+    Raises
+    ------
+    FitError, TableError
+        Where the model or the forecast cannot be made.
+    """
+    summary, economics = books.summary, books.client.economics
+    fitted = model.fit(summary)
+    outlook = forecast_purchases(
+        books.orders.kept, horizon=economics.horizon, as_of=books.as_of, summary=summary, model=fitted
+    )
+    spend = fit_spend(at_todays_prices(summary, outlook.prices))
+    return outlook.spread.widen(clv_new_customer(outlook.pace(fitted, summary), spend, economics, level=LEVEL))
 
 
 def at_todays_prices(summary: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -312,7 +330,9 @@ def _because(trust: Trust) -> str:
     return " ".join(trust.table.loc[trust.table["level"] == "not reliable", "found"])
 
 
-def _card(client: Client, model: str, customers: pd.DataFrame, as_of: date) -> Card:
+def _card(
+    client: Client, model: str, customers: pd.DataFrame, as_of: date, total: str = "as the model expects"
+) -> Card:
     first = pd.Timestamp(customers["first_date"].min())
     return clv_card(
         client.economics,
@@ -321,6 +341,7 @@ def _card(client: Client, model: str, customers: pd.DataFrame, as_of: date) -> C
         window=f"{first:%Y-%m-%d} to {as_of}",
         n=len(customers),
         level=LEVEL,
+        total=total,
     )
 
 
