@@ -9,8 +9,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-python3 -m venv --without-pip venv
-python3 -m pip --python venv/bin/python install --quiet --no-compile --disable-pip-version-check 'babel==2.18.0'
+python3 -m venv venv
+venv/bin/pip install --quiet --no-compile --disable-pip-version-check 'babel==2.18.0'
 venv/bin/python -W ignore - <<'PY'
 from babel.numbers import format_compact_currency, format_compact_decimal
 

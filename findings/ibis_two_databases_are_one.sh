@@ -10,8 +10,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-python3 -m venv --without-pip venv
-python3 -m pip --python venv/bin/python install --quiet --no-compile --disable-pip-version-check 'ibis-framework[duckdb]==12.0.0' 'duckdb==2.0.0' 'numpy==2.4.6' 'pandas==3.1.1' 'pyarrow==26.0.1'
+python3 -m venv venv
+venv/bin/pip install --quiet --no-compile --disable-pip-version-check 'ibis-framework[duckdb]==12.0.0' 'duckdb==2.0.0' 'numpy==2.4.6' 'pandas==3.1.1' 'pyarrow==26.0.1'
 venv/bin/python -W ignore - <<'PY'
 import ibis
 

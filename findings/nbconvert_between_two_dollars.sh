@@ -10,8 +10,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-python3 -m venv --without-pip venv
-python3 -m pip --python venv/bin/python install --quiet --no-compile --disable-pip-version-check 'nbconvert==7.17.2' 'mistune==3.4.0'
+python3 -m venv venv
+venv/bin/pip install --quiet --no-compile --disable-pip-version-check 'nbconvert==7.17.2' 'mistune==3.4.0'
 venv/bin/python -W ignore - <<'PY'
 from nbconvert.filters import markdown2html
 

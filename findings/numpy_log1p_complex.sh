@@ -10,8 +10,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-python3 -m venv --without-pip venv
-python3 -m pip --python venv/bin/python install --quiet --no-compile --disable-pip-version-check 'numpy==2.4.6' 'scipy==1.17.1' 'mpmath==1.4.1'
+python3 -m venv venv
+venv/bin/pip install --quiet --no-compile --disable-pip-version-check 'numpy==2.4.6' 'scipy==1.17.1' 'mpmath==1.4.1'
 venv/bin/python -W ignore - <<'PY'
 import mpmath
 import numpy as np

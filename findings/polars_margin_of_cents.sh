@@ -10,8 +10,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-python3 -m venv --without-pip venv
-python3 -m pip --python venv/bin/python install --quiet --no-compile --disable-pip-version-check 'polars==2.1.0'
+python3 -m venv venv
+venv/bin/pip install --quiet --no-compile --disable-pip-version-check 'polars==2.1.0'
 venv/bin/python -W ignore - <<'PY'
 from decimal import Decimal as D
 
