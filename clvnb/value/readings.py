@@ -61,7 +61,7 @@ def coming(step: ValueFacts) -> Finding:
         f"{words.count(r.purchases_high)})"
         for r in near.itertuples()
     ]
-    text = f"Of today's customers are expected, without new ones: {'; '.join(parts)}."
+    text = f"Expected of today's customers, without new ones: {'; '.join(parts)}."
     swing, sure = outlook.season
     if sure > 3 and swing > 0.1:
         best = outlook.year.loc[outlook.year["pace"].idxmax(), "day"]
