@@ -130,6 +130,18 @@ def test_postgres_gives_the_embedded_engines_numbers(name, in_postgres, server, 
     assert_same((checked.account, {**purchases.params_, **spend.params_}, table), embedded[name])
 
 
+def test_a_server_that_may_only_be_read_forecasts_many_customers(in_postgres, server):
+    """Of 23,570 customers some are looked at; the server need not take their names as a table."""
+    found = []
+    for client in (in_postgres("sales.cdnow"), cv.load_sample("cdnow")):
+        books = Books(client)
+        summary = to_pandas(cv.summarize(books.orders.kept, as_of=client.as_of))
+        summary = summary.sort_values("customer_id", ignore_index=True)
+        found.append(cv.forecast_purchases(books.orders.kept, horizon=182, as_of=client.as_of, summary=summary))
+    assert found[0].purchases == pytest.approx(found[1].purchases, rel=1e-6)
+    pd.testing.assert_frame_equal(found[0].tests, found[1].tests, rtol=1e-6)
+
+
 def test_golden_numbers_from_postgres(in_postgres, golden, sample_log, server):
     """The numbers of the papers, from the sample of CDNOW that they used, its days collapsed by the server."""
     with server.connect() as con:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..core.engine import as_ibis, run
+from ..core.engine import run
 from ..core.errors import FitError
 from ..data.summary import purchase_days
 from ..models import MBGNBD
@@ -92,7 +92,8 @@ class Past:
         if len(summary) > CUSTOMERS:
             order = summary.sort_values([k for k in _HISTORY if k in summary], kind="stable")
             taken = ((np.arange(CUSTOMERS) + 0.5) * len(summary) / CUSTOMERS).astype(int)
-            days = days.semi_join(as_ibis(order.iloc[taken][["customer_id"]]), "customer_id")
+            # by name, since a server that may only be read takes no table to join with
+            days = days.filter(days.customer_id.isin(order["customer_id"].iloc[taken].tolist()))
         found = run(days, log)
         start = pd.Timestamp(summary["first_date"].min())
         who, day = pd.factorize(found["customer_id"])[0], (pd.to_datetime(found["date"]) - start).dt.days.to_numpy()
