@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -407,7 +408,17 @@ GAINS = pd.DataFrame({"segment": ["x", "y"], "gain": [2.0, 0.2], "cost": [1.0, 1
 def test_target_list_is_by_what_contact_adds_and_keeps_a_random_holdout():
     found = cv.target_list(people(), GAINS, initiative="thanks", start="2026-01-01", seed=1)
     table = found.table
-    assert list(table.columns) == ["initiative", "start", "customer_id", "group", "cost", "planned", "segment", "gain"]
+    assert list(table.columns) == [
+        "initiative",
+        "start",
+        "customer_id",
+        "group",
+        "cost",
+        "planned",
+        "seed",
+        "segment",
+        "gain",
+    ]
     assert table["gain"].is_monotonic_decreasing
     assert (table["gain"] > 1).all()
     assert set(table["group"]) == {"treated", "holdout"}
@@ -450,3 +461,45 @@ def test_investment_map_reads_over_and_under():
     found = cv.improve.investment_map(table, {"x": 10, "y": 90}).table.set_index("segment")["reading"]
     assert found.to_dict() == {"x": "under", "y": "over"}
     assert cv.improve.investment_map(table, {}).table.empty
+
+
+# ---------------------------------------------------------------------------------- levers that may fail
+
+
+def test_a_lever_that_nobody_has_tried_here_may_do_nothing_or_harm():
+    start = base()
+    sure = cv.Lever("x", {"frequency": (0.1, 0.1, 0.1)}, ramp_up=0.0, lasts=3.0, yearly_cost=0.5)
+    unsure = dataclasses.replace(sure, idle=0.3, harmful=0.2)
+    one, other = (
+        cv.evaluate_scenarios(start, [cv.Scenario("x", (v,))], draws=20_000).table.iloc[0] for v in (sure, unsure)
+    )
+    assert other["gain"] == pytest.approx(one["gain"] * (0.5 - 0.2), rel=0.06)
+    assert one["p_profit"] == 1.0
+    assert other["p_profit"] == pytest.approx(0.5, abs=0.02)
+    assert cv.improve.learn(unsure, {"frequency": (0.1, 0.01)}).idle == 0.0
+
+
+def test_no_lever_of_the_guide_is_sure_to_pay_before_it_was_measured():
+    start = base()
+    found = cv.evaluate_scenarios(start, cv.improve.lever_library(start), link=cv.improve.prior_link()).table
+    tried = found[
+        found["scenario"] != "higher prices"
+    ]  # a price is decided; what its range holds is how customers take it
+    assert tried["p_profit"].max() <= 0.6
+
+
+def test_levers_share_part_of_their_luck():
+    """Two levers together are less sure than if each had its own."""
+    start = base()
+    levers = tuple(
+        cv.Lever(f"lever {k}", {"frequency": (0.1, 0.1, 0.1)}, ramp_up=0.0, lasts=3.0, idle=0.5) for k in range(2)
+    )
+    found = cv.evaluate_scenarios(start, [cv.Scenario("both", levers)], draws=20_000).table.iloc[0]
+    neither = 1 - found["p_profit"]
+    assert 0.29 < neither < 0.36  # a quarter where luck is not shared, a half where it is the same
+
+
+@pytest.mark.parametrize(("effect", "span"), [("retention", (0, 5, 15)), ("frequency", (0, 4, 10))])
+def test_per_cent_for_a_fraction_is_refused_with_the_way_to_write_it(effect, span):
+    with pytest.raises(ValueError, match=r"is a fraction, 0.05 for five per cent.*did you mean \[0.0, 0.0"):
+        cv.Lever("x", {effect: span})

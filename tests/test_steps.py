@@ -91,8 +91,11 @@ def test_a_plain_survey_gives_a_baseline_and_a_plan(shop, tmp_path):
     assert (tmp_path / "scenarios.parquet").is_file()
 
 
+SURE = {"personal contact": {"cost_per_customer": 0.01, "idle": 0.0, "harmful": 0.0}}  # as a client may say of a lever
+
+
 def test_the_budget_may_be_asked_for(shop):
-    client, left = asked(shop, answers(ids(shop), 4), plan={"budget": 700.0})
+    client, left = asked(shop, answers(ids(shop), 4), plan={"budget": 700.0, "levers": SURE})
     own, more = cv.improve_step(client, output=left), cv.improve_step(client, budget=300.0, output=left)
     assert (own.budget, more.budget) == (700.0, 300.0)
     assert own.plan.table["spend"].sum() <= 700
@@ -105,13 +108,23 @@ def test_the_budget_may_be_asked_for(shop):
 
 def test_the_list_is_what_the_next_cycle_reads(shop, tmp_path):
     """Saved, named in client.yaml as ``initiatives``, and read again."""
-    cheap = {"levers": {"personal contact": {"cost_per_customer": 0.01}}}
+    cheap = {"levers": SURE}
     client, left = asked(shop, answers(ids(shop), 4), plan=cheap)
     plan = cv.improve_step(client, output=left)
     assert set(plan.targets.table["group"]) == {"treated", "holdout"}
     cv.save_step(plan, tmp_path)
     text = pd.read_csv(tmp_path / "target_list.csv", dtype=str)
-    assert list(text.columns) == ["initiative", "start", "customer_id", "group", "cost", "planned", "segment", "gain"]
+    assert list(text.columns) == [
+        "initiative",
+        "start",
+        "customer_id",
+        "group",
+        "cost",
+        "planned",
+        "seed",
+        "segment",
+        "gain",
+    ]
     text.assign(start="2024-03-01").to_csv(
         shop / "initiatives.csv", index=False
     )  # it began before the day of the report
@@ -126,7 +139,7 @@ def test_the_list_is_what_the_next_cycle_reads(shop, tmp_path):
 
 def test_opted_out_customers_are_read_from_the_clients_folder(shop):
     (shop / "stop.txt").write_text("\n".join(ids(shop)[:300]), encoding="utf-8")
-    cheap = {"personal contact": {"cost_per_customer": 0.01}}
+    cheap = SURE
     client, left = asked(shop, answers(ids(shop), 4), plan={"levers": cheap, "opt_outs": "stop.txt"})
     listed = cv.improve_step(client, output=left).targets.table["customer_id"]
     assert not set(listed) & set(ids(shop)[:300])

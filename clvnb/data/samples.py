@@ -352,6 +352,7 @@ def _assignment(people: pd.DataFrame, truth: dict[str, Any]) -> pd.DataFrame:
             "group": np.where(known["treated"], "treated", "holdout"),
             "cost": np.where(known["treated"], 0.80, 0.0),
             "planned": 1 - truth["holdout_share"],
+            "spillover": "no",
         }
     )
 
@@ -516,6 +517,7 @@ def _member_assignment(people: pd.DataFrame, truth: dict[str, Any]) -> pd.DataFr
             "group": np.where(known["treated"], "treated", "holdout"),
             "cost": np.where(known["treated"], 6.50, 0.0),
             "planned": 1 - truth["holdout_share"],
+            "spillover": "no",
             "lever": "welcome and onboarding",
         }
     )

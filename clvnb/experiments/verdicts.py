@@ -59,7 +59,7 @@ _CANNOT = {
     "C": "Customers may differ in what nobody wrote down; then this difference is theirs.",
     "D": "Whatever else happened at that time is in it.",
     "E": "It says that these customers changed, and not why.",
-    "F": "It says that there was a change, and not why: other customers were looked at, at another time.",
+    "F": "It says that the answers differ, and not why: other customers were looked at, at another time.",
 }
 
 
@@ -208,11 +208,17 @@ class Verdict(Told):
     outcome : Outcome
         What was measured.
     error, p_value, detectable : float
-        Standard error of the change; p of no change; the smallest change that would have been seen four times in five.
+        Standard error of the change; p of no change, all looks together; the smallest change that would have been seen four times in five.
     threats : tuple of Threat
         What could make the change look other than it is.
     method : str
         In words.
+    cap : (float, float) or None
+        Amounts beyond these count as these.
+    uncapped : float
+        The change with every amount as it is; missing where none was capped.
+    ruling : str
+        The part of the sentence that decides.
 
     Examples
     --------
@@ -239,11 +245,20 @@ class Verdict(Told):
     detectable: float = math.nan
     threats: tuple[Threat, ...] = field(default=())
     method: str = ""
+    cap: tuple[float, float] | None = None
+    uncapped: float = math.nan
+    ruling: str = ""
 
     @property
     def causal(self) -> bool:
-        """Whether the change may be called caused: design A or A+, and the verdict improved or worsened."""
-        return self.design in {"A", "A+"} and self.verdict in {"improved", "worsened"}
+        """Whether the change may be called caused: improved or worsened by design A or A+, and no check speaks against it."""
+        decided = self.design in {"A", "A+"} and self.verdict in {"improved", "worsened"}
+        return decided and all(t.ok is not False for t in self.threats)
+
+    @property
+    def unless(self) -> str:
+        """What would make a claim of cause wrong and no data can tell; empty where nothing is left open."""
+        return " or ".join(t.unless for t in self.threats if t.ok is None and t.unless)
 
     @property
     def estimate(self) -> Estimate:
@@ -269,6 +284,9 @@ def measure_change(
     known: pd.DataFrame | None = None,
     population: Mapping[str, float] | None = None,
     season: float = 0.0,
+    spillover: bool | None = None,
+    chosen: bool | None = None,
+    threats: Sequence[Threat] = (),
     look: Look = ONCE,
     level: float = TEST_LEVEL,
     words: Words | None = None,
@@ -281,8 +299,10 @@ def measure_change(
     data : pandas.DataFrame
         One row a customer and period (or answer): ``value``; ``period`` (1 after, 0 before, -1 and lower earlier; 1
         where left out); ``customer_id``; where somebody got something ``group``: ``treated``, and ``holdout`` or
-        ``comparison``; ``cell``, by which rounds of answers are weighed alike. Without ``customer_id`` and with one
-        value a period, a series: ``value`` and ``after`` in order of time.
+        ``comparison``; ``cluster``, where stores, regions or households were drawn; ``cell``, by which rounds of
+        answers are weighed alike. Without ``customer_id`` and with one value a period, a series: ``value`` and
+        ``after`` in order of time. Of randomised customers a missing ``value`` in period 1 is an outcome that is not
+        known.
     outcome : Outcome
         Its unit and the margin that matters.
     randomised : bool
@@ -297,6 +317,14 @@ def measure_change(
         Customers in each cell, to which both rounds are weighed.
     season : float
         Of a series: how many periods a year has.
+    spillover : bool, optional
+        Whether the holdout can have lost by it or shared in it (the same staff, stock, places, families). None where
+        nobody has said so: the claim of cause then carries that condition.
+    chosen : bool, optional
+        Of the same customers before and after, without others to compare with: whether they were chosen for where they
+        stood. Those who were move back by themselves, so that only False gives a verdict.
+    threats : sequence of Threat
+        What else could make the change look other than it is, known to the caller.
     look : Look
         From ``look_on``; a single look when left out.
     level : float
@@ -333,11 +361,17 @@ def measure_change(
     >>> found.verdict, found.design, round(found.low, 4), round(found.high, 4)
     ('improved', 'A', 0.0084, 0.0943)
     """
-    data = _tidy(data)
+    whole, data = data, _tidy(data)
     try:
-        change = _strongest(_varied(data), randomised, planned, assigned, known, population, season)
+        if randomised and {"treated", "holdout"} <= set(data.get("group", ())):
+            change = _randomised(
+                _varied(data), whole, planned, assigned, known, spillover, capped=outcome.unit == "money"
+            )
+        else:
+            change = _strongest(_varied(data), known, population, season, chosen)
     except TableError as error:
         return not_measurable(outcome, str(error), level=level)
+    change = replace(change, threats=(*change.threats, *threats))
     stop = next((t for t in change.threats if t.stops and t.ok is False), None)
     if stop is not None:
         return replace(
@@ -371,30 +405,46 @@ def _varied(data: pd.DataFrame) -> pd.DataFrame:
     return data
 
 
-def _strongest(
+def _randomised(
     data: pd.DataFrame,
-    randomised: bool,
+    whole: pd.DataFrame,
     planned: float | None,
     assigned: tuple[int, int] | None,
     known: pd.DataFrame | None,
+    spillover: bool | None,
+    *,
+    capped: bool,
+) -> Change:
+    own = data[data["group"].isin(["treated", "holdout"])]
+    after, before = own[own["period"] == 1], pd.Series(dtype=float)
+    if assigned is None and whole["value"].isna().any():  # whose outcome is missing was assigned all the same
+        everybody = whole[whole["period"] == 1] if "period" in whole else whole
+        assigned = (int((everybody["group"] == "treated").sum()), int((everybody["group"] == "holdout").sum()))
+    if "customer_id" in own:
+        before = own[own["period"] == 0].set_index("customer_id")["value"]
+    return randomised_difference(
+        after["value"],
+        after["group"] == "treated",
+        before=after["customer_id"].map(before[~before.index.duplicated()]) if len(before) else None,
+        known=None if known is None or "customer_id" not in after else known.reindex(after["customer_id"]),
+        clusters=after.get("cluster"),
+        planned=planned,
+        assigned=assigned,
+        capped=capped,
+        spillover=spillover,
+    )
+
+
+def _strongest(
+    data: pd.DataFrame,
+    known: pd.DataFrame | None,
     population: Mapping[str, float] | None,
     season: float,
+    chosen: bool | None,
 ) -> Change:
     groups = set(data["group"].unique()) if "group" in data else set()
     if len(groups) == 1 and groups != {"treated"}:
         raise TableError("of those who got it, nobody's outcome is known")
-    if {"treated", "holdout"} <= groups and randomised:
-        own = data[data["group"].isin(["treated", "holdout"])]
-        after = own[own["period"] == 1]
-        before = (
-            own[own["period"] == 0].set_index("customer_id")["value"]
-            if "customer_id" in own
-            else pd.Series(dtype=float)
-        )
-        x = after["customer_id"].map(before[~before.index.duplicated()]) if len(before) else None
-        return randomised_difference(
-            after["value"], after["group"] == "treated", before=x, planned=planned, assigned=assigned
-        )
     if len(groups) > 1:
         return _compared(data.assign(group=data["group"].replace("holdout", "comparison")), known)
     if "after" in data:
@@ -409,8 +459,22 @@ def _strongest(
     ids = "customer_id" in data and data["customer_id"].notna().all()
     if ids and before["customer_id"].is_unique and set(before["customer_id"]) == set(after["customer_id"]):
         x = before.set_index("customer_id")["value"].reindex(after["customer_id"])
-        return paired_change(x, after["value"])
+        return _not_chosen(paired_change(x, after["value"]), chosen)
     return two_waves(before, after, population=population)[0]
+
+
+def _not_chosen(change: Change, chosen: bool | None) -> Change:
+    """Customers who were chosen for a low or a high value move back by themselves, which no data of theirs can tell."""
+    said = (
+        "these customers were chosen for where they stood, and move back by themselves; compare with customers who were not"
+        if chosen
+        else "nobody has said whether these customers were chosen for where they stood, in which case they move back by themselves; "
+        "compare with customers who were not, or say chosen=False"
+    )
+    kept = [t for t in change.threats if t.check != "regression to the mean"]
+    own = Threat("regression to the mean", "these customers were not chosen for where they stood" if chosen is False else said,
+                 chosen is False, stops=True)  # fmt: skip
+    return replace(change, threats=(own, *kept))
 
 
 def _compared(data: pd.DataFrame, known: pd.DataFrame | None) -> Change:
@@ -444,7 +508,7 @@ def _compared(data: pd.DataFrame, known: pd.DataFrame | None) -> Change:
     if moved is not None and parallel:
         # Following errs where customers were chosen for where they stood, weighing where groups differ for good: the truth lies between.
         return replace(
-            moved, beside=change, method=f"{moved.method}; the range holds weighing ({change.value:+.3g}) as well"
+            moved, beside=(change,), method=f"{moved.method}; the range holds weighing ({change.value:+.3g}) as well"
         )
     return replace(change, threats=(*(moved.threats if moved else ()), *change.threats))
 
@@ -498,7 +562,7 @@ def judge(
     """
     words = words or Words("XXX")
     z = look.critical(change.error, level, outcome.aim)
-    low, high = change.interval(z)
+    low, high = _possible(change.interval(z), outcome)
     least = (z + tail(0.6)) * change.error  # four times in five
     if not (math.isfinite(low) and math.isfinite(high)):
         return replace(not_measurable(outcome, "the values vary so much that no range can be given yet", level=level, design=change.design),
@@ -514,8 +578,33 @@ def judge(
     else:
         verdict = "no_evidence"
     found = Verdict(outcome.name, change.design, change.before, change.after, change.value, low, high, level, change.n, verdict, "",
-                    outcome, change.error, change.p_value, least, change.threats, change.method)  # fmt: skip
+                    outcome, change.error, _at_this_look(change.p_value, z, level), least, change.threats, change.method, change.cap, change.uncapped)  # fmt: skip
+    found = replace(found, ruling=_ruling(found, look, words, what))
     return replace(found, sentence=_sentence(found, look, words, what))
+
+
+def _at_this_look(chance: float, z: float, level: float) -> float:
+    """The p of no change where more than one look is allowed: below ``1 - level`` where the range leaves 0 out."""
+    from scipy.special import ndtr, ndtri
+
+    if z <= tail(level) or not 0 < chance < 1:
+        return chance
+    return float(2 * ndtr(ndtri(chance / 2) * tail(level) / z))
+
+
+def _possible(ends: tuple[float, float], outcome: Outcome) -> tuple[float, float]:
+    """A range without changes that cannot be: a share moves by 100 percentage points at most, NPS by 200."""
+    most = {"share": 1.0, "points": 200.0}.get(outcome.unit, math.inf)
+    if not all(map(math.isfinite, ends)):
+        return ends
+    return max(ends[0], -most), min(ends[1], most)
+
+
+def _within(chance: float, words: Words) -> str:
+    """A chance that no finite number of customers makes certain."""
+    if chance > 0.99:
+        return f"above {words.share(0.99)}"
+    return words.share(chance) if chance >= 0.01 else f"below {words.share(0.01)}"
 
 
 def _sentence(v: Verdict, look: Look, words: Words, what: str) -> str:
@@ -532,8 +621,10 @@ def _sentence(v: Verdict, look: Look, words: Words, what: str) -> str:
         f"{capital(v.metric)}: {ends}, {o.moved(v.change, words)} ({words.share(v.level)} range {o.span(v.low, v.high, words)}; "
         f"{words.count(v.n)} {o.of}; design {v.design}: {DESIGNS[v.design]}"
     )
+    if v.cap is not None and math.isfinite(v.uncapped):
+        text += f"; amounts beyond {words.money(v.cap[1])} count as that, and as they are the difference is {o.moved(v.uncapped, words)}"
     seen = look.said(words.day(look.due) if look.due else "")
-    text += (f"; {seen})" if seen else ")") + ". " + _ruling(v, look, words, what)
+    text += (f"; {seen})" if seen else ")") + f". {v.ruling}"
     broken = [t for t in v.threats if t.ok is False]
     if broken:
         text += " Beware: " + "; ".join(f"{t.check}: {t.found}" for t in broken) + "."
@@ -545,6 +636,12 @@ def _ruling(v: Verdict, look: Look, words: Words, what: str) -> str:
     margin = o.moved(o.margin, words).lstrip("+")
     claim = _CLAIM[v.design].replace(" it", f" {what}")
     claim = f", {claim}" if claim else ""
+    if v.design in {"A", "A+"} and v.verdict in {"improved", "worsened"}:
+        claim = (
+            (f"{claim}, unless {v.unless}" if v.unless else claim)
+            if v.causal
+            else f"; that {what} caused it is in doubt"
+        )
     if v.verdict == "improved":
         return f"Improved{' by more than ' + margin if v.low >= o.margin else ''}{claim}."
     if v.verdict == "worsened":
@@ -668,16 +765,22 @@ def equivalence(change: float, error: float, margin: float) -> float:
 
 
 def false_discoveries(
-    verdicts: Sequence[Verdict], *, level: float = TEST_LEVEL, words: Words | None = None
+    verdicts: Sequence[Verdict],
+    *,
+    level: float = TEST_LEVEL,
+    primary: Sequence[bool] | None = None,
+    words: Words | None = None,
 ) -> list[Verdict]:
-    """Hold back the verdicts of many groups that could be chance, where many were looked at.
+    """Hold back the verdicts that could be chance, where many were looked at.
 
     Parameters
     ----------
     verdicts : sequence of Verdict
-        Of segments, arms or metrics that were looked at beside the one that was planned.
+        Of initiatives, segments, arms or metrics that are looked at together.
     level : float
         One less the false discovery rate: 0.95 holds it to 5 %.
+    primary : sequence of bool, optional
+        Which of them were declared beforehand to be the ones that count: four fifths of the error are theirs.
     words : Words, optional
         The client's currency and language.
 
@@ -685,12 +788,13 @@ def false_discoveries(
     -------
     list of Verdict
         In the same order; ``improved`` and ``worsened`` stay where at most ``1 - level`` of those that stay are
-        expected to be false, and each sentence says how many were looked at. Fewer than two judged verdicts come back
+        expected to be false; the sentence of one that is held back says so, and all say how many were looked at. Fewer than two judged verdicts come back
         unchanged.
 
     References
     ----------
-    Benjamini and Hochberg (1995), *JRSS B* 57: 289-300.
+    Benjamini and Hochberg (1995), *JRSS B* 57: 289-300; with weights: Genovese, Roeder and Wasserman (2006),
+    *Biometrika* 93: 509-524.
 
     Examples
     --------
@@ -704,19 +808,28 @@ def false_discoveries(
     at = [k for k, v in enumerate(verdicts) if math.isfinite(v.p_value) and v.verdict != "not_measurable"]
     if len(at) < 2:
         return list(verdicts)
-    found, out = false_discovery_control([verdicts[k].p_value for k in at]), list(verdicts)
-    said = f" One of {len(at)} that were looked at"
+    weights = _weights([bool(primary[k]) for k in at] if primary is not None else [])
+    chances = [min(1.0, verdicts[k].p_value / w) for k, w in zip(at, weights or [1.0] * len(at), strict=True)]
+    found, out = false_discovery_control(chances), list(verdicts)
     for k, p in zip(at, found, strict=True):
         v = verdicts[k]
         if v.verdict in {"improved", "worsened"} and p > 1 - level:
-            out[k] = replace(
-                v,
-                verdict="no_evidence",
-                sentence=f"{v.sentence}{said}: among so many this may be chance, and counts as none.",
-            )
+            chance = f"It cannot be told: among {len(at)} measures that are looked at, one this far from no change may be chance."
+            out[k] = replace(v, verdict="no_evidence", ruling=chance, sentence=v.sentence.replace(v.ruling, chance))
         else:
-            out[k] = replace(v, sentence=f"{v.sentence}{said}.")
+            out[k] = replace(v, sentence=f"{v.sentence} One of {len(at)} that were looked at.")
     return out
+
+
+PRIMARY = 0.8  # of the error, for what was declared beforehand
+
+
+def _weights(primary: Sequence[bool]) -> list[float]:
+    """Weights of mean 1, by which those declared beforehand share four fifths of the error; empty where all are alike."""
+    n, k = len(primary), sum(primary)
+    if k in (0, n):
+        return []
+    return [PRIMARY * n / k if p else (1 - PRIMARY) * n / (n - k) for p in primary]
 
 
 def verdict_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
@@ -814,5 +927,5 @@ def profit_and_loss(
     elif high < cost:
         text += f"It has not paid for itself.{later}"
     else:
-        text += f"Whether it pays for itself cannot be told yet; on these figures the probability of profit is {words.share(pays)}.{later}"
+        text += f"Whether it pays for itself cannot be told; on these figures the probability of profit is {_within(pays, words)}.{later}"
     return Finding(table, text)

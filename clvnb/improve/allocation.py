@@ -15,6 +15,7 @@ import pandas as pd
 from ..core.errors import TableError
 from ..core.results import Finding
 from ..core.words import Words
+from ..experiments.planning import draw
 
 __all__ = ["Allocation", "allocate", "investment_map", "spend_ceilings", "target_list"]
 
@@ -429,8 +430,8 @@ def target_list(
     -------
     Finding
         ``initiative, start, customer_id, group`` (``treated``, ``holdout``, ``fix first``), ``cost, planned`` (the
-        share of the first two that is treated), ``segment, gain``, best first. It holds ids and no contact data; saved
-        as csv it is an ``initiatives`` source of the next cycle.
+        share of the first two that is treated), ``seed`` (from which step 4 makes the draw again), ``segment, gain``,
+        best first. It holds ids and no contact data; saved as csv it is an ``initiatives`` source of the next cycle.
 
     Raises
     ------
@@ -474,15 +475,15 @@ def target_list(
     ready = chosen[~chosen["first"]]
     if budget is not None:
         ready = ready[ready["cost"].cumsum() * (1 - holdout) <= budget]
-    rng = np.random.default_rng(seed)
+    order = np.argsort(draw(ready["customer_id"].astype(str).tolist(), initiative, seed), kind="stable")
     kept = np.zeros(len(ready), dtype=bool)
-    kept[rng.permutation(len(ready))[: round(holdout * len(ready))]] = True
+    kept[order[: round(holdout * len(ready))]] = True
     ready = ready.assign(group=np.where(kept, "holdout", "treated"))
     waiting = chosen[chosen["first"]].assign(group="fix first")
     out = pd.concat([ready, waiting], ignore_index=True)
     out["cost"] = out["cost"].where(out["group"] == "treated", 0.0)
-    out = out.assign(initiative=initiative, start=str(start), planned=1 - holdout)
-    out = out[["initiative", "start", "customer_id", "group", "cost", "planned", "segment", "gain"]]
+    out = out.assign(initiative=initiative, start=str(start), planned=1 - holdout, seed=seed)
+    out = out[["initiative", "start", "customer_id", "group", "cost", "planned", "seed", "segment", "gain"]]
     return Finding(out, _say_list(out, int((pays & barred).sum()), words))
 
 

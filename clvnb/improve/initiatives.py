@@ -6,7 +6,7 @@ In: what step 1 handed over, with its books. Out: ``Result`` for each initiative
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
@@ -20,8 +20,8 @@ from ..core.results import Finding
 from ..data.books import Books
 from ..data.client import Client
 from ..data.surveys import leading_metric
-from ..experiments.designs import MIN_CUSTOMERS, Change, split_as_planned
-from ..experiments.planning import Look
+from ..experiments.designs import MIN_CUSTOMERS, Change, Threat, spilled, split_as_planned
+from ..experiments.planning import ONCE, Look, draw
 from ..experiments.verdicts import (
     Outcome,
     Verdict,
@@ -68,6 +68,10 @@ class Initiative:
         The share that was to be treated.
     lever : str
         The lever of step 3 that it pulls.
+    spillover : bool or None
+        Whether the holdout can have lost by it or shared in it; None where the client has not said so.
+    threats : tuple of Threat
+        What its list itself tells: whether the groups are those that its seed draws.
     """
 
     name: str
@@ -75,6 +79,8 @@ class Initiative:
     people: pd.DataFrame
     planned: float | None
     lever: str
+    spillover: bool | None = None
+    threats: tuple[Threat, ...] = ()
 
     @property
     def randomised(self) -> bool:
@@ -180,9 +186,47 @@ def list_initiatives(books: Books) -> list[Initiative]:
             continue
         planned = _planned(own, where, str(name))
         lever = own["lever"].dropna() if "lever" in own else pd.Series(dtype=object)
-        people = _people(own, where, str(name), drawn=planned is not None)
-        found.append(Initiative(str(name), start, people, planned, str(lever.iloc[0]) if len(lever) else str(name)))
+        declared = _answer(own, "randomised", where, str(name))
+        people = _people(own, where, str(name), drawn=planned is not None if declared is None else declared)
+        spillover = _answer(own, "spillover", where, str(name))
+        found.append(
+            Initiative(str(name), start, people, planned, str(lever.iloc[0]) if len(lever) else str(name), spillover,
+                       _drawn_again(own, people, str(name)))
+        )  # fmt: skip
     return sorted(found, key=lambda i: i.start)
+
+
+_YES, _NO = {"yes", "true", "1", "y"}, {"no", "false", "0", "n"}
+
+
+def _answer(own: pd.DataFrame, column: str, where: str, name: str) -> bool | None:
+    """What the client says of an initiative, yes or no; None where nothing is said."""
+    if column not in own:
+        return None
+    said = own[column].dropna().astype(str).str.strip().str.lower().str.removesuffix(".0").unique()
+    if len(said) == 0:
+        return None
+    if len(said) > 1 or said[0] not in _YES | _NO:
+        raise TableError(
+            f"{where}: {name}: {column} is yes or no, the same on every line of an initiative; got {', '.join(map(repr, said[:3]))}"
+        )
+    return said[0] in _YES
+
+
+def _drawn_again(own: pd.DataFrame, people: pd.DataFrame, name: str) -> tuple[Threat, ...]:
+    """Whether the holdout are those with the lowest numbers that the seed gives, as ``target_list`` draws them."""
+    seeds = pd.to_numeric(own["seed"], errors="coerce").dropna().unique().tolist() if "seed" in own else []
+    if len(seeds) != 1 or "holdout" not in set(people["group"]):
+        return ()
+    number = draw(people["customer_id"].astype(str).tolist(), name, int(seeds[0]))
+    kept = (people["group"] == "holdout").to_numpy(bool)
+    same = kept.all() or bool(number[kept].max() < number[~kept].min())
+    said = (
+        "made again from its seed, the draw gives these groups"
+        if same
+        else "its seed does not draw these groups: some were changed"
+    )
+    return (Threat("drawn as the list says", said, same),)
 
 
 def _planned(own: pd.DataFrame, where: str, name: str) -> float | None:
@@ -200,7 +244,7 @@ def _planned(own: pd.DataFrame, where: str, name: str) -> float | None:
 
 def _people(own: pd.DataFrame, where: str, name: str, *, drawn: bool) -> pd.DataFrame:
     """Who got it; ``holdout`` are those randomised not to get it, ``comparison`` those who just did not."""
-    columns = ["customer_id", "group", "cost"]
+    columns = ["customer_id", "group", "cost", "cluster"]
     if "customer_id" not in own or own["customer_id"].isna().all():
         return pd.DataFrame(columns=columns)
     own = own[own["customer_id"].notna()]
@@ -209,8 +253,9 @@ def _people(own: pd.DataFrame, where: str, name: str, *, drawn: bool) -> pd.Data
         if "group" in own
         else pd.Series("treated", own.index)
     )
-    # A control group may have been picked; only a planned share says that it was drawn.
-    group = group.replace({"control": "holdout" if drawn else "comparison", "treatment": "treated"})
+    # Whoever did not get it may have been picked; only a planned share, or the word for it, says that they were not.
+    kept = "holdout" if drawn else "comparison"
+    group = group.replace({"control": kept, "holdout": kept, "treatment": "treated"})
     strange = sorted(set(group) - {"treated", "holdout", "comparison", "fix first"})
     if strange:
         raise TableError(
@@ -218,15 +263,18 @@ def _people(own: pd.DataFrame, where: str, name: str, *, drawn: bool) -> pd.Data
         )
     cost = own["cost"] if "cost" in own else pd.Series(0.0, own.index)
     people = pd.DataFrame(
-        {"customer_id": own["customer_id"], "group": group, "cost": pd.to_numeric(cost, errors="coerce").fillna(0.0)}
-    )
+        {"customer_id": own["customer_id"], "group": group, "cost": pd.to_numeric(cost, errors="coerce").fillna(0.0),
+         "cluster": own.get("cluster")}
+    )  # fmt: skip
     people = people[people["group"] != "fix first"]  # those were neither drawn for it nor kept from it
     both = people.groupby("customer_id")["group"].nunique()
     if (both > 1).any():
         raise TableError(
             f"{where}: {name}: customer {both[both > 1].index[0]!r} is both treated and held out; keep one line"
         )
-    return people.groupby(["customer_id", "group"], as_index=False)["cost"].sum()
+    return people.groupby(["customer_id", "group"], as_index=False).agg(
+        cost=("cost", "sum"), cluster=("cluster", "first")
+    )
 
 
 def gather(worth: Handover, metric: Metric | None = None) -> Facts:
@@ -268,7 +316,7 @@ def gather(worth: Handover, metric: Metric | None = None) -> Facts:
 # --------------------------------------------------------------------------------------- one initiative
 
 
-def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
+def judge_initiative(done: Initiative, facts: Facts, others: Sequence[Initiative] = ()) -> Result:
     """Say what became of one initiative.
 
     Parameters
@@ -277,25 +325,34 @@ def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
         What was done.
     facts : Facts
         From ``gather``.
-    look : Look
-        How often its result is looked at.
+    others : sequence of Initiative
+        What else was done, which may have reached one side alone.
+
+    Returns
+    -------
+    Result
+        Contribution and staying as they stood on the last day that was fixed for looking (``looks_of``), so that a
+        verdict stays what it was in every later report; satisfaction as it stands today.
     """
-    due = done.start + timedelta(days=WINDOW)
-    if done.people.empty:
-        return Result(done, (_series(done, facts, look),), due=due)
     units, note = _units(done, facts)
+    looks = looks_of(done, units)
+    due = looks[0]
     sides = units["group"].value_counts()
-    if set(sides.index) == {"treated"} and not done.randomised:  # nobody was left to compare with
-        return Result(done, (_series(done, facts, look),), due=due)
+    if done.people.empty or set(sides.index) == {"treated"} and not done.randomised:  # nobody was left to compare with
+        return Result(done, (_series(done, facts, Look("open")),), due=due)
     if len(sides) < 2 or sides.min() < MIN_CUSTOMERS or "treated" not in sides:
         why = f"of those who got it {int(sides.get('treated', 0))} are known by their numbers, and of the others {int(sides.drop('treated', errors='ignore').sum())}; at least ten are needed on each side. {note}"
         return Result(
             done, (not_measurable(Outcome(f"contribution per customer, {done.name}", "money", 1.0), why),), due=due
         )
-    satisfied = _satisfaction(done, facts, units, look)
+    note = " ".join(filter(None, [note, _asked(done)]))
+    satisfied = _satisfaction(done, facts, units)
     if facts.as_of < due:
         early = " ".join(filter(None, [_leading(done, facts, units), note]))
-        return Result(done, tuple([*satisfied, *_waiting(done, facts, due)]), due=due, remarks=early)
+        return Result(done, tuple([*_waiting(done, facts, due), *satisfied]), due=due, remarks=early)
+    facts, look = _at_look(facts, looks)
+    units = _units(done, facts)[0]
+    done = replace(done, threats=(*done.threats, *_reached_apart(done, units, others)))
     stayed, survival, found = _staying(done, facts, units, look)
     money = _contribution(done, facts, units, look)
     parts = _by_group(done, facts, units, look) if money.verdict != "not_measurable" else []
@@ -315,7 +372,57 @@ def judge_initiative(done: Initiative, facts: Facts, look: Look) -> Result:
             after=WINDOW,
         )
     measured = found | _learned(done, facts, units) if done.randomised and not _off_plan(done, units) else {}
-    return Result(done, (*satisfied, *stayed, money), tuple(parts), account, survival, measured, due, note)
+    return Result(done, (money, *stayed, *satisfied), tuple(parts), account, survival, measured, due, note)
+
+
+def looks_of(done: Initiative, units: pd.DataFrame) -> tuple[date, ...]:
+    """Return the days fixed for looking at an initiative, counted from its start.
+
+    Those who were there when it began have all been followed once the outcome's window is over, so one look decides. Of
+    an initiative for newcomers some come every week, and it is looked at after one year and after two.
+    """
+    late = bool(len(units)) and bool(units["newcomer"].mean() > 0.5)
+    return tuple(done.start + timedelta(days=k * WINDOW) for k in ((2, 4) if late else (1,)))
+
+
+def _at_look(facts: Facts, looks: tuple[date, ...]) -> tuple[Facts, Look]:
+    """What was known on the last of the days fixed for looking, and which of them it is."""
+    over = [day for day in looks if day <= facts.as_of]
+    day = pd.Timestamp(over[-1])
+    contracts = facts.contracts[facts.contracts["start"] <= day] if len(facts.contracts) else facts.contracts
+    then = replace(facts, as_of=over[-1], days=facts.days[facts.days["date"] <= day], contracts=contracts)
+    return then, Look("planned", len(over), len(looks)) if len(looks) > 1 else ONCE
+
+
+def _asked(done: Initiative) -> str:
+    """What the client should say of an initiative before anything is called caused."""
+    groups = set(done.people["group"])
+    if "comparison" in groups and "holdout" not in groups:
+        return (
+            f"Those who did not get {done.name} are compared as customers who were picked; if they were randomised, say so in a column "
+            "`randomised` (yes), or in `planned` with the share that was to be treated."
+        )
+    if done.randomised and done.spillover is None:
+        return (
+            f"Could those left alone have lost by {done.name} or shared in it (the same staff, stock, places, families)? Say so in a column "
+            "`spillover` (yes or no); where it is likely, draw whole places or families and name them in a column `cluster`."
+        )
+    return ""
+
+
+def _reached_apart(done: Initiative, units: pd.DataFrame, others: Sequence[Initiative]) -> list[Threat]:
+    """What else reached one side more than the other while this was followed."""
+    window, treated, found = timedelta(days=WINDOW), units["group"] == "treated", []
+    for other in others:
+        if other.name == done.name or not done.start - window < other.start < done.start + window:
+            continue
+        got = units["customer_id"].isin(other.people.loc[other.people["group"] == "treated", "customer_id"])
+        one, rest = float(got[treated].mean()), float(got[~treated].mean())
+        spread = math.sqrt(float(got.mean()) * (1 - float(got.mean())) * (1 / treated.sum() + 1 / (~treated).sum()))
+        if abs(one - rest) > max(0.02, 3 * spread):
+            said = f"{other.name} reached {one:.0%} of those who got this and {rest:.0%} of the others"
+            found.append(Threat("nothing else reached one side", said, False))
+    return found
 
 
 def _units(done: Initiative, facts: Facts) -> tuple[pd.DataFrame, str]:
@@ -331,7 +438,8 @@ def _units(done: Initiative, facts: Facts) -> tuple[pd.DataFrame, str]:
     if "treated" in set(people["group"]) and set(people["group"]) == {"treated"}:
         others = first.index[(first <= start) & ~first.index.isin(set(done.people["customer_id"]))]
         people = pd.concat(
-            [people, pd.DataFrame({"customer_id": others, "group": "comparison", "cost": 0.0})], ignore_index=True
+            [people, pd.DataFrame({"customer_id": others, "group": "comparison", "cost": 0.0, "cluster": None})],
+            ignore_index=True,
         )
     began = people["customer_id"].map(first)
     people["entry"] = (
@@ -384,10 +492,18 @@ def _panel(done: Initiative, facts: Facts, units: pd.DataFrame, column: str, *, 
         if len(seen) < 2 * ENOUGH:
             continue
         at = (period - 1) * WINDOW
-        value = _sums(facts, seen, at, at + WINDOW)[column].to_numpy(float)
+        # Customers leave after a purchase, so whether they still buy shows late: the first order since says nothing of it.
+        value = _sums(facts, seen, at + share * (WINDOW // 2), at + WINDOW)[column].to_numpy(float)
         value = (value > 0).astype(float) if share else value
-        parts.append(pd.DataFrame({"customer_id": seen["customer_id"].to_numpy(), "group": seen["group"].to_numpy(), "period": period, "value": value}))  # fmt: skip
+        part = pd.DataFrame({"customer_id": seen["customer_id"].to_numpy(), "group": seen["group"].to_numpy(), "period": period, "value": value})  # fmt: skip
+        parts.append(_with_clusters(part, seen))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"value": []})
+
+
+def _with_clusters(part: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
+    """What was drawn, where it was not single customers."""
+    cluster = units.set_index("customer_id")["cluster"]
+    return part.assign(cluster=part["customer_id"].map(cluster)) if cluster.notna().any() else part
 
 
 def _known(facts: Facts, units: pd.DataFrame) -> pd.DataFrame:
@@ -426,7 +542,7 @@ def _contribution(done: Initiative, facts: Facts, units: pd.DataFrame, look: Loo
     if panel.empty:
         return not_measurable(outcome, f"fewer than {2 * ENOUGH} customers have been followed for {WINDOW} days")
     return measure_change(panel, outcome, randomised=done.randomised, planned=done.planned, look=look, words=facts.client.words,
-                     known=_known(facts, units), what=done.name)  # fmt: skip
+                     known=_known(facts, units), spillover=done.spillover, threats=done.threats, what=done.name)  # fmt: skip
 
 
 def _by_group(done: Initiative, facts: Facts, units: pd.DataFrame, look: Look) -> list[Verdict]:
@@ -459,7 +575,7 @@ def _staying(
         return [_kept(done, facts, units, look)], nothing, {}
     if facts.client.kind != "subscription":
         panel = _panel(done, facts, units, "bought", share=True)
-        outcome = Outcome(f"bought again within {WINDOW} days, {done.name}", "share", 0.03)
+        outcome = Outcome(f"bought in days {WINDOW // 2 + 1} to {WINDOW}, {done.name}", "share", 0.03)
         if panel.empty:
             return (
                 [not_measurable(outcome, f"fewer than {2 * ENOUGH} customers have been followed for {WINDOW} days")],
@@ -467,7 +583,7 @@ def _staying(
                 {},
             )
         verdict = measure_change(panel, outcome, randomised=done.randomised, planned=done.planned, look=look, words=facts.client.words,
-                            known=_known(facts, units), what=done.name)  # fmt: skip
+                            known=_known(facts, units), spillover=done.spillover, threats=done.threats, what=done.name)  # fmt: skip
         return [verdict], nothing, {}
     return _members(done, facts, units, look)
 
@@ -482,7 +598,9 @@ def _kept(done: Initiative, facts: Facts, units: pd.DataFrame, look: Look) -> Ve
     if "plan" in own:
         known = known.join(pd.get_dummies(own.set_index("customer_id")["plan"], dtype=float).iloc[:, 1:])
     data = pd.DataFrame({"customer_id": own["customer_id"], "group": own["group"], "value": there.astype(float)})
-    return measure_change(data, outcome, known=known, look=look, words=facts.client.words, what=done.name)
+    return measure_change(
+        data, outcome, known=known, threats=done.threats, look=look, words=facts.client.words, what=done.name
+    )
 
 
 def _members(
@@ -513,6 +631,8 @@ def _members(
             {},
         )
     stop = _off_plan(done, table)
+    if table["cluster"].notna().any():
+        stop = "whole places or families were drawn, and how long members stay is compared customer by customer only"
     if stop:
         return [not_measurable(outcome, stop)], nothing, {}
     found, how = _stays(table, tenure, gone, months)
@@ -525,6 +645,7 @@ def _members(
         found.difference.value,
         found.error,
         len(table),
+        threats=(*_of_draw(done, table), *done.threats),
         method=method,
     )
     verdict = judge(change, outcome, look=look, words=words, what=done.name)
@@ -583,7 +704,14 @@ def _off_plan(done: Initiative, table: pd.DataFrame) -> str:
         return ""
     counts = (int((table["group"] == "treated").sum()), int((table["group"] == "holdout").sum()))
     split = split_as_planned(counts, done.planned)
-    return "" if split.ok else f"{split.check}: {split.found}"
+    return f"{split.check}: {split.found}" if split.stops else ""
+
+
+def _of_draw(done: Initiative, table: pd.DataFrame) -> list[Threat]:
+    """What threatens a comparison of members as they were drawn."""
+    counts = (int((table["group"] == "treated").sum()), int((table["group"] == "holdout").sum()))
+    split = [split_as_planned(counts, done.planned)] if done.planned is not None else []
+    return split if done.spillover is False else [*split, spilled(done.spillover)]
 
 
 def _monthly(facts: Facts) -> float:
@@ -598,39 +726,56 @@ def _monthly(facts: Facts) -> float:
     return float(facts.days["contribution"].sum()) / max(months, 1.0)
 
 
-def _satisfaction(done: Initiative, facts: Facts, units: pd.DataFrame, look: Look) -> list[Verdict]:
-    """Answers given since it began, of those who got it and those who did not."""
+def _satisfaction(done: Initiative, facts: Facts, units: pd.DataFrame) -> list[Verdict]:
+    """Answers given since it began, of those who got it and those who did not, on the first day that was fixed for them."""
     metric = facts.metric
     if metric is None or units.empty:
         return []
-    outcome = of_metric(metric, f"{metric.name.upper()}, {done.name}")
-    entry = units.set_index("customer_id")["entry"]
+    outcome, words = of_metric(metric, f"{metric.name.upper()}, {done.name}"), facts.client.words
+    group, entry = (units.set_index("customer_id")[c] for c in ("group", "entry"))
     own = facts.answers[facts.answers["customer_id"].isin(entry.index)].sort_values("date", kind="stable")
-    later = own["date"] > own["customer_id"].map(entry)
-    after, before = (part.drop_duplicates("customer_id", keep="last") for part in (own[later], own[~later]))
-    if after.empty:
+    age = (own["date"] - own["customer_id"].map(entry)).dt.days
+    if not (age > 0).any():
         return [
             not_measurable(
-                outcome,
-                f"nobody has answered since {facts.client.words.day(done.start)}; ask again, the holdout as well",
+                outcome, f"nobody has answered since {words.day(done.start)}; ask again, the holdout as well"
             )
         ]
-    group = units.set_index("customer_id")["group"]
+    passed = (facts.as_of - done.start).days
+    window = _answered_within(age, own["customer_id"].map(group), passed)
+    if window is None:
+        day = words.day(done.start + timedelta(days=(passed // WINDOW + 1) * WINDOW))
+        why = f"answers are looked at every half year since the start, as soon as {ENOUGH} on each side have come; the next time on {day}"
+        return [not_measurable(outcome, why)]
+    after = own[(age > 0) & (age <= window)].drop_duplicates("customer_id", keep="last")
+    before = own[age <= 0].drop_duplicates("customer_id", keep="last")
     parts = [
-        pd.DataFrame(
-            {
-                "customer_id": p["customer_id"],
-                "period": k,
-                "value": metric.values(p["score"]),
-                "group": p["customer_id"].map(group),
-            }
+        _with_clusters(
+            pd.DataFrame(
+                {
+                    "customer_id": p["customer_id"],
+                    "period": k,
+                    "value": metric.values(p["score"]),
+                    "group": p["customer_id"].map(group),
+                }
+            ),
+            units,
         )
         for k, p in ((1, after), (0, before))
     ]
-    sizes = units["group"].value_counts()
+    sizes = group.value_counts()
     assigned = (int(sizes.get("treated", 0)), int(sizes.get("holdout", 0))) if done.randomised else None
     return [measure_change(pd.concat(parts, ignore_index=True), outcome, randomised=done.randomised, planned=done.planned, assigned=assigned,
-                      known=_known(facts, units), look=look, words=facts.client.words, what=done.name)]  # fmt: skip
+                      known=_known(facts, units), spillover=done.spillover, threats=done.threats, words=words, what=done.name)]  # fmt: skip
+
+
+def _answered_within(age: pd.Series, group: pd.Series, passed: int) -> int | None:
+    """The first half year's end by which both sides have answers enough, whatever they say; None where none has come."""
+    for window in range(WINDOW, passed + 1, WINDOW):
+        inside = group[(age > 0) & (age <= window)].value_counts()
+        if len(inside) > 1 and inside.min() >= ENOUGH:
+            return window
+    return None
 
 
 def of_metric(metric: Metric, name: str) -> Outcome:
@@ -659,7 +804,7 @@ def _series(done: Initiative, facts: Facts, look: Look) -> Verdict:
 
 def _waiting(done: Initiative, facts: Facts, due: date) -> list[Verdict]:
     words = facts.client.words
-    names = ["months stayed" if facts.client.kind == "subscription" else "bought again", "contribution per customer"]
+    names = ["contribution per customer", "months stayed" if facts.client.kind == "subscription" else "still buying"]
     why = f"the half year since {words.day(done.start)} is not over; a verdict is possible from {words.day(due)}"
     return [not_measurable(Outcome(f"{n}, {done.name}", "share"), why) for n in names]
 
@@ -710,18 +855,17 @@ def measured_effects(worth: Handover) -> dict[str, dict[str, tuple[float, float]
     facts = gather(worth)
     out: dict[str, dict[str, tuple[float, float]]] = {}
     for done in drawn:
-        units, _ = _units(done, facts)
-        sides = units["group"].value_counts()
-        if (
-            len(sides) < 2
-            or sides.min() < MIN_CUSTOMERS
-            or facts.as_of < done.start + timedelta(days=WINDOW)
-            or _off_plan(done, units)
-        ):
+        looks = looks_of(done, _units(done, facts)[0])
+        if facts.as_of < looks[0]:
             continue
-        found: dict[str, Any] = _learned(done, facts, units)
+        then, look = _at_look(facts, looks)
+        units, _ = _units(done, then)
+        sides = units["group"].value_counts()
+        if len(sides) < 2 or sides.min() < MIN_CUSTOMERS or _off_plan(done, units):
+            continue
+        found: dict[str, Any] = _learned(done, then, units)
         if worth.client.kind == "subscription":
-            found |= _members(done, facts, units, Look("once"))[2]
+            found |= _members(done, then, units, look)[2]
         out[done.lever] = {k: _pooled(v, out.get(done.lever, {}).get(k)) for k, v in found.items()}
     return out
 

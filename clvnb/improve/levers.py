@@ -47,6 +47,11 @@ OF_CUSTOMERS = {
     "rebate": "share of every purchase of the reached that is given back to them",
     "cost_to_serve": "relative change of the cost to serve a purchase",
 }
+SHARES = {"retention", "margin", "rebate", "activation"}  # points of a share, which cannot exceed 1
+DECIDED = {"rebate", "price"}  # what is done, and no effect of it: it happens whether the lever works or not
+# Of ideas that were tested at large about a third worked, a third did nothing and a third harmed (Kohavi, Crook and Longbotham
+# 2009, "Online experimentation at Microsoft"); those of this list are better tried than most, by judgement.
+IDLE, HARMFUL = 1 / 3, 1 / 12
 OF_NEWCOMERS = {
     "activation": "percentage points of newcomers who come to a second purchase, as a fraction",
     "newcomers": "relative change of how many newcomers there are",
@@ -94,6 +99,8 @@ class Lever:
         Once for each customer reached.
     yearly_cost : float
         A year for each customer reached who is still there, as long as it lasts.
+    idle, harmful : float
+        Chance that it does nothing at all, and that its effects are the opposite of those assumed.
     group : str
         Levers of one group overlap: of each effect only the strongest counts.
     by_customer : bool
@@ -128,6 +135,8 @@ class Lever:
     fixed_cost: float = 0.0
     cost_per_customer: float = 0.0
     yearly_cost: float = 0.0
+    idle: float = 0.0
+    harmful: float = 0.0
     group: str = ""
     by_customer: bool = False
     note: str = ""
@@ -149,6 +158,17 @@ class Lever:
         for name in ("ramp_up", "lasts", "half_life", "fixed_cost", "cost_per_customer", "yearly_cost"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"lever {self.name!r}: {name} must not be below 0, got {getattr(self, name)}")
+        if not (self.idle >= 0 and self.harmful >= 0 and self.idle + self.harmful <= 1):
+            raise ValueError(
+                f"lever {self.name!r}: idle and harmful are chances of at most 1 together, got {self.idle} and {self.harmful}"
+            )
+        for name, span in self.effects.items():
+            most = 1.0 if name in SHARES else 3.0
+            if name != "satisfaction" and max(map(abs, span)) > most:
+                raise ValueError(
+                    f"lever {self.name!r}: {name} is a fraction, 0.05 for five per cent; got {list(span)}: did you mean "
+                    f"{[round(v / 100, 6) for v in span]}?"
+                )
 
 
 @dataclass(frozen=True)
@@ -350,7 +370,8 @@ def lever_library(
     Returns
     -------
     list of Scenario
-        Levers that need what is not known of this client (new customers, the cost of winning or serving them) are left
+        None of them has been measured on these customers, so each does nothing with a chance of a third and harms with
+        one of a twelfth, unless ``changes`` say otherwise (``idle``, ``harmful``). Levers that need what is not known of this client (new customers, the cost of winning or serving them) are left
         out.
 
     Raises
@@ -397,6 +418,7 @@ def lever_library(
         settings["cost_per_customer"] = round(share * entry.get("once_share", 0.0), 2)
         settings["fixed_cost"] = round(share * entry.get("fixed_share", 0.0) * float(rows["customers"].sum()), -1)
         settings |= dict(changes.get(name, {}))
+        settings = {"idle": IDLE, "harmful": HARMFUL} | settings
         settings["effects"] = {k: tuple(v) for k, v in settings["effects"].items()}
         found.append(Scenario(name, (Lever(**settings),)))
     return found
@@ -419,7 +441,8 @@ def learn(lever: Lever, measured: Mapping[str, tuple[float, float]]) -> Lever:
 
     Notes
     -----
-    Normal prior and normal measurement, each weighed by its precision. A PERT range has the mean (low + 4 mode + high)
+    Normal prior and normal measurement, each weighed by its precision; that it may do nothing or harm is then in the
+    measurement. A PERT range has the mean (low + 4 mode + high)
     / 6 and the standard deviation (high - low) / 6, so that it reaches three of these to both sides.
 
     References
@@ -443,7 +466,10 @@ def learn(lever: Lever, measured: Mapping[str, tuple[float, float]]) -> Lever:
         mean, reach = (mean / sd**2 + value / error**2) / precision, 3 / math.sqrt(precision)
         effects[name] = (mean - reach, mean, mean + reach)
         said.append(f"{name.replace('_', ' ')} measured on these customers: {value:+.2g} (standard error {error:.2g})")
-    return replace(lever, effects=effects, source="; ".join([*said, f"before: {lever.source}"])) if said else lever
+    if not said:
+        return lever
+    source = "; ".join([*said, f"before: {lever.source}"])
+    return replace(lever, effects=effects, idle=0.0, harmful=0.0, source=source)
 
 
 def _possible(effects: Mapping[str, Any], base: Base) -> bool:

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit, ndtr
 
 from ..core.errors import TableError
 from ..core.maths import LEVEL
 from ..core.results import Estimate, Finding
 from ..core.words import Words, capital
 from ..value.newcomers import Newcomers
-from .levers import CAUSED, OF_CUSTOMERS, OF_NEWCOMERS, Base, Lever, Scenario
+from .levers import CAUSED, DECIDED, OF_CUSTOMERS, OF_NEWCOMERS, Base, Lever, Scenario
 from .link import Link
 
 __all__ = ["break_even", "evaluate_scenarios", "evpi", "goal_seek", "plan_range", "segment_gains", "tornado"]
@@ -55,23 +56,38 @@ def _pert(span: tuple[float, float, float], rng: np.random.Generator, size: int)
     return low + (high - low) * rng.beta(a, b, size)
 
 
-def _logit(p: Any) -> Any:
-    return np.log(p / (1 - p))
+def _drawn(
+    scenario: Scenario, rng: np.random.Generator, draws: int, scale: float, luck: np.ndarray
+) -> list[dict[str, np.ndarray]]:
+    """Each lever's effects as draws, thinned where it reaches fewer than the widest lever.
 
-
-def _expit(x: Any) -> Any:
-    return 1 / (1 + np.exp(-x))
-
-
-def _drawn(scenario: Scenario, rng: np.random.Generator, draws: int, scale: float) -> list[dict[str, np.ndarray]]:
-    """Each lever's effects as draws, thinned where it reaches fewer than the widest lever; rebates are never scaled."""
+    What is decided, as a rebate, is neither scaled nor can it fail.
+    """
     widest = max((lever.reach for lever in scenario.levers), default=0.0)
     found = []
     for lever in scenario.levers:
         part = lever.reach / widest if widest > 0 else 1.0
-        own = {k: _pert(span, rng, draws) * (1.0 if k == "rebate" else scale) for k, span in lever.effects.items()}
+        works = _works(lever, luck, rng)
+        own = {
+            k: _pert(span, rng, draws) * (1.0 if k == "rebate" else scale) * (1.0 if k in DECIDED else works)
+            for k, span in lever.effects.items()
+        }
         found.append({k: v * (part if k in OF_CUSTOMERS else 1.0) for k, v in own.items()})
     return found
+
+
+ALIKE = 0.3  # correlation of levers' luck: customers who do not care for one thing care less for the next
+
+
+def _works(lever: Lever, luck: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """1 where a lever works as assumed, 0 where it does nothing, -1 where it harms."""
+    own = math.sqrt(ALIKE) * luck + math.sqrt(1 - ALIKE) * rng.normal(size=len(luck))
+    if (
+        "price" in lever.effects or not lever.idle + lever.harmful > 0
+    ):  # how customers take a price is in its range already
+        return np.ones(len(luck))
+    chance = ndtr(own)
+    return np.where(chance < lever.harmful, -1.0, np.where(chance < lever.harmful + lever.idle, 0.0, 1.0))
 
 
 def _strength(lever: Lever, t: np.ndarray) -> np.ndarray:
@@ -110,10 +126,12 @@ def _run(
 ) -> _Run:
     """What a scenario brings and costs, for every draw; the same seed and stream give the same draws to every scenario.
 
-    What is uncertain for all levers alike, the value of customers and the link, is the same in every stream.
+    What is uncertain for all levers alike, the value of customers, the link and part of their luck, is the same in every
+    stream.
     """
     rng = np.random.default_rng(seed)
-    effects = _drawn(scenario, np.random.default_rng([seed, stream]), draws, scale)
+    luck = np.random.default_rng([seed, 1 << 20]).normal(size=draws)
+    effects = _drawn(scenario, np.random.default_rng([seed, stream]), draws, scale, luck)
     beta = _link_draws(link, scenario, rng, draws)
     worth = np.exp(rng.normal(-(base.spread**2) / 2, base.spread, draws)) if base.spread > 0 else np.ones(draws)
     chosen = base.table["segment"].isin(scenario.segments or list(base.table["segment"])).to_numpy(float)
@@ -164,7 +182,7 @@ def _walk(
 
 
 def _link_draws(link: Link | None, scenario: Scenario, rng: np.random.Generator, draws: int) -> np.ndarray:
-    """Draws of the link's log-odds; as many random numbers are used up with and without a link."""
+    """Draws of what a point does to the log-odds; as many random numbers are used up with and without a link."""
     at = rng.integers(0, 1 << 31, draws)
     if not any("satisfaction" in lever.effects for lever in scenario.levers):
         return np.zeros(draws)
@@ -172,7 +190,7 @@ def _link_draws(link: Link | None, scenario: Scenario, rng: np.random.Generator,
         raise TableError(
             f"the scenario {scenario.name!r} acts through satisfaction and needs a link; estimate one, or take prior_link()"
         )
-    return np.asarray(link.draws[at % len(link.draws)])
+    return np.asarray(link.caused[at % len(link.caused)])
 
 
 def _retention(r0: np.ndarray, look: Mapping[str, list[Any]], beta: np.ndarray) -> np.ndarray:
@@ -180,12 +198,12 @@ def _retention(r0: np.ndarray, look: Mapping[str, list[Any]], beta: np.ndarray) 
     if not look["satisfaction"] and not look["retention"]:
         return r0
     safe = np.clip(r0, 1e-6, 1 - 1e-6)
-    at = _logit(safe) + np.zeros_like(beta)
+    at = logit(safe) + np.zeros_like(beta)
     for points in look["satisfaction"]:
         at = at + beta * points
     for points in look["retention"]:
-        at = at + _logit(np.clip(safe + points, 1e-6, 1 - 1e-6)) - _logit(safe)
-    return np.asarray(_expit(at))
+        at = at + logit(np.clip(safe + points, 1e-6, 1 - 1e-6)) - logit(safe)
+    return np.asarray(expit(at))
 
 
 def _product(changes: list[Any]) -> Any:
@@ -322,7 +340,8 @@ def evaluate_scenarios(
 
     Notes
     -----
-    Effects are drawn from PERT distributions. Satisfaction acts on the log-odds of yearly retention through draws of
+    Effects are drawn from PERT distributions; a lever that may do nothing or harm (``Lever.idle``, ``Lever.harmful``)
+    does so in that share of the draws, and levers share part of their luck (correlation 0.3). Satisfaction acts on the log-odds of yearly retention through draws of
     the link, and points of retention on the logit scale too, so that levers together never exceed 1. Months are walked
     through the horizon with ramp-up, plateau and half-life. The uncertainty of step 1 (``base.spread``) scales all
     alike.
@@ -434,7 +453,7 @@ def plan_range(
 
     Notes
     -----
-    From 1,000 draws, in which levers are independent, and the link and the uncertainty of step 1 are shared.
+    From 1,000 draws, in which the link, the uncertainty of step 1 and part of the levers' luck are shared.
 
     Examples
     --------
@@ -455,7 +474,7 @@ def plan_range(
     if unknown:
         raise TableError(f"the plan names the scenario {unknown[0]!r}, which is not among: {', '.join(named)}")
     for stream, (name, rows) in enumerate(plan[plan["reached"] > 0].groupby("scenario"), start=1):
-        run = _run(base, named[str(name)], link, seed=seed, stream=stream)  # levers do not share their luck
+        run = _run(base, named[str(name)], link, seed=seed, stream=stream)
         for row in rows.itertuples():
             k = places.get(str(row.segment))
             whole = run.newcomers if str(row.segment).startswith("newcomers, ") else run.gain.sum(axis=0)
@@ -574,9 +593,11 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
     'Reminders pays from 21% of the assumed effect on.'
     """
 
+    works = if_it_works(scenario)
+
     @cache
     def net(scale: float) -> float:
-        return float(_run(base, scenario, link, seed=seed, scale=scale).net.mean())
+        return float(_run(base, works, link, seed=seed, scale=scale).net.mean())
 
     needed = math.nan
     if net(0.0) >= 0:
@@ -586,6 +607,11 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
     else:
         text = f"{capital(scenario.name)} pays from {needed:.0%} of the assumed effect on."
     return Finding(pd.DataFrame({"scenario": [scenario.name], "needed": [needed]}), text)
+
+
+def if_it_works(scenario: Scenario) -> Scenario:
+    """Return the scenario with levers that neither fail nor harm."""
+    return replace(scenario, levers=tuple(replace(v, idle=0.0, harmful=0.0) for v in scenario.levers))
 
 
 def _where_it_turns(net: Callable[[float], float]) -> float:
@@ -666,7 +692,10 @@ def tornado(
     words = words or Words("XXX")
     middle = replace(
         scenario,
-        levers=tuple(replace(v, effects={k: (m, m, m) for k, (_, m, _) in v.effects.items()}) for v in scenario.levers),
+        levers=tuple(
+            replace(v, effects={k: (m, m, m) for k, (_, m, _) in v.effects.items()})
+            for v in if_it_works(scenario).levers
+        ),
     )
     flat = replace(base, spread=0.0)
 
@@ -687,7 +716,11 @@ def tornado(
     for low, high in [(0.05, 0.20)]:
         rows.append(("discount rate", low, high, *(net(replace(flat, discount_rate=v), middle) for v in (low, high))))
     if link is not None and any("satisfaction" in v.effects for v in scenario.levers):
-        ties = [replace(link, draws=np.full(2, e)) for e in (link.log_odds.low, link.log_odds.high)]
+        middling, usual = float(link.share.mean()), float(link.draws.mean())
+        ties = [_tied(link, e, middling) for e in (link.log_odds.low, link.log_odds.high)]
+        parts = [_tied(link, usual, part) for part in (0.0, 1.0)]
+        if np.ptp(link.share) > 0:
+            rows.append(("part of the link that is cause", 0.0, 1.0, *(net(flat, middle, e) for e in parts)))
         rows.append(
             (
                 "link of satisfaction and staying (log-odds)",
@@ -706,6 +739,11 @@ def tornado(
         f"to {words.money(max(top['net_low'], top['net_high']))}."
     )
     return Tornado(table.drop(columns="width"), text, net(flat, middle))
+
+
+def _tied(link: Link, log_odds: float, share: float) -> Link:
+    """The link as if it were known."""
+    return replace(link, draws=np.full(2, log_odds), share=np.full(2, share))
 
 
 def _with(scenario: Scenario, k: int, **changes: Any) -> Scenario:

@@ -34,7 +34,17 @@ from .allocation import Allocation, allocate, investment_map, spend_ceilings, ta
 from .initiatives import list_initiatives, measured_effects
 from .levers import CAUSED, Base, Scenario, customer_base, effect_name, learn, lever_library, playbook
 from .link import Link, evidence, link_satisfaction, prior_link, renewal_outcomes, repeat_outcomes
-from .scenarios import Tornado, break_even, evaluate_scenarios, evpi, goal_seek, plan_range, segment_gains, tornado
+from .scenarios import (
+    Tornado,
+    break_even,
+    evaluate_scenarios,
+    evpi,
+    goal_seek,
+    if_it_works,
+    plan_range,
+    segment_gains,
+    tornado,
+)
 
 __all__ = ["ImproveStep", "improve_step"]
 
@@ -113,7 +123,8 @@ class ImproveStep(Told):
             return Finding(pd.DataFrame(), f"No plan can be computed yet. {self.why_not}")
         basis = {
             "found": "In this client's own data, customers with a higher score stay more often: an association, not yet a cause",
-            "none": "This client's own data show no link between satisfaction and staying",
+            "none": "This client's own data cannot tell whether satisfaction goes with staying",
+            "wrong sign": "In this client's own data, customers with a higher score stay less often, and nothing is built on the opposite",
         }.get(self.link.status, "This client's own data cannot tell what satisfaction does")
         best = self.scenarios.table.iloc[0]
         free = (
@@ -360,9 +371,9 @@ def _planned(worth: Handover, link: Link, left_out: dict[str, int], base: Base, 
     best = scenarios.table["scenario"].iloc[0]
     named = {s.name: s for s in library}
     chosen = _chosen(plan, scenarios.table, named)
-    targets = _targets(worth, gains, chosen, budget)
+    bet = None if chosen is None else _Bet.of(base, chosen, link, scenarios.table)
+    targets = _targets(worth, bet, budget)
     ceilings = spend_ceilings(gains)
-    targets = Finding(targets.table, targets.text + _list_range(targets.table, chosen, scenarios.table, client))
     return ImproveStep(
         client=client,
         as_of=worth.as_of,
@@ -383,7 +394,7 @@ def _planned(worth: Handover, link: Link, left_out: dict[str, int], base: Base, 
         ),
         invested=_invested(worth, t, plan.table),
         targets=targets,
-        test=_test(client, base, targets, chosen, link, scenarios),
+        test=_test(client, base, targets, bet, link),
         billing=_billing(worth),
         break_evens=_break_evens(base, library, link),
         ceilings=ceilings,
@@ -419,15 +430,37 @@ def _worth_trying(gains: pd.DataFrame, scenarios: pd.DataFrame) -> pd.DataFrame:
 def _chosen(plan: Finding, scenarios: pd.DataFrame, named: dict[str, Scenario]) -> Scenario | None:
     """Of the levers that can be given to some customers and not to others, the one to which the plan gives most.
 
-    Without one in the plan, the best of them that is expected to pay: only such a lever can be tested.
+    Without one in the plan, the one with the highest probability of profit: nobody knows what a lever does before it was
+    tried on a part of the customers.
     """
     single = {name for name, s in named.items() if all(v.by_customer for v in s.levers)}
     if len(plan.table):
         own = plan.table[plan.table["scenario"].isin(single) & (plan.table["spend"] > 0)]
         if len(own):
             return named[str(own.groupby("scenario")["net"].sum().idxmax())]
-    paying = scenarios[scenarios["scenario"].isin(single) & (scenarios["net"] > 0)]
-    return named[str(paying["scenario"].iloc[0])] if len(paying) else None
+    possible = scenarios[scenarios["scenario"].isin(single) & (scenarios["p_profit"] >= WORTH_A_TEST)]
+    return named[str(possible.loc[possible["p_profit"].idxmax(), "scenario"])] if len(possible) else None
+
+
+WORTH_A_TEST = 0.1  # probability of profit below which a lever is not even tried
+
+
+@dataclass(frozen=True)
+class _Bet:
+    """A lever to try on a part of the customers: what it brings if it works, and over all that may happen."""
+
+    scenario: Scenario
+    gains: pd.DataFrame  # by segment, if it works
+    mean: float  # over all that may happen, as a part of what it brings if it works; and the ends of its range
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, base: Base, scenario: Scenario, link: Link, scenarios: pd.DataFrame) -> _Bet:
+        sure, row = if_it_works(scenario), scenarios.set_index("scenario").loc[scenario.name]
+        works = float(evaluate_scenarios(base, [sure], link=link).table["gain"].iloc[0])
+        mean, low, high = (float(row[c]) / works if works else 0.0 for c in ("gain", "gain_low", "gain_high"))
+        return cls(scenario, segment_gains(base, [sure], link=link, level=LEVEL), mean, low, high)
 
 
 def _budget(asked: float | None, of_client: float | None, yearly: float) -> tuple[float, str]:
@@ -446,26 +479,29 @@ def _plan_range(plan: pd.DataFrame, base: Base, library: list[Scenario], link: L
         return ""
     found, pays = plan_range(base, library, plan, link=link, level=LEVEL)
     return (
-        f" Nine times out of ten that is {words.range(found)}, with a probability of profit of {words.share(pays)}, if each lever works as assumed "
-        f"and none takes from another. The budget is {why}."
+        f" Nine times out of ten that is {words.range(found)}, with a probability of profit of {words.share(pays)}, if the assumptions hold, "
+        f"each lever's chance to fail among them, and none takes from another. The budget is {why}."
     )
 
 
-def _list_range(targets: pd.DataFrame, chosen: Scenario | None, scenarios: pd.DataFrame, client: Client) -> str:
+def _list_range(targets: pd.DataFrame, bet: _Bet, client: Client) -> str:
     """The range of the list's net gain, in proportion to its lever's."""
-    if chosen is None or targets.empty:
-        return ""
-    words, row = client.words, scenarios.set_index("scenario").loc[chosen.name]
-    treated = targets[targets["group"] == "treated"]
+    words, treated = client.words, targets[targets["group"] == "treated"]
     gain, cost = float(treated["gain"].sum()), float(treated["cost"].sum())
-    low, high = (gain * float(row[k] / row["gain"]) - cost for k in ("gain_low", "gain_high"))
+    low, mean, high = (gain * part - cost for part in (bet.low, bet.mean, bet.high))
     effects = ", ".join(
-        f"{effect_name(k)} {_signed(v[0], k)} to {_signed(v[2], k)}" for k, v in chosen.levers[0].effects.items()
+        f"{effect_name(k)} {_signed(v[0], k)} to {_signed(v[2], k)}" for k, v in bet.scenario.levers[0].effects.items()
+    )
+    lever = bet.scenario.levers[0]
+    fails = (
+        f", and with its chance to do nothing ({words.share(lever.idle)}) or to harm ({words.share(lever.harmful)}),"
+        if lever.idle + lever.harmful > 0
+        else ""
     )
     return (
-        " The plan counts whole segments by their average; the list picks the single customers whose own value repays the cost."
-        f" After its cost the list has a net gain of {words.money(low)} to {words.money(high)} nine times out of ten, if {chosen.name} changes what is assumed "
-        f"of it ({effects})."
+        f" That is what it brings if {bet.scenario.name} works as assumed ({effects}). Over that range{fails} the list has a net gain of "
+        f"{words.money(mean)} on average, {words.money(low)} to {words.money(high)} nine times out of ten"
+        + (": a test, and no plan yet." if mean <= 0 else ".")
     )
 
 
@@ -557,55 +593,47 @@ def _spent(worth: Handover) -> tuple[dict[str, float], bool]:
     return dict(by[by > 0]), all(i.randomised for i in done)
 
 
-def _targets(worth: Handover, gains: pd.DataFrame, chosen: Scenario | None, budget: float) -> Finding:
-    if chosen is None:
-        return Finding(pd.DataFrame(), "There is no list: no lever that can be bought is expected to pay.")
-    own = gains[gains["scenario"] == chosen.name]
+def _targets(worth: Handover, bet: _Bet | None, budget: float) -> Finding:
+    if bet is None:
+        return Finding(
+            pd.DataFrame(), "There is no list: no lever that can be given to some customers has a fair chance to pay."
+        )
     start = worth.as_of + timedelta(days=30)
-    return target_list(
-        worth.customers[worth.customers["p_alive"] > 0], own, initiative=chosen.name, start=start, budget=budget,
+    found = target_list(
+        worth.customers[worth.customers["p_alive"] > 0], bet.gains, initiative=bet.scenario.name, start=start, budget=budget,
         opted_out=worth.books.opted_out, open_cases=worth.books.with_open_cases, holdout=HOLDOUT, words=worth.client.words,
     )  # fmt: skip
+    return Finding(found.table, found.text + _list_range(found.table, bet, worth.client)) if len(found.table) else found
 
 
-def _test(
-    client: Client,
-    base: Base,
-    targets: Finding,
-    chosen: Scenario | None,
-    link: Link,
-    scenarios: Finding,
-) -> Finding:
-    """Whether the plan's effect could be told from chance with the list's own holdout, and what knowing it is worth."""
+def _test(client: Client, base: Base, targets: Finding, bet: _Bet | None, link: Link) -> Finding:
+    """Whether the effect could be told from chance with the list's own holdout, and what knowing it is worth."""
     words = client.words
-    if chosen is None or targets.table.empty:
+    if bet is None or targets.table.empty:
         return Finding(pd.DataFrame(), "")
     groups = targets.table["group"].value_counts()
     treated, kept = int(groups.get("treated", 0)), int(groups.get("holdout", 0))
     p = _usual(targets.table["segment"], base, client.kind)
     least = detectable_change(treated, kept, variance=p * (1 - p))
-    hoped = _shift(chosen, p, link)
+    hoped = _shift(bet.scenario, p, link)
     need = sample_size(hoped, share=min(p, 0.98 - hoped), ratio=1.0)[0] if 0 < hoped < 0.9 else 0
-    row = scenarios.table.set_index("scenario").loc[chosen.name]
     listed = targets.table[targets.table["group"] == "treated"]
     gain, cost = float(listed["gain"].sum()), float(listed["cost"].sum())
-    sd = gain * float((row["gain_high"] - row["gain_low"]) / (2 * tail(LEVEL)) / row["gain"])
-    value = evpi(gain - cost, sd)
+    value = evpi(gain * bet.mean - cost, gain * (bet.high - bet.low) / (2 * tail(LEVEL)))
     table = pd.DataFrame({"treated": [treated], "holdout": [kept], "share": [p], "detectable": [least], "expected": [hoped],
                           "needed_per_group": [need], "value_of_knowing": [value]})  # fmt: skip
-    what = "are still there after" if client.kind == "subscription" else "buy again within"
+    what = "are still there after" if client.kind == "subscription" else "still buy in the second half of the next"
     text = (
         f"About {words.share(p)} of such customers {what} {WINDOW} days. With {words.count(treated)} contacted and {words.count(kept)} left "
-        f"alone, a difference of {100 * least:.1f} percentage points would be seen four times in five; {chosen.name} is expected to make "
-        f"{100 * hoped:.1f}."
+        f"alone, a difference of {100 * least:.1f} percentage points would be seen four times in five; {bet.scenario.name}, if it works, is "
+        f"expected to make {100 * hoped:.1f}."
     )
     if hoped <= 0:
         text += " There is no effect to look for on these assumptions."
     elif least > hoped:
-        listed_all = treated + kept
-        half = detectable_change(listed_all / 2, variance=p * (1 - p))
+        half = detectable_change((treated + kept) / 2, variance=p * (1 - p))
         text += (
-            f" So the next cycle will most likely read 'cannot tell'; with half held back {100 * half:.1f} points would be seen"
+            f" So the next cycle will most likely read 'cannot be told'; with half held back {100 * half:.1f} points would be seen"
             + (
                 ", which is enough: hold back a half."
                 if half <= hoped
@@ -619,11 +647,15 @@ def _test(
 
 
 def _usual(segments: pd.Series, base: Base, kind: str) -> float:
-    """The share of the listed customers who stay, or buy again, within the window when nothing is done."""
+    """The share of the listed customers who stay, or still buy in the window's second half, when nothing is done.
+
+    It is the outcome that step 4 will judge.
+    """
     rows, years = base.table.set_index("segment"), WINDOW / 365.25
-    kept = (
-        rows["retention"] ** years if kind == "subscription" else rows["active"] * -np.expm1(-rows["frequency"] * years)
-    )
+    if kind == "subscription":
+        kept = rows["retention"] ** years
+    else:
+        kept = rows["active"] * rows["retention"] ** (years / 2) * -np.expm1(-rows["frequency"] * years / 2)
     return float(np.clip(segments.map(kept).mean(), 0.02, 0.98))
 
 
@@ -632,7 +664,7 @@ def _shift(scenario: Scenario, p: float, link: Link) -> float:
     moved = 0.0
     for lever in scenario.levers:
         modes = {k: v[1] for k, v in lever.effects.items()}
-        moved += p * (1 - p) * link.log_odds.value * modes.get("satisfaction", 0.0)
+        moved += p * (1 - p) * float(link.caused.mean()) * modes.get("satisfaction", 0.0)
         moved += modes.get("retention", 0.0) * WINDOW / 365.25
         moved += (1 - p) * -np.log(1 - p) * modes.get("frequency", 0.0)
     return float(moved)

@@ -6,7 +6,7 @@ In: ``Client`` or ``Books``, with what step 1 handed over and an earlier report'
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from ..data.books import Books, books_of
 from ..data.client import Client
 from ..experiments.designs import Change, Threat, paired_change, two_waves
 from ..experiments.planning import Look, look_on
-from ..experiments.verdicts import Outcome, Verdict, judge, not_measurable, verdict_table
+from ..experiments.verdicts import Outcome, Verdict, false_discoveries, judge, not_measurable, verdict_table
 from ..improve.initiatives import (
     Facts,
     Result,
@@ -48,7 +48,7 @@ from .bridge import Bridge, Realised, clv_bridge, realised_against_predicted, va
 
 __all__ = ["TrackStep", "remeasure_step"]
 
-_WORD = {"improved": "improved", "worsened": "worsened", "no_material_change": "no material change", "no_evidence": "cannot be told yet",
+_WORD = {"improved": "improved", "worsened": "worsened", "no_material_change": "no material change", "no_evidence": "cannot be told",
          "not_measurable": "not measurable"}  # fmt: skip
 
 
@@ -129,7 +129,7 @@ class TrackStep(Told):
         judged = [v for v in self.verdicts if v.verdict != "not_measurable"]
         if len(judged) < 2:
             return Finding(pd.DataFrame(), "")
-        text = f"{len(judged)} measures are judged in this chapter; had nothing changed at all, about one in twenty would still be called a change."
+        text = f"{len(judged)} measures are judged in this chapter. What changed, and what initiatives did, are each held to one false discovery in twenty."
         if self.initiatives:
             text += " Of an initiative the contribution per customer is the one that counts; the others say how it came about."
         return Finding(verdict_table(judged), text)
@@ -274,6 +274,7 @@ class TrackStep(Told):
                     "verdict": v.verdict,
                     "initiative": k >= len(self.since),
                     "causal": v.causal,
+                    "unless": v.unless,
                     "moved": _moved(v, self.client),
                     "sentence": v.sentence,
                     "n": v.n,
@@ -310,7 +311,8 @@ def _short(v: Verdict, client: Client) -> str:
     if v.verdict == "not_measurable" and not math.isfinite(v.change):
         return f"{name}: not measurable."
     word = "interim" if v.verdict == "not_measurable" else _WORD[v.verdict]
-    return f"{name}: {word}, {_moved(v, client)}{', caused by it' if v.causal else ''}."
+    caused = ", caused by it" + (f" unless {v.unless}" if v.unless else "") if v.causal else ""
+    return f"{name}: {word}, {_moved(v, client)}{caused}."
 
 
 def _moved(v: Verdict, client: Client) -> str:
@@ -373,7 +375,7 @@ def remeasure_step(
     scale = parent.scale if parent is not None and parent.metric else candidate.scale
     facts = gather(worth, metric_of(asked, scale) if asked else None)
     done = list_initiatives(worth.books)
-    results = tuple(judge_initiative(i, facts, _look_at(i.start, parent, worth.as_of)) for i in done)
+    results = tuple(judge_initiative(i, facts, done) for i in done)
     if parent is None or place is None:
         first = client.words.day(worth.as_of + timedelta(days=WINDOWS[0]))
         come, moved = (
@@ -381,11 +383,12 @@ def remeasure_step(
             "What moved the value can be said from the second report on.",
         )
         nothing = pd.DataFrame()
-        return TrackStep(client, worth.as_of, worth, None, candidate, Look("open"), initiatives=results,
+        return TrackStep(client, worth.as_of, worth, None, candidate, Look("open"), initiatives=_among_all((), results)[1],
                          realised=Realised(nothing, come), bridge=Bridge(nothing, moved))  # fmt: skip
     base = parent if parent.is_open(worth.as_of) else candidate.after(parent)
     look = look_on(parent.looks, worth.as_of)
     measured = _against(_Cycle(worth, parent, look), facts, place)
+    measured["since"], results = _among_all(measured["since"], results)
     return TrackStep(client, worth.as_of, worth, parent, base, look, initiatives=results, **measured)
 
 
@@ -400,11 +403,15 @@ def _today(books: Books, output: str | Path) -> tuple[Baseline, Handover]:
     return step.base or freeze(step.client, step.worth), step.worth
 
 
-def _look_at(start: date, parent: Baseline | None, as_of: date) -> Look:
-    """An initiative that began after the baseline has its looks; of others nobody fixed when to look."""
-    if parent is not None and str(start) >= parent.as_of:
-        return look_on(parent.looks, as_of)
-    return Look("open")
+def _among_all(since: Sequence[Verdict], results: Sequence[Result]) -> tuple[tuple[Verdict, ...], tuple[Result, ...]]:
+    """What changed, and what initiatives did, each held back where one of so many could be chance.
+
+    Of an initiative money is what was declared to count.
+    """
+    every = [v for r in results for v in r.verdicts]
+    held = iter(false_discoveries(every, primary=[k == 0 for r in results for k in range(len(r.verdicts))]))
+    done = tuple(replace(r, verdicts=tuple(next(held) for _ in r.verdicts)) for r in results)
+    return tuple(false_discoveries(since)), done
 
 
 @dataclass(frozen=True)

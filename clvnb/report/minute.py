@@ -113,7 +113,7 @@ def _pays(results: dict[str, Any], words: Words, labels: Labels) -> Answer:
 
 def _verdict(verdict: dict[str, Any], labels: Labels) -> dict[str, Any]:
     """A verdict in one line: its word, translated, and what it is about."""
-    caused = f" ({labels['caused']})" if verdict["causal"] and verdict["verdict"] in {"improved", "worsened"} else ""
+    caused = f" ({labels['caused_unless' if verdict['unless'] else 'caused']})" if verdict["causal"] else ""
     return {
         "word": labels["verdicts"][verdict["verdict"]] + caused,
         "kind": verdict["verdict"],
