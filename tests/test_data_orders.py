@@ -141,7 +141,7 @@ def test_every_row_has_one_rule():
     assert "line 5: customer b, date 2024-02-30" in str(checked)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.tuples(

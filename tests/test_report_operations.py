@@ -298,7 +298,7 @@ def test_the_fourth_step_never_costs_the_other_three(tmp_path, guide, monkeypatc
 
 def test_a_stopped_warm_process_is_replaced(tmp_path, guide, monkeypatch):
     end_kernels()
-    monkeypatch.setattr(kernel, "_PATIENCE", 40)
+    monkeypatch.setattr(kernel, "_PATIENCE", 15)
     client, out = (
         small_client(tmp_path / "a", "open(Path(client, 'here'), 'w').close()\nimport time\ntime.sleep(3)"),
         tmp_path / "out",

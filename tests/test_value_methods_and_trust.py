@@ -94,10 +94,10 @@ def test_cohort_value_agrees_with_a_bootstrap(long_log):
     rng, values = np.random.default_rng(0), []
     parts = {name: part for name, part in some.groupby("customer_id")}
     names = list(parts)
-    for _ in range(60):
+    for _ in range(30):
         drawn = [parts[n].assign(customer_id=f"{k}") for k, n in enumerate(rng.choice(names, len(names)))]
         values.append(cv.cohort_value(pd.concat(drawn), longest="6 months", as_of="2023-12-26").value)
-    assert (estimate.high - estimate.low) / (2 * 1.645) == pytest.approx(np.std(values, ddof=1), rel=0.3)
+    assert (estimate.high - estimate.low) / (2 * 1.645) == pytest.approx(np.std(values, ddof=1), rel=0.4)
 
 
 def test_cohort_value_needs_customers_of_some_age():
@@ -356,9 +356,9 @@ def test_clusters_are_found_and_noise_is_one_group():
     assert table["customers"].tolist() == [200, 300]
     assert (table["stability"] > 0.9).all()
     assert (cluster[:200] == 1).all()
-    noise = people(400, 100, 3, 100, "n")
-    _, one = cv.value.cluster_customers(noise, refits=20)
-    assert one["customers"].sum() == 400
+    noise = people(200, 100, 3, 100, "n")
+    _, one = cv.value.cluster_customers(noise, refits=10)
+    assert one["customers"].sum() == 200
     assert len(one) == 1 or (one["stability"] >= 0.6).all()
 
 
