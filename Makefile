@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
-export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: help setup report test test-kernels test-slow lab notebooks docs check bench lock clean
 help:

@@ -29,7 +29,6 @@ import clvnb as cv
 from clvnb.data.samples import guide_folder
 
 JOBS = 2
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # whoever starts Python often has its libraries compiled
 
 

@@ -198,7 +198,10 @@ def test_a_slider_in_lab_gives_what_the_function_gives(workplace, page):
         assert f'base64,{base64.b64encode(shown).decode()}"' in panel.pictures[0].value
 
 
+MONEY = "Still worth $544,492 (90% range $462,995 to $525,990), or kr 5, ¥ 6 and ₹ 7."
 PANELS = [
+    f"import clvnb as cv, pandas as pd\ncv.say({MONEY!r})\n"
+    f"cv.as_table(pd.DataFrame({{'said': [{MONEY!r}], 'rows': [3]}}))\ncv.say('That is all.')",
     "import clvnb as cv\nclient = cv.load_sample('subscription')\nvalue = cv.value_step(client)",
     "plan = cv.improve_step(client, as_of=value.as_of)\nwords = client.words",
     "cv.widgets.explore_segments(value.customers, words=words)",
@@ -207,6 +210,22 @@ PANELS = [
     "cv.widgets.explore_sample_size(words=words)",
     "cv.widgets.explore_design(words=words)",
 ]
+
+
+def reads_as_written(page) -> None:
+    """Two dollar signs are money and no formula; text begins at the left, numbers end at the right."""
+    page.wait_for_selector('p:has-text("That is all.")')
+    assert page.locator('.jp-OutputArea-output p:has-text("Still worth")').inner_text() == MONEY
+    cell = page.locator('.jp-OutputArea-output td:has-text("Still worth")')
+    assert cell.inner_text() == MONEY
+    assert page.locator(".jp-OutputArea-output mjx-container, .jp-OutputArea-output .MathJax").count() == 0
+    assert cell.evaluate("el => getComputedStyle(el).textAlign") == "left"
+    assert (
+        page.locator('.jp-OutputArea-output td.num:has-text("3")').first.evaluate(
+            "el => getComputedStyle(el).textAlign"
+        )
+        == "right"
+    )
 
 
 def test_choices_ticks_and_dragged_sliders_give_what_the_functions_give(workplace, page):
@@ -223,6 +242,7 @@ def test_choices_ticks_and_dragged_sliders_give_what_the_functions_give(workplac
     with serving(["lab"], workplace, port, "/lab?token=t0k"):
         page.goto(f"http://127.0.0.1:{port}/lab/tree/notebooks/panels.ipynb?token=t0k")
         run_all(page, until='strong:has-text("How could its effect be known?")')
+        reads_as_written(page)
 
         def place(title: str):
             return page.locator(f'.jp-OutputArea .widget-vbox:has-text("{title}")').last

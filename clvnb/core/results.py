@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["Checked", "Estimate", "Finding", "Told", "table_html"]
+__all__ = ["LEFT", "Checked", "Estimate", "Finding", "Told", "escaped", "table_html"]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Told:
 
     def _repr_html_(self) -> str:
         text, tables = self._told()
-        return f"<p>{html.escape(text)}</p>" + "".join(table_html(t) for t in tables)
+        return f"<p>{escaped(text)}</p>" + "".join(table_html(t) for t in tables)
 
 
 @dataclass(frozen=True, repr=False)
@@ -201,10 +201,34 @@ class Checked:
 
     def _repr_html_(self) -> str:
         told = [(f, list(f.table.columns) == ["check", "found", "do"]) for f in self.findings]
-        lines = "".join(f"<li>{html.escape(f.text)}</li>" for f, odd in told if not odd)
+        lines = "".join(f"<li>{escaped(f.text)}</li>" for f, odd in told if not odd)
         tables = "".join(table_html(f.table) for f, odd in told if odd)
         look = f"<p><strong>To look at before the numbers are trusted</strong></p>{tables}" if tables else ""
         return f"<ul>{lines}</ul>{table_html(self.account)}{look}"
+
+
+def escaped(text: object) -> str:
+    """Return a text for a notebook's HTML, in which nothing is markup and no dollar sign begins a formula.
+
+    JupyterLab typesets what stands between two dollar signs of one element, so that amounts in dollars would turn into
+    italic letters without spaces.
+
+    Parameters
+    ----------
+    text : object
+        Anything; shown as ``str`` does.
+
+    Returns
+    -------
+    str
+        HTML, each dollar sign in an element of its own.
+
+    Examples
+    --------
+    >>> escaped("<b> $5")
+    '&lt;b&gt; <span>$</span>5'
+    """
+    return html.escape(str(text)).replace("$", "<span>$</span>")
 
 
 def table_html(frame: pd.DataFrame, formats: Mapping[str, str] | None = None, numbers: Iterable[str] = ()) -> str:
@@ -231,14 +255,13 @@ def table_html(frame: pd.DataFrame, formats: Mapping[str, str] | None = None, nu
     shown = pd.DataFrame({str(c): [_cell(v, given.get(str(c))) for v in frame[c]] for c in frame.columns}, dtype=object)
     numeric = [c in set(numbers) or pd.api.types.is_numeric_dtype(frame[c]) for c in frame.columns]
     head = "".join(
-        f'<th scope="col"{_right(is_number)}>{html.escape(str(c))}</th>'
+        f'<th scope="col"{_right(is_number)}>{escaped(c)}</th>'
         for c, is_number in zip(shown.columns, numeric, strict=True)
     )
     rows = "".join(
         "<tr>"
         + "".join(
-            f"<td{_right(is_number)}{_long(v)}>{html.escape(str(v))}</td>"
-            for v, is_number in zip(row, numeric, strict=True)
+            f"<td{_right(is_number)}{_long(v)}>{escaped(v)}</td>" for v, is_number in zip(row, numeric, strict=True)
         )
         + "</tr>"
         for row in shown.itertuples(index=False, name=None)
@@ -255,7 +278,10 @@ def _long(value: object) -> str:
 
 
 def _right(is_number: bool) -> str:
-    return ' class="num"' if is_number else ""
+    return ' class="num"' if is_number else LEFT
+
+
+LEFT = ' style="text-align:left"'  # JupyterLab sets all cells to the right
 
 
 def _cell(value: Any, pattern: str | None) -> str:

@@ -18,6 +18,7 @@ from ..core.engine import to_pandas
 from ..core.errors import ClientError, TableError
 from ..core.maths import LEVEL, tail
 from ..core.results import Finding, Told
+from ..core.threads import one_thread
 from ..core.words import Words
 from ..data.books import Books, books_of
 from ..data.client import Client
@@ -285,6 +286,7 @@ def _number(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
+@one_thread
 def improve_step(
     source: Client | Books,
     *,

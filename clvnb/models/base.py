@@ -5,7 +5,6 @@ In: a SUMMARY, pandas or Ibis. Out: estimates per customer in the kind that came
 
 from __future__ import annotations
 
-import html
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +22,8 @@ from ..core.engine import is_ibis, run
 from ..core.errors import FitError, TableError
 from ..core.files import replace_file
 from ..core.maths import LEVEL, TEST_LEVEL, annual_to_daily, days, tail
-from ..core.results import Estimate, table_html
+from ..core.results import Estimate, escaped, table_html
+from ..core.threads import one_thread
 from .covariates import Design
 from .fitting import BOUNDS, Fit, Triples, Vector, maximize
 from .histories import KEYS, collapse, each, pairs, sample
@@ -410,8 +410,8 @@ class Model(ABC):
 
     def _repr_html_(self) -> str:
         if self.fit_ is None:
-            return f"<p><code>{html.escape(repr(self))}</code></p>"
-        return f"<p><strong>{html.escape(self.name)}</strong>, time in days</p>{table_html(self.estimates())}"
+            return f"<p><code>{escaped(repr(self))}</code></p>"
+        return f"<p><strong>{escaped(self.name)}</strong>, time in days</p>{table_html(self.estimates())}"
 
 
 def _listed(array: Vector | None) -> list[Any] | None:
@@ -575,7 +575,7 @@ class CollapsedModel(Model):
         shown = super().summary(unit=unit, level=level)
         if self.covariates_:
             effects = self.effects_.drop(columns=["parameter", "covariate"]).map("{:.4f}".format)
-            effects.index = [f"{r.parameter}: {html.escape(str(r.covariate))}" for r in self.effects_.itertuples()]
+            effects.index = [f"{r.parameter}: {escaped(str(r.covariate))}" for r in self.effects_.itertuples()]
             shown.add_df(effects)
         return shown
 
@@ -694,6 +694,7 @@ class TransactionModel(CollapsedModel):
         given = state.get("pace")
         self.pace_ = (np.array(given[0]), np.array(given[1])) if given else None
 
+    @one_thread
     def fit(self, summary: Any, *, covariates: Sequence[str] = ()) -> Self:
         """Estimate the parameters by maximum likelihood.
 

@@ -22,6 +22,7 @@ from scipy.special import expit, gammaln, logsumexp
 from ..core.engine import is_ibis, run
 from ..core.errors import FitError, TableError
 from ..core.maths import TEST_LEVEL
+from ..core.threads import one_thread
 from .base import added_up
 from .continuous import Newcomers
 from .dropout import DropoutModel, count_probabilities, purchases_until_dropout, still_there
@@ -127,6 +128,7 @@ class _CNBDk(DropoutModel):
         model.wanted, model.k = k, k
         return model
 
+    @one_thread
     def fit(self, summary: Any, *, covariates: Any = ()) -> Self:
         """Estimate the parameters by maximum likelihood, and k by the likelihood where it was not given.
 

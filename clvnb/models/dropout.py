@@ -19,6 +19,7 @@ from scipy.special import hyp2f1
 from ..core.engine import is_ibis, run
 from ..core.errors import TableError
 from ..core.maths import tail
+from ..core.threads import one_thread
 from .base import draws_each
 from .calendar import Calendar, Clock, objective_of
 from .continuous import ContinuousModel, Newcomers
@@ -299,6 +300,7 @@ class RandomDropoutModel(DropoutModel):
 
     clock_: Clock | None = None
 
+    @one_thread
     def fit(self, summary: Any, *, covariates: Sequence[str] = (), calendar: Calendar | None = None) -> Self:
         """Estimate the parameters by maximum likelihood, on the clock of a calendar where one is given.
 

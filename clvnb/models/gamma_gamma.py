@@ -17,6 +17,7 @@ from scipy.special import gammaln, psi
 from ..core.engine import is_ibis, run
 from ..core.errors import FitError, TableError
 from ..core.tables import SUMMARY, check
+from ..core.threads import one_thread
 from .base import Model
 from .constant_spend import ConstantSpend
 from .fitting import Levels, Vector, maximize
@@ -177,6 +178,7 @@ class GammaGamma(Model):
     name = "Gamma-Gamma"
     parameters = ("p", "q", "v")
 
+    @one_thread
     def fit(self, summary: Any) -> Self:
         """Estimate the parameters from the customers with a repeat purchase and a positive mean.
 

@@ -15,6 +15,7 @@ import pandas as pd
 from ..core.engine import is_ibis, run
 from ..core.errors import FitError, TableError
 from ..core.tables import SUBSCRIPTIONS, check, closest
+from ..core.threads import one_thread
 from .base import CollapsedModel
 from .fitting import Levels, Vector
 
@@ -24,6 +25,7 @@ __all__ = ["RenewalModel"]
 class RenewalModel(CollapsedModel):
     """A model of contract renewals, where the end is seen (contractual). Fit one plan at a time."""
 
+    @one_thread
     def fit(self, subscriptions: Any, *, covariates: Sequence[str] = ()) -> Self:
         """Estimate the parameters by maximum likelihood.
 

@@ -5,7 +5,6 @@ In: axes, tables, sentences. Out: what a notebook or report shows.
 
 from __future__ import annotations
 
-import html
 import io
 import warnings
 from collections.abc import Callable, Iterable
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import ClvnbError, DataWarning
-from ..core.results import table_html
+from ..core.results import escaped, table_html
 from ..core.words import Words
 
 if TYPE_CHECKING:
@@ -284,7 +283,7 @@ def say(sentence: Any) -> None:
     text = str(sentence)
     if not text:
         return
-    paragraphs = "".join(f"<p>{html.escape(part)}</p>" for part in text.split("\n\n"))
+    paragraphs = "".join(f"<p>{escaped(part)}</p>" for part in text.split("\n\n"))
     display({"text/html": paragraphs, "text/plain": text}, raw=True)
 
 

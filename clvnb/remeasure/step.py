@@ -18,6 +18,7 @@ import pandas as pd
 from ..core.errors import FitError, TableError
 from ..core.maths import TEST_LEVEL, tail
 from ..core.results import Estimate, Finding, Told
+from ..core.threads import one_thread
 from ..core.words import capital
 from ..data.books import Books, books_of
 from ..data.client import Client
@@ -326,6 +327,7 @@ def _moved(v: Verdict, client: Client) -> str:
 # ---------------------------------------------------------------------------------------------- the step
 
 
+@one_thread
 def remeasure_step(
     source: Client | Books, *, as_of: date | str | None = None, output: str | Path = "", earlier: str | Path = ""
 ) -> TrackStep:

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from .. import __version__
 from ..core.errors import ClientError
+from ..core.results import LEFT
 from ..core.words import Words
 from ..data.client import Client
 from ..value.trust import LEVELS, level_of
@@ -284,7 +285,8 @@ def _output(out: Any) -> str:
     if "image/png" in data:
         return _figure(data["image/png"], out.metadata.get("image/png", {}), data.get("text/plain", ""))
     if "text/html" in data:
-        return str(data["text/html"])
+        # A page typesets no formulas, and has a style sheet of its own.
+        return str(data["text/html"]).replace("<span>$</span>", "$").replace(LEFT, "")
     if "text/markdown" in data:
         return _markdown(data["text/markdown"])
     return f"<p>{html.escape(data.get('text/plain', ''))}</p>"

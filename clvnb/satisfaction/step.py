@@ -18,6 +18,7 @@ import pandas as pd
 from ..core.errors import TableError
 from ..core.maths import LEVEL
 from ..core.results import Checked, Estimate, Finding, Told
+from ..core.threads import one_thread
 from ..data.books import Books
 from ..data.client import Client
 from ..data.surveys import SCALES, leading_metric
@@ -314,6 +315,7 @@ class SatisfactionStep(Told):
         return f"{self.client.name}, {self.client.words.day(self.as_of)}: {self.headline.text}", []
 
 
+@one_thread
 def satisfaction_step(
     source: Client | Books, *, as_of: date | str | None = None, output: str | Path = ""
 ) -> SatisfactionStep:

@@ -5,7 +5,6 @@ In: economics, a model's name, the window. Out: ``Card``.
 
 from __future__ import annotations
 
-import html
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -13,6 +12,7 @@ import pandas as pd
 
 from ..core.errors import TableError
 from ..core.maths import LEVEL
+from ..core.results import escaped
 from ..data.client import Economics
 
 __all__ = ["Card", "clv_card"]
@@ -85,7 +85,7 @@ class Card:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><th scope='row'>{html.escape(r.what)}</th><td>{html.escape(r.how)}</td></tr>"
+            f"<tr><th scope='row'>{escaped(r.what)}</th><td>{escaped(r.how)}</td></tr>"
             for r in self.table().itertuples()
         )
         return f'<table class="clvnb card"><caption>CLV card</caption>{rows}</table>'

@@ -16,6 +16,7 @@ from ..core.errors import TableError
 from ..core.maths import LEVEL
 from ..core.results import Estimate, Finding
 from ..core.tables import SUMMARY, check, need
+from ..core.threads import one_thread
 from ..data.client import Economics
 from ..models import GammaGamma
 from ..models.base import FOR_A_SUM, TOTAL_DRAWS, TransactionModel, blocks, draws_each, sum_range
@@ -48,6 +49,7 @@ def _as_spend(spend: Spend) -> GammaGamma | ConstantSpend:
 # -------------------------------------------------------------------------- shops: the end is never seen
 
 
+@one_thread
 def clv_table(
     summary: Frame,
     purchases: TransactionModel,
@@ -221,6 +223,7 @@ def clv_total(
 ) -> dict[str, Estimate]: ...
 
 
+@one_thread
 def clv_total(
     summary: Any,
     purchases: TransactionModel,
@@ -414,6 +417,7 @@ def clv_new_customer(
     )
 
 
+@one_thread
 def new_customer_values(
     summary: pd.DataFrame,
     purchases: TransactionModel,

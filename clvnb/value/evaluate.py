@@ -5,7 +5,6 @@ In: a checked LOG and candidate models. Out: ``Holdout``, ``Backtest`` and ``Cho
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ import pandas as pd
 from ..core.engine import run, to_pandas
 from ..core.errors import FitError, TableError
 from ..core.maths import days
-from ..core.results import Told, table_html
+from ..core.results import Told, escaped, table_html
 from ..core.tables import as_day
+from ..core.threads import one_thread
 from ..data.summary import purchase_days, summarize
 from ..models import BGNBD, MBGNBD, BetaDiscreteWeibull, BGCNBDk, MBGCNBDk, ParetoNBD, ShiftedBetaGeometric
 from ..models.base import TransactionModel, unfitted
@@ -98,7 +98,7 @@ class Holdout(Told):
 
     def _repr_html_(self) -> str:
         shown = self.table.drop(columns=["baseline"])
-        return f"<p>{html.escape(self.text)}</p>{table_html(shown, {'bias': '{:+.0%}', 'coverage': '{:.0%}'})}"
+        return f"<p>{escaped(self.text)}</p>{table_html(shown, {'bias': '{:+.0%}', 'coverage': '{:.0%}'})}"
 
 
 def holdout(
@@ -248,6 +248,7 @@ class Choice(Told):
         return self.text, [self.table]
 
 
+@one_thread
 def choose_model(
     log: Any,
     candidates: Sequence[Candidate] = CANDIDATES,

@@ -19,6 +19,7 @@ from ..core.errors import FitError
 from ..core.maths import LEVEL, days, tail
 from ..core.results import Told
 from ..core.tables import as_day
+from ..core.threads import one_thread
 from ..data.summary import purchase_days, summarize
 from ..models import MBGNBD
 from ..models.base import TransactionModel
@@ -239,6 +240,7 @@ class Forecast(Told):
         return self.text, [self.tests]
 
 
+@one_thread
 def forecast_purchases(
     log: Any,
     *,

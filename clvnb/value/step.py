@@ -17,6 +17,7 @@ import pandas as pd
 from ..core.errors import FitError, TableError
 from ..core.maths import LEVEL
 from ..core.results import Estimate, Finding
+from ..core.threads import one_thread
 from ..data.books import Books, books_of
 from ..data.client import Client
 from ..models.base import TransactionModel
@@ -206,6 +207,7 @@ class ValueStep(ValueFacts):
         return f"{self.client.name}, {self.client.words.day(self.as_of)}: {self.headline.text}", []
 
 
+@one_thread
 def value_step(source: Client | Books, *, as_of: date | str | None = None) -> ValueStep:
     """Run step 1 for a client: read, check, fit, value, and say how far to trust it.
 

@@ -5,7 +5,6 @@ In: a SUMMARY, fitted models, a ``Holdout``, a LOG. Out: ``Trust``, a table of c
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +15,7 @@ import pandas as pd
 
 from ..core.engine import run
 from ..core.maths import LEVEL
-from ..core.results import Told, table_html
+from ..core.results import Told, escaped, table_html
 from ..data.summary import purchase_days
 from ..models import GammaGamma
 from ..models.base import TransactionModel
@@ -66,7 +65,7 @@ class Trust(Told):
     def _repr_html_(self) -> str:
         shown = self.table.assign(what_to_do=self.table["what_to_do"].where(self.table["level"] != "reliable", ""))
         shown = shown.rename(columns={"what_to_do": "what to do"})
-        return f"<p><strong>{html.escape(self.text)}</strong></p>{table_html(shown)}"
+        return f"<p><strong>{escaped(self.text)}</strong></p>{table_html(shown)}"
 
 
 def trust_gate(

@@ -5,7 +5,6 @@ In: a folder of clients and one of reports. Out: a panel.
 
 from __future__ import annotations
 
-import html
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ..core.errors import ClvnbError
-from ..core.results import Finding
+from ..core.results import Finding, escaped
 from ..data.books import Books
 from ..data.client import Client
 from ..value.trust import level_of
@@ -135,11 +134,11 @@ def _next(client: Client, made: dict[str, Any]) -> str:
 def _shown(found: Standing) -> str:
     """How the client stands, and what to write into a chapter."""
     body = "".join(
-        f'<tr><th scope="row" style="text-align:left;padding-right:1em">{html.escape(r.what)}</th>'
-        f'<td style="text-align:left">{html.escape(r.state)}</td></tr>'
+        f'<tr><th scope="row" style="text-align:left;padding-right:1em">{escaped(r.what)}</th>'
+        f'<td style="text-align:left">{escaped(r.state)}</td></tr>'
         for r in found.table.itertuples()
     )
-    place = html.escape(found.folder)
+    place = escaped(found.folder)
     return (
         f"<table>{body}</table><p>In a chapter, write <code>client = &quot;{place}&quot;</code> and run all cells.</p>"
     )

@@ -19,7 +19,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Bool, HasTraits, TraitError, Unicode
 
 from ..core.errors import ClvnbError
-from ..core.results import Finding, table_html
+from ..core.results import Finding, escaped, table_html
 from ..core.tables import closest
 
 __all__ = ["Panel", "State", "choice", "note", "number", "slider", "text", "tick"]
@@ -145,7 +145,7 @@ class Panel(ipywidgets.VBox):
         self._draw, self._table = tuple(draw), table
         self.said, self.busy, self.shown = (ipywidgets.HTML() for _ in range(3))
         self.pictures = tuple(ipywidgets.HTML() for _ in self._draw)
-        parts = [note(f"<strong>{html.escape(title)}</strong>"), *controls.values(), self.busy, self.said]
+        parts = [note(f"<strong>{escaped(title)}</strong>"), *controls.values(), self.busy, self.said]
         super().__init__([*parts, *self.pictures, self.shown, *more])
         for name, control in controls.items():
             if name in state.names:
@@ -168,9 +168,9 @@ class Panel(ipywidgets.VBox):
             self.said.value = _status(state.found.text) if state.found is not None else ""
             return
         detail = (
-            f"<details><summary>Details</summary><pre>{html.escape(state.fault)}</pre></details>" if state.fault else ""
+            f"<details><summary>Details</summary><pre>{escaped(state.fault)}</pre></details>" if state.fault else ""
         )
-        self.said.value = f'<p role="alert"><strong>{html.escape(state.error)}</strong></p>{detail}'
+        self.said.value = f'<p role="alert"><strong>{escaped(state.error)}</strong></p>{detail}'
 
     def _show(self, _: Any = None) -> None:
         found = self.state.found
@@ -180,7 +180,7 @@ class Panel(ipywidgets.VBox):
         for place, draw in zip(self.pictures, self._draw, strict=True):
             drawn = draw(found)
             ax, sentence = drawn if isinstance(drawn, tuple) else (drawn, "")
-            place.value = _image(ax) + (f"<p>{html.escape(sentence)}</p>" if sentence else "")
+            place.value = _image(ax) + (f"<p>{escaped(sentence)}</p>" if sentence else "")
         if self._table is not None:
             self.shown.value = self._table(found)
 
@@ -195,7 +195,7 @@ class Panel(ipywidgets.VBox):
 
 def _stored(title: str, told: str) -> dict[str, str]:
     """What stands where a panel was."""
-    markup = f"<p><em>Panel: {html.escape(title)} Run this cell to use it.</em> {html.escape(told)}</p>"
+    markup = f"<p><em>Panel: {escaped(title)} Run this cell to use it.</em> {escaped(told)}</p>"
     return {"text/plain": f"[panel: {title}] {told}".strip(), "text/html": markup}
 
 
@@ -252,7 +252,7 @@ def number(label: str, value: float, low: float, high: float) -> Any:
 
 
 def _status(said: str) -> str:
-    return f'<p role="status">{html.escape(said)}</p>'
+    return f'<p role="status">{escaped(said)}</p>'
 
 
 def _image(ax: Any) -> str:

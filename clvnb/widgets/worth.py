@@ -5,7 +5,6 @@ In: what ``value_step`` found, or what cards are made from. Out: panels.
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.results import Finding, table_html
+from ..core.results import Finding, escaped, table_html
 from ..core.words import Words
 from ..improve.customer import Cards, CustomerCard
 from ..plots import plot_cohorts, plot_customer, plot_peers, plot_segments
@@ -322,5 +321,5 @@ def _timeline(card: CustomerCard, words: Words) -> Any:
 
 def _answers(card: CustomerCard) -> str:
     if card.answers.empty:
-        return f"<p>{html.escape(card.said.text)}</p>"
-    return f"<p>{html.escape(card.said.text)}</p>{table_html(card.answers)}"
+        return f"<p>{escaped(card.said.text)}</p>"
+    return f"<p>{escaped(card.said.text)}</p>{table_html(card.answers)}"
