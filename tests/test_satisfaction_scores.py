@@ -416,3 +416,15 @@ def test_detectable_change_never_promises_certainty():
     assert detectable([10] * 50 + [0] * 50, cv.satisfaction.metric_of("nps")) == pytest.approx(
         100 * cv.detectable_change(100, variance=1.0), rel=1e-6
     )
+
+
+def test_margins_that_trimming_misses_are_said():
+    answers = pd.DataFrame({"group": ["a"] * 480 + ["b"] * 480 + ["c"] * 40, "by": ["shop", "web"] * 500})
+    asked = {"group": {"a": 30, "b": 30, "c": 40}, "by": {"shop": 50, "web": 50}}
+    weights, told = cv.satisfaction.rake(answers, asked, trim=5.0)
+    reached = weights[answers["group"] == "c"].sum() / weights.sum()
+    assert reached < 0.35
+    assert f"group c {reached:.1%} instead of 40.0%" in told.text
+    whole, exact = cv.satisfaction.rake(answers, asked, trim=100.0)
+    assert whole[answers["group"] == "c"].sum() / whole.sum() == pytest.approx(0.4)
+    assert "trimmed" not in exact.text

@@ -232,7 +232,8 @@ def rake(
     weights : pandas.Series
         Mean 1, on the index of ``answers``.
     finding : Finding
-        The columns of ``margins`` with ``weight``, a row an answer; its text says the effective number of answers.
+        The columns of ``margins`` with ``weight``, a row an answer; its text says the effective number of answers, and
+        which margins trimming keeps from what was asked.
 
     Raises
     ------
@@ -275,7 +276,24 @@ def rake(
     w = np.minimum(w, trim * np.median(w))
     w *= len(w) / w.sum()
     weights = pd.Series(w, index=answers.index, name="weight")
-    return weights, Finding(answers[list(margins)].assign(weight=weights), _say_weights(w))
+    said = _say_weights(w) + _say_margins(w, groups, margins)
+    return weights, Finding(answers[list(margins)].assign(weight=weights), said)
+
+
+def _say_margins(w: np.ndarray, groups: Mapping[str, np.ndarray], margins: Mapping[str, Mapping[str, float]]) -> str:
+    """What the weights reached beside what was asked, where trimming keeps them half a point or more apart."""
+    apart = []
+    for column, target in margins.items():
+        total = sum(target.values())
+        for name, size in target.items():
+            reached = float(w[groups[column] == str(name)].sum() / w.sum())
+            if abs(reached - size / total) >= 0.005:
+                apart.append(f"{column} {name} {reached:.1%} instead of {size / total:.1%}")
+    return (
+        f" The largest weights were trimmed, so that these groups count less or more than asked: {'; '.join(apart)}."
+        if apart
+        else ""
+    )
 
 
 def early_and_late(survey: pd.DataFrame, metric: Metric, *, level: float = LEVEL) -> Finding:
