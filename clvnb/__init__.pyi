@@ -79,6 +79,7 @@ from .satisfaction.scores import csat as csat
 from .satisfaction.scores import nps as nps
 from .satisfaction.step import satisfaction_step as satisfaction_step
 from .value import formulas as formulas
+from .value.lenses import audit as audit
 from .value.calendars import calendar_of as calendar_of
 from .value.card import clv_card as clv_card
 from .value.clv import clv_new_customer as clv_new_customer

@@ -1,3 +1,8 @@
+from .audit import plot_ages as plot_ages
+from .audit import plot_base as plot_base
+from .audit import plot_changed as plot_changed
+from .audit import plot_tenths as plot_tenths
+from .audit import plot_years as plot_years
 from .card import plot_customer as plot_customer
 from .card import plot_peers as plot_peers
 from .improve import plot_investment as plot_investment

@@ -1,4 +1,6 @@
 from . import formulas as formulas
+from .lenses import Audit as Audit
+from .lenses import audit as audit
 from .calendars import calendar_of as calendar_of
 from .card import clv_card as clv_card
 from .clv import clv_new_customer as clv_new_customer
