@@ -428,3 +428,22 @@ def test_margins_that_trimming_misses_are_said():
     whole, exact = cv.satisfaction.rake(answers, asked, trim=100.0)
     assert whole[answers["group"] == "c"].sum() / whole.sum() == pytest.approx(0.4)
     assert "trimmed" not in exact.text
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("write to ana (at) example (dot) com", "write to [e-mail]"),
+        ("ana[at]example.com", "[e-mail]"),
+        ("de89 3704 0044 0532 0130 00 please", "[account] please"),
+        (
+            "ordered on 14.03.2025, again 2025-04-01 and 03/14/25",
+            "ordered on 14.03.2025, again 2025-04-01 and 03/14/25",
+        ),
+        ("on 2025-03-14 call 0171 2345678", "on 2025-03-14 call [number]"),
+    ],
+)
+def test_what_customers_write_names_nobody_and_keeps_its_days(said, shown):
+    from clvnb.satisfaction.drivers import scrub
+
+    assert scrub(said) == shown

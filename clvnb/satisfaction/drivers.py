@@ -318,11 +318,14 @@ def service_figures(cases: pd.DataFrame, *, target_hours: float = 24.0, words: W
 
 # ------------------------------------------------------------------------------------------ comments
 
+_AT = r"(?:@|\s*[(\[{]\s*(?:at|@)\s*[)\]}]\s*)"  # some write it so that no machine should find it
+_DOT = r"(?:\.|\s*[(\[{]\s*(?:dot|punkt|\.)\s*[)\]}]\s*)"
+_DAY = r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})(?![\d/.-]*\d)"
 _PERSONAL = [
-    (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), "[e-mail]"),
+    (re.compile(rf"[\w.+-]+{_AT}[\w-]+(?:{_DOT}[\w-]+)+", re.IGNORECASE), "[e-mail]"),
     (re.compile(r"https?://\S+|www\.\S+"), "[link]"),
-    (re.compile(r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{4}){3,7}(?:[ ]?[A-Z0-9]{1,3})?\b"), "[account]"),
-    (re.compile(r"(?<!\w)\+?\(?\d[\d\s()/.-]{6,}\d(?!\w)"), "[number]"),
+    (re.compile(r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{4}){3,7}(?:[ ]?[A-Z0-9]{1,3})?\b", re.IGNORECASE), "[account]"),
+    (re.compile(rf"(?<![\w.-])(?!{_DAY})\+?\(?\d[\d\s()/.-]{{6,}}\d(?!\w)"), "[number]"),  # a day is nobody's
     (re.compile(r"(?<!\w)@\w{2,}"), "[handle]"),
 ]
 _THEMES = {
@@ -353,6 +356,8 @@ def scrub(text: str) -> str:
     --------
     >>> scrub("Call me on +49 171 2345678 or ana@example.com, order 12")
     'Call me on [number] or [e-mail], order 12'
+    >>> scrub("ordered on 2025-03-14, write to ana (at) example (dot) com")
+    'ordered on 2025-03-14, write to [e-mail]'
     """
     for pattern, mark in _PERSONAL:
         text = pattern.sub(mark, text)
