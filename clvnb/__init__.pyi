@@ -79,7 +79,6 @@ from .satisfaction.scores import csat as csat
 from .satisfaction.scores import nps as nps
 from .satisfaction.step import satisfaction_step as satisfaction_step
 from .value import formulas as formulas
-from .value.lenses import audit as audit
 from .value.calendars import calendar_of as calendar_of
 from .value.card import clv_card as clv_card
 from .value.clv import clv_new_customer as clv_new_customer
@@ -94,6 +93,7 @@ from .value.evaluate import compare_models as compare_models
 from .value.evaluate import holdout as holdout
 from .value.evaluate import tracking as tracking
 from .value.forecast import forecast_purchases as forecast_purchases
+from .value.lenses import audit as audit
 from .value.movements import mrr_movements as mrr_movements
 from .value.movements import mrr_rates as mrr_rates
 from .value.predictions import evaluate as evaluate

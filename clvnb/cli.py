@@ -171,9 +171,10 @@ def _ask(question: Any) -> int:
 
 @app.command()
 def check(clients: Clients = None, as_of: AsOf = None) -> None:
-    """Say which rows are kept, which are not and why, and whether the data can carry a prediction."""
+    """Say which rows are kept, which are not and why, what was done for whom, and whether the data can carry a prediction."""
     from .data.books import Books
     from .data.client import Client
+    from .improve.initiatives import list_initiatives
     from .value.trust import data_trust
 
     failed, as_of = 0, _day(as_of)
@@ -182,6 +183,7 @@ def check(clients: Clients = None, as_of: AsOf = None) -> None:
             client = Client.load(folder)
             books = Books(client, as_of)
             checked, trust = books.orders, data_trust(books.summary, as_of=books.as_of)
+            done = list_initiatives(books)
         except ClvnbError as error:
             complain.print(f"[bold red]{escape(str(folder))}:[/] {escape(str(error))}")
             failed += 1
@@ -189,7 +191,11 @@ def check(clients: Clients = None, as_of: AsOf = None) -> None:
         say.print(f"[bold]{escape(client.name)}[/]")
         say.print(escape(str(checked)))
         _print_table(checked.account)
-        say.print(escape(trust.text) + "\n")
+        say.print(escape(trust.text))
+        for one in done:
+            groups = ", ".join(f"{n:,} {g}" for g, n in one.people["group"].value_counts().items()) or "everybody"
+            say.print(escape(f"Initiative {one.name}, from {one.start}: {groups}."))
+        say.print()
     raise typer.Exit(1 if failed else 0)
 
 

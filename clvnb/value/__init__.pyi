@@ -1,6 +1,4 @@
 from . import formulas as formulas
-from .lenses import Audit as Audit
-from .lenses import audit as audit
 from .calendars import calendar_of as calendar_of
 from .card import clv_card as clv_card
 from .clv import clv_new_customer as clv_new_customer
@@ -24,6 +22,8 @@ from .evaluate import holdout as holdout
 from .evaluate import tracking as tracking
 from .forecast import Forecast as Forecast
 from .forecast import forecast_purchases as forecast_purchases
+from .lenses import Audit as Audit
+from .lenses import audit as audit
 from .methods import contract_methods as contract_methods
 from .methods import shop_methods as shop_methods
 from .movements import mrr_movements as mrr_movements
