@@ -236,7 +236,7 @@ def report(
     baseline: Annotated[
         Path | None, typer.Option(help="Measure against this baseline.json; found among earlier reports by default.")
     ] = None,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf as well; needs clvnb[pdf].")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf as well; needs clvnb\\[pdf].")] = False,
     fork: Annotated[bool, typer.Option(help="Fork kernels from a warm process (Linux), or start each anew.")] = True,
     cell_seconds: Annotated[int, typer.Option(min=1, help="The longest that one cell may take.")] = 600,
     report_seconds: Annotated[

@@ -188,6 +188,7 @@ def test_lab_lays_out_the_guide_and_overwrites_nothing(tmp_path):
 
 def test_version_and_help(tmp_path):
     assert clvnb("--version", cwd=tmp_path).stdout.startswith("clvnb ")
+    assert "needs clvnb[pdf]." in clvnb("report", "--help", cwd=tmp_path).stdout  # brackets are no markup there
     shown = clvnb("--help", cwd=tmp_path).stdout
     assert all(word in shown for word in ("init", "check", "value", "report", "lab"))
 
