@@ -5,6 +5,7 @@ In: answers joined with what the same customers did afterwards. Out: ``Link``, w
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -99,6 +100,9 @@ class Link(Told):
         The ends of the score's scale.
     curved : bool
         Whether the effect differs along the scale.
+    active : float
+        The share who were still customers when they answered, as the model of buying has it; missing of contracts and
+        where it is not known.
     e_value : float
         How strongly something unseen would have to go with both score and staying to explain the association away, as a
         risk ratio.
@@ -132,6 +136,7 @@ class Link(Told):
     curved: bool
     e_value: float
     text: str
+    active: float = math.nan
 
     @property
     def caused(self) -> np.ndarray:
@@ -320,7 +325,7 @@ def link_satisfaction(
     ----------
     rows : pandas.DataFrame
         ``customer_id, score, stayed`` and confounders known on the day of the answer; from ``repeat_outcomes`` or
-        ``renewal_outcomes``.
+        ``renewal_outcomes``. ``active`` where it is known: of a shop the chance that the customer was still one then.
     scale : (float, float)
         The ends of the score's scale.
     confounders : sequence of str, optional
@@ -393,6 +398,7 @@ def link_satisfaction(
         "classes": classes, "answers": len(data), "leavers": int((~stayed).sum()), "window_days": within,
         "customers": int(data["customer_id"].nunique()), "scale": scale, "level": level, "gone": gone,
         "share": _causal_shares(causal_share, seed), "reliability": _reliability(data, reliability),
+        "active": float(data["active"].mean()) if "active" in data else math.nan,
     }  # fmt: skip
     if min(stayed.sum(), (~stayed).sum()) < FEW_EVENTS:
         few = "stayed" if stayed.sum() < (~stayed).sum() else "left"
@@ -505,10 +511,11 @@ def _read(
     rest = {k: v for k, v in facts.items() if k not in _OF_TEXT}
     link = Link(status, "association", log_odds, effect, slope, facts["share"], confounders=held, curved=curved,
                 e_value=_e_value(beta), text="", **rest)  # fmt: skip
+    link = replace(link, active=facts["active"])
     return replace(link, text=_say(link, error, facts))
 
 
-_OF_TEXT = {"level", "gone", "share", "reliability"}
+_OF_TEXT = {"level", "gone", "share", "reliability", "active"}
 
 
 def _towards_prior(slope: np.ndarray, beta: float, error: float, scale: tuple[float, float]) -> np.ndarray:

@@ -132,12 +132,12 @@ def _run(
     rng = np.random.default_rng(seed)
     luck = np.random.default_rng([seed, 1 << 20]).normal(size=draws)
     effects = _drawn(scenario, np.random.default_rng([seed, stream]), draws, scale, luck)
-    beta = _link_draws(link, scenario, rng, draws)
+    tie = _tie(link, scenario, rng, draws)
     worth = np.exp(rng.normal(-(base.spread**2) / 2, base.spread, draws)) if base.spread > 0 else np.ones(draws)
     chosen = base.table["segment"].isin(scenario.segments or list(base.table["segment"])).to_numpy(float)
     inside = base.table["customers"].to_numpy(float) * chosen
     reached = inside * max((lever.reach for lever in scenario.levers), default=0.0)
-    gain, monthly = _walk(base, scenario, effects, beta)
+    gain, monthly = _walk(base, scenario, effects, tie)
     added, arriving = _newcomer_gain(base, scenario, effects, draws)
     added = added * worth
     fixed = sum(lever.fixed_cost for lever in scenario.levers)
@@ -149,7 +149,7 @@ def _run(
 
 
 def _walk(
-    base: Base, scenario: Scenario, effects: list[dict[str, np.ndarray]], beta: np.ndarray
+    base: Base, scenario: Scenario, effects: list[dict[str, np.ndarray]], tie: _Tie
 ) -> tuple[np.ndarray, np.ndarray]:
     """Go month by month through the horizon, with and without the levers.
 
@@ -163,14 +163,14 @@ def _walk(
         rows[c].to_numpy(float)[:, None] for c in ("retention", "frequency", "basket", "margin", "cost_to_serve")
     )
     plain = f0 * (b0 * gm - serve) / 12
-    alive0, alive1, value0 = np.ones_like(r0), np.ones((len(rows), len(beta))), np.zeros_like(r0)
-    gain, monthly = np.zeros((len(rows), len(beta))), np.empty((months, len(rows)))
+    alive0, alive1, value0 = np.ones_like(r0), np.ones((len(rows), len(tie.beta))), np.zeros_like(r0)
+    gain, monthly = np.zeros((len(rows), len(tie.beta))), np.empty((months, len(rows)))
     half0, half1, earned = r0 ** (1 / 24), np.zeros(0), np.zeros(0)  # to the middle of the month, and on
     lasting = np.array([np.arange(months) < lever.lasts * 12 for lever in scenario.levers])
     for k in range(months):
         if k == 0 or (strength[:, k] != strength[:, k - 1]).any() or (lasting[:, k] != lasting[:, k - 1]).any():
             look = {name: _combined(scenario.levers, effects, strength, k, name) for name in OF_CUSTOMERS}
-            half1 = _retention(r0, look, beta) ** (1 / 24)
+            half1 = _retention(r0, f0, look, tie) ** (1 / 24)
             earned = f0 * _product(look["frequency"]) * _per_purchase(b0, gm, serve, look) / 12
         alive0, alive1 = alive0 * half0, alive1 * half1
         step = (alive1 * earned - alive0 * plain) * discount[k]
@@ -181,29 +181,54 @@ def _walk(
     return gain * unit, monthly * unit[:, 0]
 
 
-def _link_draws(link: Link | None, scenario: Scenario, rng: np.random.Generator, draws: int) -> np.ndarray:
-    """Draws of what a point does to the log-odds; as many random numbers are used up with and without a link."""
+@dataclass(frozen=True)
+class _Tie:
+    """The link as scenarios use it: what a point does to the log-odds of staying through a window."""
+
+    beta: np.ndarray  # draws
+    years: float  # of the window
+    purchases: float = math.nan  # how much more a point does to the odds of staying at a purchase; missing of contracts
+
+
+def _tie(link: Link | None, scenario: Scenario, rng: np.random.Generator, draws: int) -> _Tie:
+    """The link's draws; as many random numbers are used up with and without one."""
     at = rng.integers(0, 1 << 31, draws)
     if not any("satisfaction" in lever.effects for lever in scenario.levers):
-        return np.zeros(draws)
+        return _Tie(np.zeros(draws), 0.5)
     if link is None:
         raise TableError(
             f"the scenario {scenario.name!r} acts through satisfaction and needs a link; estimate one, or take prior_link()"
         )
-    return np.asarray(link.caused[at % len(link.caused)])
+    beta = np.asarray(link.caused[at % len(link.caused)])
+    years = (link.window_days or 182) / 365.25
+    if not link.answers or math.isnan(link.active):
+        return _Tie(beta, years)
+    # Whoever buys again within the window was still a customer when asked, and had stayed at the last purchase. So the odds to buy
+    # again move less than those of having stayed, the more so the fewer of them were gone.
+    bought = 1 - link.leavers / link.answers
+    return _Tie(beta, years, (1 - bought) / max(1 - link.active, 0.05))
 
 
-def _retention(r0: np.ndarray, look: Mapping[str, list[Any]], beta: np.ndarray) -> np.ndarray:
+def _retention(r0: np.ndarray, f0: np.ndarray, look: Mapping[str, list[Any]], tie: _Tie) -> np.ndarray:
     """Yearly retention with the levers: on the logit scale, so that nothing adds up to more than one."""
     if not look["satisfaction"] and not look["retention"]:
         return r0
     safe = np.clip(r0, 1e-6, 1 - 1e-6)
-    at = logit(safe) + np.zeros_like(beta)
-    for points in look["satisfaction"]:
-        at = at + beta * points
+    shift = sum((tie.beta * points for points in look["satisfaction"]), np.zeros_like(tie.beta))
+    at = logit(_moved(safe, f0, shift, tie))
     for points in look["retention"]:
         at = at + logit(np.clip(safe + points, 1e-6, 1 - 1e-6)) - logit(safe)
     return np.asarray(expit(at))
+
+
+def _moved(kept: np.ndarray, pace: np.ndarray, shift: np.ndarray, tie: _Tie) -> np.ndarray:
+    """Yearly retention where the log-odds of the link's outcome move by ``shift``."""
+    if math.isnan(tie.purchases):
+        moved = expit(logit(kept**tie.years) + shift) ** (1 / tie.years)
+    else:  # customers leave at purchases, each time with the same chance
+        leaves = np.clip(-np.log(kept) / np.maximum(pace, 1e-9), 1e-6, 0.99)
+        moved = kept ** (expit(logit(leaves) - tie.purchases * shift) / leaves)
+    return np.clip(moved, 1e-9, 1 - 1e-9)
 
 
 def _product(changes: list[Any]) -> Any:
@@ -341,8 +366,9 @@ def evaluate_scenarios(
     Notes
     -----
     Effects are drawn from PERT distributions; a lever that may do nothing or harm (``Lever.idle``, ``Lever.harmful``)
-    does so in that share of the draws, and levers share part of their luck (correlation 0.3). Satisfaction acts on the log-odds of yearly retention through draws of
-    the link, and points of retention on the logit scale too, so that levers together never exceed 1. Months are walked
+    does so in that share of the draws, and levers share part of their luck (correlation 0.3). Satisfaction acts through draws of the link: of contracts on the log-odds of staying through its window; of a shop on
+    the odds of staying at a purchase, of which the odds to buy again, where the link was found, show a part
+    ((1 - active) / (1 - bought)). Points of retention act on the logit scale, so that levers together never exceed 1. Months are walked
     through the horizon with ramp-up, plateau and half-life. The uncertainty of step 1 (``base.spread``) scales all
     alike.
 

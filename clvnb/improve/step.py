@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.engine import to_pandas
-from ..core.errors import ClientError, TableError
+from ..core.errors import ClientError, FitError, TableError
 from ..core.maths import LEVEL, tail
 from ..core.results import Finding, Told
 from ..core.threads import one_thread
@@ -26,6 +26,7 @@ from ..data.spells import contract_lives, spells
 from ..data.summary import purchase_days
 from ..data.surveys import leading_metric
 from ..experiments.planning import detectable_change, sample_size
+from ..models import MBGNBD
 from ..satisfaction.scores import latest_series
 from ..satisfaction.step import WINDOW
 from ..value.formulas import annual_billing_break_even
@@ -572,6 +573,7 @@ def _link(worth: Handover) -> tuple[Link, dict[str, int]]:
         bought = days[days["bought"]].rename(columns={"net": "amount"})
         rows, left = repeat_outcomes(answers, bought, window=WINDOW, as_of=worth.as_of)
         gone, window = "had not bought again", WINDOW
+        rows = _with_activity(rows, books)
         if "channel" in worth.customers:
             rows = rows.drop(columns="channel", errors="ignore").merge(
                 worth.customers[["customer_id", "channel"]], on="customer_id", how="left"
@@ -579,6 +581,19 @@ def _link(worth: Handover) -> tuple[Link, dict[str, int]]:
     if rows.empty:
         return prior_link(scale, why="No answer could be joined with what its customer did afterwards."), left
     return link_satisfaction(rows, scale=scale, window=window, gone=gone, level=LEVEL), left
+
+
+def _with_activity(rows: pd.DataFrame, books: Books) -> pd.DataFrame:
+    """How likely each customer was still one on the day of the answer; left out where no model holds."""
+    try:
+        model = MBGNBD().fit(books.summary)
+    except (FitError, TableError):
+        return rows
+    if rows.empty:
+        return rows
+    then = pd.DataFrame({"customer_id": np.arange(len(rows)).astype(str), "frequency": rows["frequency"].to_numpy() - 1,
+                         "recency": (rows["tenure"] - rows["recency"]).to_numpy(), "T": rows["tenure"].to_numpy()})  # fmt: skip
+    return rows.assign(active=model.probability_alive(then).to_numpy())
 
 
 # ------------------------------------------------------------------------------------ list, test, billing
