@@ -174,6 +174,21 @@ def test_rows_and_money_always_add_up(rows):
     )
 
 
+def test_two_lines_that_add_up_each_other_are_no_totals():
+    rows = [
+        ("a", "2024-01-01", "0", "o1"),
+        ("a", "2024-01-01", "0", "o1"),
+        ("a", "never", "1", "o1"),
+        (None, "2024-01-01", "1", "o1"),
+    ]
+    raw = pd.DataFrame(rows, columns=["who", "when", "how_much", "no"], dtype=object)
+    account = cv.check_transactions(
+        cv.read_transactions(raw, columns=COLUMNS | {"order_id": "no"}), max_loss=1.0
+    ).account
+    assert account["money"].iloc[0] == 2.0
+    assert {"customer missing", "date unreadable"} <= set(account["rule"])
+
+
 def test_too_much_loss_stops():
     log = orders([("a", "2024-01-01", 1.0), (None, "2024-01-01", 1.0)])
     with pytest.raises(cv.TableError, match=r"1 of 2 rows \(50%\) would be lost, more than the allowed 35%"):

@@ -108,7 +108,7 @@ def test_page_has_one_title_and_pictures_with_numbers_in_words(run):
     text = (outcomes["good"].folder / "report.html").read_text()
     assert len(re.findall(r"<h1", text)) == 1
     alts = re.findall(r'<img alt="([^"]*)"', text)
-    assert len(alts) == 11
+    assert len(alts) == 10  # no lever pays before it was tested here, so no budget is drawn
     assert all(re.search(r"\d", a) for a in alts)
 
 

@@ -410,8 +410,8 @@ def _totals_apart(facts: pd.DataFrame) -> pd.DataFrame:
     sums = alone & ((facts["money"] - others).abs() < 0.005) & (others > 0) & (facts["rows"].sum() > 3)
     rule = facts["rule"].mask(sums, TOTALS)
     money = facts["money"].mask(rule == TOTALS, 0.0)
-    if sums.any() and (facts["rule"] == TOTALS).any():
-        return facts  # one total is enough
+    if sums.sum() > 1 or sums.any() and (facts["rule"] == TOTALS).any():
+        return facts  # one total is enough, and two lines that add up each other are none
     return facts.assign(rule=rule, money=money)
 
 
