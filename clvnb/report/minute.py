@@ -114,8 +114,10 @@ def _pays(results: dict[str, Any], words: Words, labels: Labels) -> Answer:
 def _verdict(verdict: dict[str, Any], labels: Labels) -> dict[str, Any]:
     """A verdict in one line: its word, translated, and what it is about."""
     caused = f" ({labels['caused_unless' if verdict['unless'] else 'caused']})" if verdict["causal"] else ""
+    low, high = verdict.get("low"), verdict.get("high")
+    clear = verdict["verdict"] == "no_evidence" and low is not None and high is not None and not low <= 0 <= high
     return {
-        "word": labels["verdicts"][verdict["verdict"]] + caused,
+        "word": labels["verdicts"][verdict["verdict"]] + caused + (f" ({labels['among']})" if clear else ""),
         "kind": verdict["verdict"],
         "metric": capital(verdict["metric"]),
         "moved": verdict["moved"],
