@@ -145,7 +145,7 @@ def test_nothing_worked_and_hardly_ever_is_it_said_to_have(name):
 @pytest.mark.parametrize("name", WORLDS)
 def test_nothing_worked_in_many_runs(name):
     world, claim, most = WORLDS[name]
-    assert said(world, 400, claim) <= most
+    assert said(world, 400, claim) <= most + 1.65 * np.sqrt(most * (1 - most) / 400)
 
 
 def four_initiatives(rng) -> bool:

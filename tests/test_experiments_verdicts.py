@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clvnb as cv
-from clvnb.experiments.designs import Threat, balance, cuped
+from clvnb.experiments.changes import Threat
+from clvnb.experiments.designs import balance
 from clvnb.experiments.planning import GRACE, ONCE
+from clvnb.experiments.randomised import cuped
 from clvnb.experiments.verdicts import DESIGNS
 from helpers import ROOT
 

@@ -1,11 +1,9 @@
-from .designs import Change as Change
+from .changes import Change as Change
 from .designs import difference_in_differences as difference_in_differences
 from .designs import interrupted_series as interrupted_series
 from .designs import mix_shift as mix_shift
 from .designs import paired_change as paired_change
-from .designs import randomised_difference as randomised_difference
 from .designs import regression_to_the_mean as regression_to_the_mean
-from .designs import sample_ratio as sample_ratio
 from .designs import two_waves as two_waves
 from .designs import weighted_difference as weighted_difference
 from .planning import Look as Look
@@ -15,6 +13,8 @@ from .planning import look_on as look_on
 from .planning import margin_of_error_size as margin_of_error_size
 from .planning import obrien_fleming as obrien_fleming
 from .planning import sample_size as sample_size
+from .randomised import randomised_difference as randomised_difference
+from .randomised import sample_ratio as sample_ratio
 from .verdicts import Outcome as Outcome
 from .verdicts import Verdict as Verdict
 from .verdicts import choose_design as choose_design

@@ -1,4 +1,4 @@
-"""Ways to tell a change from chance, the strongest first: randomised, differences, weighted, series, paired, two samples.
+"""Ways to tell a change from chance without a draw, the strongest first: differences, weights, a series, pairs, two samples.
 
 In: one value for each customer and period, groups, what was known beforehand. Out: ``Change``, with what threatens it.
 """
@@ -7,583 +7,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import newcombe
-from .permutations import Sides, permuted
+from .changes import APART, MIN_CUSTOMERS, Change, Threat, contrast, enough, standardised, two_valued
 
 __all__ = [
-    "Change",
-    "Threat",
     "balance",
     "difference_in_differences",
     "interrupted_series",
     "mix_shift",
     "paired_change",
-    "randomised_difference",
     "regression_to_the_mean",
-    "sample_ratio",
-    "split_as_planned",
     "two_waves",
     "weighted_difference",
 ]
-
-SRM = 0.001  # chance below which a split is no longer taken for the one that was planned
-DOUBT = 0.05  # chance below which a split is a doubt
-PICKED = 1e-4  # chance below which groups that differ before the start are no longer taken for randomised
-UNLIKE = 0.01  # chance below which that is a doubt
-CAP = 0.01  # of the amounts at each end that count as the next one
-MIN_CUSTOMERS = 10  # customers on each side below which nothing is compared
-MIN_CLUSTERS = 4  # of what was drawn on each side, below which nothing is compared
-WORTH = 0.05  # of the variance: less is not worth an adjustment
-APART = 0.1  # standardised difference above which two groups are not alike
-
-
-@dataclass(frozen=True)
-class Threat:
-    """One thing that could make a change look other than it is.
-
-    Attributes
-    ----------
-    check : str
-        What was looked at.
-    found : str
-        What was found, in words.
-    ok : bool or None
-        None where no data can tell.
-    stops : bool
-        Whether nothing may be concluded where it is not.
-    unless : str
-        What would make a claim of cause wrong and no data can tell; it stands in the verdict's sentence.
-    """
-
-    check: str
-    found: str
-    ok: bool | None
-    stops: bool = False
-    unless: str = ""
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a design found, in the outcome's own unit.
-
-    Attributes
-    ----------
-    design : str
-        ``A`` to ``F``, ``A+`` with CUPED.
-    before, after : float
-        What is compared: holdout and treated, or before and after; shares as fractions.
-    value, error : float
-        The change and its standard error.
-    n : int
-        Customers or answers on both sides.
-    df : float
-        Degrees of freedom of the error.
-    shares : tuple or None
-        ``(p0, n0, p1, n1)`` of two independent shares, whose interval is Newcombe's.
-    threats : tuple of Threat
-        What could make it look other than it is.
-    method : str
-        In words.
-    beside : tuple of Change
-        Other ways to see it that err to other sides; the interval holds them all.
-    chance : array of float or None
-        Studentised changes that chance alone makes, ascending, whose quantiles then take the place of Student's t.
-    cap : (float, float) or None
-        Amounts beyond these count as these.
-    uncapped : float
-        The change with every amount as it is; missing where none was capped.
-
-    Examples
-    --------
-    >>> Change("E", before=10.0, after=12.0, value=2.0, error=0.5, n=40).interval(1.959964)
-    (1.0200179999999999, 2.979982)
-    """
-
-    design: str
-    before: float
-    after: float
-    value: float
-    error: float
-    n: int
-    df: float = math.inf
-    shares: tuple[float, int, float, int] | None = None
-    threats: tuple[Threat, ...] = field(default=())
-    method: str = ""
-    beside: tuple[Change, ...] = ()
-    chance: np.ndarray | None = field(default=None, repr=False, compare=False)
-    cap: tuple[float, float] | None = None
-    uncapped: float = math.nan
-
-    def interval(self, z: float) -> tuple[float, float]:
-        """Return the interval that is as sure as ``z`` standard errors of a normal distribution are.
-
-        Parameters
-        ----------
-        z : float
-            How many standard errors: 1.96 for 95 %.
-
-        Returns
-        -------
-        (low, high)
-            In the outcome's unit; infinite where ``z`` is 37 or more.
-
-        Notes
-        -----
-        Newcombe's where ``shares`` is given, the quantiles of ``chance`` where that is, otherwise Student's t with
-        ``df`` degrees of freedom; with ``beside`` the span of them all.
-
-        References
-        ----------
-        Newcombe (1998), *Statistics in Medicine* 17: 873-890.
-        """
-        spans = [self._own(z), *(other.interval(z) for other in self.beside)]
-        return min(low for low, _ in spans), max(high for _, high in spans)
-
-    def _own(self, z: float) -> tuple[float, float]:
-        from scipy.special import ndtr, stdtrit
-
-        if not z < 37:  # beyond that no distribution has anything left to tell
-            return -math.inf, math.inf
-        if self.shares is not None:
-            return newcombe(*self.shares, alpha=float(2 * ndtr(-z)))
-        if self.chance is not None:
-            least, most = _quantiles(self.chance, z)
-            return self.value - most * self.error, self.value - least * self.error
-        wide = z if math.isinf(self.df) else float(-stdtrit(self.df, ndtr(-z)))
-        return self.value - wide * self.error, self.value + wide * self.error
-
-    @property
-    def p_value(self) -> float:
-        """Two-sided p of no change, by ``chance`` or Student's t; with ``beside`` the largest, 1 where they disagree."""
-        from scipy.special import stdtr
-
-        if self.beside and len({math.copysign(1, c.value) for c in (self, *self.beside)}) > 1:
-            return 1.0
-        if self.error <= 0:
-            own = 1.0 if self.value == 0 else 0.0
-        elif self.chance is not None:
-            t, draws = self.value / self.error, len(self.chance)
-            below = np.searchsorted(self.chance, t + 1e-9 * abs(t), side="right")
-            above = draws - np.searchsorted(self.chance, t - 1e-9 * abs(t), side="left")
-            own = min(1.0, 2 * float(min(below, above) + 1) / (draws + 1))
-        else:
-            own = float(2 * stdtr(min(self.df, 1e6), -abs(self.value / self.error)))
-        return max(own, *(c.p_value for c in self.beside)) if self.beside else own
-
-
-def _quantiles(chance: np.ndarray, z: float) -> tuple[float, float]:
-    """Ends between which chance stays as surely as within ``z`` standard errors; beyond what was drawn they grow with z."""
-    from scipy.special import ndtr, ndtri
-
-    reach = max(float(ndtr(-z)), 10 / (len(chance) + 1))
-    wider = max(1.0, z / float(-ndtri(reach)))
-    k = int(reach * (len(chance) + 1))  # so many draws, the observed one among them, lie beyond
-    return wider * float(chance[k - 1]), wider * float(chance[-k])
-
-
-def _contrast(
-    values: np.ndarray, cells: np.ndarray, coefficients: Mapping[Any, float], clusters: np.ndarray | None
-) -> tuple[float, float]:
-    """A sum of cell means times coefficients, and its standard error, with whatever one customer did taken together."""
-    total, pull = 0.0, np.zeros(len(values))
-    for cell, c in coefficients.items():
-        own = cells == cell
-        n = int(own.sum())
-        mean = float(values[own].mean())
-        total += c * mean
-        pull[own] = c * (values[own] - mean) / n * math.sqrt(n / max(n - 1, 1))
-    if clusters is not None:
-        return total, float(np.sqrt((np.bincount(pd.factorize(clusters)[0], weights=pull) ** 2).sum()))
-    return total, float(np.sqrt((pull**2).sum()))
-
-
-def _welch(a: np.ndarray, b: np.ndarray) -> float:
-    va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
-    if va + vb <= 0:
-        return math.inf
-    return float((va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1)))
-
-
-def _two_valued(values: np.ndarray) -> bool:
-    return bool(np.isin(values, (0.0, 1.0)).all())
-
-
-def _enough(a: Any, b: Any, what: str) -> None:
-    if min(len(a), len(b)) < MIN_CUSTOMERS:
-        raise TableError(f"{len(a)} and {len(b)} {what} are too few to compare; at least ten are needed on each side")
-
-
-# ------------------------------------------------------------------------------------------ A: randomised
-
-
-def randomised_difference(
-    after: Any,
-    treated: Any,
-    *,
-    before: Any = None,
-    known: pd.DataFrame | None = None,
-    clusters: Any = None,
-    planned: float | None = None,
-    assigned: tuple[int, int] | None = None,
-    capped: bool = False,
-    spillover: bool | None = False,
-) -> Change:
-    """Compare those who got something with a randomised holdout, as they were assigned (design A).
-
-    Parameters
-    ----------
-    after : sequence of float
-        The outcome of each customer; shares as 0 and 1, missing where it is not known.
-    treated : sequence of bool
-        As assigned, whatever was received.
-    before : sequence of float, optional
-        The same or another quantity from before the start, missing where it is not known. Where it explains part of the
-        outcome, it is adjusted for (CUPED, design A+), which narrows the interval and moves nothing else.
-    known : pandas.DataFrame of float, optional
-        What else was known of each customer before the start, on the same rows: groups that chance does not make this
-        different are no randomised groups.
-    clusters : sequence, optional
-        What was drawn where it was not single customers: each customer's store, region or household.
-    planned : float, optional
-        The share that was to be treated: a split that chance does not explain stops everything.
-    assigned : (int, int), optional
-        How many were assigned to treatment and holdout, where ``after`` is known of a part of them only.
-    capped : bool
-        Let the largest and the smallest hundredth of the outcome count as the next value, as of amounts.
-    spillover : bool, optional
-        Whether the holdout can have lost by it, or shared in it; None where nobody has said so.
-
-    Returns
-    -------
-    Change
-        In the outcome's unit.
-
-    Raises
-    ------
-    TableError
-        With fewer than ten customers, or four clusters, on one side; when a cluster is on both sides; when ``planned``
-        is no share between 0 and 1; when more outcomes are given than were ``assigned``.
-
-    Notes
-    -----
-    Shares without adjustment have Newcombe's interval. Everything else is held against the same draw made again:
-    Welch's t under 1,999 permutations of customers or clusters, and Student's t from 2,000 on the smaller side on.
-    CUPED's theta is pooled over both groups. Where the outcome is known of a larger part of one group, the range holds
-    whoever is missing because of what was done (Lee bounds). A split stops everything where chance gives it less than
-    once in a thousand (``sample_ratio``), a difference before the start less than once in ten thousand.
-
-    References
-    ----------
-    CUPED: Deng, Xu, Kohavi and Walker (2013), WSDM; intervals: Newcombe (1998), *Statistics in Medicine* 17: 873-890;
-    permutations: Chung and Romano (2013), *Annals of Statistics* 41: 484-507; bounds: Lee (2009), *Review of Economic
-    Studies* 76: 1071-1102.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> y, t = np.repeat([1.0, 0.0, 1.0, 0.0], [1200, 300, 375, 125]), np.repeat([True, False], [1500, 500])
-    >>> change = randomised_difference(y, t)
-    >>> [round(v, 4) for v in (change.value, change.error, *change.interval(1.959964))]
-    [0.05, 0.0219, 0.0084, 0.0943]
-    """
-    y, t = np.asarray(after, dtype=float), np.asarray(treated, dtype=bool)
-    seen = ~np.isnan(y)
-    units = None if clusters is None else _clusters(clusters, t)
-    counts = assigned or (int(t.sum()), int((~t).sum()))
-    _counted(t[seen], counts)
-    threats = [spilled(spillover)] if spillover is not False else []
-    threats += [] if planned is None else [split_as_planned(_drawn_counts(counts, t, units), planned)]
-    threats += [] if known is None else _drawn(known, t, units)
-    y, t = y[seen], t[seen]
-    units = None if units is None else pd.factorize(units[seen])[0]
-    _enough(y[t], y[~t], "customers")
-    raw, cap = y, None
-    if capped and not _two_valued(y):
-        y, cap = _capped(y)
-    design, adjusted, method = "A", y, "difference of means, as assigned"
-    x = _before(before, known, seen, capped=capped)
-    if before is not None:
-        threats += _alike_before(x[:, 0], t)
-    adjustment, explained = cuped(y, x)
-    if explained >= WORTH:
-        design, adjusted = "A+", y - adjustment
-        method = f"the same, adjusted for what was known before ({explained:.0%} of the variance)"
-    change = replace(_drawn_difference(adjusted, t, units), design=design, threats=tuple(threats), method=method)
-    if cap is not None:
-        change = replace(change, cap=cap, uncapped=change.value + float((raw - y)[t].mean() - (raw - y)[~t].mean()))
-    return _bounded(change, adjusted, t, units, counts)
-
-
-def _drawn_difference(y: np.ndarray, t: np.ndarray, units: np.ndarray | None) -> Change:
-    """The difference of means, held against what the draw makes by itself."""
-    base = float(y[~t].mean())
-    if units is None and _two_valued(y):
-        p0, n0, p1, n1 = base, int((~t).sum()), float(y[t].mean()), int(t.sum())
-        error = math.sqrt(p0 * (1 - p0) / n0 + p1 * (1 - p1) / n1) or math.hypot(1 / (n0 + 2), 1 / (n1 + 2))
-        return Change("A", p0, p1, p1 - p0, error, len(y), shares=(p0, n0, p1, n1))
-    sides = Sides(y, units)
-    own = t if units is None else np.bincount(units, weights=t) > 0
-    value, error = sides.of(own)
-    chance = permuted(y, t, units) if error > 0 else np.zeros(0)
-    df = _welch(y[t], y[~t]) if units is None else len(own) - 2.0
-    return Change("A", base, base + value, value, error, len(y), df, chance=chance if len(chance) else None)
-
-
-def _clusters(clusters: Any, t: np.ndarray) -> np.ndarray:
-    """Each customer's cluster as a number."""
-    names = pd.Series(np.asarray(clusters, dtype=object))
-    alone = names.isna().to_numpy(bool)
-    at = pd.factorize(names)[0]
-    at[alone] = at.max(initial=-1) + 1 + np.arange(int(alone.sum()))  # who belongs to none was drawn alone
-    part = np.bincount(at, weights=t) / np.bincount(at)
-    both = np.flatnonzero((part > 0) & (part < 1))
-    if len(both):
-        raise TableError(
-            f"the cluster {names[np.argmax(at == both[0])]!r} has treated customers and held-out ones: what was drawn lies on one side"
-        )
-    if min((part == 1).sum(), (part == 0).sum()) < MIN_CLUSTERS:
-        raise TableError(
-            f"{int((part == 1).sum())} treated and {int((part == 0).sum())} held-out clusters are too few to compare; at least four are needed on each side"
-        )
-    return np.asarray(at)
-
-
-def _drawn_counts(counts: tuple[int, int], t: np.ndarray, units: np.ndarray | None) -> tuple[int, int]:
-    """How many were drawn on each side: customers, or the clusters that they belong to."""
-    if units is None:
-        return counts
-    return len(set(units[t])), len(set(units[~t]))
-
-
-def spilled(spillover: bool | None) -> Threat:
-    """Return whether the holdout stayed as it would have been; None where nobody has said so."""
-    if spillover:
-        return Threat(
-            "no spill-over",
-            "the holdout can have lost by it or shared in it, so the difference is not its effect",
-            False,
-        )
-    return Threat("no spill-over", "not said: whether the holdout can have lost by it, or shared in it", None,
-                  unless="the holdout lost by it or shared in it")  # fmt: skip
-
-
-def _capped(values: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """Values whose largest hundredth count as the next one, and what that is; of amounts below 0 the lowest hundredth.
-
-    Nothing counts as 0 that is not: of what few customers spend, the hundredth is that of those who spend.
-    """
-    known = np.sort(values[~np.isnan(values) & (values != 0)])
-    above, below = known[known > 0], known[known < 0]
-    high = float(above[len(above) - 1 - int(CAP * len(above))]) if len(above) else 0.0
-    low = float(below[int(CAP * len(below))]) if len(below) else 0.0
-    return np.clip(values, low, high), (low, high)
-
-
-def _counted(t: np.ndarray, assigned: tuple[int, int]) -> None:
-    if int(t.sum()) > assigned[0] or int((~t).sum()) > assigned[1]:
-        raise TableError(f"{len(t)} outcomes of {sum(assigned)} assigned customers: some are counted twice")
-
-
-def _bounded(
-    change: Change, y: np.ndarray, t: np.ndarray, units: np.ndarray | None, assigned: tuple[int, int]
-) -> Change:
-    """The change with its Lee bounds, where the outcome is known of a larger part of one group than of the other."""
-    seen = np.array([int(t.sum()), int((~t).sum())])
-    rates = seen / np.array(assigned)
-    if rates.min() == 1:
-        return change
-    said = f"known of {rates[0]:.0%} of the treated and {rates[1]:.0%} of the holdout"
-    if rates[0] == rates[1]:
-        return replace(change, threats=(*change.threats, Threat("known of both alike", said, True)))
-    more = t if rates[0] > rates[1] else ~t
-    left_out = 1 - rates.min() / rates.max()
-    # The share left out is itself estimated from the two rates.
-    unsure = (1 - left_out) ** 2 * float(((1 - rates) / seen).sum())
-    other = float(y[~more].mean())
-    other_error = float(y[~more].std(ddof=1)) / math.sqrt(int((~more).sum()))
-    ends = []
-    for lowest in (False, True):
-        mean, error = _trimmed(y[more], left_out, unsure, lowest)
-        value = mean - other if more is t else other - mean
-        floor = change.error if units is not None else 0.0
-        ends.append(Change(change.design, change.before, change.before + value, value,
-                           max(math.hypot(error, other_error), floor), change.n, df=change.df))  # fmt: skip
-    found = f"{said}; the range holds whichever of the others are missing by it (Lee bounds {ends[0].value:+.3g} and {ends[1].value:+.3g})"
-    return replace(change, beside=tuple(ends), threats=(*change.threats, Threat("known of both alike", found, True)))
-
-
-def _trimmed(y: np.ndarray, share: float, unsure: float, lowest: bool) -> tuple[float, float]:
-    """The mean without the highest (or lowest) share, and its standard error (Lee 2009, proposition 3)."""
-    own = np.sort(y) if lowest else np.sort(y)[::-1]
-    gone = share * len(own)
-    weights = np.clip(np.arange(1, len(own) + 1) - gone, 0.0, 1.0)
-    edge = float(own[min(int(gone), len(own) - 1)])
-    mean = float(np.average(own, weights=weights))
-    inner = float(np.average((own - mean) ** 2, weights=weights))
-    kept = len(own) * (1 - share)
-    return mean, math.sqrt(
-        inner / kept + (edge - mean) ** 2 * share / kept + (edge - mean) ** 2 * unsure / (1 - share) ** 2
-    )
-
-
-def _drawn(known: pd.DataFrame, t: np.ndarray, units: np.ndarray | None) -> list[Threat]:
-    """Whether chance alone makes the groups as different as they were before the start, in all that is known at once."""
-    from scipy.special import chdtrc
-
-    ranks = known.reset_index(drop=True).rank().astype(float)
-    ranks = ranks.fillna(ranks.mean()).assign(treated=t)
-    if units is not None:
-        ranks = ranks.groupby(units).mean()
-    side = ranks.pop("treated").to_numpy(bool)
-    ranks = ranks.loc[:, ranks.std() > 0]
-    if ranks.empty or min(side.sum(), (~side).sum()) < MIN_CUSTOMERS or len(side) < 5 * ranks.shape[1]:
-        return []
-    x = (ranks - ranks.mean()).to_numpy(float)
-    y = side - side.mean()
-    rest = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
-    explained, k = 1 - float(rest @ rest) / float(y @ y), int(np.linalg.matrix_rank(x))
-    chance = float(chdtrc(k, (len(y) - 1) * explained))
-    said = f"in {k} things that were known before, chance alone makes groups as different {_often(chance)}"
-    if chance < PICKED:
-        return [Threat("randomised", f"{said}: customers were not randomised", False, stops=True)]
-    power = _seen_apart(k) * math.sqrt(1 / side.sum() + 1 / (~side).sum())
-    return [
-        Threat(
-            "randomised",
-            f"{said}; {power:.2f} standard deviations in one of them would have been seen four times in five",
-            chance >= UNLIKE,
-        )
-    ]
-
-
-def _seen_apart(k: int) -> float:
-    """By how many standard errors one of k things must differ to be seen four times in five."""
-    from scipy.optimize import brentq
-    from scipy.special import chdtri, chndtr
-
-    return math.sqrt(float(brentq(lambda away: chndtr(chdtri(k, UNLIKE), k, away) - 0.2, 1.0, 200.0)))
-
-
-def _often(chance: float) -> str:
-    return f"{chance:.0%} of the time" if chance >= 0.01 else f"less than once in {_rarely(chance)} times"
-
-
-def _before(before: Any, known: pd.DataFrame | None, seen: np.ndarray, *, capped: bool) -> np.ndarray:
-    """What was known before of those whose outcome is, a column each; large amounts capped as the outcome is."""
-    columns = [] if before is None else [np.asarray(before, dtype=float)[seen]]
-    if known is not None and int(seen.sum()) >= 20 * (
-        known.shape[1] + 1
-    ):  # fewer customers cannot tell what each is worth
-        columns += [known[c].to_numpy(float)[seen] for c in known]
-    if capped:
-        columns = [_capped(x)[0] for x in columns]
-    return np.column_stack(columns) if columns else np.empty((int(seen.sum()), 0))
-
-
-def cuped(after: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return what is known before makes of each outcome, and the part of the variance that it explains.
-
-    Fitted over both groups at once, so that it knows nothing of who got it; a missing value counts as the mean.
-
-    Examples
-    --------
-    >>> x = np.array([10, 20, 30, 40, 50, 12, 22, 28, 42, 48.0])
-    >>> y = np.array([14, 22, 35, 46, 53, 11, 20, 27, 41, 46.0])
-    >>> made, explained = cuped(y, x[:, None])
-    >>> round(float((made[1] - made[0]) / (x[1] - x[0])), 4)  # theta
-    1.0029
-    """
-    known = before[:, ~np.isnan(before).all(axis=0)]
-    x = np.where(np.isnan(known), np.nanmean(known, axis=0), known) if known.size else known
-    x = x[:, np.ptp(x, axis=0) > 0] if x.size else x
-    if x.size == 0 or after.std() == 0:
-        return np.zeros(len(after)), 0.0
-    x = (x - x.mean(axis=0)) / x.std(axis=0)
-    own = after - after.mean()
-    made = x @ np.linalg.lstsq(x, own, rcond=None)[0]
-    return made, float(made @ made) / float(own @ own)
-
-
-def sample_ratio(counts: tuple[int, int], planned: float) -> float:
-    """Return how likely a split this far from the planned one is by chance (chi-square, one degree of freedom).
-
-    Parameters
-    ----------
-    counts : (int, int)
-        Treated and holdout.
-    planned : float
-        The treated's share in the plan.
-
-    Returns
-    -------
-    float
-        The p of the split: where it is very small, something went wrong with who got what.
-
-    Notes
-    -----
-    ``randomised_difference`` stops below 0.001.
-
-    References
-    ----------
-    Fabijan and others (2019), "Diagnosing sample ratio mismatch in online controlled experiments", KDD.
-
-    Examples
-    --------
-    >>> round(sample_ratio((45489, 44700), 0.5), 4)  # a mobile game's test of 90,189 players
-    0.0086
-    """
-    from scipy.special import chdtrc
-
-    n = sum(counts)
-    expected = np.array([planned * n, (1 - planned) * n])
-    return float(chdtrc(1, ((np.array(counts) - expected) ** 2 / expected).sum()))
-
-
-def split_as_planned(counts: tuple[int, int], planned: float) -> Threat:
-    """Return whether a split is the one that was planned; where it is not, nothing may be concluded."""
-    if not 0 < planned < 1:
-        raise TableError(f"the planned share of treated customers must lie between 0 and 1, got {planned}")
-    chance = sample_ratio(counts, planned)
-    said = f"{counts[0]:,} treated and {counts[1]:,} held out, planned were {planned:.0%}"
-    if chance >= DOUBT:
-        return Threat("split as planned", said + ": as chance would have it", True)
-    if chance >= SRM:
-        return Threat(
-            "split as planned", f"{said}: chance alone does so once in {_rarely(chance)} times, a doubt", False
-        )
-    rare = f": chance alone does so less than once in {_rarely(chance)} times, so the draw or the data lost some"
-    return Threat("split as planned", said + rare, False, stops=True)
-
-
-def _rarely(chance: float) -> str:
-    return f"{1 / chance:,.0f}" if chance > 1e-6 else "a million"
-
-
-def _alike_before(x: np.ndarray, t: np.ndarray) -> list[Threat]:
-    a, b = x[t & ~np.isnan(x)], x[~t & ~np.isnan(x)]
-    if min(len(a), len(b)) < MIN_CUSTOMERS:
-        return []
-    apart = standardised(a, b)
-    said = f"{apart:+.2f} standard deviations apart before the start"
-    chance = abs(apart) / math.sqrt(1 / len(a) + 1 / len(b))
-    if chance > 4:  # less than one draw in ten thousand
-        further = f"{said}, further than randomisation explains: customers were not randomised"
-        return [Threat("alike before", further, False, stops=True)]
-    # What chance gives grows as groups get smaller.
-    return [Threat("alike before", said, chance <= 3 or abs(apart) <= APART)]
-
-
-def standardised(a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Return by how many standard deviations two groups differ; ``weights`` are the second's."""
-    spread = math.sqrt((a.var() + b.var()) / 2)
-    return 0.0 if spread == 0 else float((a.mean() - np.average(b, weights=weights)) / spread)
 
 
 # --------------------------------------------------------------------------- B: difference in differences
@@ -639,7 +80,7 @@ def _moved_apart(data: pd.DataFrame, first: int, second: int) -> tuple[float, fl
         raise TableError(
             f"a group has {sizes.min()} customers in one period; at least ten are needed in each group and period"
         )
-    return _contrast(own["value"].to_numpy(float), cells, {3: 1.0, 2: -1.0, 1: -1.0, 0: 1.0}, own["customer_id"].to_numpy())  # fmt: skip
+    return contrast(own["value"].to_numpy(float), cells, {3: 1.0, 2: -1.0, 1: -1.0, 0: 1.0}, own["customer_id"].to_numpy())  # fmt: skip
 
 
 def _parallel(data: pd.DataFrame, period: int) -> Threat:
@@ -695,7 +136,7 @@ def weighted_difference(after: Any, treated: Any, known: pd.DataFrame) -> Change
     ('C', 0.5)
     """
     y, t = np.asarray(after, dtype=float), np.asarray(treated, dtype=bool)
-    _enough(y[t], y[~t], "customers")
+    enough(y[t], y[~t], "customers")
     x = known.astype(float).fillna(known.astype(float).mean()).to_numpy(float)
     x = x[:, x[t].std(axis=0) + x[~t].std(axis=0) > 0]
     apart = np.array([standardised(x[t, k], x[~t, k]) for k in range(x.shape[1])])
@@ -922,7 +363,7 @@ def paired_change(before: Any, after: Any) -> Change:
     moved = y - x
     value, error, method = float(moved.mean()), float(moved.std(ddof=1)) / math.sqrt(len(moved)), "the same customers, before and after"  # fmt: skip
     df: float = len(x) - 1
-    if _two_valued(np.concatenate([x, y])):
+    if two_valued(np.concatenate([x, y])):
         up, down, n = int((moved > 0).sum()), int((moved < 0).sum()), len(x) + 2
         error = math.sqrt(up + down + 1 - (up - down) ** 2 / n) / n
         from statsmodels.stats.contingency_tables import mcnemar
@@ -988,7 +429,7 @@ def two_waves(
     >>> change.design, [round(v, 4) for v in (change.value, *change.interval(1.959964))]
     ('F', [0.07, 0.0007, 0.1393])
     """
-    _enough(before, after, "answers")
+    enough(before, after, "answers")
     both = pd.concat([before.assign(_wave=0), after.assign(_wave=1)], ignore_index=True)
     ids = both["customer_id"] if "customer_id" in both else pd.Series(None, index=both.index, dtype=object)
     clusters = ids.where(ids.notna(), pd.Series([f"\0{k}" for k in range(len(both))], index=both.index)).to_numpy()
@@ -1000,15 +441,15 @@ def two_waves(
         split = mix_shift(both["value"], cell, both["_wave"], population=weights)
     inside = cell.isin(list(weights)).to_numpy(bool)
     both, cell, clusters = both[inside], cell[inside], clusters[inside]
-    _enough(both[both["_wave"] == 0], both[both["_wave"] == 1], "answers of known groups")
+    enough(both[both["_wave"] == 0], both[both["_wave"] == 1], "answers of known groups")
     values, wave = both["value"].to_numpy(float), both["_wave"].to_numpy(int)
     keys = np.array([f"{w}|{c}" for w, c in zip(wave, cell, strict=True)], dtype=object)
     parts = {f"{w}|{c}": (1 if w else -1) * weights[c] for c in weights for w in (0, 1)}
-    value, error = _contrast(values, keys, parts, clusters)
+    value, error = contrast(values, keys, parts, clusters)
     start = sum(weights[c] * float(values[keys == f"0|{c}"].mean()) for c in weights)
     again = len(set(clusters[wave == 0]) & set(clusters[wave == 1]))
     shares = None
-    if _two_valued(values) and not again and len(weights) == 1:
+    if two_valued(values) and not again and len(weights) == 1:
         shares = (start, int((wave == 0).sum()), start + value, int((wave == 1).sum()))
     part = again / max(1, *(int((wave == w).sum()) for w in (0, 1)))
     method = "two rounds of answers" + (f", {again:,} customers in both" if again else "")

@@ -16,17 +16,10 @@ from ..core.maths import TEST_LEVEL, days, tail
 from ..core.results import Estimate, Finding, Told
 from ..core.tables import VERDICTS
 from ..core.words import Words, capital
-from .designs import (
-    Change,
-    Threat,
-    difference_in_differences,
-    interrupted_series,
-    paired_change,
-    randomised_difference,
-    two_waves,
-    weighted_difference,
-)
+from .changes import Change, Threat
+from .designs import difference_in_differences, interrupted_series, paired_change, two_waves, weighted_difference
 from .planning import ONCE, Look
+from .randomised import randomised_difference
 
 __all__ = [
     "Outcome",

@@ -20,8 +20,9 @@ from ..core.results import Finding
 from ..data.books import Books
 from ..data.client import Client
 from ..data.surveys import leading_metric
-from ..experiments.designs import MIN_CUSTOMERS, Change, Threat, spilled, split_as_planned
+from ..experiments.changes import MIN_CUSTOMERS, Change, Threat
 from ..experiments.planning import ONCE, Look, draw
+from ..experiments.randomised import spilled, split_as_planned
 from ..experiments.verdicts import (
     Outcome,
     Verdict,

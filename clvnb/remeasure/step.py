@@ -22,7 +22,8 @@ from ..core.threads import one_thread
 from ..core.words import capital
 from ..data.books import Books, books_of
 from ..data.client import Client
-from ..experiments.designs import Change, Threat, paired_change, two_waves
+from ..experiments.changes import Change, Threat
+from ..experiments.designs import paired_change, two_waves
 from ..experiments.planning import Look, look_on
 from ..experiments.verdicts import Outcome, Verdict, false_discoveries, judge, not_measurable, verdict_table
 from ..improve.initiatives import (
