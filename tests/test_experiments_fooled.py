@@ -221,6 +221,19 @@ def test_missing_outcomes_are_counted_and_bound():
     assert "1 customers lack a value" in paired.threats[-1].found
 
 
+def test_who_answers_is_not_taken_for_who_was_drawn():
+    """The unhappy of one group stay silent, so that those who answered differ before the start; the draw was sound all the same."""
+    rng = np.random.default_rng(3)
+    group, before = two(4000), rng.normal(size=4000)
+    happy = rng.random(4000) < 1 / (1 + np.exp(-2 * before))
+    answers = rng.random(4000) < np.where((group == "treated") & ~happy, 0.1, 0.6)
+    data, known = frame(group, happy.astype(float))[answers], pd.DataFrame({"before": before})
+    found = cv.measure_change(data, SHARE, randomised=True, known=known, assigned=(2000, 2000))
+    assert found.verdict == "no_evidence"
+    assert "randomised" not in set(found.checks["check"])
+    assert "Lee bounds" in found.checks.set_index("check").loc["known of both alike", "found"]
+
+
 def test_lee_bounds_on_paper():
     """Six of eight treated and four of eight held out are known: a third of the treated is trimmed at either end."""
     treated, holdout = np.repeat([1.0, 2, 3, 4, 5, 6], 5), np.repeat([2.0, 3, 4, 5], 5)

@@ -104,7 +104,10 @@ def randomised_difference(
     _counted(t[seen], counts)
     threats = [spilled(spillover)] if spillover is not False else []
     threats += [] if planned is None else [split_as_planned(_drawn_counts(counts, t, units), planned)]
-    threats += [] if known is None else _drawn(known, t, units)
+    if known is not None and sum(counts) == len(
+        t
+    ):  # of those who answered alone, who they are says nothing of the draw
+        threats += _drawn(known, t, units)
     y, t = y[seen], t[seen]
     units = None if units is None else pd.factorize(units[seen])[0]
     enough(y[t], y[~t], "customers")
