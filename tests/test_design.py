@@ -115,7 +115,7 @@ def test_models_do_not_load_scipy_stats():
 
 
 TUTORIALS = [p for p in NOTEBOOKS if p.parent.name == "tutorials"]
-TAGS = {"parameters", "remove-cell", "interactive", "answer", "raises-exception"}
+TAGS = {"parameters", "remove-cell", "interactive", "answer", "open", "raises-exception"}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda p: p.name)

@@ -13,11 +13,15 @@ import openpyxl
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 import clvnb as cv
 from clvnb.core.words import Words
+from clvnb.report.colours import contrast, palette
 from clvnb.report.language import labels_of, languages, span
 from clvnb.report.page import index_page
+from clvnb.report.summary import FirstPage
 from helpers import small_orders
 
 SURVEY = "customer_id,date,wave,metric,score,scale_min,scale_max,comment\n" + "".join(
@@ -89,22 +93,26 @@ def read(folder: Path) -> tuple[Text, dict, str]:
 def test_the_answer_comes_first_with_its_ranges(made):
     _, folder, _, _ = made
     page, results, _ = read(folder)
-    first = page.text[page.text.index("In one minute") : page.text.index("Contents")]
+    first = page.text[: page.text.index("Contents")].replace("\u2060", "")
     words = Words("EUR")
+    say = FirstPage(results, folder / "tables", words, labels_of("en")[1])
     total, new, score = results["residual_value"], results["new_customer_value"], results["satisfaction"]
-    for figure in (total, new):
-        for k in ("value", "low", "high"):
-            assert words.money(figure[k]) in first
-    assert f"CSAT {words.share(score['value'])} (90% range: {words.share(score['low'])} to" in first
-    assert words.share(results["held_by"]["0.2"]) in first
-    assert f"Expect an error of about {words.share(results['expected_error'])}" in first
+    for value in (total["value"], total["low"], total["high"]):
+        assert say.money(value, 3) in first
+        assert float(say.money(value, 3)[1:].replace(",", "")) == pytest.approx(value, rel=0.005)
+    for k in ("value", "low", "high"):
+        assert words.money(new[k]) in first
+    assert f"{words.share(score['value'])} CSAT" in first
+    assert f"{words.share(score['low'])} to {words.share(score['high'])}" in first
+    assert f"Top fifth: {words.share(results['held_by']['0.2'])}" in first
+    assert f"expected error about {words.share(results['expected_error'])}" in first
     assert pd.read_parquet(folder / "tables/forecast_tests.parquet")["inside"].dtype == bool
     actions = results["actions"]
     assert 0 < len(actions) <= 3
     for action in actions:
         assert action["lever"].capitalize() in first
         for k in ("net", "net_low", "net_high"):
-            assert words.money(action[k]) in first
+            assert say.money(action[k], 2).replace("\u2060", "") in first
         assert action["assumed"] in first
     assert "This is the first report" in first
     assert "Trust: use with care" in first
@@ -116,18 +124,52 @@ def test_anchors_headings_and_date(made):
     _, folder, _, _ = made
     page, results, source = read(folder)
     assert len(page.ids) == len(set(page.ids))
-    assert {link[1:] for link in page.links} <= set(page.ids)
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    files = [link for link in page.links if not link.startswith("#")]
+    assert files[0] == "clvnb.xlsx"
+    assert all((folder / link).is_file() for link in files)
     assert page.levels[0] == 1
     assert all(b - a <= 1 for a, b in zip(page.levels, page.levels[1:], strict=False))
     assert Words("EUR").day(results["as_of"]) in page.text
     for part in ("Method and data", "Words used", "baseline", "made", results["report"]["key"][:16]):
         assert part in page.text
-    for chapter in ("#can-this-be-trusted", "#how-the-values-were-made", "#the-assumptions"):
-        assert page.links.count(chapter) == 2, chapter  # in the contents, and in the appendix
+    for chapter in ("#step-1-value", "#step-2-satisfaction", "#step-3-improve", "#step-4-re-measure", "#method"):
+        assert page.links.count(chapter) == 1, chapter
     for rule, (rows, _) in results["rows"].items():
         assert rule in page.text
         assert f"{rows:,}" in page.text
-    assert len(source.encode()) == results["report"]["bytes"] < 1_500_000
+    assert len(source.encode()) == results["report"]["bytes"] < 600_000
+
+
+def test_sections_are_folded_but_for_those_that_the_notebook_opens(made):
+    _, folder, _, _ = made
+    source = read(folder)[2]
+    assert source.count("<details") == source.count("</details>") > 25
+    assert source.count("<section>") == 7
+    folded = re.findall(r'<details class="part"><summary><h3 id="([^"]+)"', source)
+    assert {"can-this-be-trusted", "how-the-values-were-made", "the-assumptions"} <= set(folded)
+    assert "the-plan-in-one-minute" not in folded
+
+
+def test_money_on_the_first_page(made):
+    _, folder, _, _ = made
+    say = FirstPage(read(folder)[1], folder / "tables", Words("EUR"), labels_of("en")[1])
+    plain = [say.money(v, 2).replace("\u2060", "") for v in (1234.5, -1234.5, 96.4, 9.64, 0.0)]
+    assert plain == ["€1,200", "−€1,200", "€96", "€9.60", "€0.00"]
+    assert (say.moved(125.0, 100.0), say.moved(80.0, 100.0), say.moved(100.2, 100.0), say.moved(1.0, 0.0)) == ("▲ 25%", "▼ 20%", "= 0%", "")
+
+
+@given(colour=st.from_regex(r"#[0-9a-f]{6}", fullmatch=True))
+def test_any_brand_can_be_read(colour):
+    for mode in ("light", "dark"):
+        found = palette(colour)[mode]
+        for name in ("brand", "ink", "soft", "faint", "amber", "red", "green"):
+            assert contrast(found[name], found["card"]) >= 4.5, (mode, name)
+            assert contrast(found[name], found["paper"]) >= 4.5, (mode, name)
+        assert contrast(found["amber"], found["amber_wash"]) >= 4.5
+        assert contrast(found["on_4"], found["shade_4"]) >= 4.5
+        for k in range(4):
+            assert contrast(found["ink"], found[f"shade_{k}"]) >= 4.5, (mode, k)
 
 
 def test_every_figure_names_its_numbers_and_says_what_it_shows(made):
@@ -151,7 +193,7 @@ def leaves(value, path=""):
         yield path, str(value)
 
 
-@pytest.mark.parametrize("code", ["es", "ro"])
+@pytest.mark.parametrize("code", ["de", "es", "ro"])
 def test_catalogues_hold_the_same_labels_with_the_same_gaps(code):
     english, other = dict(leaves(languages()["en"])), dict(leaves(languages()[code]))
     terms = lambda found: {k: v for k, v in found.items() if not k.startswith(".terms.")}  # noqa: E731
@@ -159,7 +201,7 @@ def test_catalogues_hold_the_same_labels_with_the_same_gaps(code):
     assert len(languages()["en"]["terms"]) == len(languages()[code]["terms"])
     for key, text in terms(english).items():
         assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", other[key])), key
-    same = [k for k in terms(english) if english[k] == other[k] and len(english[k]) > 6]
+    same = [k for k in terms(english) if english[k] == other[k] and len(english[k]) > 7]
     assert same == [], "left in English"
 
 
@@ -182,10 +224,11 @@ def test_a_report_in_spanish(made):
     words = Words("EUR", "es_ES")
     assert '<html lang="es">' in source
     assert "Café Ñandú: cuánto valen los clientes" in page.text
-    assert "En un minuto" in page.text
-    assert words.money(results["residual_value"]["value"]) in page.text
+    assert "Los clientes de hoy dejarán unos" in page.text
+    say = FirstPage(results, folder / "tables", words, labels_of("es")[1])
+    assert say.money(results["residual_value"]["value"], 3) in page.text
     assert "3 años" in page.text
-    assert f"A {words.day(results['as_of'])}" in page.text
+    assert words.day(results["as_of"]) in page.text
     assert '<img class="logo" src="data:image/png;base64,' in source
     assert source.count("#8a3b12") >= 1
     assert '<div lang="en">' in source  # the chapters are English, and say so to a screen reader
@@ -247,7 +290,9 @@ def test_the_pdf_is_tagged_and_says_the_same(made):
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         words = Words("EUR", "es_ES" if folder.parent.name == "es" else "en")
         text = book.pages[0].extract_text().replace("\xa0", " ")
-        assert words.money(results["residual_value"]["value"]).replace("\xa0", " ") in text
+        say = FirstPage(results, folder / "tables", words, labels_of(words.locale)[1])
+        assert say.money(results["residual_value"]["value"], 3).replace("\xa0", " ") in text
+        assert say.labels["page"]["trust"] in text, "the first page holds all of the summary"
 
 
 def test_two_runs_give_the_same_bytes(made):

@@ -14,10 +14,11 @@ __all__ = ["LEVEL", "TEST_LEVEL", "annual_to_daily", "days", "newcombe", "tail",
 LEVEL = 0.90  # of every range, unless another is asked for: it holds the truth nine times in ten
 TEST_LEVEL = 0.95  # of what is tested: verdicts, the size of a test, tables of coefficients; one false alarm in twenty
 DAYS_PER_YEAR = 365.25
+MONTH = DAYS_PER_YEAR / 12
 UNIT_DAYS = {
     "day": 1.0,
     "week": 7.0,
-    "month": DAYS_PER_YEAR / 12,
+    "month": MONTH,
     "quarter": DAYS_PER_YEAR / 4,
     "year": DAYS_PER_YEAR,
 }

@@ -9,16 +9,26 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ..core.engine import Frame, as_ibis, is_ibis, run, to_pandas
+from ..core.maths import MONTH
 from ..core.tables import LOG, as_day, check
 from .sources import as_date
 
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["contributions", "purchase_days", "split_log", "summaries_on", "summarize"]
+__all__ = [
+    "contributions",
+    "contributions_by_age",
+    "contributions_by_month",
+    "purchase_days",
+    "split_log",
+    "summaries_on",
+    "summarize",
+]
 
 
 def summarize(
@@ -163,6 +173,109 @@ def contributions(log: Frame, *, margin: float = 1.0, cost_to_serve: float = 0.0
     out = to_pandas(days.select("customer_id", "date", contribution=left, bought=days.bought))
     out["date"] = pd.to_datetime(out["date"])
     return out.sort_values(["customer_id", "date"], ignore_index=True)
+
+
+def contributions_by_month(
+    log: Frame, *, margin: float = 1.0, cost_to_serve: float = 0.0, as_of: date | str | None = None
+) -> pd.DataFrame:
+    """Return what each month's newcomers left in each month since, grouped in the log's engine.
+
+    Parameters
+    ----------
+    log, margin, cost_to_serve
+        As of ``contributions``.
+    as_of : date, optional
+        The last day looked at.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Sorted by ``cohort`` and ``month``, the first days of both months: ``customers`` won, in the month of the first
+        purchase alone; ``purchases``; ``contribution``, and of it what ``first`` purchases left. All of a summary's
+        ``historic_value``, and nothing else.
+
+    Raises
+    ------
+    TableError
+        When the LOG lacks a column.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": ["a", "a", "b"], "amount": [10.0, 20.0, 5.0],
+    ...     "date": pd.to_datetime(["2024-01-03", "2024-02-08", "2024-02-09"])})
+    >>> contributions_by_month(log, margin=0.4)
+          cohort      month  customers  purchases  contribution  first
+    0 2024-01-01 2024-01-01          1          1           4.0    4.0
+    1 2024-01-01 2024-02-01          0          1           8.0    0.0
+    2 2024-02-01 2024-02-01          1          1           2.0    2.0
+    """
+    days = _by_day(_dated(check(log, LOG)), margin, [])
+    if as_of is not None:
+        days = days.filter(days.date <= as_day(as_of))
+    first = days.filter(days.bought).group_by("customer_id").aggregate(first_date=lambda t: t.date.min())
+    t = days.join(first, "customer_id").mutate(left=lambda t: t.earned - cost_to_serve * t.bought.ifelse(1, 0))
+    new = t.bought & (t.date == t.first_date)
+    cells = t.group_by(cohort=t.first_date.truncate("M"), month=t.date.truncate("M")).aggregate(
+        customers=new.sum(), purchases=t.bought.sum(), contribution=t.left.sum(), first=t.left.sum(where=new)
+    )
+    out = run(cells, log)
+    out = out.assign(**{k: pd.to_datetime(out[k]) for k in ("cohort", "month")}, first=out["first"].fillna(0.0))
+    return out.sort_values(["cohort", "month"], ignore_index=True)
+
+
+def contributions_by_age(
+    log: Frame, *, by: str, as_of: date | str, margin: float = 1.0, cost_to_serve: float = 0.0
+) -> pd.DataFrame:
+    """Return what customers of each group left in each month of their time, grouped in the log's engine.
+
+    Parameters
+    ----------
+    log, margin, cost_to_serve
+        As of ``contributions``.
+    by : str
+        A column of the log, such as ``channel``; a customer's is that of the first purchase.
+    as_of : date
+        The last day looked at.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group``; ``age``, months of 30.4375 days since the first purchase; ``customers`` who were that old for the whole
+        month, and the ``contribution`` of these per customer.
+
+    Raises
+    ------
+    TableError
+        When the LOG lacks a column.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": ["a", "a", "b"], "amount": [10.0, 20.0, 5.0], "channel": "ads",
+    ...     "date": pd.to_datetime(["2024-01-03", "2024-02-08", "2024-02-01"])})
+    >>> contributions_by_age(log, by="channel", as_of="2024-03-09", margin=0.4)
+      group  age  customers  contribution
+    0   ads    0          2           3.0
+    1   ads    1          1           8.0
+    """
+    end = as_day(as_of)
+    days = _by_day(_dated(check(log, LOG)), margin, [by])
+    days = days.filter(days.date <= end)
+    won = days.filter(days.bought).group_by("customer_id").aggregate(first_date=lambda t: t.date.min())
+    starts = days.join(won, "customer_id").filter(lambda t: t.date == t.first_date)
+    starts = starts.select("customer_id", "first_date", group=starts[by])
+    whole = run(starts.group_by("group", "first_date").aggregate(customers=lambda t: t.count()), log)
+    t = days.join(starts, "customer_id").mutate(
+        age=lambda t: (t.date.delta(t.first_date, unit="day") / MONTH).floor(),
+        left=lambda t: t.earned - cost_to_serve * t.bought.ifelse(1, 0),
+    )
+    seen = run(t.group_by("group", "first_date", "age").aggregate(left=t.left.sum()), log)
+    months = lambda first: ((pd.Timestamp(end) - pd.to_datetime(first)).dt.days + 1) // MONTH  # noqa: E731
+    seen, old = seen[seen["age"] < months(seen["first_date"])], whole.assign(months=months(whole["first_date"]))
+    ages = pd.DataFrame({"age": np.arange(int(max(old["months"].max(), 0)))})
+    size = old.merge(ages, how="cross").query("age < months").groupby(["group", "age"])["customers"].sum()
+    left = seen.groupby(["group", "age"])["left"].sum().reindex(size.index, fill_value=0.0)
+    table = pd.DataFrame({"customers": size, "contribution": left / size}).reset_index()
+    return table.astype({"age": int})
 
 
 def _dated(log: Any) -> ibis.Table:

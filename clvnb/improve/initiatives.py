@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TableError
-from ..core.maths import LEVEL, tail
+from ..core.maths import LEVEL, MONTH, tail
 from ..core.results import Finding
 from ..data.books import Books
 from ..data.client import Client
@@ -34,7 +34,7 @@ from ..experiments.verdicts import (
 )
 from ..satisfaction.scores import Metric, latest_series, metric_of
 from ..satisfaction.step import WINDOW
-from ..value.cohorts import MONTH, Stays, compare_survival
+from ..value.cohorts import Stays, compare_survival
 from ..value.worth import Handover
 
 __all__ = [

@@ -767,9 +767,11 @@ class TransactionModel(CollapsedModel):
         """P(alive) right after the first purchase."""
         return 1.0
 
-    def _purchases_new(self, theta: Vector, t: float) -> float:
+    def _purchases_new(self, theta: Vector, ahead: Vector) -> Vector:
+        """E[repeat purchases] of a newcomer in each of ``ahead``."""
         zero = np.zeros(1)
-        return float(self._alive_new(theta) * self._purchases_if_alive(theta, zero, zero, zero, t)[0])
+        each = [self._purchases_if_alive(theta, zero, zero, zero, float(t))[0] for t in ahead]
+        return self._alive_new(theta) * np.array(each)
 
     @abstractmethod
     def _simulate_if_alive(
@@ -873,10 +875,13 @@ class TransactionModel(CollapsedModel):
             Repeat purchases: one number, or one for each draw.
         """
         shares = self._shares(of or {})
-        return np.array([
-            sum(share * w * self._purchases_new(self._of_pattern(full, z), self._ahead(t, full)) for z, share in shares for t, w in weights)
-            for full in (self.point()[None, :] if draws is None else draws)
-        ])  # fmt: skip
+        w = np.array([weight for _, weight in weights])
+
+        def repeats(full: Vector) -> float:
+            ahead = np.array([self._ahead(t, full) for t, _ in weights])
+            return sum(share * float(self._purchases_new(self._of_pattern(full, z), ahead) @ w) for z, share in shares)
+
+        return np.array([repeats(full) for full in (self.point()[None, :] if draws is None else draws)])
 
     # ---- per customer ----
     def probability_alive(self, summary: Any, *, ahead: str | float | None = None) -> Any:

@@ -49,7 +49,9 @@ _MANY = 20_000
 _ONE_BY_ONE = 500.0
 
 
-def purchases_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float, k: int = 1, stage: int = 0) -> Vector:
+def purchases_until_dropout(
+    R: Vector, A: Vector, a: float, B: Vector, t: float | Vector, k: int = 1, stage: int = 0
+) -> Vector:
     """Return E[purchases in t | alive], where a purchase takes k stages, ``stage`` of which are done.
 
     Stages come at a rate that is gamma(R, A) across customers; the chance p to leave after a purchase is Beta(a, B). For
@@ -72,7 +74,7 @@ def purchases_until_dropout(R: Vector, A: Vector, a: float, B: Vector, t: float,
     known &= (a < _LARGEST_A) & (np.maximum(R, B) < _LARGEST) & (ratio > _SHORTEST) & (ratio < _LONGEST)
     if not known.all():
         rest = ~known
-        out[rest] = _over_p(_per_purchase, R[rest], A[rest], a, B[rest], t)
+        out[rest] = _over_p(_per_purchase, R[rest], A[rest], a, B[rest], t if np.ndim(t) == 0 else np.asarray(t)[rest])
     return np.asarray(out)
 
 
@@ -82,13 +84,20 @@ def still_there(R: Vector, A: Vector, a: float, B: Vector, t: float, k: int = 1,
 
 
 def _over_p(
-    of_p: Callable[..., Vector], R: Vector, A: Vector, a: float, B: Vector, t: float, k: int = 1, stage: int = 0
+    of_p: Callable[..., Vector],
+    R: Vector,
+    A: Vector,
+    a: float,
+    B: Vector,
+    t: float | Vector,
+    k: int = 1,
+    stage: int = 0,
 ) -> Vector:
     """The mean over p, for each distinct (R, B) at the few A from which all others follow: it is smooth in ln A."""
     pairs, row = np.unique(np.array([R, B]), axis=1, return_inverse=True)
     ages, column = np.unique(np.log(A), return_inverse=True)
     nodes, to_ages = chebyshev(ages)
-    if pairs.shape[1] * len(nodes) < len(R):
+    if np.ndim(t) == 0 and pairs.shape[1] * len(nodes) < len(R):
         many = np.repeat(pairs, len(nodes), axis=1)
         grid = _over_p(of_p, many[0], np.tile(np.exp(nodes), pairs.shape[1]), a, many[1], t, k, stage)
         return (grid.reshape(-1, len(nodes)) @ to_ages)[row.reshape(-1), column.reshape(-1)]
@@ -301,6 +310,11 @@ class RandomDropoutModel(DropoutModel):
     clock_: Clock | None = None
 
     @one_thread
+    def _purchases_new(self, theta: Vector, ahead: Vector) -> Vector:
+        r, alpha, a, b = theta
+        R, A, B = (np.full(len(ahead), value) for value in (r, alpha, b + self.at_first))
+        return self._alive_new(theta) * purchases_until_dropout(R, A, a, B, ahead)
+
     def fit(self, summary: Any, *, covariates: Sequence[str] = (), calendar: Calendar | None = None) -> Self:
         """Estimate the parameters by maximum likelihood, on the clock of a calendar where one is given.
 

@@ -184,7 +184,7 @@ def _distinct(codes: NDArray[np.int64], top: int) -> tuple[NDArray[np.int64], Ca
 
     By a table of all numbers, which takes less memory than the place of each row; by a sort where top is far.
     """
-    if top > _LOOKED_UP:
+    if top > min(_LOOKED_UP, 16 * len(codes)):
         known, where = np.unique(codes, return_inverse=True)
         return known, lambda answer: answer[where]
     there = np.zeros(top, dtype=bool)
@@ -203,7 +203,7 @@ def pairs(x: Vector, T: Vector) -> tuple[Vector, Vector, NDArray[Any]]:
     """Distinct (x, T), and the place of each row among them."""
     span = np.floor(T.max()) + 1
     top = (np.floor(x.max()) + 1) * span
-    if top <= min(_LOOKED_UP, 100 * len(x) + 100_000) and (np.floor(T) == T).all() and (np.floor(x) == x).all():
+    if top <= _LOOKED_UP and (np.floor(T) == T).all() and (np.floor(x) == x).all():
         known, bring = _distinct((x * span + T).astype(np.int64), int(top))
         u, v = np.divmod(known, int(span))
         return u.astype(float), v.astype(float), bring(np.arange(len(known)))

@@ -245,6 +245,8 @@ def _value_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
         "holdout": step.holdout.table if step.holdout else pd.DataFrame(),
         "comparison": step.comparison,
         "forecast_by_month": step.by_month,
+        "contribution_by_month": step.months,
+        "cohort_rhythm": step.rhythm,
         "forecast_tests": step.tests.table,
         "parameters": step.parameters,
         "method": step.card.table(),

@@ -31,8 +31,8 @@ def labels_of(locale: str) -> tuple[str, Labels]:
 
     Examples
     --------
-    >>> labels_of("es_MX")[1]["minute"], labels_of("fi")[0]
-    ('En un minuto', 'en')
+    >>> labels_of("es_MX")[1]["contents"], labels_of("fi")[0]
+    ('Contenido', 'en')
     """
     code = locale.partition("_")[0].lower()
     code = code if code in languages() else "en"

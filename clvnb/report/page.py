@@ -22,23 +22,26 @@ from ..core.results import LEFT
 from ..core.words import Words
 from ..data.client import Client
 from ..value.trust import LEVELS, level_of
+from .colours import palette
 from .language import labels_of
-from .minute import changes, in_one_minute, method
+from .summary import FirstPage, changes, method
 
-__all__ = ["card_page", "index_page", "report_page"]
+__all__ = ["card_page", "index_page", "page_to_print", "report_page"]
 
 _HIDDEN = {"parameters", "injected-parameters", "remove-cell", "interactive"}
 
 
 @cache
 def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("clvnb.report", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["palette"] = palette
+    return made
 
 
 def report_page(
@@ -60,7 +63,8 @@ def report_page(
         Shown at the foot: data hash, when.
     """
     language, labels = labels_of(client.locale)
-    body, contents = _numbered("\n".join(_cells(node) for node in notebooks))
+    opened = results["residual_value"] is not None
+    body, contents = _numbered("\n".join(_folded(node, opened=opened) for node in notebooks))
     words, card = client.words, results["card"]
     facts = {**facts, "clvnb": __version__, "model": card["model"], "window": card["window"],
              "baseline": str(results.get("baseline", ""))[:16] or "–"}  # fmt: skip
@@ -73,17 +77,26 @@ def report_page(
             language=language,
             labels=labels,
             day=words.day(results["as_of"]),
-            minute=in_one_minute(results, words, labels),
+            page=FirstPage(results, tables, words, labels),
             changes=changes(results, tables, words, labels),
             method=method(results, words),
-            method_anchors=_METHOD,
+            files={
+                name: labels["page"][what]
+                for name, what in _FILES.items()
+                if name.endswith(".xlsx") or (tables.parent / name).is_file()
+            },
             body=Markup(body),
             contents=contents,
             facts=facts,
             logo=_logo(client),
-            dark_colour=_lighter(client.brand.colour),
         )
     )
+
+
+def page_to_print(page: str, client: Client) -> str:
+    """Return a page with the charts' style inside each chart, where a printer without a browser looks for it."""
+    style = _templates().get_template("charts.css.j2").render(tone=palette(client.brand.colour)["light"])
+    return re.sub(r"(<svg\b[^>]*>)", lambda m: f"{m[1]}<style>{style}</style>", page)
 
 
 def card_page(client: Client, notebook: Any, customer: str, as_of: str) -> str:
@@ -100,14 +113,11 @@ def card_page(client: Client, notebook: Any, customer: str, as_of: str) -> str:
             day=client.words.day(as_of),
             body=Markup(_numbered(_cells(notebook))[0]),
             version=__version__,
-            dark_colour=_lighter(client.brand.colour),
         )
     )
 
 
-# Where the chapters compare models, test them on the past, and list what is assumed.
-_METHOD = {"can-this-be-trusted", "the-data-behind-it", "does-the-model-follow-what-happened", "how-the-values-were-made",
-           "the-answers-behind-it", "the-assumptions", "what-could-make-it-look-other-than-it-is"}  # fmt: skip
+_FILES = {"clvnb.xlsx": "workbook", "target_list.csv": "mailing"}
 _ANCHOR = re.compile(r'<h([23]) id="([^"]+)">(.*?)</h\1>')
 
 
@@ -242,25 +252,40 @@ def _range_bar(total: dict[str, Any]) -> Any:
     )
 
 
-def _lighter(colour: str) -> str:
-    """Mix a brand colour with white until it reads on a dark page."""
-    parts = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
-    return "#" + "".join(f"{round(v + (255 - v) * 0.6):02x}" for v in parts)
-
-
 # ------------------------------------------------------------------------------------------ cells to HTML
 
 
 def _cells(node: Any) -> str:
-    parts = []
+    return "\n".join(part for cell in node.cells for part in _cell(cell))
+
+
+def _folded(node: Any, *, opened: bool) -> str:
+    """A chapter whose sections are closed until they are clicked, but for those that its notebook tags as open."""
+    parts: list[str] = []
+    inside = about = ""
     for cell in node.cells:
-        if _HIDDEN & set(cell.metadata.get("tags", [])):
-            continue
-        if cell.cell_type == "markdown":
-            parts.append(_markdown(cell.source))
-        elif cell.cell_type == "code":
-            parts += [_output(out) for out in cell.outputs]
-    return "\n".join(p for p in parts if p)
+        shown = _cell(cell)
+        if cell.cell_type == "markdown" and cell.source.startswith("## ") and shown:
+            stays = opened and "open" in cell.metadata.get("tags", [])
+            heading, rest = shown[0].split("</h3>", 1)
+            start, end = ("<section>", "") if stays else ('<details class="part"><summary>', "</summary>")
+            parts += [inside, f"{start}{heading}</h3>{end}{about}{rest}"]
+            inside, about = "</section>" if stays else "</details>", ""
+        elif not opened and not inside and shown:  # what the chapter is about goes into its first section
+            heading, found, rest = shown[0].partition("</h2>")
+            parts, about = [*parts, heading + found], about + rest + "".join(shown[1:])
+        else:
+            parts += shown
+    return "\n".join(p for p in (*parts, about, inside) if p)
+
+
+def _cell(cell: Any) -> list[str]:
+    """What a cell shows, piece by piece."""
+    if _HIDDEN & set(cell.metadata.get("tags", [])):
+        return []
+    if cell.cell_type == "markdown":
+        return [_markdown(cell.source)]
+    return [part for part in map(_output, cell.outputs) if part] if cell.cell_type == "code" else []
 
 
 def _markdown(text: str) -> str:

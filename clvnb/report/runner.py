@@ -34,9 +34,9 @@ from .execute import Limits, MachineError, RunError, run_notebook
 from .files import step_sheets, write_json, write_workbook
 from .kernel import end_kernels
 from .manifest import Manifest
-from .minute import value_then
-from .page import report_page
+from .page import page_to_print, report_page
 from .pdf import check_pdf, write_pdf
+from .summary import value_then
 
 __all__ = ["Outcome", "report_clients"]
 
@@ -431,7 +431,7 @@ def _make(job: _Job, read: _Inputs, tries: int) -> dict[str, Any]:
     page = report_page(client, [*steps.values(), *_said(missing)], results, scratch / "tables", facts)
     (scratch / "report.html").write_text(page, encoding="utf-8")
     if job.pdf:
-        write_pdf(page, scratch / "report.pdf")
+        write_pdf(page_to_print(page, client), scratch / "report.pdf")
     write_workbook(step_sheets(scratch / "tables", results, client), scratch / "clvnb.xlsx")
     entry = {
         "name": client.name,

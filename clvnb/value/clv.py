@@ -458,7 +458,8 @@ def new_customer_values(
     pandas.DataFrame
         ``group, customers, clv, clv_low, clv_high`` at acquisition, ``cac, clv_net``, all money per newcomer over the
         horizon; ``ltv_cac, ltv_cac_low, ltv_cac_high``, missing without a cost; ``p_pays``, the chance that the average
-        newcomer is worth more than its cost. The best first.
+        newcomer is worth more than its cost; ``compare_low, compare_high``, the range of ``clv`` without ``spread``, which
+        groups share: two groups differ where these lie apart. The best first.
 
     Raises
     ------
@@ -502,9 +503,9 @@ def new_customer_values(
         cost = (cac or {}).get(name, np.nan)
         case = ltv_cac(worth, cost) if cost > 0 else None
         ratios = (case.net, case.ratio, case.low, case.high, case.p_pays) if case else (np.nan,) * 5
-        out.append((name, size, worth.value, worth.low, worth.high, cost, *ratios))
-    table = pd.DataFrame(out, columns=["group", "customers", "clv", "clv_low", "clv_high", "cac", "clv_net",
-                                       "ltv_cac", "ltv_cac_low", "ltv_cac_high", "p_pays"])  # fmt: skip
+        out.append((name, size, worth.value, worth.low, worth.high, cost, *ratios, alone.low, alone.high))
+    table = pd.DataFrame(out, columns=["group", "customers", "clv", "clv_low", "clv_high", "cac", "clv_net", "ltv_cac",
+                                       "ltv_cac_low", "ltv_cac_high", "p_pays", "compare_low", "compare_high"])  # fmt: skip
     return table.sort_values("clv", ascending=False, ignore_index=True)
 
 

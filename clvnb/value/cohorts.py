@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..core.engine import run
 from ..core.errors import TableError
-from ..core.maths import LEVEL, TEST_LEVEL, days, tail
+from ..core.maths import LEVEL, MONTH, TEST_LEVEL, days, tail
 from ..core.results import Estimate
 from ..data.summary import purchase_days
 from .formulas import per_period
@@ -29,7 +29,6 @@ __all__ = [
     "survival_table",
 ]
 
-MONTH = 30.4375
 _PERIODS_A_YEAR = {"month": 12, "quarter": 4, "year": 1}
 _WHAT = ("customers", "share", "revenue", "revenue_per_customer")
 

@@ -50,6 +50,9 @@ class ValueFacts(Told):
     forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
     forecasts: dict[str, Estimate] = field(default_factory=dict)
     cohort_period: str = "month"
+    months: pd.DataFrame = field(default_factory=pd.DataFrame)
+    rhythm: pd.DataFrame = field(default_factory=pd.DataFrame)
+    year: dict[str, float] = field(default_factory=dict)
 
     @property
     def client(self) -> Client:

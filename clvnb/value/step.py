@@ -20,6 +20,7 @@ from ..core.results import Estimate, Finding
 from ..core.threads import one_thread
 from ..data.books import Books, books_of
 from ..data.client import Client
+from ..data.summary import contributions_by_age, contributions_by_month
 from ..models.base import TransactionModel
 from ..models.continuous import ContinuousModel
 from ..models.renewals import RenewalModel
@@ -29,6 +30,7 @@ from .clv import clv_total, losses, new_customer_values, recommend_basis
 from .cohorts import cohort_matrix
 from .evaluate import tracking
 from .facts import ValueFacts
+from .flows import by_month, members_by_cohort, orders_by_cohort, paid_back, year_on_year
 from .methods import contract_methods, shop_methods
 from .segments import segment_profile
 from .spread import Spread
@@ -70,6 +72,12 @@ class ValueStep(ValueFacts):
         Revenue per customer of each cohort, added up by age; unseen cells missing.
     cohort_period : "month" or "quarter"
         The length of a cohort and of an age.
+    months : pandas.DataFrame
+        Contribution by month as it came and as it is expected; see ``by_month``.
+    rhythm : pandas.DataFrame
+        Orders per customer of each quarter's newcomers, or how many members stay, quarter by quarter.
+    year : dict
+        Contribution of the last twelve months against the twelve before; see ``year_on_year``.
     choice : str
         Why this model.
     holdout : Holdout or None
@@ -185,6 +193,7 @@ class ValueStep(ValueFacts):
             "as_of": self.as_of.isoformat(),
             "customers": len(c),
             "active_customers": float(c["p_alive"].sum()) if self.total else None,
+            "year": self.year,
             "historic_value": float(c["historic_value"].sum()),
             "residual_value": self.total.to_dict() if self.total else None,
             "expected_error": None if self.outlook is None or self.total is None else self.outlook.expected_error,
@@ -246,6 +255,10 @@ def value_step(source: Client | Books, *, as_of: date | str | None = None) -> Va
 def _step(worth: Worth, **more: Any) -> ValueStep:
     """A step with what was assessed already, and the rest."""
     cohorts, period = _cohorts(worth.checked.kept, worth.as_of)
+    economics, as_of = worth.client.economics, worth.as_of
+    terms = {"margin": economics.margin_rate, "cost_to_serve": economics.cost_to_serve}
+    flows = contributions_by_month(worth.checked.kept, as_of=as_of, **terms)
+    ahead = worth.outlook.table if worth.outlook is not None and worth.total is not None else pd.DataFrame()
     return ValueStep(
         books=worth.books,
         checked=worth.checked,
@@ -265,6 +278,11 @@ def _step(worth: Worth, **more: Any) -> ValueStep:
         segments=segment_profile(worth.customers, worth.customers["segment"]),
         cohorts=cohorts,
         cohort_period=period,
+        months=by_month(flows, ahead, economics.margin_rate, economics.cost_to_serve, as_of),
+        rhythm=members_by_cohort(worth.lives, as_of)
+        if len(worth.lives)
+        else orders_by_cohort(flows, worth.summary, worth.purchases, as_of, economics.horizon_days),
+        year=year_on_year(flows, as_of),
         **more,
     )
 
@@ -382,7 +400,8 @@ def _with_newcomers(
     except FitError:
         return table
     new = new.rename(columns={"group": "channel", "clv": "new_customer", "clv_low": "new_low", "clv_high": "new_high"})
-    wanted = ["channel", "new_customer", "new_low", "new_high", "ltv_cac", "ltv_cac_low", "ltv_cac_high", "p_pays"]
+    wanted = ["channel", "new_customer", "new_low", "new_high", "ltv_cac", "ltv_cac_low", "ltv_cac_high", "p_pays",
+              "compare_low", "compare_high"]  # fmt: skip
     return table.merge(new[wanted], on="channel", how="left")
 
 
@@ -398,7 +417,19 @@ def _channel_frame(books: Books, customers: pd.DataFrame, totals: dict[str, Esti
     table = pd.DataFrame(rows, columns=["channel", "customers", "historic_value", "clv", "clv_low", "clv_high"])
     table["cac"] = table["channel"].map(books.cost_of_winning)
     table["clv_net"] = table["historic_value"] + table["clv"] - table["cac"]
+    table["paid_back_months"] = table["channel"].map(_paid_back(books))
     return table
+
+
+def _paid_back(books: Books) -> dict[str, float]:
+    """After how many months customers of each channel have brought what winning one cost."""
+    log, economics = books.orders.kept, books.client.economics
+    if not books.cost_of_winning or "channel" not in log.columns:
+        return {}
+    ages = contributions_by_age(
+        log, by="channel", as_of=books.as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve
+    )
+    return paid_back(ages, books.cost_of_winning)
 
 
 # ----------------------------------------------------------------------------------------- subscription
