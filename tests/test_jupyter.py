@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import signal
@@ -192,7 +191,9 @@ def test_a_slider_in_lab_gives_what_the_function_gives(workplace, page):
         assert said.inner_text() == expected
         panel = cv.widgets.explore_clv(words=Words("USD"))
         panel.state.retention = 0.75
-        drawn = re.search(r'src="([^"]+)"', panel.pictures[0].value).group(1)  # the text comes first, the picture after it
+        drawn = re.search(r'src="([^"]+)"', panel.pictures[0].value).group(
+            1
+        )  # the text comes first, the picture after it
         page.wait_for_function("([el, src]) => el.getAttribute('src') === src", arg=[picture.element_handle(), drawn])
 
 

@@ -128,7 +128,7 @@ def test_no_repeat_buyers_give_a_red_page_without_a_guess(run):
     page = (outcomes["once"].folder / "report.html").read_text()
     assert "none of the 40 customers bought twice" in page
     assert "a forecast cannot be given yet" in page
-    assert "Without a prediction no plan can be computed" in page
+    assert "Without a forecast no action can be valued" in page
     assert "not predicted" in (out / "index.html").read_text()
 
 
@@ -140,8 +140,11 @@ def test_a_red_light_shows_no_prediction(make_client, tmp_path):
     assert results["residual_value"] is None
     assert results["new_customer_value"] is None
     page = (outcome.folder / "report.html").read_text()
+    assert "What a forecast needs" in page
+    unfolded = re.sub(r"<details.*?</summary>.*?</details>|<style>.*?</style>|<svg.*?</svg>", " ", page, flags=re.S)
+    assert len(re.sub(r"<[^>]+>", " ", unfolded).split()) <= 600
     assert "a forecast cannot be given yet" in page
-    assert "Without a prediction no plan can be computed" in page
+    assert "Without a forecast no action can be valued" in page
     assert "80 customers in all" in page
     assert pd.read_parquet(outcome.folder / "tables/customers.parquet")["clv"].isna().all()
 

@@ -22,7 +22,7 @@ from clvnb.report.colours import contrast, palette
 from clvnb.report.language import labels_of, languages, span
 from clvnb.report.page import index_page
 from clvnb.report.summary import FirstPage
-from helpers import small_orders
+from helpers import CHROMIUM, small_orders
 
 SURVEY = "customer_id,date,wave,metric,score,scale_min,scale_max,comment\n" + "".join(
     f"c{k:04d},2024-06-{k % 28 + 1:02d},2024-06,csat,{1 + (k * 7) % 5},1,5,{'mail me: ana@example.com' if k == 7 else ''}\n"
@@ -156,7 +156,12 @@ def test_money_on_the_first_page(made):
     say = FirstPage(read(folder)[1], folder / "tables", Words("EUR"), labels_of("en")[1])
     plain = [say.money(v, 2).replace("\u2060", "") for v in (1234.5, -1234.5, 96.4, 9.64, 0.0)]
     assert plain == ["€1,200", "−€1,200", "€96", "€9.60", "€0.00"]
-    assert (say.moved(125.0, 100.0), say.moved(80.0, 100.0), say.moved(100.2, 100.0), say.moved(1.0, 0.0)) == ("▲ 25%", "▼ 20%", "= 0%", "")
+    assert (say.moved(125.0, 100.0), say.moved(80.0, 100.0), say.moved(100.2, 100.0), say.moved(1.0, 0.0)) == (
+        "▲ 25%",
+        "▼ 20%",
+        "= 0%",
+        "",
+    )
 
 
 @given(colour=st.from_regex(r"#[0-9a-f]{6}", fullmatch=True))
@@ -180,6 +185,50 @@ def test_every_figure_names_its_numbers_and_says_what_it_shows(made):
     for figure in figures:
         assert re.search(r'alt="[^"]*\d', figure)
         assert "<figcaption>" in figure
+
+
+# --------------------------------------------------------------------------------------- as a reader sees it
+
+seen = pytest.mark.skipif(
+    CHROMIUM is None, reason="Chromium is not installed: on Debian or Ubuntu, apt-get install chromium"
+)
+
+
+@seen
+@pytest.mark.browser
+def test_the_first_screen_answers(made, browser):
+    """Everything up to the trust level, and four charts, without scrolling; the whole page in 2,500 words."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto((made[1] / "report.html").as_uri())
+    assert page.evaluate("document.querySelector('.trust').getBoundingClientRect().bottom") <= 900
+    shown = "e => { const r = e.getBoundingClientRect(); return r.width > 200 && r.bottom <= 900; }"
+    assert (
+        page.evaluate(
+            f"[...document.querySelectorAll('.card > svg, .card .wide svg, .heat, .list')].filter({shown}).length"
+        )
+        >= 4
+    )
+    assert len(page.inner_text("body").split()) <= 2_500
+    assert page.evaluate("document.querySelectorAll('.narrow svg')[0].checkVisibility()") is False
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.querySelectorAll('.narrow svg')[0].checkVisibility()")
+    assert page.evaluate("document.documentElement.scrollWidth <= 390")
+    page.close()
+
+
+@seen
+@pytest.mark.browser
+def test_the_summary_is_one_printed_page_and_the_report_few(made, browser, tmp_path):
+    from pypdf import PdfReader
+
+    page = browser.new_page()
+    page.goto((made[1] / "report.html").as_uri())
+    page.pdf(path=str(tmp_path / "report.pdf"), prefer_css_page_size=True)
+    page.close()
+    texts = [p.extract_text() for p in PdfReader(tmp_path / "report.pdf").pages]
+    assert len(texts) <= 13
+    assert "How far to trust this" in texts[0]
+    assert "Step 1: value" in texts[1]
 
 
 # --------------------------------------------------------------------------------------------- language

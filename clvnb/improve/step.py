@@ -482,8 +482,8 @@ def _plan_range(plan: pd.DataFrame, base: Base, library: list[Scenario], link: L
         return ""
     found, pays = plan_range(base, library, plan, link=link, level=LEVEL)
     return (
-        f" Nine times out of ten that is {words.range(found)}, with a probability of profit of {words.share(pays)}, if the assumptions hold, "
-        f"each lever's chance to fail among them, and none takes from another. The budget is {why}."
+        f" If the assumptions hold, the {words.share(LEVEL)} range is {words.range(found)}, and the probability of profit {words.share(pays)}. "
+        f"A lever's chance to fail is in them; that one takes from another is not. The budget is {why}."
     )
 
 

@@ -12,7 +12,10 @@ _LIGHT = {"paper": "#f5f7f6", "card": "#ffffff", "ink": "#16201b", "soft": "#465
           "green": "#1b6e3c", "amber": "#8a4b00", "amber_wash": "#fcf2e3", "red": "#a3201d"}  # fmt: skip
 _DARK = {"paper": "#0f1412", "card": "#171d1a", "ink": "#e9efeb", "soft": "#b7c2bc", "faint": "#97a49d", "line": "#2d3731",
          "green": "#7fd6a0", "amber": "#f0b45f", "amber_wash": "#2a2012", "red": "#ff9d97"}  # fmt: skip
-_SHADES = {"#000000": (0.07, 0.16, 0.28, 0.44), "#ffffff": (0.06, 0.12, 0.2, 0.3)}  # of the brand in the cells of a heat map
+_SHADES = {
+    "#000000": (0.07, 0.16, 0.28, 0.44),
+    "#ffffff": (0.06, 0.12, 0.2, 0.3),
+}  # of the brand in the cells of a heat map
 
 
 def palette(brand: str) -> dict[str, dict[str, str]]:
