@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -281,8 +282,8 @@ def _gap(y: np.ndarray, on: np.ndarray, season: float) -> tuple[float, float, fl
         turn = 2 * np.pi * np.arange(len(y)) / season
         x, gap = np.column_stack([x, np.sin(turn), np.cos(turn)]), np.r_[gap, 0.0, 0.0]
     free = len(y) - x.shape[1]
-    fits = [(rho, *_explained(x, y, gap, rho, bend, free)) for rho in _ECHOES for bend in _BENDS]
-    rhos, found, variances, likelihoods = (np.array(column) for column in zip(*fits, strict=True))
+    found, variances, likelihoods = _explained(x, y, gap, free)
+    rhos = np.repeat(_ECHOES, len(_BENDS))
     worth = np.exp(likelihoods - likelihoods.max())
     worth /= worth.sum()
     value = float(worth @ found)
@@ -295,21 +296,28 @@ _ECHOES = (0.0, 0.15, 0.3, 0.5, 0.7, 0.85)  # correlation of a period with the o
 _BENDS = tuple(10.0 ** np.arange(0.5, 4.1, 0.5))
 
 
-def _explained(
-    x: np.ndarray, y: np.ndarray, gap: np.ndarray, rho: float, bend: float, free: int
-) -> tuple[float, float, float]:
-    """The gap, its variance and the restricted log-likelihood, for one correlation and one bend of the trend."""
-    t = np.arange(len(y), dtype=float)
-    u = t / len(y)
+@lru_cache(maxsize=4)
+def _whiteners(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each correlation and bend what makes n periods independent, and half the log of the determinant."""
+    t = np.arange(n, dtype=float)
+    apart, u = np.abs(np.subtract.outer(t, t)), t / n
     first, last = np.minimum.outer(u, u), np.maximum.outer(u, u)
     # A trend whose slope walks at random: the integrated Wiener process of smoothing splines.
-    root = np.linalg.cholesky(rho ** np.abs(np.subtract.outer(t, t)) + bend * first**2 * (3 * last - first) / 2)
-    u, v = np.linalg.solve(root, x), np.linalg.solve(root, y)
-    inner = u.T @ u
-    beta = np.linalg.solve(inner, u.T @ v)
-    squares = max(float(((v - u @ beta) ** 2).sum()), 1e-300)
-    likelihood = -np.log(np.diag(root)).sum() - 0.5 * np.linalg.slogdet(inner)[1] - 0.5 * free * math.log(squares)
-    return float(gap @ beta), float(gap @ np.linalg.solve(inner, gap)) * squares / free, float(likelihood)
+    bent = first**2 * (3 * last - first) / 2
+    roots = np.linalg.cholesky(np.array([rho**apart + bend * bent for rho in _ECHOES for bend in _BENDS]))
+    return np.linalg.inv(roots), np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+
+
+def _explained(x: np.ndarray, y: np.ndarray, gap: np.ndarray, free: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The gap, its variance and the restricted log-likelihood, for each correlation and each bend of the trend."""
+    white, spread = _whiteners(len(y))
+    u, v = white @ x, white @ y
+    inner = np.swapaxes(u, 1, 2) @ u
+    both = np.stack([np.einsum("kij,ki->kj", u, v), np.broadcast_to(gap, (len(u), len(gap)))], axis=2)
+    beta, against = np.moveaxis(np.linalg.solve(inner, both), 2, 0)
+    squares = np.maximum(((v - np.einsum("kij,kj->ki", u, beta)) ** 2).sum(axis=1), 1e-300)
+    likelihood = -spread - 0.5 * np.linalg.slogdet(inner)[1] - 0.5 * free * np.log(squares)
+    return beta @ gap, against @ gap * squares / free, likelihood
 
 
 def _segments(on: np.ndarray) -> np.ndarray:
