@@ -215,13 +215,11 @@ def value(
     step = value_step(Client.load(client), as_of=_day(as_of))
     say.print(escape(step.headline.text))
     say.print(escape(step.trust.text))
+    top = step.customers.sort_values(["total_value", "historic_value", "customer_id"], ascending=[False, False, True])
     if to is not None:
-        write_table(step.customers, to)
-        say.print(f"Wrote {escape(str(to))}: {len(step.customers):,} customers.")
+        write_table(top, to, words=step.client.words)
+        say.print(f"Wrote {escape(str(to))}: {len(top):,} customers, the most valuable first.")
     else:
-        top = step.customers.sort_values(
-            ["total_value", "historic_value", "customer_id"], ascending=[False, False, True]
-        )
         _print_table(top[["customer_id", "p_alive", "historic_value", "clv", "clv_low", "clv_high", "tier"]].head(10))
         say.print("These are the ten most valuable; --to FILE writes all.")
 

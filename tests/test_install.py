@@ -36,7 +36,16 @@ def place(tmp_path_factory) -> Path:
     run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
     wheel = next((folder / "dist").glob("*.whl"))
     run(
-        folder / "venv/bin/python", "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel, cwd=folder
+        folder / "venv/bin/python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+        "-c",
+        ROOT / "constraints.txt",
+        wheel,
+        cwd=folder,
     )
     return folder
 

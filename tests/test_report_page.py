@@ -321,9 +321,18 @@ def test_the_workbook_is_what_an_analyst_would_make(made):
     customers = book["customers"]
     head = [c.value for c in customers[1]]
     row = dict(zip(head, customers[2], strict=True))
-    assert row["customer_id"].data_type == "s"
-    assert row["clv"].data_type == "n"
-    assert row["first_date"].is_date
+    assert row["Customer"].data_type == "s"
+    assert row["Expected value"].data_type == "n"
+    assert row["Expected value"].number_format == '#,##0.00\\ "EUR"'
+    assert row["Chance to be active"].number_format == "0%"
+    assert row["First purchase"].is_date
+    worth = [r[head.index("Value in all")].value for r in customers.iter_rows(min_row=2)]
+    assert worth == sorted(worth, reverse=True)
+    assert all(sheet.max_row > 1 for sheet in book), "an empty sheet says nothing"
+    legend = {r[0].value: r[2].value for r in book["legend"].iter_rows(min_row=2)}
+    assert "customers" in legend["Expected value"].split(", ")
+    known = {c.value for sheet in book for c in sheet[1]}
+    assert set(legend) <= known
     method = {r[0].value: r[1].value for r in book["method"].iter_rows(min_row=2)}
     assert method["client"] == "Acme"
     assert method["rows: kept"].endswith("EUR")

@@ -622,7 +622,9 @@ def _new_customer(cycle: _Cycle, other_card: str) -> Verdict:
     if saved is None or now is None:
         return not_measurable(outcome, f"{'then' if saved is None else 'now'} the data carried no prediction")
     then, model = Estimate.from_dict(saved), cycle.worth.card["model"]
-    buying = [name.split(" x ")[0] for name in (model, parent.card["model"])]  # another way to see spend is no reason to fit again
+    buying = [
+        name.split(" x ")[0] for name in (model, parent.card["model"])
+    ]  # another way to see spend is no reason to fit again
     if buying[0] != buying[1] and cycle.client.kind == "shop":
         refitted = _refit(cycle.worth, parent.value.get("purchases", {}))
         now, model = (refitted, parent.card["model"]) if refitted is not None else (now, model)

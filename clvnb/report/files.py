@@ -10,13 +10,17 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
+import yaml
 
 from ..core.errors import ReportError
 from ..core.files import replace_file
+from ..core.words import Words
 from ..data.books import leave_books
 from ..data.client import Client
 from ..improve.step import ImproveStep
@@ -32,6 +36,7 @@ _PARQUET_ONLY = {"next_orders", "forecast", "segment_gains", "plan_cautious"}  #
 # What a spreadsheet would run as a formula.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no place in a workbook
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # full-width signs count as well
+_BY_VALUE = ("total_value", "historic_value")  # what customers are sorted by
 _SHEET_ROWS = 1_048_575  # below the header
 _NEW_YEAR = datetime(2000, 1, 1)
 
@@ -42,7 +47,7 @@ def write_json(path: Path, value: Any) -> None:
     replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
 
 
-def write_table(table: pd.DataFrame, path: str | Path) -> Path:
+def write_table(table: pd.DataFrame, path: str | Path, *, words: Words | None = None) -> Path:
     """Write a table by the ending of its name: csv, parquet or xlsx.
 
     Text that a spreadsheet would run as a formula is preceded by an apostrophe in csv and xlsx; ids stay text.
@@ -53,6 +58,8 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
         Any.
     path : str or Path
         Its ending says the kind.
+    words : Words, optional
+        The client's: the columns of a workbook then have the names and formats that a reader knows.
 
     Returns
     -------
@@ -72,29 +79,29 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     ['id,clv', '007,1.5']
     """
     path = Path(path)
-    writer = table_writer(path)
+    writer = table_writer(path, words)
     replace_file(path, lambda p: writer(table, p))
     return path
 
 
-def table_writer(path: Path) -> Callable[[pd.DataFrame, Path], object]:
+def table_writer(path: Path, words: Words | None = None) -> Callable[[pd.DataFrame, Path], object]:
     """Return what writes a table to a file of this name; raise a ReportError for an ending that is not known."""
     writers: dict[str, Callable[[pd.DataFrame, Path], object]] = {
         ".csv": lambda table, p: neutral(table).to_csv(p, index=False, lineterminator="\n"),
         ".parquet": lambda table, p: table.to_parquet(p, index=False),
-        ".xlsx": _one_sheet,
+        ".xlsx": lambda table, p: _one_sheet(table, p, words),
     }
     if path.suffix.lower() not in writers:
         raise ReportError(f"{path}: tables are written as .csv, .parquet or .xlsx, not {path.suffix or 'nothing'}")
     return writers[path.suffix.lower()]
 
 
-def _one_sheet(table: pd.DataFrame, path: Path) -> None:
+def _one_sheet(table: pd.DataFrame, path: Path, words: Words | None) -> None:
     if len(table) > _SHEET_ROWS:
         raise ReportError(
             f"{path}: a sheet holds {_SHEET_ROWS:,} rows below its header, and there are {len(table):,}; write .csv or .parquet"
         )
-    write_workbook({"customers": table}, path)
+    write_workbook({"customers": table}, path, words=words)
 
 
 def neutral(table: pd.DataFrame) -> pd.DataFrame:
@@ -122,36 +129,84 @@ def _harmless(value: Any) -> Any:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def write_workbook(sheets: dict[str, pd.DataFrame], path: Path) -> None:
+def write_workbook(sheets: dict[str, pd.DataFrame], path: Path, *, words: Words | None = None) -> None:
     """Write sheets with frozen, filtered headers and typed cells; text is never a formula.
 
-    A report's table with more rows than a sheet holds is named there, with where it lies whole.
+    With a client's ``words`` columns have the names and formats that a reader knows, and a sheet says what each means. A
+    report's table with more rows than a sheet holds is named there, with where it lies whole.
     """
     from openpyxl import Workbook
-    from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Font
-    from openpyxl.utils import get_column_letter
 
     book = Workbook(write_only=True)  # row after row, instead of a whole book in memory
     for name, table in sheets.items():
-        sheet = book.create_sheet(name[:31])
         plain = neutral(_plain_times(table if len(table) <= _SHEET_ROWS else _elsewhere(name, table)))
-        sheet.freeze_panes = "A2"
-        sheet.auto_filter.ref = f"A1:{get_column_letter(max(1, len(plain.columns)))}{len(plain) + 1}"
-        for k, column in enumerate(plain.columns, start=1):
-            widest = max([len(str(column)), *plain[column].head(200).astype(str).str.len()], default=8)
-            sheet.column_dimensions[get_column_letter(k)].width = min(max(9, widest + 2), 60)
-        head = [WriteOnlyCell(sheet, str(c)) for c in plain.columns]
-        for cell in head:
-            cell.font = Font(bold=True)
-        sheet.append(head)
-        cells = plain.astype(object).where(plain.notna(), None)
-        for row in cells.itertuples(index=False, name=None):
-            sheet.append(row)
+        _fill(book.create_sheet(name[:31]), plain, [_look(name, c, plain[c], words) for c in plain.columns])
+    if words is not None:
+        legend = _legend(sheets)
+        _fill(book.create_sheet("legend"), legend, [(str(c), None) for c in legend.columns])
     book.properties.creator, book.properties.created, book.properties.modified = "clvnb", _NEW_YEAR, _NEW_YEAR
     full = io.BytesIO()  # a disk that is full must not leave the packer half-way
     book.save(full)
     path.write_bytes(_undated(full))
+
+
+def _fill(sheet: Any, plain: pd.DataFrame, looks: list[tuple[str, str | None]]) -> None:
+    """Write a header and rows: ``looks`` has each column's label and number format."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Alignment, Font
+    from openpyxl.utils import get_column_letter
+
+    sheet.freeze_panes = "A2"
+    sheet.auto_filter.ref = f"A1:{get_column_letter(max(1, len(plain.columns)))}{len(plain) + 1}"
+    for k, column in enumerate(plain.columns):
+        shown = plain[column].head(200)
+        long = [len(f"{v:,.2f}") + 4 if isinstance(v, float) else len(str(v)) for v in shown]
+        widest = max([max(map(len, looks[k][0].split() or [""])) + 2, *long], default=8)
+        sheet.column_dimensions[get_column_letter(k + 1)].width = min(max(9, widest + 1), 60)
+    head = [WriteOnlyCell(sheet, label) for label, _ in looks]
+    for cell in head:
+        cell.font, cell.alignment = Font(bold=True), Alignment(wrap_text=True, vertical="top")
+    sheet.append(head)
+    cells = plain.astype(object).where(plain.notna(), None)
+    formats = {k: format for k, (_, format) in enumerate(looks) if format}
+    for row in cells.itertuples(index=False, name=None):
+        dressed = list(row)
+        for k, format in formats.items():
+            if row[k] is not None and not isinstance(row[k], str):
+                dressed[k] = WriteOnlyCell(sheet, row[k])
+                dressed[k].number_format = format
+        sheet.append(dressed)
+
+
+@cache
+def _columns() -> tuple[dict[str, list[str]], dict[str, dict[str, str]]]:
+    """What the columns of tables are called, hold and mean, and where a sheet reads one otherwise."""
+    known = yaml.safe_load((files("clvnb.report") / "columns.yaml").read_text(encoding="utf-8"))
+    return known["columns"], known["sheets"]
+
+
+def _look(sheet: str, column: Any, values: pd.Series, words: Words | None) -> tuple[str, str | None]:
+    """A column's label, and the number format of its cells; its own name where nobody reads it but a program."""
+    if words is None:
+        return str(column), None
+    known, own = _columns()
+    label, kind, _ = known.get(str(column), [str(column).replace("_", " ").capitalize(), "", ""])
+    kind = own.get(sheet, {}).get(str(column), kind)
+    small = bool(pd.api.types.is_numeric_dtype(values) and values.abs().max() < 1_000)
+    currency = f'#,##0{".00" if small else ""}\\ "{words.currency}"'
+    formats = {"money": currency, "share": "0%", "count": "#,##0", "number": "#,##0.00", "date": "yyyy-mm-dd"}
+    return label, formats.get(kind)
+
+
+def _legend(sheets: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """What the columns mean, and on which sheets they stand."""
+    known, _ = _columns()
+    rows = [
+        (label, meaning, ", ".join(name for name, table in sheets.items() if column in table.columns))
+        for column, (label, _, meaning) in known.items()
+        if meaning and any(column in table.columns for table in sheets.values())
+    ]
+    return pd.DataFrame(rows, columns=["column", "what it means", "on the sheets"])
 
 
 def _elsewhere(name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -283,6 +338,9 @@ def step_sheets(folder: Path, results: dict[str, Any], client: Client) -> dict[s
         (f"rows: {r.rule}", f"{r.rows} rows, {r.money:.2f} {client.currency}") for r in found.pop("data").itertuples()
     ]
     method = pd.DataFrame([*about, *card.itertuples(index=False, name=None), *rows], columns=list(card.columns))
-    sheets = {"summary": summary, "customers": found.pop("customers"), "segments": found.pop("segments", None)}
+    customers = found.pop("customers")
+    first = [c for c in _BY_VALUE if c in customers and customers[c].notna().any()][:1]
+    customers = customers.sort_values([*first, "customer_id"], ascending=[False] * len(first) + [True])
+    sheets = {"summary": summary, "customers": customers, "segments": found.pop("segments", None)}
     sheets |= {"actions": found.pop("scenarios", None), "method": method, **found}
-    return {name: table for name, table in sheets.items() if table is not None}
+    return {name: table for name, table in sheets.items() if table is not None and len(table)}

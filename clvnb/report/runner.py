@@ -432,7 +432,7 @@ def _make(job: _Job, read: _Inputs, tries: int) -> dict[str, Any]:
     (scratch / "report.html").write_text(page, encoding="utf-8")
     if job.pdf:
         write_pdf(page_to_print(page, client), scratch / "report.pdf")
-    write_workbook(step_sheets(scratch / "tables", results, client), scratch / "clvnb.xlsx")
+    write_workbook(step_sheets(scratch / "tables", results, client), scratch / "clvnb.xlsx", words=client.words)
     entry = {
         "name": client.name,
         "status": "done",
