@@ -38,6 +38,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no place in a workbook
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # full-width signs count as well
 _BY_VALUE = ("total_value", "historic_value")  # what customers are sorted by
 _SHEET_ROWS = 1_048_575  # below the header
+_CELL = 32_767  # characters that a cell holds
 _NEW_YEAR = datetime(2000, 1, 1)
 
 
@@ -135,47 +136,39 @@ def write_workbook(sheets: dict[str, pd.DataFrame], path: Path, *, words: Words 
     With a client's ``words`` columns have the names and formats that a reader knows, and a sheet says what each means. A
     report's table with more rows than a sheet holds is named there, with where it lies whole.
     """
-    from openpyxl import Workbook
+    from xlsxwriter import Workbook
 
-    book = Workbook(write_only=True)  # row after row, instead of a whole book in memory
-    for name, table in sheets.items():
-        plain = neutral(_plain_times(table if len(table) <= _SHEET_ROWS else _elsewhere(name, table)))
-        _fill(book.create_sheet(name[:31]), plain, [_look(name, c, plain[c], words) for c in plain.columns])
-    if words is not None:
-        legend = _legend(sheets)
-        _fill(book.create_sheet("legend"), legend, [(str(c), None) for c in legend.columns])
-    book.properties.creator, book.properties.created, book.properties.modified = "clvnb", _NEW_YEAR, _NEW_YEAR
     full = io.BytesIO()  # a disk that is full must not leave the packer half-way
-    book.save(full)
-    path.write_bytes(_undated(full))
+    with Workbook(full, _PLAIN) as book:
+        book.set_properties({"author": "clvnb", "created": _NEW_YEAR})  # equal contents are equal bytes
+        for name, table in sheets.items():
+            plain = neutral(_plain_times(table if len(table) <= _SHEET_ROWS else _elsewhere(name, table)))
+            _fill(book, name[:31], plain, [_look(name, c, plain[c], words) for c in plain.columns])
+        if words is not None:
+            legend = _legend(sheets)
+            _fill(book, "legend", legend, [(str(c), None) for c in legend.columns])
+    path.write_bytes(full.getvalue())
 
 
-def _fill(sheet: Any, plain: pd.DataFrame, looks: list[tuple[str, str | None]]) -> None:
-    """Write a header and rows: ``looks`` has each column's label and number format."""
-    from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Alignment, Font
-    from openpyxl.utils import get_column_letter
+# Row after row, instead of a whole book in memory; what looks like a formula, an address or a number stays text.
+_PLAIN = {"constant_memory": True, "in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
+          "nan_inf_to_errors": True, "default_date_format": "yyyy-mm-dd"}  # fmt: skip
 
-    sheet.freeze_panes = "A2"
-    sheet.auto_filter.ref = f"A1:{get_column_letter(max(1, len(plain.columns)))}{len(plain) + 1}"
-    for k, column in enumerate(plain.columns):
-        shown = plain[column].head(200)
-        long = [len(f"{v:,.2f}") + 4 if isinstance(v, float) else len(str(v)) for v in shown]
-        widest = max([max(map(len, looks[k][0].split() or [""])) + 2, *long], default=8)
-        sheet.column_dimensions[get_column_letter(k + 1)].width = min(max(9, widest + 1), 60)
-    head = [WriteOnlyCell(sheet, label) for label, _ in looks]
-    for cell in head:
-        cell.font, cell.alignment = Font(bold=True), Alignment(wrap_text=True, vertical="top")
-    sheet.append(head)
+
+def _fill(book: Any, name: str, plain: pd.DataFrame, looks: list[tuple[str, str | None]]) -> None:
+    """Write a sheet of a header and rows: ``looks`` has each column's label and number format."""
+    sheet, head = book.add_worksheet(name), book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, len(plain), max(0, len(plain.columns) - 1))
+    for k, (column, (label, format)) in enumerate(zip(plain.columns, looks, strict=True)):
+        long = [len(f"{v:,.2f}") + 4 if isinstance(v, float) else len(str(v)) for v in plain[column].head(200)]
+        widest = max([max(map(len, label.split() or [""])) + 2, *long], default=8)
+        shown = book.add_format({"num_format": format}) if format else None
+        sheet.set_column(k, k, min(max(9, widest + 1), 60), shown)
+        sheet.write_string(0, k, label, head)
     cells = plain.astype(object).where(plain.notna(), None)
-    formats = {k: format for k, (_, format) in enumerate(looks) if format}
-    for row in cells.itertuples(index=False, name=None):
-        dressed = list(row)
-        for k, format in formats.items():
-            if row[k] is not None and not isinstance(row[k], str):
-                dressed[k] = WriteOnlyCell(sheet, row[k])
-                dressed[k].number_format = format
-        sheet.append(dressed)
+    for at, row in enumerate(cells.itertuples(index=False, name=None), start=1):
+        sheet.write_row(at, 0, [v[:_CELL] if isinstance(v, str) else v for v in row])
 
 
 @cache
@@ -212,22 +205,6 @@ def _legend(sheets: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def _elsewhere(name: str, table: pd.DataFrame) -> pd.DataFrame:
     said = f"{len(table):,} rows are more than a sheet holds; they are in tables/{name}.parquet"
     return pd.DataFrame({"note": [said]})
-
-
-def _undated(full: io.BytesIO) -> bytes:
-    """Pack a workbook again without the hour of writing, so that equal contents are equal bytes."""
-    from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
-
-    with ZipFile(full) as packed:
-        parts = [(name, packed.read(name)) for name in packed.namelist()]
-    modified, fresh = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*"), io.BytesIO()
-    with ZipFile(fresh, "w", ZIP_DEFLATED) as packed:
-        for name, data in parts:
-            data = modified.sub(rb"\g<1>2000-01-01T00:00:00Z", data) if name == "docProps/core.xml" else data
-            info = ZipInfo(name, (2000, 1, 1, 0, 0, 0))
-            info.compress_type = ZIP_DEFLATED
-            packed.writestr(info, data)
-    return fresh.getvalue()
 
 
 def _plain_times(table: pd.DataFrame) -> pd.DataFrame:
