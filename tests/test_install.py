@@ -62,14 +62,14 @@ def test_wheel_carries_guide_and_templates(place):
 def test_init_and_report_without_the_checkout(place):
     work = place / "work"
     work.mkdir()
-    rows = (ROOT / "data/cdnow/orders.csv").read_text()
-    (work / "orders.csv").write_text(rows)
+    lines = (ROOT / "data/cdnow/orders.csv").read_text().splitlines()[:8_001]
+    (work / "orders.csv").write_text("\n".join(lines) + "\n")
     clvnb = place / "venv/bin/clvnb"
     said = run(clvnb, "init", "shop", "--transactions", "orders.csv", "--currency", "USD", "--margin", "0.3", cwd=work)
-    assert "69,659 order lines read" in said
+    assert "8,000 order lines read" in said
     run(clvnb, "report", "shop", cwd=work)
     results = json.loads(next((work / "reports").rglob("results.json")).read_text())
-    assert results["customers"] == 23_570
+    assert results["customers"] == len({line.split(",")[0] for line in lines[1:]})
     page = next((work / "reports").rglob("report.html")).read_text()
     assert str(place) not in page
 
