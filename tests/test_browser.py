@@ -29,7 +29,12 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     outcome = cv.report_clients([bad, root / "broken"], out=root / "reports")[0]
     assert outcome.status == "done", outcome.error
     card = cv.customer_cards(bad, [f"{HOSTILE[0]}c0000"], out=root / "reports")[0]
-    return {"report": outcome.folder / "report.html", "index": root / "reports/index.html", "card": card}
+    return {
+        "report": outcome.folder / "report.html",
+        "explore": outcome.folder / "explore.html",
+        "index": root / "reports/index.html",
+        "card": card,
+    }
 
 
 @functools.cache
@@ -45,7 +50,7 @@ def contrast(one: str, two: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 375])
-@pytest.mark.parametrize("name", ["report", "index", "card"])
+@pytest.mark.parametrize("name", ["report", "explore", "index", "card"])
 def test_pages_open_offline_and_fit(pages, browser, name, width, scheme):
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     asked, said = [], []
@@ -54,7 +59,10 @@ def test_pages_open_offline_and_fit(pages, browser, name, width, scheme):
     page.on("pageerror", lambda e: said.append(str(e)))
     page.on("dialog", lambda d: (said.append(d.message), d.dismiss()))
     page.goto(pages[name].as_uri())
-    assert [u for u in asked if not u.startswith(("file:", "data:"))] == []
+    if name == "explore":
+        page.wait_for_selector("body[data-ready=yes]")
+        assert page.locator("#customers tbody tr").count() == 25
+    assert [u for u in asked if not u.startswith(("file:", "data:", "blob:"))] == []
     assert len([u for u in asked if u.startswith("file:")]) == 1
     assert said == []
     assert page.title() != "run"
@@ -79,7 +87,7 @@ def test_report_prints(pages, browser, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["report", "index", "card"])
+@pytest.mark.parametrize("name", ["report", "explore", "index", "card"])
 def test_pages_are_accessible(pages, browser, name, scheme):
     """axe-core finds nothing serious or critical."""
     from axe_playwright_python.sync_playwright import Axe

@@ -61,6 +61,7 @@ def test_a_report_leaves_what_the_design_names(run):
     assert seconds["1_value"] > 0.1
     assert {p.name for p in folder.iterdir()} == {
         "report.html",
+        "explore.html",
         "notebooks",
         "tables",
         "results.json",

@@ -9,6 +9,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
@@ -126,7 +127,7 @@ def test_anchors_headings_and_date(made):
     assert len(page.ids) == len(set(page.ids))
     assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
     files = [link for link in page.links if not link.startswith("#")]
-    assert files[0] == "clvnb.xlsx"
+    assert files[:2] == ["explore.html", "clvnb.xlsx"]
     assert all((folder / link).is_file() for link in files)
     assert page.levels[0] == 1
     assert all(b - a <= 1 for a, b in zip(page.levels, page.levels[1:], strict=False))
@@ -229,6 +230,72 @@ def test_the_summary_is_one_printed_page_and_the_report_few(made, browser, tmp_p
     assert len(texts) <= 13
     assert "How far to trust this" in texts[0]
     assert "Step 1: value" in texts[1]
+
+
+@seen
+@pytest.mark.browser
+def test_customers_can_be_sorted_filtered_searched_and_taken_along(made, browser, tmp_path):
+    """The second page shows what the table holds, and fetches nothing."""
+    from playwright.sync_api import expect
+
+    folder = made[1]
+    table = pd.read_parquet(folder / "tables/customers.parquet")
+    page, asked = browser.new_page(), []
+    page.on("request", lambda r: asked.append(r.url))
+    page.goto((folder / "explore.html").as_uri())
+    page.wait_for_selector("body[data-ready=yes]")
+    assert [u for u in asked if not u.startswith(("file:", "data:", "blob:"))] == []
+    best = table.sort_values(["clv", "customer_id"], ascending=[False, True])["customer_id"].iloc[0]
+    assert page.inner_text("#customers tbody tr:first-child td:first-child") == best
+    segment = table["segment"].value_counts().index[0]
+    page.select_option("#by-segment", label=segment)
+    size = int((table["segment"] == segment).sum())
+    assert f"of {size}" in page.inner_text("#part-customers .dt-info")
+    with page.expect_download() as taken:
+        page.click("#download")
+    taken.value.save_as(tmp_path / "rows.csv")
+    rows = pd.read_csv(tmp_path / "rows.csv", dtype={"Customer": str})
+    assert set(rows["Customer"]) == set(table[table["segment"] == segment]["customer_id"])
+    same = rows.set_index("Customer")["Value so far"] - table.set_index("customer_id")["historic_value"]
+    assert same.dropna().abs().max() <= 0.5
+    page.select_option("#by-segment", value="")
+    page.fill("#part-customers input[type=search]", "c0007")
+    expect(page.locator("#customers tbody tr")).to_have_count(1)
+    assert page.inner_text("#customers tbody tr td:first-child") == "c0007"
+    page.click("#customers tbody tr:first-child button")
+    own = table.set_index("customer_id").loc["c0007"]
+    assert own["segment"] in page.inner_text("#detail")
+    page.keyboard.press("Escape")
+    page.click("nav button:has-text('Cohorts')")
+    cohort = page.inner_text("#cohorts tbody tr:nth-child(2) td:first-child")
+    page.click("#cohorts tbody tr:nth-child(2) button")
+    page.fill("#part-customers input[type=search]", "")
+    count = int((pd.to_datetime(table["first_date"]).dt.strftime("%Y-%m") == cohort).sum())
+    expect(page.locator("#part-customers .dt-info")).to_contain_text(f"of {count}")
+    page.close()
+
+
+def test_names_and_amounts_are_packed_and_found_again():
+    """By an unpacking of its own: any names, any amounts, missing ones, and some below 0."""
+    from clvnb.report.explore import _MISSING, _column, _ids
+
+    names = sorted(["", "a", "ab", "abc", "äb", "äbc", "b" * 400, "b" * 401, "😀", "😀1", "0001", "0002"])
+    raw = _ids(names)
+    shared, rest = raw[: len(names)], raw[len(names) :].decode().split("\n")
+    found = [""]
+    for n, text in zip(shared, rest, strict=True):
+        found.append(found[-1][:n] + text)
+    assert found[1:] == names
+    amounts = pd.Series([-1234.56, -0.37, 0.0, 0.01, 9.994, 10.4, 99999.0, np.nan])
+    head, body = _column(amounts, "money")
+    size = len(body) // len(amounts)
+    planes = np.frombuffer(body, np.uint8).reshape(size, len(amounts))
+    codes = sum(planes[k].astype(np.int64) << (8 * k) for k in range(size))
+    codes = np.where(codes >= 2**31, codes - 2**32, codes)
+    assert codes[-1] == _MISSING
+    assert [head["amounts"][c] / 100 for c in codes[:-1]] == [-1235, -0.37, 0, 0.01, 9.99, 10, 99999]
+    head, _ = _column(pd.Series([123.4, 8.76, 0.0, -55.5]), "forecast")
+    assert sorted(v / 100 for v in head["amounts"]) == [-56, 0, 8.8, 120]
 
 
 # --------------------------------------------------------------------------------------------- language

@@ -23,10 +23,11 @@ from ..core.words import Words
 from ..data.client import Client
 from ..value.trust import LEVELS, level_of
 from .colours import palette
+from .explore import explore_page
 from .language import labels_of
 from .summary import FirstPage, changes, method
 
-__all__ = ["card_page", "index_page", "page_to_print", "report_page"]
+__all__ = ["card_page", "explore", "index_page", "page_to_print", "report_page"]
 
 _HIDDEN = {"parameters", "injected-parameters", "remove-cell", "interactive"}
 
@@ -83,7 +84,7 @@ def report_page(
             files={
                 name: labels["page"][what]
                 for name, what in _FILES.items()
-                if name.endswith(".xlsx") or (tables.parent / name).is_file()
+                if name != "target_list.csv" or (tables.parent / name).is_file()
             },
             body=Markup(body),
             contents=contents,
@@ -91,6 +92,11 @@ def report_page(
             logo=_logo(client),
         )
     )
+
+
+def explore(client: Client, results: dict[str, Any], tables: Path) -> str:
+    """Return the page on which a client's customers can be sorted, filtered and searched."""
+    return explore_page(client, results, tables, _templates())
 
 
 def page_to_print(page: str, client: Client) -> str:
@@ -117,7 +123,7 @@ def card_page(client: Client, notebook: Any, customer: str, as_of: str) -> str:
     )
 
 
-_FILES = {"clvnb.xlsx": "workbook", "target_list.csv": "mailing"}
+_FILES = {"explore.html": "explore", "clvnb.xlsx": "workbook", "target_list.csv": "mailing"}
 _ANCHOR = re.compile(r'<h([23]) id="([^"]+)">(.*?)</h\1>')
 
 

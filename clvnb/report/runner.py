@@ -34,7 +34,7 @@ from .execute import Limits, MachineError, RunError, run_notebook
 from .files import step_sheets, write_json, write_workbook
 from .kernel import end_kernels
 from .manifest import Manifest
-from .page import page_to_print, report_page
+from .page import explore, page_to_print, report_page
 from .pdf import check_pdf, write_pdf
 from .summary import value_then
 
@@ -430,6 +430,7 @@ def _make(job: _Job, read: _Inputs, tries: int) -> dict[str, Any]:
     facts = {"made": made, "key": read.key[:16]}
     page = report_page(client, [*steps.values(), *_said(missing)], results, scratch / "tables", facts)
     (scratch / "report.html").write_text(page, encoding="utf-8")
+    (scratch / "explore.html").write_text(explore(client, results, scratch / "tables"), encoding="utf-8")
     if job.pdf:
         write_pdf(page_to_print(page, client), scratch / "report.pdf")
     write_workbook(step_sheets(scratch / "tables", results, client), scratch / "clvnb.xlsx", words=client.words)
