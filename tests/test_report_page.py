@@ -464,6 +464,25 @@ def test_the_index_can_be_sorted_without_a_script():
     assert "no &lt;file&gt;" in page
 
 
+def test_the_index_says_what_is_due_and_what_clients_hold_together():
+    rows = [row("b", 5.0), row("a", 9.0), row("c", 99.0, "USD"), row("d", None)]
+    rows[1]["months"], rows[1]["results"]["year"] = [1.0, 2.0, 4.0], {"now": 6.0, "before": 4.0, "kept": 1.0}
+    rows[1]["results"] |= {"as_of": "2023-03-01", "measured_against": "2023-01-31"}
+    page = index_page(rows, "now")
+    assert "1 August 2023" in page  # 182 days after the baseline
+    assert "▲ 50%" in page
+    assert page.count('class="spark"') == len(re.findall(r"<tbody class", page))  # in each order of the rows
+    together = re.search(r'<table class="together">(.*?)</table>', page, flags=re.S)[1]
+    assert re.findall(r"<t[hd][^>]*>([^<]+)<", together.split("</thead>")[1]) == [
+        "EUR",
+        "3",
+        "30",
+        "€300",
+        "€14.00",
+        "1",
+    ]
+
+
 # ---------------------------------------------------------------------------------------------- cards
 
 

@@ -9,6 +9,7 @@ import base64
 import html
 import re
 from collections.abc import Callable
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from ..core.errors import ClientError
 from ..core.results import LEFT
 from ..core.words import Words
 from ..data.client import Client
+from ..satisfaction.baseline import LOOKS
 from ..value.trust import LEVELS, level_of
 from .colours import palette
+from .drawings import spark
 from .explore import explore_page
 from .language import labels_of
 from .summary import FirstPage, changes, method
@@ -180,7 +183,8 @@ def index_page(rows: list[dict[str, Any]], made: str) -> str:
     shown = [_index_row(row) for row in rows]
     orders = {name: sorted(shown, key=key) for name, key in _ORDERS.items()}
     failed = sum(row["results"] is None for row in shown)
-    return _templates().get_template("index.html.j2").render(orders=orders, count=len(rows), failed=failed, made=made)
+    page = _templates().get_template("index.html.j2")
+    return page.render(orders=orders, count=len(rows), failed=failed, made=made, totals=_totals(shown))
 
 
 def _by_name(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -202,6 +206,7 @@ _ORDERS: dict[str, Callable[[dict[str, Any]], tuple[Any, ...]]] = {
     "expected value": _largest("total"),
     "a new customer": _largest("new"),
     "change": _largest("change"),
+    "what is due": lambda row: (row["sort"].get("due", "9999"), *_by_name(row)),
     "trouble first": lambda row: (row["results"] is not None, row["sort"].get("level", 0), *_by_name(row)),
 }
 
@@ -224,6 +229,7 @@ def _full_row(row: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
     change = total["value"] - then if total and then is not None else None
     return {
         **row,
+        "results": results,
         "customers": words.count(n),
         "historic": words.money(results["historic_value"]),
         "historic_each": words.money(results["historic_value"] / n),
@@ -234,6 +240,11 @@ def _full_row(row: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
         "change": ("+" if change > 0 else "") + words.money(change) if change is not None else "–",
         "since": words.day(results["measured_against"]) if change is not None else "",
         "day": words.day(results["as_of"]),
+        "due": words.day(_due(results)),
+        "error": row["error"],
+        "off": words.share(results["expected_error"]) if total and results.get("expected_error") is not None else "",
+        "year": _year(results, words),
+        "spark": spark(row.get("months") or []),
         "bar": _range_bar(total) if total else "",
         "trust": level_of(results["trust"]),
         "sort": {
@@ -241,9 +252,46 @@ def _full_row(row: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
             "total": total["value"] if total else None,
             "new": new["value"] if new else None,
             "change": change,
+            "due": _due(results),
             "level": -LEVELS.index(level_of(results["trust"])),
         },
     }
+
+
+def _due(results: dict[str, Any]) -> str:
+    """The day of the next look that was fixed when the baseline was frozen; of a new cycle where none is left."""
+    begun, now = (date.fromisoformat(results[k] or results["as_of"]) for k in ("measured_against", "as_of"))
+    ahead = [day for start in (begun, now) for day in (start + timedelta(days=n) for n in LOOKS) if day > now]
+    return ahead[0].isoformat()
+
+
+def _year(results: dict[str, Any], words: Words) -> str:
+    """The last twelve months against the twelve before, where both are known."""
+    year = results.get("year") or {}
+    if year.get("before", 0) <= 0:
+        return ""
+    change = year["now"] / year["before"] - 1
+    return f"{'▲' if change >= 0.005 else '▼' if change <= -0.005 else '='} {words.share(abs(change))}"
+
+
+def _totals(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """What the clients of each currency hold together, where there are several of them."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["results"] is not None:
+            found.setdefault(row["results"]["currency"], []).append(row["results"])
+    return [
+        {
+            "currency": currency,
+            "clients": str(len(group)),
+            "customers": Words(currency).count(sum(r["customers"] for r in group)),
+            "historic": Words(currency).money(sum(r["historic_value"] for r in group)),
+            "total": Words(currency).money(sum(r["residual_value"]["value"] for r in group if r["residual_value"])),
+            "without": str(sum(r["residual_value"] is None for r in group)),
+        }
+        for currency, group in sorted(found.items())
+        if len(group) > 1
+    ]
 
 
 def _range_bar(total: dict[str, Any]) -> Any:

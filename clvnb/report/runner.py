@@ -36,7 +36,7 @@ from .kernel import end_kernels
 from .manifest import Manifest
 from .page import explore, page_to_print, report_page
 from .pdf import check_pdf, write_pdf
-from .summary import value_then
+from .summary import by_month, value_then
 
 __all__ = ["Outcome", "report_clients"]
 
@@ -445,6 +445,7 @@ def _make(job: _Job, read: _Inputs, tries: int) -> dict[str, Any]:
         "locale": client.locale,
         "measured_against": _base_hash(read.base, results["as_of"]),
         "value_then": value_then(results, scratch / "tables"),
+        "months": by_month(scratch / "tables"),
         "attempts": tries,
         "bytes": len(page.encode()),
         "files": _sizes(scratch),

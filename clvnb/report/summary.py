@@ -18,7 +18,7 @@ from ..core.words import Words, capital
 from . import drawings
 from .language import Labels, span
 
-__all__ = ["FirstPage", "changes", "method", "value_then"]
+__all__ = ["FirstPage", "by_month", "changes", "method", "value_then"]
 
 Card = dict[str, Any]
 _PAST_MONTHS, _NARROW_MONTHS = 30, 12  # before today, on a wide and on a narrow chart
@@ -435,6 +435,13 @@ def _verdict(verdict: dict[str, Any], labels: Labels) -> dict[str, Any]:
         "metric": capital(verdict["metric"]),
         "moved": re.sub("^-", _MINUS, verdict["moved"].split(" (")[0]),
     }
+
+
+def by_month(tables: Path, most: int = 24) -> list[float]:
+    """Return the contribution of the last whole months, to the cent; what the index draws a line of."""
+    file = tables / "contribution_by_month.parquet"
+    table = pd.read_parquet(file) if file.is_file() else pd.DataFrame({"first": [], "repeat": []})
+    return [round(float(v), 2) for v in (table["first"] + table["repeat"]).dropna().tail(most)]
 
 
 def changes(results: dict[str, Any], tables: Path, words: Words, labels: Labels) -> dict[str, Any] | None:
