@@ -21,9 +21,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from .. import __version__
-from ..core.words import Words
+from ..core.words import Words, capital
 from ..data.client import Client
-from .language import Labels, labels_of
+from .language import Labels, labels_of, span
 
 __all__ = ["explore_page"]
 
@@ -74,6 +74,9 @@ def explore_page(client: Client, results: dict[str, Any], tables: Path, made: ji
         labels=labels,
         day=words.day(results["as_of"]),
         version=__version__,
+        basis=labels["explore"]["basis"].format(
+            basis=capital(labels["bases"][results["card"]["basis"]]), horizon=span(results["card"]["horizon"], words)
+        ),
         parts=["customers", *others],
         left_out=len(everybody) > len(shown),
         shown=words.count(len(shown)),
@@ -110,7 +113,7 @@ def _grouped(customers: pd.DataFrame, by: str, columns: list[str]) -> pd.DataFra
     sums = customers.groupby(by, observed=True).agg(
         **{"customers": ("customer_id", "size"), **{c: (c, "mean" if c == "p_alive" else "sum") for c in known}}
     )
-    return sums.reset_index()
+    return sums.reset_index() if by == "came" else sums.reset_index().sort_values("historic_value", ascending=False)
 
 
 def _data(customers: pd.DataFrame, others: dict[str, pd.DataFrame], client: Client, labels: Labels, file: str) -> bytes:
@@ -143,7 +146,11 @@ def _small(name: str, table: pd.DataFrame, labels: Labels) -> dict[str, Any]:
     by, kinds = _OTHERS[name]
     columns = [{"label": labels["explore"]["columns"][by], "kind": "text"}]
     columns += [{"label": labels["explore"]["columns"][c], "kind": kinds[c]} for c in table.columns[1:]]
-    whole = {c: (100 * table[c]).round() if kinds[c] in {"money", "share"} else table[c] for c in table.columns[1:]}
+    whole = {c: table[c] for c in table.columns[1:]}
+    for column, values in whole.items():
+        if kinds[column] in {"money", "share"}:
+            plain = values.to_numpy(float)
+            whole[column] = np.round(100 * (_rounded(plain, forecast=False) if kinds[column] == "money" else plain))
     rows = pd.DataFrame({by: table[by].astype(str), **whole}).astype(object)
     return {"name": name, "by": by, "columns": columns, "rows": rows.where(rows.notna(), None).values.tolist()}
 

@@ -153,8 +153,9 @@ class FirstPage:
         if not total:
             return Tile(title, self.say("no_figure"), [self.say("see_below")], missing=True)
         lines = [self.between(total["low"], total["high"], 3)]
-        if r.get("expected_error") is not None:
-            lines.append(self.say("off_by", error=self.words.share(r["expected_error"])))
+        rate = r["card"].get("discount_rate") or 0.0
+        if rate > 0:
+            lines.append(self.say("discounted", rate=self.words.share(rate)))
         then = value_then(r, self.tables)
         change = self.moved(total["value"], then) if then else ""
         after = self.say("since", day=self.words.day(r["measured_against"])) if then else self.say("first_report")
@@ -182,8 +183,16 @@ class FirstPage:
             self.labels["range"].format(low=low, high=high),
             self.say("answers", answers=self.words.count(score["n"])),
         ]
-        line = drawings.spark(waves["value"].tolist() if len(waves) else [])
-        return Tile(self.say("satisfied"), value, lines, spark=line, small=self.results["satisfaction_metric"].upper())
+        line, change, after = drawings.spark(waves["value"].tolist() if len(waves) else []), "", ""
+        if len(waves) > 1:  # plain scores of the same question, the first wave against the last
+            moved = float(waves["value"].iloc[-1] - waves["value"].iloc[0])
+            points = self.words.count(abs(moved) * (100 if self.results["satisfaction_unit"] == "share" else 1))
+            if points != "0":
+                change = f"{'▲' if moved >= 0 else '▼'} {self.say('points', points=points)}"
+                after = self.say("since", day=waves["wave"].iloc[0])
+        return Tile(
+            self.say("satisfied"), value, lines, change, after, line, self.results["satisfaction_metric"].upper()
+        )
 
     def _score(self, value: float) -> str:
         """A share as a percentage, NPS as the number that it is."""
@@ -197,7 +206,8 @@ class FirstPage:
         held = self.results["held_by"]
         lines = [self.say("lower_half", share=self.words.share(1 - held["0.5"]))]
         if self.results.get("active_customers"):
-            lines.append(self.say("active", active=self.words.count(self.results["active_customers"])))
+            n, active = self.results["customers"], self.results["active_customers"]
+            lines.append(self.say("active", active=self.words.count(active), customers=self.words.count(n)))
         return Tile(self.say("top_fifth"), self.words.share(held["0.2"]), lines)
 
     # ---- the charts ----
@@ -252,6 +262,9 @@ class FirstPage:
         mean = (known["value"] * known["customers"]).groupby(known["age"]).sum() / known.groupby("age")[
             "customers"
         ].sum()
+        mean = mean[
+            known.groupby("age").size() >= min(3, known["cohort"].nunique())
+        ]  # of one cohort alone it says little
         rows = []
         for cohort, cells in table.groupby("cohort"):
             when = pd.Timestamp(cohort)
@@ -312,7 +325,8 @@ class FirstPage:
             })  # fmt: skip
         best, least = table.loc[table["new_customer"].idxmax()], table.loc[table["new_customer"].idxmin()]
         if best["compare_low"] > least["compare_high"]:
-            title = self.say("channels_apart", best=best["channel"], worth=self.money(best["new_customer"]), least=least["channel"],
+            apart = "channels_apart" if self.valued else "channels_apart_revenue"
+            title = self.say(apart, best=best["channel"], worth=self.money(best["new_customer"]), least=least["channel"],
                              less=self.money(least["new_customer"]))  # fmt: skip
         else:
             title = self.say("channels_alike")

@@ -233,7 +233,8 @@ class Forecast(Told):
         )
         knew = held[self.tests["season"]]
         if 0 < len(knew) < len(held):
-            text += f" Of the {len(knew)} made since the log shows its season it held {int(knew.sum())}."
+            longest = int(self.tests["horizon"][self.tests["season"]].max())
+            text += f" Of the {len(knew)} made since the log shows its season, up to {longest} days ahead, it held {int(knew.sum())}."
         return text
 
     def _told(self) -> tuple[str, Iterable[pd.DataFrame]]:

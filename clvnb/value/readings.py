@@ -42,7 +42,7 @@ def headline(step: ValueFacts) -> Finding:
         f" They are expected to bring another {words.money(total.value)} over the next {client.economics.horizon} "
         f"in today's money ({words.share(total.level)} range {words.range(total)}), "
         f"{words.money(total.value / len(c))} each on average."
-        f" A new customer is worth {words.money(new.value)} ({words.range(new)}), the most that winning one may cost."
+        f" A new customer is worth {words.money(new.value)} ({words.range(new)}), at which cost winning one breaks even."
     )
     rows += [("expected value", total.value, total.low, total.high),
              ("a new customer", new.value, new.low, new.high)]  # fmt: skip

@@ -322,11 +322,14 @@ def _outlook_checks(outlook: Forecast) -> list[tuple[str, str, str, str]]:
     tested = outlook.tested >= outlook.horizon / 2
     found = (
         f"The expected error of the total is about {outlook.expected_error:.0%}; the 90% range goes from {reach / (1 + reach):.0%} "
-        f"below to {reach:.0%} above it."
+        f"below to {reach:,.0%} above it."
     )
+    wild = outlook.scale_at(min(outlook.horizon, 365.0)) > NOT_RELIABLE
+    todo = f"Plan with both ends of the range, which reaches more than {NEEDED:.0%} up." if reach > NEEDED else ""
+    todo = "So wide a range is of no use and is not shown; more customers or a longer log narrow it." if wild else todo
     rows = [
-        ("expected error", grade(reach > NEEDED, outlook.scale_at(min(outlook.horizon, 365.0)) > NOT_RELIABLE), found,
-         f"Plan with both ends of the range, which reaches more than {NEEDED:.0%} up." if reach > NEEDED else ""),
+        ("expected error", grade(reach > NEEDED, wild), found,
+         todo),
         ("tested horizon", grade(not tested),
          outlook.say_held() if len(tests) else "No forecast from an earlier day could be tested.",
          "Further ahead the range rests on what is known of other businesses: decide again when more has come."),

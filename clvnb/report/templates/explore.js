@@ -117,6 +117,12 @@ const choose = (name, level) => {
   if (level === "") delete chosen[name]; else chosen[name] = Number(level);
   customers.ajax.reload();
 };
+const clear = () => {
+  for (const list of document.querySelectorAll("#filters select")) list.value = "";
+  for (const name of Object.keys(chosen)) delete chosen[name];
+  customers.search("").ajax.reload();
+};
+element("clear").addEventListener("click", clear);
 for (const table of facts.tables) {
   new DataTable(`#${table.name}`, {
     paging: table.rows.length > 25, pageLength: 25, searching: table.rows.length > 10, info: false, autoWidth: false, language, order: [],
@@ -126,6 +132,7 @@ for (const table of facts.tables) {
       render: (value, kind) => kind !== "display" || value === null ? value : c.kind === "text" ? DataTable.render.text().display(value) : said[c.kind](value, c),
     })),
     createdRow: (row, values) => button(row.cells[0], values[0], () => {
+      clear();
       const list = element(`by-${table.by}`), column = facts.columns.find(c => c.name === table.by);
       list.value = column.levels.indexOf(values[0]);
       choose(table.by, list.value);
