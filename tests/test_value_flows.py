@@ -156,3 +156,22 @@ def test_ages_count_only_customers_who_were_that_old(log):
             money = days[(age == k) & days["customer_id"].isin(old)]["contribution"].sum()
             assert found.loc[(name, k), "customers"] == len(old)
             assert found.loc[(name, k), "contribution"] == pytest.approx(money / len(old))
+
+
+def test_cohorts_of_two_whole_years_are_compared_at_one_age():
+    """A season cannot be taken for a drift: each side holds one year's cohorts."""
+    from types import SimpleNamespace
+
+    from clvnb.core.words import Words
+    from clvnb.value.readings import say_cohorts
+
+    starts = pd.to_datetime([f"{y}-{m:02d}-01" for y in (2022, 2023, 2024) for m in (1, 4, 7, 10)])[:10]
+    season = np.tile([10.0, 20.0, 30.0, 40.0], 3)[:10]
+    table = pd.DataFrame({a: np.where(np.arange(10) < 10 - a, season + a, np.nan) for a in range(10)}, index=starts)
+    client = SimpleNamespace(words=Words("EUR"))
+    text = say_cohorts(SimpleNamespace(cohorts=table, client=client, cohort_period="quarter"))
+    assert "2 quarters after" in text
+    assert "from 1 January 2022 to 31 December 2022" in text
+    assert text.count("€27.00") == 2
+    few = say_cohorts(SimpleNamespace(cohorts=table.iloc[:3, :3], client=client, cohort_period="quarter"))
+    assert "oldest cohort" in few

@@ -534,8 +534,8 @@ def _sensitivity(base: Base, scenario: Scenario, link: Link, client: Client) -> 
     net = client.words.money(found.net)
     return replace(
         found,
-        text=f"Looked at: {scenario.name}. With every assumption at its most likely value its net gain is {net}; the table above has the average over the "
-        f"whole ranges. {found.text}",
+        text=f"Looked at: {scenario.name}. With every assumption at its most likely value its net gain is {net}. The table above has "
+        f"the average over the whole ranges, with the chance that it does nothing or harms. {found.text}",
     )
 
 

@@ -626,11 +626,11 @@ def recommend_basis(summary: pd.DataFrame) -> Finding:
     table = pd.DataFrame(
         {"share_mean": [share.mean()], "share_cv": [cv], "rank_correlation": [same], "basis": ["margin"]}
     )
-    text = f"Margin is {share.mean():.0%} of revenue on average"
+    text = f"Of an average customer's revenue {share.mean():.0%} is margin"
     if cv < 0.1:
-        text += ", nearly all alike: revenue would rank them the same, and margin says what they are worth."
+        text += ", of nearly all alike: revenue would rank them the same, and margin says what they are worth."
     else:
-        text += f", and differ in it (by {cv:.0%} of that): value them by margin. By revenue the ranking would "
+        text += f"; customers differ in it (by {cv:.0%} of that): value them by margin. By revenue the ranking would "
         text += "hardly change" if same > 0.98 else "be another one"
         text += f" (rank correlation {same:.2f})."
     return Finding(table, text)
@@ -679,5 +679,8 @@ def losses(customers: pd.DataFrame, summary: pd.DataFrame, economics: Economics)
     )
     if table.empty:
         return Finding(table, "No customer has cost more than they brought.")
+    lost = f"{int(table['customers'].sum()):,} customers are worth less than nothing"
+    if len(table) == 1:
+        return Finding(table, f"{lost}, because {table['cause'].iloc[0]}.")
     parts = "; ".join(f"{r.customers:,} because {r.cause}" for r in table.itertuples())
-    return Finding(table, f"{int(table['customers'].sum()):,} customers are worth less than nothing: {parts}.")
+    return Finding(table, f"{lost}: {parts}.")

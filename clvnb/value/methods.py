@@ -116,7 +116,7 @@ def _simple_methods(
     return [
         ("Simple formula on revenue", simple.clv_revenue, np.nan, np.nan,
          f"An average purchase of {words.money(simple.purchase_value)} x {simple.purchase_frequency:.2f} purchases a year x "
-         f"{lifespan:.1f} years, since {words.share(retention)} of last year's customers came again. Revenue is not value."),
+         f"{lifespan:.2f} years, since {words.share(retention)} of last year's customers came again. Revenue is not value."),
         ("Simple formula on margin", contribution * lifespan, np.nan, np.nan,
          "The same, after the cost of goods and of serving. Every year counts alike, and nobody differs."),
         ("Retention formula", kept, np.nan, np.nan,

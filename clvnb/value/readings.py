@@ -211,18 +211,27 @@ def say_segments(step: ValueFacts) -> str:
 
 
 def say_cohorts(step: ValueFacts) -> str:
-    """How the oldest and the youngest cohort compare at the same age."""
+    """How cohorts compare at the same age: two whole years where there are so many, so that no season is compared."""
     table, words = step.cohorts, step.client.words
     if table.empty or table.shape[1] < 2:
         return "There is no complete month yet to follow customers by when they came."
     period = step.cohort_period
+    year = 4 if period == "quarter" else 12
+    ages = [a for a in table.columns if a >= 1 and table[a].notna().sum() >= 2 * year]
+    if ages:
+        seen = table[max(ages)].dropna().iloc[-2 * year :]
+        return (
+            f"{words.counted(max(ages), period)} after the {period} of the first purchase, customers who came from "
+            f"{words.day(seen.index[0])} to {words.day(seen.index[year] - pd.Timedelta(days=1))} had brought "
+            f"{words.money(seen.iloc[:year].mean())} of revenue each, those of the year after {words.money(seen.iloc[year:].mean())}."
+        )
     half = table.shape[1] // 2
     seen = table[half].dropna()
     first, last = seen.iloc[0], seen.iloc[-1]
     return (
         f"{words.counted(half, period)} after the {period} of the first purchase, customers of the oldest cohort had "
         f"brought {words.money(first)} of revenue each, those of the youngest cohort of that age {words.money(last)}. "
-        "Small cohorts differ by chance; look for a drift over many."
+        "Small cohorts differ by chance and season; look for a drift over many."
     )
 
 
