@@ -142,6 +142,8 @@ def test_a_red_light_shows_no_prediction(make_client, tmp_path):
     assert results["new_customer_value"] is None
     page = (outcome.folder / "report.html").read_text()
     assert "What a forecast needs" in page
+    assert 'id="can-this-be-trusted"' in page
+    assert 'id="who-answered"' not in page  # there is no survey, and no section about one
     unfolded = re.sub(r"<details.*?</summary>.*?</details>|<style>.*?</style>|<svg.*?</svg>", " ", page, flags=re.S)
     assert len(re.sub(r"<[^>]+>", " ", unfolded).split()) <= 600
     assert "a forecast cannot be given yet" in page

@@ -146,7 +146,13 @@ def test_sections_are_folded_but_for_those_that_the_notebook_opens(made):
     _, folder, _, _ = made
     source = read(folder)[2]
     assert source.count("<details") == source.count("</details>") > 25
-    assert source.count("<section>") == 7
+    opened = re.findall(r'<section><h3 id="([^"]+)"', source)
+    assert {
+        "what-comes-next",
+        "satisfaction-in-one-minute",
+        "the-plan-in-one-minute",
+        "did-it-work-in-one-minute",
+    } <= set(opened)
     folded = re.findall(r'<details class="part"><summary><h3 id="([^"]+)"', source)
     assert {"can-this-be-trusted", "how-the-values-were-made", "the-assumptions"} <= set(folded)
     assert "the-plan-in-one-minute" not in folded

@@ -9,6 +9,7 @@ import base64
 import html
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -313,24 +314,50 @@ def _cells(node: Any) -> str:
     return "\n".join(part for cell in node.cells for part in _cell(cell))
 
 
+@dataclass
+class _Section:
+    """A section of a chapter: its heading and text, what its cells show, and whether any was to show something."""
+
+    heading: str
+    text: str
+    stays: bool
+    parts: list[str]
+    coded: bool = False
+    spoke: bool = False
+
+    def __str__(self) -> str:
+        start, end = ("<section>", "") if self.stays else ('<details class="part"><summary>', "</summary>")
+        last = "</section>" if self.stays else "</details>"
+        return "\n".join([f"{start}{self.heading}{end}{self.text}", *self.parts, last])
+
+
 def _folded(node: Any, *, opened: bool) -> str:
-    """A chapter whose sections are closed until they are clicked, but for those that its notebook tags as open."""
-    parts: list[str] = []
-    inside = about = ""
+    """A chapter whose sections are closed until they are clicked, but for those that its notebook tags as open.
+
+    A section whose cells had nothing to show is left out; what a chapter is about goes into its first section where
+    nothing is open.
+    """
+    before: list[str] = []
+    sections: list[_Section] = []
     for cell in node.cells:
         shown = _cell(cell)
         if cell.cell_type == "markdown" and cell.source.startswith("## ") and shown:
+            heading, text = shown[0].split("</h3>", 1)
             stays = opened and "open" in cell.metadata.get("tags", [])
-            heading, rest = shown[0].split("</h3>", 1)
-            start, end = ("<section>", "") if stays else ('<details class="part"><summary>', "</summary>")
-            parts += [inside, f"{start}{heading}</h3>{end}{about}{rest}"]
-            inside, about = "</section>" if stays else "</details>", ""
-        elif not opened and not inside and shown:  # what the chapter is about goes into its first section
-            heading, found, rest = shown[0].partition("</h2>")
-            parts, about = [*parts, heading + found], about + rest + "".join(shown[1:])
+            sections.append(_Section(f"{heading}</h3>", text, stays, []))
+        elif not sections:
+            before += shown
+        elif cell.cell_type == "code":
+            sections[-1].coded |= not _HIDDEN & set(cell.metadata.get("tags", []))
+            sections[-1].spoke |= bool(shown)
+            sections[-1].parts += shown
         else:
-            parts += shown
-    return "\n".join(p for p in (*parts, about, inside) if p)
+            sections[-1].parts += shown
+    kept = [one for one in sections if one.spoke or not one.coded]
+    if not opened and kept:
+        heading, found, about = "".join(before).partition("</h2>")
+        before, kept[0].text = [heading + found], about + kept[0].text
+    return "\n".join([*before, *map(str, kept)])
 
 
 def _cell(cell: Any) -> list[str]:
