@@ -175,10 +175,10 @@ def test_money_on_the_first_page(made):
 def test_any_brand_can_be_read(colour):
     for mode in ("light", "dark"):
         found = palette(colour)[mode]
-        for name in ("brand", "ink", "soft", "faint", "amber", "red", "green"):
+        for name in ("brand", "ink", "soft", "faint", "care", "red", "good"):
             assert contrast(found[name], found["card"]) >= 4.5, (mode, name)
             assert contrast(found[name], found["paper"]) >= 4.5, (mode, name)
-        assert contrast(found["amber"], found["amber_wash"]) >= 4.5
+        assert contrast(found["care"], found["care_wash"]) >= 4.5
         assert contrast(found["on_4"], found["shade_4"]) >= 4.5
         for k in range(4):
             assert contrast(found["ink"], found[f"shade_{k}"]) >= 4.5, (mode, k)

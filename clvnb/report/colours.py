@@ -9,9 +9,9 @@ __all__ = ["contrast", "palette"]
 
 _AGAINST = 4.5  # WCAG 2.2, 1.4.3: text against its ground
 _LIGHT = {"paper": "#f5f7f6", "card": "#ffffff", "ink": "#16201b", "soft": "#46524c", "faint": "#5f6b65", "line": "#dce3df",
-          "green": "#1b6e3c", "amber": "#8a4b00", "amber_wash": "#fcf2e3", "red": "#a3201d"}  # fmt: skip
+          "good": "#1b6e3c", "care": "#8a4b00", "care_wash": "#fcf2e3", "red": "#a3201d"}  # fmt: skip
 _DARK = {"paper": "#0f1412", "card": "#171d1a", "ink": "#e9efeb", "soft": "#b7c2bc", "faint": "#97a49d", "line": "#2d3731",
-         "green": "#7fd6a0", "amber": "#f0b45f", "amber_wash": "#2a2012", "red": "#ff9d97"}  # fmt: skip
+         "good": "#7fd6a0", "care": "#f0b45f", "care_wash": "#2a2012", "red": "#ff9d97"}  # fmt: skip
 _SHADES = {
     "#000000": (0.07, 0.16, 0.28, 0.44),
     "#ffffff": (0.06, 0.12, 0.2, 0.3),
@@ -29,14 +29,14 @@ def palette(brand: str) -> dict[str, dict[str, str]]:
     Returns
     -------
     dict of "light", "dark" and "by_name" to dict
-        ``paper, card, ink, soft, faint, line, green, amber, amber_wash, red``, ``brand`` and ``on_brand``, ``wash`` and
+        ``paper, card, ink, soft, faint, line, good, care, care_wash, red``, ``brand`` and ``on_brand``, ``wash`` and
         ``tint`` (pale grounds), ``shade_0`` to ``shade_4`` and the ink that reads ``on_4``; by name, as a style sheet
         refers to them.
 
     Examples
     --------
     >>> palette("#ffd000")["light"]["brand"], contrast(palette("#ffd000")["light"]["brand"], "#ffffff") >= 4.5
-    ('#8c7200', True)
+    ('#866d00', True)
     """
     light = _mode(brand, _LIGHT, "#000000")
     names = {name: f"var(--{name.replace('_', '-')})" for name in light}

@@ -242,7 +242,6 @@ def _full_row(row: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
         "since": words.day(results["measured_against"]) if change is not None else "",
         "day": words.day(results["as_of"]),
         "due": words.day(_due(results)),
-        "error": row["error"],
         "off": words.share(results["expected_error"]) if total and results.get("expected_error") is not None else "",
         "year": _year(results, words),
         "spark": spark(row.get("months") or []),
@@ -261,7 +260,7 @@ def _full_row(row: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
 
 def _due(results: dict[str, Any]) -> str:
     """The day of the next look that was fixed when the baseline was frozen; of a new cycle where none is left."""
-    begun, now = (date.fromisoformat(results[k] or results["as_of"]) for k in ("measured_against", "as_of"))
+    begun, now = (date.fromisoformat(results.get(k) or results["as_of"]) for k in ("measured_against", "as_of"))
     ahead = [day for start in (begun, now) for day in (start + timedelta(days=n) for n in LOOKS) if day > now]
     return ahead[0].isoformat()
 

@@ -213,7 +213,7 @@ class FirstPage:
     # ---- the charts ----
     @property
     def months(self) -> Card | None:
-        """Contribution by month, and the months to come."""
+        """Contribution by month, and what is expected."""
         table = self.table("contribution_by_month")
         past = table[table["repeat"].notna()] if len(table) else table
         if len(past) < 3:

@@ -38,7 +38,7 @@ def by_month(
     -------
     pandas.DataFrame
         ``month`` (its first day); ``first``, what first purchases left, and ``repeat``, what all else did; ``mean, low,
-        high`` (90 % range) of the months to come, with what a month that has begun brought so far. In the client's
+        high`` (90 % range) of coming months, with what a month that has begun brought so far. In the client's
         currency.
     """
     months = flows.groupby("month")[["contribution", "first"]].sum().reset_index()
@@ -93,7 +93,7 @@ def year_on_year(flows: pd.DataFrame, as_of: date) -> dict[str, float]:
 def orders_by_cohort(
     flows: pd.DataFrame, summary: pd.DataFrame, model: TransactionModel | None, as_of: date, horizon: float
 ) -> pd.DataFrame:
-    """Return repeat purchases per customer of each quarter's newcomers, quarter by quarter, with those to come.
+    """Return repeat purchases per customer of each quarter's newcomers, quarter by quarter, with those expected.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def orders_by_cohort(
     -------
     pandas.DataFrame
         ``cohort`` (first day of the quarter, or of the month in a log of less than five quarters), ``customers``, ``age``
-        in periods from 1, ``value``: repeat purchases per customer, ``expected``: whether they are still to come, at least
+        in periods from 1, ``value``: repeat purchases per customer, ``expected``: whether they are still expected, at least
         in part; ``period`` ("quarter" or "month") and ``what`` ("orders"). The ten youngest whole cohorts, up to age nine.
     """
     end = pd.Timestamp(as_of)
@@ -178,7 +178,7 @@ def _cells(rows: list[tuple[Any, ...]], unit: str, what: str) -> pd.DataFrame:
 def _expected_by_cohort(
     summary: pd.DataFrame, model: TransactionModel, unit: str, end: pd.Timestamp, horizon: float
 ) -> dict[tuple[Any, Any], float]:
-    """Purchases to come of each cohort in each period, the rest of the present one included."""
+    """Expected purchases of each cohort in each period, the rest of the present one included."""
     cohort = pd.to_datetime(summary["first_date"]).dt.to_period(unit)
     young = cohort >= cohort.max() - _COHORTS
     some, born = summary[young], cohort[young]
