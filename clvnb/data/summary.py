@@ -167,10 +167,8 @@ def contributions(log: Frame, *, margin: float = 1.0, cost_to_serve: float = 0.0
     0           a 2024-01-01           3.0    True
     1           a 2024-01-08           7.0    True
     """
-    table = _dated(check(log, LOG))
-    days = _by_day(table, margin, [])
-    left = days.earned - cost_to_serve * days.bought.ifelse(1, 0)
-    out = to_pandas(days.select("customer_id", "date", contribution=left, bought=days.bought))
+    days = _left_by_day(log, margin, cost_to_serve)
+    out = to_pandas(days.select("customer_id", "date", contribution=days.left, bought=days.bought))
     out["date"] = pd.to_datetime(out["date"])
     return out.sort_values(["customer_id", "date"], ignore_index=True)
 
@@ -209,11 +207,7 @@ def contributions_by_month(
     1 2024-01-01 2024-02-01          0          1           8.0    0.0
     2 2024-02-01 2024-02-01          1          1           2.0    2.0
     """
-    days = _by_day(_dated(check(log, LOG)), margin, [])
-    if as_of is not None:
-        days = days.filter(days.date <= as_day(as_of))
-    first = days.filter(days.bought).group_by("customer_id").aggregate(first_date=lambda t: t.date.min())
-    t = days.join(first, "customer_id").mutate(left=lambda t: t.earned - cost_to_serve * t.bought.ifelse(1, 0))
+    t = _since_first(_left_by_day(log, margin, cost_to_serve, as_of))
     new = t.bought & (t.date == t.first_date)
     cells = t.group_by(cohort=t.first_date.truncate("M"), month=t.date.truncate("M")).aggregate(
         customers=new.sum(), purchases=t.bought.sum(), contribution=t.left.sum(), first=t.left.sum(where=new)
@@ -258,16 +252,11 @@ def contributions_by_age(
     1   ads    1          1           8.0
     """
     end = as_day(as_of)
-    days = _by_day(_dated(check(log, LOG)), margin, [by])
-    days = days.filter(days.date <= end)
-    won = days.filter(days.bought).group_by("customer_id").aggregate(first_date=lambda t: t.date.min())
-    starts = days.join(won, "customer_id").filter(lambda t: t.date == t.first_date)
+    days = _left_by_day(log, margin, cost_to_serve, end, [by])
+    starts = _since_first(days).filter(lambda t: t.date == t.first_date)
     starts = starts.select("customer_id", "first_date", group=starts[by])
     whole = run(starts.group_by("group", "first_date").aggregate(customers=lambda t: t.count()), log)
-    t = days.join(starts, "customer_id").mutate(
-        age=lambda t: (t.date.delta(t.first_date, unit="day") / MONTH).floor(),
-        left=lambda t: t.earned - cost_to_serve * t.bought.ifelse(1, 0),
-    )
+    t = days.join(starts, "customer_id").mutate(age=lambda t: (t.date.delta(t.first_date, unit="day") / MONTH).floor())
     seen = run(t.group_by("group", "first_date", "age").aggregate(left=t.left.sum()), log)
     months = lambda first: ((pd.Timestamp(end) - pd.to_datetime(first)).dt.days + 1) // MONTH  # noqa: E731
     seen, old = seen[seen["age"] < months(seen["first_date"])], whole.assign(months=months(whole["first_date"]))
@@ -276,6 +265,21 @@ def contributions_by_age(
     left = seen.groupby(["group", "age"])["left"].sum().reindex(size.index, fill_value=0.0)
     table = pd.DataFrame({"customers": size, "contribution": left / size}).reset_index()
     return table.astype({"age": int})
+
+
+def _left_by_day(
+    log: Any, margin: float, cost_to_serve: float, as_of: date | str | None = None, carried: Sequence[str] = ()
+) -> ibis.Table:
+    """One row per customer and day with what it ``left`` after margin and cost to serve."""
+    days = _by_day(_dated(check(log, LOG)), margin, list(carried))
+    days = days.mutate(left=days.earned - cost_to_serve * days.bought.ifelse(1, 0))
+    return days if as_of is None else days.filter(days.date <= as_day(as_of))
+
+
+def _since_first(days: ibis.Table) -> ibis.Table:
+    """The days of customers who ever bought, with the day of the first purchase."""
+    first = days.filter(days.bought).group_by("customer_id").aggregate(first_date=lambda t: t.date.min())
+    return days.join(first, "customer_id")
 
 
 def _dated(log: Any) -> ibis.Table:
