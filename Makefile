@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 help:
 	@echo "make report     reports/index.html, one report per example client"
 	@echo "make test       every test"
-	@echo "make test-kernels  those that could hang on last digits, as another processor makes them"
+	@echo "make test-kernels  every test, each on one of three processors: nothing may hang on last digits"
 	@echo "make lab        JupyterLab on the guide"
 	@echo "make check      ruff and mypy"
 	@echo "make notebooks  run the notebooks and store their outputs"
@@ -39,16 +39,13 @@ report: $(VENV)/.report
 	$(BIN)/clvnb report
 
 # Whole files go to the next free worker, in this order: the long ones first, so that none is left to run alone.
-COMPARED := -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" --nbval --nbval-current-env --nbval-cell-timeout=900
+WORKERS ?= -n 3
 test: setup
-	$(BIN)/python -m pytest $(COMPARED) notebooks tests clvnb
+	$(BIN)/python -m pytest $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" \
+	  --nbval --nbval-current-env --nbval-cell-timeout=900 notebooks tests clvnb
 
-# What is stored or compared to its last digits, and the fits that it comes from; all else has its turn in `make test` alone.
-FITS := $(addprefix tests/test_models.py::,test_fit_meets_published_estimates test_standard_errors_meet_published_ones test_predictions_meet_published_ones)
-SENSITIVE := notebooks/[0-4]_*.ipynb notebooks/tutorials/[1-7]*.ipynb tests/test_seals.py $(FITS)
 test-kernels: setup
-	$(BIN)/python tests/kernels.py Nehalem 1 $(COMPARED) $(SENSITIVE)
-	$(BIN)/python tests/kernels.py Haswell 2 $(COMPARED) notebooks/[14]_*.ipynb tests/test_seals.py
+	workers=$$($(BIN)/python tests/kernels.py) && $(MAKE) test WORKERS="$$workers"
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow tests

@@ -48,6 +48,11 @@ def loggamma(value: float | Ball) -> Ball:
     return mpf(value).lgamma()
 
 
+def digamma(value: float | Ball) -> Ball:
+    """The slope of ln G."""
+    return mpf(value).digamma()
+
+
 def gamma(value: float | Ball) -> Ball:
     """The gamma function."""
     return mpf(value).gamma()

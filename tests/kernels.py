@@ -1,7 +1,8 @@
-"""Run tests as another processor would: with OpenBLAS's kernels, numpy's loops and the C library of an older one.
+"""Workers for the tests that compute as other processors would: with OpenBLAS's kernels, numpy's loops and the C library of older ones.
 
-``python tests/kernels.py CORE THREADS [ARGUMENT OF PYTEST ...]``, CORE as OpenBLAS calls it, such as Nehalem or Haswell. Sums
-and logarithms then differ in their last digits, and nothing that is stored or compared may.
+``python tests/kernels.py`` prints what ``make test WORKERS=...`` takes: one worker as this machine computes, one as a Nehalem with one
+thread, one as a Haswell with two; the kernels and processes that a worker starts compute as it does. Sums and logarithms then
+differ in their last digits, and nothing that is stored or compared may.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import json
 import os
 import subprocess
 import sys
+
+PROCESSORS = {"Nehalem": "1", "Haswell": "2"}  # as OpenBLAS calls them, and threads
 
 _CPU = """
 from numpy._core._multiarray_umath import __cpu_dispatch__ as found, __cpu_features__ as has
@@ -26,28 +29,29 @@ def asked(code: str, env: dict[str, str]) -> str:
     return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
 
 
-def another_processor(core: str, threads: str) -> dict[str, str]:
+def settings(core: str, threads: str) -> dict[str, str]:
     """The environment in which this machine computes as an older one."""
     return {
-        **os.environ,
         "OPENBLAS_CORETYPE": core,
         "OPENBLAS_NUM_THREADS": threads,
-        "NPY_DISABLE_CPU_FEATURES": asked(_CPU, dict(os.environ)).strip(),
+        "NPY_DISABLE_CPU_FEATURES": asked(_CPU, dict(os.environ)).strip().replace(" ", ","),
         "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX2,-FMA",
     }
 
 
 def main() -> int:
-    """Run pytest there, unless the kernels are this machine's own."""
-    core, threads, *args = sys.argv[1:]
-    env = another_processor(core, threads)
-    own, other = (json.loads(asked(_BLAS, e)) for e in (dict(os.environ), env))
-    sys.stdout.write(f"BLAS kernels (threads): {', '.join(own)} by default, {', '.join(other)} in this run\n")
-    sys.stdout.flush()
-    if own == other:
-        sys.stderr.write("these are this machine's own kernels, so nothing would be learned\n")
-        return 1
-    return subprocess.call([sys.executable, "-m", "pytest", *args], env=env)
+    """Print the workers, unless their kernels are this machine's own."""
+    own, workers = json.loads(asked(_BLAS, dict(os.environ))), ["--tx popen"]
+    for core, threads in PROCESSORS.items():
+        more = settings(core, threads)
+        other = json.loads(asked(_BLAS, {**os.environ, **more}))
+        sys.stderr.write(f"BLAS kernels (threads): {', '.join(own)} by default, {', '.join(other)} in a worker\n")
+        if own == other:
+            sys.stderr.write("these are this machine's own, so nothing would be learned\n")
+            return 1
+        workers.append("--tx popen//" + "//".join(f"env:{name}={value}" for name, value in more.items()))
+    print(*workers)  # noqa: T201
+    return 0
 
 
 if __name__ == "__main__":

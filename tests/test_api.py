@@ -119,7 +119,9 @@ def test_names_are_typed_for_who_uses_them(tmp_path: Path):
     script.write_text("\n".join(lines), encoding="utf-8")
     config = tmp_path / "mypy.ini"
     config.write_text("[mypy]\ncheck_untyped_defs = true\n", encoding="utf-8")
-    said, errors, _ = api.run(["--config-file", str(config), "--cache-dir", str(tmp_path / "cache"), str(script)])
+    said, errors, _ = api.run(
+        ["--config-file", str(config), "--cache-dir", str(ROOT / ".mypy_cache/users"), str(script)]
+    )
     assert not errors, errors
     revealed = re.findall(r'Revealed type is "(.*)"', said)
     assert len(revealed) == len(SEEN), said

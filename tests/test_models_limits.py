@@ -10,6 +10,7 @@ import arb
 import clvnb as cv
 from clvnb.models.dropout import purchases_until_dropout
 from clvnb.models.fitting import BOUNDS
+from clvnb.models.gamma_gamma import Spends, log_likelihood
 from events import follow
 
 DROPOUT = {"BGNBD": (cv.BGNBD, 0), "MBGNBD": (cv.MBGNBD, 1)}
@@ -345,6 +346,57 @@ def test_cases_that_lost_digits_once():
 
 
 # ------------------------------------------------------------------------------- the limiting models
+
+
+def test_spend_that_does_not_differ_keeps_its_digits():
+    """Equation (1a) against 60 digits, far beyond where a difference of two ln G has any left."""
+    rng = np.random.default_rng(12)
+    for _ in range(60):
+        p, q = log_uniform(rng, 0.05, 50), log_uniform(rng, 0.5, float(np.exp(BOUNDS[1])))
+        v = q * log_uniform(rng, 0.1, 100)
+        x, z = float(rng.integers(1, 40)), log_uniform(rng, 1, 200)
+        spends = Spends.of(np.array([x]), np.array([z]))
+        found, slope = log_likelihood(p, q, v, spends)
+        with arb.workdps(60):
+            P, Q, V, X, Z = (arb.mpf(value) for value in (p, q, v, x, z))
+            exact = arb.loggamma(P * X + Q) - arb.loggamma(P * X) - arb.loggamma(Q) + Q * arb.log(V)
+            exact += (P * X - 1) * arb.log(Z) + P * X * arb.log(X) - (P * X + Q) * arb.log(X * Z + V)
+            of_q = arb.digamma(P * X + Q) - arb.digamma(Q) + arb.log(V) - arb.log(X * Z + V)
+        assert found.item() == pytest.approx(float(exact), rel=1e-10, abs=1e-10)
+        assert slope[1].item() == pytest.approx(float(of_q), rel=1e-6, abs=1e-15)
+
+
+def test_spend_that_does_not_differ_has_an_honest_range():
+    """Where customers spend alike, q runs away and is said to; the mean keeps the error that its purchases leave it."""
+    rng, means, errors = np.random.default_rng(4), [], []
+    for _ in range(24):
+        x = 1 + rng.geometric(0.4, 600)
+        z = rng.gamma(4.0 * x) / x * 5.0
+        model = cv.GammaGamma().fit(
+            pd.DataFrame(
+                {"customer_id": np.arange(600).astype(str), "frequency": x, "recency": 1, "T": 2, "monetary_value": z}
+            )
+        )
+        drawn = model.means(model.proper_draws(400, seed=1))
+        if "q" in model.at_bound_:
+            means.append(float((drawn <= 20.0).mean()))
+            errors.append(float(drawn.std()) / (20.0 / np.sqrt(4.0 * x.sum())))
+    assert len(means) > 6  # half of the logs, as the likelihood is highest at the limit or before it
+    assert np.mean([0.05 <= m <= 0.95 for m in means]) >= 0.75
+    np.testing.assert_allclose(errors, 1.0, atol=0.2)
+
+
+@pytest.mark.parametrize("unit", [0.01, 1000.0])
+def test_refits_do_not_depend_on_the_unit_of_money(unit):
+    rng = np.random.default_rng(1)
+    x = 1 + rng.geometric(0.4, 600)
+    z = rng.gamma(4.0 * x) / rng.gamma(120.0, size=600) / x * 600.0
+    log = pd.DataFrame({"customer_id": np.arange(600).astype(str), "frequency": x, "recency": 1, "T": 2})
+    one, other = (cv.GammaGamma().fit(log.assign(monetary_value=z * k)) for k in (1.0, unit))
+    assert one.uncertainty_.startswith("100 refits")
+    drawn, in_unit = one.draws(200, seed=1), other.draws(200, seed=1)
+    np.testing.assert_allclose(in_unit[:, 0], drawn[:, 0], rtol=1e-4)
+    np.testing.assert_allclose(other.means(in_unit), one.means(drawn) * unit, rtol=1e-4)
 
 
 def test_a_large_a_and_b_are_one_chance_to_leave():

@@ -150,6 +150,7 @@ def maximize(
     what: str,
     *,
     few: tuple[Objective, float] | None = None,
+    curvature: Vector | None = None,
 ) -> Fit:
     """Find the maximum of a log-likelihood over positive parameters.
 
@@ -167,6 +168,8 @@ def maximize(
     few : (callable, float), optional
         The objective of a sample and its observations: its maximum, found at little cost, is where the search begins, and
         its curvature leads the first steps.
+    curvature : array, optional
+        What the Hessian of an observation is near the starts, in log-parameters, with the sign of a bowl.
 
     Raises
     ------
@@ -180,7 +183,7 @@ def maximize(
         count += 1
         return _slope(objective, n, log_parameters)
 
-    begin: list[tuple[Vector, Vector | None]] = [(np.log(start), None) for start in starts]
+    begin: list[tuple[Vector, Vector | None]] = [(np.log(start), curvature) for start in starts]
     if few is not None:
         near = _descend(partial(_slope, *few), begin[0][0], few[1])
         if near.is_maximum and near.free.all():
@@ -278,7 +281,7 @@ def _descend(
     """
     from scipy.optimize import minimize
 
-    near = None if hessian is None else _close_in(slope, start, hessian)
+    near = None if hessian is None else _close_in(slope, start, hessian) or _in_a_round_bowl(slope, start, hessian)
     if near is None:
         bounds = [BOUNDS] * len(start)
         found = minimize(
@@ -321,6 +324,26 @@ def _close_in(
             return None
         at, before = at - step, largest
     return None
+
+
+def _in_a_round_bowl(
+    slope: Callable[[Vector], tuple[float, Vector]], start: Vector, hessian: Vector
+) -> tuple[Vector, float, Vector] | None:
+    """BFGS where the Hessian makes the bowl round, or a valley costs it hundreds of steps; nothing where it leaves the bounds."""
+    from scipy.optimize import minimize
+
+    values, vectors = np.linalg.eigh(hessian)
+    if not values[0] > 0:
+        return None
+    root = vectors / np.sqrt(values)
+
+    def turned(place: Vector) -> tuple[float, Vector]:
+        value, gradient = slope(np.clip(start + root @ place, *BOUNDS))
+        return value, root.T @ gradient
+
+    found = minimize(turned, np.zeros(len(start)), jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": 50})
+    at = start + root @ found.x
+    return (at, *slope(at)) if _inside(at).all() else None
 
 
 def _hessian(slope: Callable[[Vector], tuple[float, Vector]], point: Vector, gradient: Vector) -> Vector:

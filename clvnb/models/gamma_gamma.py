@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +23,7 @@ from .base import Model
 from .constant_spend import ConstantSpend
 from .fitting import Levels, Vector, maximize
 from .posterior import Posterior
+from .special import ln_rising, psi_rising
 
 __all__ = ["GammaGamma", "fit_spend", "positive"]
 
@@ -88,31 +90,35 @@ class Spends:
     def customers(self) -> int:
         return int(self.n.sum())
 
+    @cached_property
+    def log_total(self) -> Vector:
+        """Logarithm of the money of all repeat purchases of a customer."""
+        return self.log_z + self.x.map(np.log)
+
+    @cached_property
+    def total(self) -> Vector:
+        return np.asarray(np.exp(self.log_total))
+
 
 def log_likelihood(p: float, q: float, v: float, spends: Spends) -> tuple[Vector, Vector]:
     """Return ln L of a customer of each row, and its gradient in (p, q, v): equation (1a) in logarithms.
 
     What depends on the mean spend z is linear in ln z but for ln(v + x z), which a cell takes to the second order.
     """
-    x, n = spends.x, spends.x.full
-    total = n * np.exp(spends.log_z)
+    x, n, total, log_total = spends.x, spends.x.full, spends.total, spends.log_total
+    more = np.log1p(
+        total / v
+    )  # ln(v + x z) - ln v, which keeps its digits where customers hardly differ and v is large
     share = total / (v + total)
     bend = spends.spread / 2 * share * (1 - share)
-    log_sum = np.log(v + total) + bend
-    log_total = np.log(n) + spends.log_z
-    ln_L = (
-        x.map(lambda x: gammaln(p * x + q) - gammaln(p * x))
-        + (q * np.log(v) - gammaln(q))
-        + p * n * log_total
-        - spends.log_z
-        - (p * n + q) * log_sum
-    )
-    by_v = (1 - spends.spread / 2 * (1 - 2 * share) * share) / (v + total)
+    own = log_total - np.log(v) - more - bend
+    ln_L = x.map(lambda x: ln_rising(q, p * x) - gammaln(p * x)) - q * (more + bend) + p * n * own - spends.log_z
+    by_bend = (p * n + q) * spends.spread / 2 * (1 - 2 * share) * share
     gradient = np.array(
         [
-            x.map(lambda x: x * (psi(p * x + q) - psi(p * x))) + n * (log_total - log_sum),
-            x.map(lambda x: psi(p * x + q)) - psi(q) + np.log(v) - log_sum,
-            q / v - (p * n + q) * by_v,
+            x.map(lambda x: x * (psi(p * x + q) - psi(p * x))) + n * own,
+            x.map(lambda x: psi_rising(q, p * x)) - more - bend,
+            ((q * total / v - p * n) + by_bend) / (v + total),
         ]
     )
     return ln_L, gradient
@@ -216,7 +222,8 @@ class GammaGamma(Model):
             return float(weights @ value), gradient @ weights
 
         def objective(theta: Vector, weights: Vector = spends.n, *, slope: bool = True) -> tuple[float, Vector]:
-            return scaled(theta / money, weights)
+            value, gradient = scaled(theta / money, weights)
+            return value, gradient / money
 
         money = np.array([1.0, 1.0, scale])
         starts = [[2.0, 3.0, 1.0], [6.0, 4.0, 0.5]]
@@ -224,7 +231,7 @@ class GammaGamma(Model):
         # Money was measured in units of its mean, so that starts and bounds fit every currency.
         shifted = fit.log_likelihood - n * float(np.log(scale))
         in_money = replace(fit, values=fit.values * money, log_likelihood=shifted)
-        return self._accept(in_money, n, Posterior(objective, in_money, np.array(starts[0]) * money, spends.n))
+        return self._accept(in_money, n, Posterior(objective, in_money, np.array(starts[0]) * money, spends.n, money))
 
     def expected_spend(self, summary: Any) -> Any:
         """Return the expected money of each customer's future purchases.

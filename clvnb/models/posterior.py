@@ -66,6 +66,8 @@ class Posterior:
         Of the prior.
     counts : array
         Customers per collapsed row.
+    unit : array, optional
+        In which the parameters were searched for: bounds hold in it, whatever the money is counted in.
 
     References
     ----------
@@ -73,9 +75,15 @@ class Posterior:
     """
 
     def __init__(
-        self, objective: Callable[..., tuple[float, Vector]], fit: Fit, centre: Vector, counts: Vector
+        self,
+        objective: Callable[..., tuple[float, Vector]],
+        fit: Fit,
+        centre: Vector,
+        counts: Vector,
+        unit: Vector | float = 1.0,
     ) -> None:
         self.objective, self.fit, self.centre, self.counts = objective, fit, np.log(centre), counts
+        self.unit = unit
 
     def draw(self, size: int, seed: int) -> Vector:
         """Draw ``size`` parameter vectors."""
@@ -120,10 +128,13 @@ class Posterior:
     def _points(self) -> Kept:
         points, weights = self._importance(np.random.default_rng(1))
         effective = 1.0 / float(np.sum(weights**2))
+        said = f"importance sampling around the normal approximation, effective sample size {effective:.0f} of {PROPOSALS}"
         if effective >= ENOUGH * PROPOSALS or self.counts.sum() < ENOUGH_CUSTOMERS:
-            said = f"importance sampling around the normal approximation, effective sample size {effective:.0f} of {PROPOSALS}"
             return Kept(said, points, weights)
-        points = self._bootstrap(np.random.default_rng(2))
+        again = self._bootstrap(np.random.default_rng(2))
+        if len(again) < REFITS / 2:  # the few that found a maximum are no picture of all
+            return Kept(f"{said}; only {len(again)} of {REFITS} refits found a maximum", points, weights)
+        points = again
         said = (
             f"{len(points)} refits on reweighted customers (Bayesian bootstrap), since the normal approximation misses "
             f"the likelihood's shape (effective sample size {effective:.0f} of {PROPOSALS})"
@@ -154,12 +165,20 @@ class Posterior:
             weights = rng.gamma(self.counts)
             weights *= n / weights.sum()
             try:
-                again = self._refit(weights, n)
+                found.append(self._refit(weights, n))
             except FitError:
                 continue
-            found.append(np.log(again.values))
-        return np.array(found) if found else np.log(self.fit.values)[None, :]
+        return np.array(found)
 
-    def _refit(self, weights: Vector, n: float) -> Fit:
-        start = self.fit.values.tolist()
-        return maximize(lambda full: self.objective(full, weights), [start], self.fit.names, n, "the refit")
+    def _refit(self, weights: Vector, n: float) -> Vector:
+        """Logarithms of the parameters that fit customers of these weights."""
+        covariance = self.fit.log_covariance * n
+        curvature = np.linalg.inv(covariance) if np.isfinite(covariance).all() else None
+
+        def objective(theta: Vector) -> tuple[float, Vector]:
+            value, gradient = self.objective(theta * self.unit, weights)
+            return value, gradient * self.unit
+
+        start = (self.fit.values / self.unit).tolist()
+        again = maximize(objective, [start], self.fit.names, n, "the refit", curvature=curvature)
+        return np.log(again.values * self.unit)
