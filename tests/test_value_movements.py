@@ -99,3 +99,30 @@ def test_rates_by_hand():
     ]
     assert rates.loc["2024-03-01", ["nrr", "grr", "logo_churn", "arpa"]].tolist() == [1, 1, 0, 12.5]
     assert rates.loc["2024-01-01", ["nrr", "grr"]].isna().all()
+
+
+def test_a_report_says_and_draws_what_moved():
+    """Step 1 of a subscription: the table adds up, the sentence holds its figures, the picture has every kind that there was."""
+    contracts = random_contracts(600, 4)
+    movements = cv.mrr_movements(cv.spells(contracts, as_of=AS_OF), as_of=AS_OF)
+    ax = cv.plots.plot_mrr(movements)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "new", "upgrades, higher prices", "returned", "downgrades", "left"]  # fmt: skip
+    assert len(ax.patches) == 5 * 24
+    step = cv.value_step(cv.load_sample("subscription"))
+    year, words = step.mrr.tail(12), step.client.words
+    assert year["customers_closing"].iloc[-1] == (step.customers["p_alive"] > 0).sum()
+    said = step.recurring.text
+    for money in (year["closing"].iloc[-1], year["new"].sum(), -year["churn"].sum()):
+        assert words.money(money) in said
+    kept = 1 + (year["churn"].sum() + year["contraction"].sum()) / year["opening"].sum()
+    assert f"{words.share(kept, digits=1)} of the month before" in said
+    assert step.recurring.table["month"].is_monotonic_decreasing
+    assert step.coming.text == ""  # that sentence is a shop's
+
+
+def test_a_shop_has_no_recurring_revenue():
+    step = cv.value_step(cv.load_sample("cdnow"))
+    assert step.mrr.empty
+    assert step.recurring.text == ""
+    assert "Only subscriptions" in cv.plots.plot_mrr(step.mrr).figure.clvnb_alt

@@ -128,7 +128,9 @@ class Posterior:
     def _points(self) -> Kept:
         points, weights = self._importance(np.random.default_rng(1))
         effective = 1.0 / float(np.sum(weights**2))
-        said = f"importance sampling around the normal approximation, effective sample size {effective:.0f} of {PROPOSALS}"
+        said = (
+            f"importance sampling around the normal approximation, effective sample size {effective:.0f} of {PROPOSALS}"
+        )
         if effective >= ENOUGH * PROPOSALS or self.counts.sum() < ENOUGH_CUSTOMERS:
             return Kept(said, points, weights)
         again = self._bootstrap(np.random.default_rng(2))

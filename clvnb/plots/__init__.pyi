@@ -29,6 +29,7 @@ from .value import plot_cohorts as plot_cohorts
 from .value import plot_concentration as plot_concentration
 from .value import plot_forecast as plot_forecast
 from .value import plot_methods as plot_methods
+from .value import plot_mrr as plot_mrr
 from .value import plot_season as plot_season
 from .value import plot_segments as plot_segments
 from .value import plot_tests as plot_tests

@@ -23,6 +23,7 @@ __all__ = [
     "plot_concentration",
     "plot_forecast",
     "plot_methods",
+    "plot_mrr",
     "plot_season",
     "plot_segments",
     "plot_tests",
@@ -587,6 +588,72 @@ def plot_season(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | N
     best, least = (table.loc[getattr(table["pace"], find)()] for find in ("idxmax", "idxmin"))
     return tell(ax, f"Purchases come fastest in {best['day']:%B} ({best['pace']:.1f} times the mean) and slowest in "
                     f"{least['day']:%B} ({least['pace']:.1f}).")  # fmt: skip
+
+
+@styled
+def plot_mrr(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+    """Draw what monthly recurring revenue gained and lost, for up to two years.
+
+    Parameters
+    ----------
+    table : MRR
+        From ``mrr_movements``, in the client's currency a month.
+    ax : Axes, optional
+        Where to draw; a figure of its own when left out.
+    words : Words, optional
+        The client's currency and language.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> table = pd.DataFrame({"month": pd.to_datetime(["2024-01-01", "2024-02-01"]), "opening": [0.0, 20.0],
+    ...     "new": [20.0, 0.0], "expansion": [0.0, 5.0], "contraction": 0.0, "churn": 0.0, "reactivation": 0.0,
+    ...     "closing": [20.0, 25.0]})
+    >>> plot_mrr(table, ax=Figure().subplots()).figure.clvnb_alt
+    'Monthly recurring revenue, January 2024 to February 2024: from ¤0.00 to ¤25.00. Gained ¤25.00, lost ¤0.00.'
+    """
+    words, ax = words or Words("XXX"), axes(ax, size=(7.2, 3.4))
+    if table.empty:
+        return nothing(ax, "Only subscriptions have recurring revenue")
+    last = table.tail(24)
+    gained, lost = [np.zeros(len(last)), np.zeros(len(last))]
+    for name, (label, colour, hatch) in _MOVEMENTS.items():
+        height, base = last[name].to_numpy(float), gained if name not in {"contraction", "churn"} else lost
+        if height.any():
+            ax.bar(
+                last["month"],
+                height,
+                bottom=base,
+                width=22,
+                color=colour,
+                hatch=hatch,
+                edgecolor=INK,
+                lw=0.4,
+                label=label,
+            )
+        base += height
+    ax.axhline(0, color=INK, lw=1)
+    money_axis(ax.yaxis, words)
+    _dated(ax)
+    ax.set_title("What recurring revenue gained and lost, by month")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.1), ncols=3)
+    return tell(ax, f"Monthly recurring revenue, {last['month'].iloc[0]:%B %Y} to {last['month'].iloc[-1]:%B %Y}: from "
+                    f"{words.money(last['opening'].iloc[0])} to {words.money(last['closing'].iloc[-1])}. Gained "
+                    f"{words.money(gained.sum())}, lost {words.money(abs(lost.sum()))}.")  # fmt: skip
+
+
+_MOVEMENTS = {
+    "new": ("new", BLUE, ""),
+    "expansion": ("upgrades, higher prices", PALE, ""),
+    "reactivation": ("returned", PALE, "//"),
+    "contraction": ("downgrades", GREY, ""),
+    "churn": ("left", ORANGE, ""),
+}
 
 
 def _dated(ax: Axes) -> None:

@@ -279,6 +279,7 @@ def _value_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
         "forecast_by_month": step.by_month,
         "contribution_by_month": step.months,
         "cohort_rhythm": step.rhythm,
+        "mrr": step.mrr,
         "forecast_tests": step.tests.table,
         "parameters": step.parameters,
         "method": step.card.table(),

@@ -53,6 +53,7 @@ class ValueFacts(Told):
     months: pd.DataFrame = field(default_factory=pd.DataFrame)
     rhythm: pd.DataFrame = field(default_factory=pd.DataFrame)
     year: dict[str, float] = field(default_factory=dict)
+    mrr: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def client(self) -> Client:

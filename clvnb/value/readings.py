@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.results import Finding
+from ..core.tables import MRR
 from ..data.client import Client
 from .facts import ValueFacts
 from .segments import rfm_by_value
@@ -53,7 +54,8 @@ def coming(step: ValueFacts) -> Finding:
     """What today's customers will buy in the next quarter, year and horizon, with the expected error."""
     outlook, words = step.outlook, step.client.words
     if outlook is None or step.total is None:
-        return Finding(pd.DataFrame(), "There is no forecast of purchases for this client.")
+        members = step.client.kind == "subscription"  # whose recurring revenue has a section of its own
+        return Finding(pd.DataFrame(), "" if members else "There is no forecast of purchases for this client.")
     table = outlook.coming
     near = table[table["days_ahead"].isin([table["days_ahead"].min(), min(365.0, outlook.horizon)])]
     parts = [
@@ -191,6 +193,41 @@ def overdue_orders(next_orders: pd.DataFrame) -> pd.DataFrame:
     """Of those who had come back before: who is later than usual and may still come."""
     table = next_orders
     return table if table.empty else table[table["overdue"] & (table["p_alive"] >= 0.2) & (table["purchases"] > 1)]
+
+
+def recurring(step: ValueFacts) -> Finding:
+    """MRR today, what moved it in twelve months, and what members keep paying."""
+    words = step.client.words
+    if step.mrr.empty:
+        return Finding(pd.DataFrame(columns=["month", *MRR.required[1:], "nrr", "grr", "logo_churn"]), "")
+    year = step.mrr.tail(12)
+    now = year.iloc[-1]
+    text = (
+        f"On {words.day(step.as_of)}, {words.counted(now.customers_closing, 'member')} paid {words.money(now.closing)} a "
+        f"month, {words.money(now.arpa)} each. "
+        if now.customers_closing
+        else f"On {words.day(step.as_of)} nobody pays. "
+    )
+    moved = [(year[name].sum(), said) for name, said in _MOVES.items()]
+    parts = [f"{'+' if money > 0 else '-'}{words.money(abs(money))} {said}" for money, said in moved if money]
+    text += f"Monthly revenue since {words.day(year['month'].iloc[0])}: {', '.join(parts)}. " if parts else ""
+    before = float(year["opening"].sum())
+    if before > 0:
+        lost = -float(year["churn"].sum() + year["contraction"].sum()) / before
+        added = float(year["expansion"].sum()) / before
+        kept = f"In an average month members who were there paid {words.share(1 - lost + added, digits=1)} of the month before "
+        rates = f"(net revenue retention), {words.share(1 - lost, digits=1)} without what they added (gross)."
+        text += kept + (rates if added else "(net and gross revenue retention).")
+    return Finding(year.iloc[::-1].reset_index(drop=True), text)
+
+
+_MOVES = {
+    "new": "from new members",
+    "reactivation": "from members who returned",
+    "expansion": "from upgrades and higher prices",
+    "contraction": "from downgrades",
+    "churn": "from members who left",
+}
 
 
 def say_segments(step: ValueFacts) -> str:

@@ -32,6 +32,7 @@ from .evaluate import tracking
 from .facts import ValueFacts
 from .flows import by_month, members_by_cohort, orders_by_cohort, paid_back, year_on_year
 from .methods import contract_methods, shop_methods
+from .movements import mrr_movements, mrr_rates
 from .segments import segment_profile
 from .spread import Spread
 from .subscriptions import subscription_table
@@ -78,6 +79,9 @@ class ValueStep(ValueFacts):
         Orders per customer of each quarter's newcomers, or how many members stay, quarter by quarter.
     year : dict
         Contribution of the last twelve months against the twelve before; see ``year_on_year``.
+    mrr : pandas.DataFrame
+        Of a subscription: what its monthly recurring revenue gained and lost by month, and the rates; see
+        ``mrr_movements`` and ``mrr_rates``.
     choice : str
         Why this model.
     holdout : Holdout or None
@@ -169,6 +173,11 @@ class ValueStep(ValueFacts):
     def at_risk(self) -> Finding:
         """The customers who brought most and have probably stopped, or may not renew."""
         return readings.at_risk(self)
+
+    @property
+    def recurring(self) -> Finding:
+        """Monthly recurring revenue: where it stands, what moved it in a year, and what members keep paying."""
+        return readings.recurring(self)
 
     @property
     def tracking(self) -> Finding:
@@ -283,8 +292,19 @@ def _step(worth: Worth, **more: Any) -> ValueStep:
         if len(worth.lives)
         else orders_by_cohort(flows, worth.summary, worth.purchases, as_of, economics.horizon_days),
         year=year_on_year(flows, as_of),
+        mrr=_recurring(worth),
         **more,
     )
+
+
+def _recurring(worth: Worth) -> pd.DataFrame:
+    """A subscription's MRR by month with its rates; nothing where none has been paid for yet."""
+    if worth.running.empty:
+        return pd.DataFrame()
+    with suppress(TableError):
+        movements = mrr_movements(worth.running, as_of=worth.as_of)
+        return movements.merge(mrr_rates(movements), on="month")
+    return pd.DataFrame()
 
 
 # ------------------------------------------------------------------------------------------------- shop

@@ -71,8 +71,8 @@ class Worth:
     purchases, spend : fitted models of a shop
         Of buying, and of spending or its mean; a subscription has none.
     people : pandas.DataFrame
-        A subscription's customers with what runs now, or ran last; ``lives`` with a row for each stretch without a
-        lapse; ``plans`` its models by plan.
+        A subscription's customers with what runs now, or ran last; ``running`` its SPELLS; ``lives`` with a row for each
+        stretch without a lapse; ``plans`` its models by plan.
     check : Holdout or None
         How well the chosen model told what was held back; None where nothing could be.
     comparison : pandas.DataFrame
@@ -97,6 +97,7 @@ class Worth:
     purchases: TransactionModel | None = None
     spend: GammaGamma | ConstantSpend | None = None
     people: pd.DataFrame = field(default_factory=pd.DataFrame)
+    running: pd.DataFrame = field(default_factory=pd.DataFrame)
     lives: pd.DataFrame = field(default_factory=pd.DataFrame)
     plans: dict[str, RenewalModel] = field(default_factory=dict)
     check: Holdout | None = None
@@ -263,7 +264,8 @@ def _assess_subscription(books: Books) -> Worth:
     contracts, payments = books.contracts, books.summary
     received = to_pandas(purchase_days(books.orders.kept)).rename(columns={"net": "amount"})
     settled = settle_contracts(contracts.kept, received, as_of=as_of, words=client.words)
-    lives = contract_lives(spells(settled.kept, as_of=as_of), as_of=as_of)
+    running = spells(settled.kept, as_of=as_of)
+    lives = contract_lives(running, as_of=as_of)
     people = current_subscriptions(lives, payments)
     checked = replace(books.orders, findings=(*books.orders.findings, *contracts.findings, *settled.findings))
     paid = payments[payments["customer_id"].isin(people["customer_id"])].reset_index(drop=True)
@@ -272,10 +274,10 @@ def _assess_subscription(books: Books) -> Worth:
         try:
             plans[str(plan)] = choose_renewal_model(group)
         except FitError as error:
-            return _unpredicted(books, checked, paid, str(error))
+            return replace(_unpredicted(books, checked, paid, str(error)), running=running)
     trust = subscription_trust(lives, plans, survival_seen(lives, plans))
     if trust.level == "not reliable":
-        return _unpredicted(books, checked, paid, _because(trust), trust=trust)
+        return replace(_unpredicted(books, checked, paid, _because(trust), trust=trust), running=running)
     customers, total = subscription_table(people, plans, economics, level=LEVEL)
     half = Economics(**{**economics.model_dump(), "horizon": f"{economics.horizon_days / 2:g} days"})
     begun = subscription_table(people, plans, half, level=LEVEL)[0].set_index("customer_id")["expected_purchases"]
@@ -309,6 +311,7 @@ def _assess_subscription(books: Books) -> Worth:
             "to leave at each one, and these chances differ. Used, by AIC: " + _by_plan(plans) + "."
         ),
         people=people,
+        running=running,
         lives=lives,
         plans=plans,
         forecast=forecast,
