@@ -296,6 +296,72 @@ def test_the_fourth_step_never_costs_the_other_three(tmp_path, guide, monkeypatc
 # ------------------------------------------------------------------------------------------- stops
 
 
+WORK = """
+import os, pathlib, sys, time
+def main(file):
+    what = file.read_text()
+    (file.parent / "pid").write_text(str(os.getpid()))
+    if what == "slow":
+        time.sleep(300)
+    if what == "dies":
+        os.kill(os.getpid(), 9)
+    return int(what == "fails")
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize("fork", [True, False])
+def test_what_is_made_of_a_report_has_a_limit(tmp_path, monkeypatch, fork):
+    (tmp_path / "work_of_a_test.py").write_text(WORK)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    end_kernels()
+    found = {}
+    for what in ("well", "fails", "dies", "slow"):
+        place = tmp_path / what
+        place.mkdir()
+        (place / "order").write_text(what)
+        found[what] = kernel.run_apart("work_of_a_test", place / "order", 1.0 if what == "slow" else 60.0, fork=fork)
+        if (place / "pid").exists():
+            pid = int((place / "pid").read_text())
+            assert until(lambda pid=pid: not Path(f"/proc/{pid}").exists() or "Z" in state(pid))
+    assert found == {"well": 0, "fails": 1, "dies": -9, "slow": None}
+    end_kernels()
+
+
+def state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
+
+
+def until(done, seconds: float = 30) -> bool:
+    ends = time.monotonic() + seconds
+    while not (it := done()) and time.monotonic() < ends:
+        time.sleep(0.05)
+    return it
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(None, "page and workbook: not made within 600 s"), (-9, "the Python process died"), (1, "is its disk full?")],
+    ids=["slow", "killed", "nothing written"],
+)
+def test_a_page_that_cannot_be_made_leaves_the_last_one(tmp_path, guide, monkeypatch, code, said):
+    client, out = small_client(tmp_path / "a"), tmp_path / "out"
+    assert report(client, out).status == "done"
+    page = (out / "a/2024-01-28/report.html").read_bytes()
+    (client / "orders.csv").write_text(ONCE.replace(",10\n", ",11\n"))
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "run_apart", lambda *a, **k: code)
+        failed = report(client, out)
+    assert (failed.status, failed.attempts) == ("failed", 2 if code == -9 else 1)
+    assert said in failed.error
+    assert (out / "a/2024-01-28/report.html").read_bytes() == page
+    assert report(client, out).status == "done"
+
+
 def test_a_stopped_warm_process_is_replaced(tmp_path, guide, monkeypatch):
     end_kernels()
     monkeypatch.setattr(kernel, "_PATIENCE", 15)

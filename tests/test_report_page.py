@@ -171,6 +171,20 @@ def test_money_on_the_first_page(made):
     )
 
 
+def test_new_customers_who_stop_coming_are_said(made):
+    _, folder, _, _ = made
+    results = read(folder)[1]
+    for came, said in (
+        ({"now": 9, "before": 40}, True),
+        ({"now": 25, "before": 40}, False),
+        ({"now": 1, "before": 8}, False),
+        ({}, False),
+    ):
+        say = FirstPage(results | {"came": came}, folder / "tables", Words("EUR"), labels_of("en")[1])
+        lines = [line for tile in say.tiles for line in tile.lines]
+        assert ("only 9 came in 90 days; a year ago 40" in lines) is said
+
+
 @given(colour=st.from_regex(r"#[0-9a-f]{6}", fullmatch=True))
 def test_any_brand_can_be_read(colour):
     for mode in ("light", "dark"):

@@ -1,13 +1,14 @@
 """A warm process: it has imported everything a report needs, and forks a kernel from itself when asked.
 
-In: one JSON line per order on a socket, ``start``, ``poll`` or ``signal``. Out: one JSON line per answer. When the other
-end closes, for whatever reason, every kernel is ended and the process goes.
+In: one JSON line per order on a socket, ``start`` (a kernel), ``work`` (a module's ``main``), ``poll`` or ``signal``. Out: one JSON
+line per answer. When the other end closes, for whatever reason, everything that was started is ended and the process goes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import io
 import json
 import os
@@ -17,25 +18,25 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 __all__ = ["main", "preload"]
 
 _LIBRARIES = [
-    "babel.dates", "babel.numbers", "ibis.backends.duckdb", "ipykernel.debugger", "ipykernel.ipkernel",
+    "babel.dates", "babel.numbers", "clvnb.report.finish", "ibis.backends.duckdb", "ipykernel.debugger", "ipykernel.ipkernel",
     "ipykernel.kernelapp",
-    "matplotlib.backends.backend_agg", "matplotlib.pyplot", "PIL.Image",
+    "matplotlib.backends.backend_agg", "matplotlib.pyplot", "nbconvert.filters.markdown_mistune", "PIL.Image",
     "PIL.PngImagePlugin", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet", "scipy.optimize", "scipy.stats", "statsmodels.duration.survfunc",
     "statsmodels.genmod.generalized_linear_model", "statsmodels.iolib.summary2", "statsmodels.stats.contingency_tables", "statsmodels.stats.proportion",
-    "statsmodels.tools.numdiff",
+    "statsmodels.tools.numdiff", "xlsxwriter",
 ]  # fmt: skip
 
 
 def preload() -> None:
-    """Import what the notebooks use, and draw a picture nobody sees, which finds the fonts."""
-    import importlib
-
+    """Import what the notebooks and the page use, and draw a picture nobody sees, which finds the fonts."""
     import clvnb
 
     from ..core.words import Words
@@ -70,7 +71,7 @@ def main(line: socket.socket) -> None:
         for text in orders:
             order = json.loads(text)
             answer: Any = None
-            if order["do"] == "start":
+            if order["do"] in {"start", "work"}:
                 answer = _fork(line, order)
                 living.add(answer)
             elif order["do"] == "poll":
@@ -97,17 +98,19 @@ def _signal(pid: int, number: int) -> None:
 
 
 def _fork(line: socket.socket, order: dict[str, Any]) -> int:
+    for name in order.get("needs", []):
+        importlib.import_module(name)  # here, and once, whatever number of forks needs it
     pid = os.fork()
     if pid == 0:
         line.close()
-        _become_kernel(order["connection_file"], order["folder"], order["environment"])
+        _become(partial(_WORK[order["do"]], *order["arguments"]), order["folder"], order["environment"])
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)  # before anyone may want to signal the group; the child does the same
     return pid
 
 
-def _become_kernel(connection_file: str, folder: str, environment: dict[str, str]) -> NoReturn:
-    """Turn a fresh fork into a kernel of its own: own session, own random numbers, nothing on the terminal."""
+def _become(work: Callable[[], int], folder: str, environment: dict[str, str]) -> NoReturn:
+    """Turn a fresh fork into a process of its own: own session, own random numbers, nothing on the terminal."""
     code = 1
     try:
         with contextlib.suppress(OSError):
@@ -123,14 +126,25 @@ def _become_kernel(connection_file: str, folder: str, environment: dict[str, str
 
         np.random.seed(None)  # noqa: NPY002  the forks would share the global state otherwise
         random.seed()
-        from ipykernel.kernelapp import IPKernelApp
-
-        app = IPKernelApp.instance()
-        app.initialize(["-f", connection_file, "--HistoryManager.enabled=False"])
-        app.start()
-        code = 0
+        code = work()
     finally:
         os._exit(code)  # what the parent would do at its end is not the child's to do
+
+
+def _be_kernel(connection_file: str) -> int:
+    from ipykernel.kernelapp import IPKernelApp
+
+    app = IPKernelApp.instance()
+    app.initialize(["-f", connection_file, "--HistoryManager.enabled=False"])
+    app.start()
+    return 0
+
+
+def _do_work(module: str, file: str) -> int:
+    return int(importlib.import_module(module).main(Path(file)))
+
+
+_WORK: dict[str, Callable[..., int]] = {"start": _be_kernel, "work": _do_work}
 
 
 def _end_with_parent() -> None:

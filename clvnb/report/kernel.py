@@ -1,6 +1,6 @@
-"""The kernel that a report's notebook runs in: a process of its own, quiet, and the same wherever it starts.
+"""The kernel that a report's notebook runs in, and what is made of it: processes of their own, quiet, the same wherever they start.
 
-In: what jupyter_client starts a kernel with. Out: a kernel forked from a warm process, or spawned where that cannot be.
+In: what jupyter_client starts a kernel with, or a module's ``main``. Out: a process forked from a warm one, or spawned where that cannot be.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import uuid
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from traitlets import Bool, Unicode
 
 from ..core.files import drop_scratch, scratch_folder
 
-__all__ = ["CAN_FORK", "ForkProvisioner", "ReportKernelManager", "end_kernels"]
+__all__ = ["CAN_FORK", "ForkProvisioner", "ReportKernelManager", "end_kernels", "run_apart"]
 
 CAN_FORK = sys.platform == "linux"  # elsewhere a fork is unsafe or not there
 
@@ -39,6 +41,7 @@ _ENVIRONMENT = {
 _LOCK = threading.Lock()
 _PATIENCE = 120  # seconds for an answer of the warm process; it takes some to import, and none to answer afterwards
 _living: set[ReportKernelManager] = set()
+_spawned: set[subprocess.Popen[bytes]] = set()
 _forkserver: Forkserver | None = None
 
 
@@ -110,10 +113,87 @@ def end_kernels() -> None:
         process = getattr(manager.provisioner, "process", None)  # of a spawned one; the forked end with their origin
         if process is not None:
             process.kill()
+    for process in list(_spawned):
+        process.kill()
     with _LOCK:
         if _forkserver is not None and _forkserver.owner == os.getpid():
             _forkserver.close()
         _forkserver = None
+
+
+def run_apart(module: str, file: Path, seconds: float, *, fork: bool, needs: Sequence[str] = ()) -> int | None:
+    """Run a module's ``main(file)`` in a process of its own, in the folder of ``file``.
+
+    Parameters
+    ----------
+    module : str
+        Its ``main`` takes a path and returns an exit status; run as a program, it takes the path as its argument.
+    file : Path
+        The order.
+    seconds : float
+        How long it may take; then it is ended.
+    fork : bool
+        Fork it from the warm process where the system can; otherwise, and elsewhere, spawn it.
+    needs : sequence of str
+        Modules that the warm process imports before it forks.
+
+    Returns
+    -------
+    int or None
+        Its exit status, minus the signal that ended it; None where it took too long.
+    """
+    poll, end = (_forked if fork and CAN_FORK else _started)(module, file, needs)
+    ends = time.monotonic() + seconds
+    try:
+        while (code := poll()) is None and time.monotonic() < ends:
+            time.sleep(0.02)
+        return code
+    finally:
+        end()
+
+
+_Handle = tuple[Callable[[], "int | None"], Callable[[], None]]
+
+
+def _forked(module: str, file: Path, needs: Sequence[str]) -> _Handle:
+    warm, folder = _warm(), str(file.parent)
+    wanted = {"arguments": [module, str(file)], "folder": folder, "environment": {"TMPDIR": folder}}
+    try:
+        pid = warm.ask("work", **wanted, needs=list(needs))
+    except RuntimeError:
+        return lambda: -signal.SIGKILL, lambda: None
+
+    def poll() -> int | None:
+        try:
+            return warm.ask("poll", pid=pid)
+        except RuntimeError:
+            return -signal.SIGKILL  # the warm process is gone, and took what it started along
+
+    def end() -> None:
+        with contextlib.suppress(RuntimeError):
+            warm.ask("signal", pid=pid, signal=int(signal.SIGKILL))  # nothing happens to one that has ended
+
+    return poll, end
+
+
+def _started(module: str, file: Path, needs: Sequence[str]) -> _Handle:
+    environment = {**os.environ, **_ENVIRONMENT, "TMPDIR": str(file.parent)}
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", module, str(file)],
+        cwd=file.parent,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _spawned.add(process)
+
+    def end() -> None:
+        process.kill()
+        process.wait()
+        _spawned.discard(process)
+
+    return process.poll, end
 
 
 class ForkProvisioner(KernelProvisionerBase):
@@ -137,9 +217,9 @@ class ForkProvisioner(KernelProvisionerBase):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Fork."""
         self.forkserver = _warm()
-        wanted = {"connection_file": self.parent.connection_file, "folder": kwargs["cwd"]}
         environment = {k: v for k, v in kwargs["env"].items() if k in {"IPYTHONDIR", "TMPDIR", *_ENVIRONMENT}}
-        self.pid = await asyncio.to_thread(self.forkserver.ask, "start", **wanted, environment=environment)
+        wanted = {"arguments": [self.parent.connection_file], "folder": kwargs["cwd"], "environment": environment}
+        self.pid = await asyncio.to_thread(self.forkserver.ask, "start", **wanted)
         return self.connection_info
 
     async def poll(self) -> int | None:

@@ -24,18 +24,17 @@ from typing import Any
 
 from .. import __version__
 from ..core.errors import ClvnbError, ReportError, UsageError
-from ..core.files import keep_on_disk, replace_file
+from ..core.files import drop_scratch, keep_on_disk, replace_file, scratch_folder
 from ..core.tables import as_day
 from ..data.client import Client
 from ..data.inputs import reads_database, report_files, stamps
 from ..data.samples import guide_folder
 from ..satisfaction.baseline import find_baseline
 from .execute import Limits, MachineError, RunError, run_notebook
-from .files import step_sheets, write_json, write_workbook
-from .kernel import end_kernels
+from .files import write_json
+from .kernel import end_kernels, run_apart
 from .manifest import Manifest
-from .page import explore, page_to_print, report_page
-from .pdf import check_pdf, write_pdf
+from .pdf import check_pdf
 from .summary import by_month, value_then
 
 __all__ = ["Outcome", "report_clients"]
@@ -417,7 +416,7 @@ def _make(job: _Job, read: _Inputs, tries: int) -> dict[str, Any]:
     scratch, client = _scratch(job), read.client
     steps, seconds, missing = _run_steps(job, read, tries)
     if read.have_changed():
-        raise MachineError("the client's files changed while they were read; report again when they are whole")
+        raise MachineError(_CHANGED)
     (scratch / "notebooks").mkdir()
     for name, node in steps.items():
         (scratch / "notebooks" / name).write_text(_notebook_text(node), encoding="utf-8")
@@ -428,12 +427,9 @@ def _make(job: _Job, read: _Inputs, tries: int) -> dict[str, Any]:
             os.replace(scratch / "tables" / name, scratch / name)
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     facts = {"made": made, "key": read.key[:16]}
-    page = report_page(client, [*steps.values(), *_said(missing)], results, scratch / "tables", facts)
-    (scratch / "report.html").write_text(page, encoding="utf-8")
-    (scratch / "explore.html").write_text(explore(client, results, scratch / "tables"), encoding="utf-8")
-    if job.pdf:
-        write_pdf(page_to_print(page, client), scratch / "report.pdf")
-    write_workbook(step_sheets(scratch / "tables", results, client), scratch / "clvnb.xlsx", words=client.words)
+    _finish(job, {"client": str(client.folder), "results": results, "facts": facts, "missing": missing})
+    if read.have_changed():
+        raise MachineError(_CHANGED)
     entry = {
         "name": client.name,
         "status": "done",
@@ -447,7 +443,7 @@ def _make(job: _Job, read: _Inputs, tries: int) -> dict[str, Any]:
         "value_then": value_then(results, scratch / "tables"),
         "months": by_month(scratch / "tables"),
         "attempts": tries,
-        "bytes": len(page.encode()),
+        "bytes": (scratch / "report.html").stat().st_size,
         "files": _sizes(scratch),
         "cell": "",
     }
@@ -456,6 +452,35 @@ def _make(job: _Job, read: _Inputs, tries: int) -> dict[str, Any]:
     _keep_cards(job, read.key, job.out / client.slug / results["as_of"] / "cards")
     _move(job, scratch, job.out / client.slug, results["as_of"])
     return entry | {"results": results}
+
+
+_CHANGED = "the client's files changed while they were read; report again when they are whole"
+
+
+def _finish(job: _Job, order: dict[str, Any]) -> None:
+    """Make page, explorer, workbook and PDF, in a process of their own and within the time of a cell."""
+    place, seconds = scratch_folder(), job.limits.cell
+    file = place / "order.json"
+    try:
+        write_json(file, order | {"folder": str(_scratch(job).resolve()), "pdf": job.pdf})
+        needs = ["weasyprint"] if job.pdf else []
+        code = run_apart("clvnb.report.finish", file, seconds, fork=job.fork, needs=needs)
+        if code is None:
+            raise RunError(
+                f"page and workbook: not made within {seconds} s; report without --pdf, or raise --cell-seconds"
+            )
+        said = place / "answer.json"
+        if code == 1 and said.is_file():
+            answer = json.loads(said.read_text(encoding="utf-8"))
+            raise RunError(answer["error"], log=answer.get("log", ""))
+        if code > 0:
+            raise RunError(f"page and workbook: nothing could be written below {job.out}; is its disk full?")
+        if code:
+            raise MachineError(
+                "page and workbook: the Python process died, most likely for want of memory; run fewer --jobs"
+            )
+    finally:
+        drop_scratch(place)
 
 
 def _run_steps(job: _Job, read: _Inputs, tries: int) -> tuple[dict[str, Any], dict[str, float], str]:
@@ -483,16 +508,6 @@ def _ran(job: _Job, read: _Inputs, notebooks: list[Path]) -> tuple[dict[str, Any
     whole = run_notebook(_joined(notebooks), parameters, fork=job.fork, limits=job.limits, name="report")
     seconds = _seconds(whole)  # before the cells lose what was noted at them
     return _apart(whole, notebooks), seconds
-
-
-def _said(missing: str) -> list[Any]:
-    """A chapter that says why step 4 is missing."""
-    from nbformat import v4
-
-    if not missing:
-        return []
-    text = f"# Step 4 could not be made\n\n```\n{missing}\n```"
-    return [v4.new_notebook(cells=[v4.new_markdown_cell(text)])]
 
 
 def _keep_cards(job: _Job, key: str, cards: Path) -> None:

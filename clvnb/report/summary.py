@@ -25,6 +25,7 @@ _PAST_MONTHS, _NARROW_MONTHS = 30, 12  # before today, on a wide and on a narrow
 _MOST_ROWS = 4
 _MINUS = "−\u2060"  # which keeps to its number at the end of a line
 _TARGET = 3.0  # value to cost of winning that is usually asked for
+_TO_COMPARE = 20  # newcomers of a quarter: fewer halve by chance
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,9 @@ class FirstPage:
             lines.append(self.say("costs", cost=self.money(cost), times=times))
         if self.valued:
             lines.append(self.say("target", most=self.money(new["value"] / _TARGET)))
+        came = self.results.get("came") or {"now": 0, "before": 0}
+        if came["before"] >= _TO_COMPARE and came["now"] < came["before"] / 2:
+            lines.append(self.say("came", now=self.words.count(came["now"]), before=self.words.count(came["before"])))
         return Tile(self.say("newcomer" if self.valued else "newcomer_revenue"), self.money(new["value"]), lines)
 
     def _satisfied(self) -> Tile | None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..models.base import TransactionModel
 
-__all__ = ["by_month", "members_by_cohort", "orders_by_cohort", "paid_back", "year_on_year"]
+__all__ = ["by_month", "came_of_late", "members_by_cohort", "orders_by_cohort", "paid_back", "year_on_year"]
 
 _COHORTS, _AGES = 10, 9  # that a page has room for
 
@@ -88,6 +88,34 @@ def year_on_year(flows: pd.DataFrame, as_of: date) -> dict[str, float]:
     if born.max() >= 30:  # half a year of customers, at least, to have come before
         found["kept_before"] = money[before & (born >= 24)].sum()
     return {k: float(v) for k, v in found.items()}
+
+
+def came_of_late(first: pd.Series, as_of: date) -> dict[str, int]:
+    """Return how many customers came in the last 90 days, and in the same days a year earlier.
+
+    Parameters
+    ----------
+    first : Series of datetime
+        The day of each customer's first purchase.
+    as_of : date
+        The last day looked at.
+
+    Returns
+    -------
+    dict
+        ``now, before``; empty where customers are not known for that long.
+
+    Examples
+    --------
+    >>> came_of_late(pd.Series(pd.to_datetime(["2022-12-01", "2023-12-01", "2023-12-05", "2024-11-30"])), date(2024, 12, 31))
+    {'now': 1, 'before': 2}
+    """
+    day = pd.to_datetime(first)
+    ends = [pd.Timestamp(as_of), pd.Timestamp(as_of) - pd.DateOffset(years=1)]
+    if day.min() > ends[1] - pd.Timedelta(days=90):
+        return {}
+    now, before = (int(((day > end - pd.Timedelta(days=90)) & (day <= end)).sum()) for end in ends)
+    return {"now": now, "before": before}
 
 
 def orders_by_cohort(

@@ -30,7 +30,7 @@ from .clv import clv_total, losses, new_customer_values, recommend_basis
 from .cohorts import cohort_matrix
 from .evaluate import tracking
 from .facts import ValueFacts
-from .flows import by_month, members_by_cohort, orders_by_cohort, paid_back, year_on_year
+from .flows import by_month, came_of_late, members_by_cohort, orders_by_cohort, paid_back, year_on_year
 from .methods import contract_methods, shop_methods
 from .movements import mrr_movements, mrr_rates
 from .segments import segment_profile
@@ -203,6 +203,7 @@ class ValueStep(ValueFacts):
             "customers": len(c),
             "active_customers": float(c["p_alive"].sum()) if self.total else None,
             "year": self.year,
+            "came": came_of_late(c["first_date"], self.as_of) if "first_date" in c else {},
             "historic_value": float(c["historic_value"].sum()),
             "residual_value": self.total.to_dict() if self.total else None,
             "expected_error": None if self.outlook is None or self.total is None else self.outlook.expected_error,
