@@ -59,13 +59,18 @@ def main() -> None:
 
 
 def _until_terminated() -> None:
-    """Let a polite request to end (SIGTERM) do what Ctrl-C does, so that nothing is left behind."""
+    """Let a polite request to end, or a terminal that is closed, do what Ctrl-C does, so that nothing is left behind."""
+    asked = [signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # or `nohup` wants it ignored
+        asked.append(signal.SIGHUP)
 
     def stop(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for one in asked:
+            signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    for one in asked:
+        signal.signal(one, stop)
 
 
 def _version(value: bool) -> None:

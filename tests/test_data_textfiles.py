@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 
 import pytest
 from hypothesis import given, settings
@@ -73,6 +74,16 @@ def test_files_with_other_columns_are_joined_by_name(tmp_path):
 def test_packed_files_are_read(tmp_path):
     file = tmp_path / "orders.csv.gz"
     file.write_bytes(gzip.compress(written(",").encode()))
+    log = cv.read_transactions(file, columns={"customer_id": "who", "date": "when", "amount": "how much"})
+    assert to_pandas(log)["amount"].tolist() == [1.5, 2.0]
+
+
+@pytest.mark.parametrize("beside", ["README.txt", "readme.csv", "LICENSE", "how to.pdf", "__MACOSX/._orders.csv"])
+def test_what_lies_beside_an_export_in_its_archive_is_no_data(tmp_path, beside):
+    file = tmp_path / "orders.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("orders.csv", written(","))
+        archive.writestr(beside, "not,a\ntable;")
     log = cv.read_transactions(file, columns={"customer_id": "who", "date": "when", "amount": "how much"})
     assert to_pandas(log)["amount"].tolist() == [1.5, 2.0]
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -101,7 +102,7 @@ def test_a_fault_touches_no_other_report_and_leaves_nothing(faulty):
     assert "Good &amp; &lt;i&gt;well" in index
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_leaves_whole_reports_and_no_process(tmp_path, how):
     path = short_guide(tmp_path / "guide")
     small_client(tmp_path / "a")
@@ -200,6 +201,23 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     status, _, said = Run(path, "a", "--out", "/proc/out", cwd=tmp_path).end()
     assert status == 1
     assert "cannot be used as the output folder" in said
+
+
+def test_too_few_open_files_are_said_before_any_work(tmp_path):
+    client = small_client(tmp_path / "a")
+    asked = f"exec {sys.executable} -m clvnb report {client} --out {tmp_path / 'out'}"
+    few = subprocess.run(["bash", "-c", f"ulimit -n 60; {asked}"], capture_output=True, text=True)
+    assert few.returncode == 2
+    assert "lets a program open 60 files at once, and 192 are needed for 2 clients" in " ".join(few.stderr.split())
+    assert not (tmp_path / "out").exists()
+    code = "import resource as r; from clvnb.report.runner import _enough_files as f; f(2); print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    raised = subprocess.run(
+        ["bash", "-c", f"ulimit -S -n 60; exec {sys.executable} -c '{code}'"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert raised.stdout.strip() == "192"
 
 
 def test_a_wrong_call_has_a_status_of_its_own(tmp_path):

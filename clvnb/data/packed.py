@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import glob
 import gzip
+import re
 import shutil
 import zipfile
 import zlib
@@ -69,6 +70,7 @@ def _members(path: str, changed: int, size: int) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             wanted = [m for m in archive.infolist() if not m.is_dir() and _is_data(m.filename)]
+            wanted = [m for m in wanted if not _is_note(m.filename)] or wanted
             if not wanted:
                 raise TableError(f"{path}: holds no file; pack the export itself")
             if any(m.flag_bits & 1 for m in wanted):
@@ -109,6 +111,16 @@ def _is_data(name: str) -> bool:
     """Whether a member is a file of its own, and none that a system puts beside it."""
     parts = name.replace("\\", "/").split("/")
     return not any(p == "__MACOSX" or (p.startswith(".") and p not in {".", ".."}) for p in parts)
+
+
+_NOTE = re.compile(
+    r"(?i)(read.?me|licen[sc]e|lies.?mich|lisez.?moi|le[ae].?me|cite[sș]te)\b.*|.*\.(md|pdf|html?|rtf|docx?|png|jpe?g|gif|log)"
+)
+
+
+def _is_note(name: str) -> bool:
+    """Whether a member is what people and programs put beside an export."""
+    return _NOTE.fullmatch(Path(name.replace("\\", "/")).name) is not None
 
 
 @cache

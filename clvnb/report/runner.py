@@ -165,6 +165,7 @@ def report_clients(
         )
     if pdf:
         check_pdf()
+    _enough_files(jobs)
     with Manifest(Path(out)) as manifest:
         run = uuid.uuid4().hex[:8]
         job = _Job(
@@ -192,6 +193,24 @@ def report_clients(
             pool.shutdown()
             end_kernels()
             _stopped.discard(run)  # every thread of it has ended
+
+
+def _enough_files(jobs: int) -> None:
+    """Let as many files be open at once as this many clients need, or say before any work that the system forbids it."""
+    try:
+        import resource
+    except ImportError:  # where there is no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    need = 128 + 32 * jobs
+    if soft == resource.RLIM_INFINITY or soft >= need:
+        return
+    if hard != resource.RLIM_INFINITY and hard < need:
+        raise UsageError(
+            f"this system lets a program open {hard} files at once, and {need} are needed for {jobs} clients at a time; "
+            f"raise that limit (`ulimit -n {need}`), or use fewer --jobs"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (need, hard))
 
 
 def _run(

@@ -325,7 +325,7 @@ _PERSONAL = [
     (re.compile(rf"[\w.+-]+{_AT}[\w-]+(?:{_DOT}[\w-]+)+", re.IGNORECASE), "[e-mail]"),
     (re.compile(r"https?://\S+|www\.\S+"), "[link]"),
     (re.compile(r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{4}){3,7}(?:[ ]?[A-Z0-9]{1,3})?\b", re.IGNORECASE), "[account]"),
-    (re.compile(rf"(?<![\w.-])(?!{_DAY})\+?\(?\d[\d\s()/.-]{{6,}}\d(?!\w)"), "[number]"),  # a day is nobody's
+    (re.compile(rf"(?<![\w./-])(?!{_DAY})\+?\(?\d[\d\s()/.-]{{6,}}\d(?!\w)"), "[number]"),  # a day is nobody's
     (re.compile(r"(?<!\w)@\w{2,}"), "[handle]"),
 ]
 _THEMES = {
@@ -358,6 +358,8 @@ def scrub(text: str) -> str:
     'Call me on [number] or [e-mail], order 12'
     >>> scrub("ordered on 2025-03-14, write to ana (at) example (dot) com")
     'ordered on 2025-03-14, write to [e-mail]'
+    >>> scrub("came on 2025/03/14 13:45, not 0171/2345678")
+    'came on 2025/03/14 13:45, not [number]'
     """
     for pattern, mark in _PERSONAL:
         text = pattern.sub(mark, text)
