@@ -58,15 +58,23 @@ def _begin(largest_file: int | None) -> None:
 class Run:
     """``clvnb report`` in a process of its own on the short guide, every process and temporary file of it accounted for."""
 
-    def __init__(self, guide: Path, *arguments: str | Path, cwd: Path, largest_file: int | None = None) -> None:
+    def __init__(
+        self,
+        guide: Path,
+        *arguments: str | Path,
+        cwd: Path,
+        largest_file: int | None = None,
+        temporary: Path | None = None,
+        command: str = "report",
+    ) -> None:
         self.mark = uuid.uuid4().hex
-        self.temporary = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
+        self.temporary = temporary or Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
         program = (
             "import pathlib, sys; from clvnb.report import runner; from clvnb.cli import main; "
             f"runner._notebooks = lambda: [pathlib.Path({str(guide)!r})]; sys.argv[0] = 'clvnb'; main()"
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-c", program, "report", *map(str, arguments)],
+            [sys.executable, "-c", program, command, *map(str, arguments)],
             cwd=cwd,
             env={**os.environ, "CLVNB_TEST": self.mark, "TMPDIR": str(self.temporary)},
             stdout=subprocess.PIPE,

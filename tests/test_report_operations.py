@@ -206,6 +206,27 @@ def test_names_in_any_letters_are_told_apart(tmp_path):
     assert slugs[7] == "cafe"
 
 
+def test_reports_of_the_first_version_are_taken_along(tmp_path, guide):
+    """It called every name in other letters ``client``, and knew no owner: one client is in the index once, with its history."""
+    client, out = small_client(tmp_path / "кофе", name="Кофе"), tmp_path / "out"
+    other = small_client(tmp_path / "чай", name="Чай")
+    report(client, out)
+    slug = runner._slug(client)
+    listed = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    entry = listed["clients"].pop(slug)
+    for key in ("owner", "files", "months", "value_then", "measured_against", "locale"):
+        del entry[key]
+    listed["clients"]["client"] = entry | {"page": "client/2024-01-28/report.html"}
+    (out / slug).rename(out / "client")
+    (out / "manifest.json").write_text(json.dumps(listed), encoding="utf-8")
+    assert report(other, out).status == "done"  # whose reports those are not
+    assert (out / "client/2024-01-28/report.html").is_file()
+    assert report(client, out).status == "done"
+    assert sorted(manifest(out)) == sorted([slug, runner._slug(other)])
+    assert not (out / "client").exists()
+    assert (out / manifest(out)[slug]["page"]).is_file()
+
+
 @pytest.mark.parametrize("name", ["shop [EU]", "a*b", "what?", "кофе", "x" * 240, "it's 100% {real}"])
 def test_odd_names_of_folders(tmp_path, guide, name):
     done = report(small_client(tmp_path / name, name="Tea"), tmp_path / "out")

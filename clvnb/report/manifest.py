@@ -131,6 +131,14 @@ class Manifest:
         self.entries[outcome.client] = entry
         self._write()
 
+    def rename(self, old: str, new: str) -> None:
+        """Take the reports of a client along to another name."""
+        if (self.out / old).is_dir():
+            os.replace(self.out / old, self.out / new)
+        entry = self.entries.pop(old)
+        self.entries[new] = entry | {"page": entry.get("page", "").replace(f"{old}/", f"{new}/", 1)}
+        self._write()
+
     def _clear(self) -> None:
         """Remove what a run left that was killed; nobody else is writing here now."""
         for place in (self.out, *(p for p in self.out.iterdir() if p.is_dir() and not p.name.startswith("."))):

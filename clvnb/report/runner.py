@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import threading
@@ -180,6 +181,7 @@ def report_clients(
             pdf=pdf,
             limits=Limits(cell_seconds, report_seconds),
         )
+        _take_along(manifest, folders)
         known = manifest.entries
         asked = [
             replace(job, folder=f if executor is None else f.resolve(), known=known.get(_slug(f))) for f in folders
@@ -280,6 +282,18 @@ def _no_doubles(folders: Iterable[Path]) -> None:
 
 def _slug(folder: Path) -> str:
     return Client.model_construct(folder=folder.resolve()).slug
+
+
+def _take_along(manifest: Manifest, folders: Iterable[Path]) -> None:
+    """Give reports that version 0.1 made, in which a name in other letters became ``client``, the name that they have now."""
+    for folder in folders:
+        slug, former = _slug(folder), re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip(".-") or "client"
+        there = manifest.entries.get(former)
+        if slug == former or slug in manifest.entries or there is None or there.get("owner"):
+            continue
+        with suppress(ClvnbError):  # settings that cannot be read are said when their turn comes
+            if Client.load(folder).name == there["name"] and not (manifest.out / slug).exists():
+                manifest.rename(former, slug)
 
 
 def _scratch(job: _Job) -> Path:
