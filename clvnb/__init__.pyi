@@ -26,6 +26,7 @@ from .data.client import Economics as Economics
 from .data.contracts import check_contracts as check_contracts
 from .data.contracts import read_contracts as read_contracts
 from .data.contracts import summarize_contracts as summarize_contracts
+from .data.ledger import contracts_of_payments as contracts_of_payments
 from .data.orders import check_transactions as check_transactions
 from .data.orders import read_transactions as read_transactions
 from .data.samples import load_sample as load_sample

@@ -112,8 +112,15 @@ def init(
     column: Annotated[list[str] | None, typer.Option(help="What a column means: customer_id=COLUMN.")] = None,
     survey: Annotated[Path | None, typer.Option(help="A file of survey answers, of the same kinds.")] = None,
     sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook; the first one by default.")] = None,
-    kind: Annotated[str | None, typer.Option(help="shop, or subscription with --contracts.")] = None,
-    contracts: Annotated[Path | None, typer.Option(help="A file of contracts: customer, start, end, price.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="shop or subscription; proposed from the payments when left out.")
+    ] = None,
+    contracts: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of contracts: customer, start, end, price; without one they are read from the payments."
+        ),
+    ] = None,
     rates: Annotated[Path | None, typer.Option(help="A file of exchange rates: date, currency, rate.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take the recommended answer to every question.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a client.yaml that is there.")] = False,
@@ -127,8 +134,8 @@ def init(
 
     if kind not in {None, "shop", "subscription"}:
         raise typer.BadParameter(f"--kind is shop or subscription and not {kind!r}")
-    if (kind == "subscription") != (contracts is not None) and (kind is not None):
-        raise typer.BadParameter("--kind subscription needs --contracts FILE, and only it")
+    if kind == "shop" and contracts is not None:
+        raise typer.BadParameter("a shop has no --contracts: use --kind subscription, or leave them out")
     asks = not yes and sys.stdin.isatty()
     if decimal not in {None, ".", ","}:
         raise typer.BadParameter(f"--decimal is . or , and not {decimal!r}")
@@ -144,13 +151,15 @@ def init(
         date_format=date_format,
         decimal=decimal,
         sheet=sheet,
+        kind=kind,
         contracts=contracts,
         rates=rates,
         ask=_ask if asks else None,
         force=force,
     )
     for understood, checked in begun.files:
-        _print_finding(understood)
+        if understood.text:
+            _print_finding(understood)
         say.print(escape(str(checked)))
     say.print(f"\nWrote [bold]{escape(str(begun.file))}[/]. Next: clvnb report {escape(shlex.quote(str(folder)))}")
     for doubt in (*begun.doubts, *map(str, begun.questions)):

@@ -8,16 +8,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ClvnbError, ReportError
+import pandas as pd
+
+from ..core.engine import to_pandas
+from ..core.errors import ClvnbError, ReportError, TableError
 from ..core.files import replace_file
 from ..core.results import Checked, Finding
 from .books import Books
 from .client import Client, Connection
+from .ledger import contracts_of_payments, looks_like_a_subscription
 from .proposal import Proposal, client_yaml, propose_client, propose_contracts, propose_survey
-from .roles import Question, answered
+from .roles import Choice, Question, answered
 from .surveys import check_survey, read_survey
 
 __all__ = ["Begun", "begin_client"]
@@ -73,6 +78,7 @@ def begin_client(
     date_format: str | None = None,
     decimal: str | None = None,
     sheet: str | None = None,
+    kind: str | None = None,
     contracts: str | Path | None = None,
     rates: str | Path | None = None,
     ask: Callable[[Question], int] | None = None,
@@ -104,6 +110,8 @@ def begin_client(
         The decimal sign, where it is known already.
     sheet : str, optional
         Of a workbook; the first one when left out.
+    kind : "shop" or "subscription", optional
+        Proposed from the payments when left out: a subscription, where most come back at a billing period.
     contracts : path, optional
         A file of contracts, which makes the client a subscription.
     rates : path, optional
@@ -150,21 +158,30 @@ def begin_client(
     more = {} if rates is None else {"rates": _rates(Path(rates), folder)}
     more |= {} if contracts is None else {"contracts": propose_contracts(contracts, folder).settings}
     open_questions = () if ask is not None else tuple(asked)
-    text = client_yaml(
-        proposal,
+    known = kind or ("subscription" if contracts is not None else "shop")
+    write = partial(
+        client_yaml,
         survey=answers,
         name=name or folder.resolve().name,
         currency=currency or proposal.currency or "EUR",
         timezone=timezone,
         margin=margin,
         more=more,
-        questions=open_questions,
     )
+    text = write(proposal, kind=known, questions=open_questions)
     fresh, before = not folder.exists(), target.read_text(encoding="utf-8") if target.exists() else None
     replace_file(target, lambda p: p.write_text(text, encoding="utf-8"))
     try:
         client = Client.load(folder)
         files = [(proposal.understood, Books(client).orders)]
+        if kind is None and contracts is None and _tells_contracts(files[0][1]):
+            open_questions += () if ask is not None else (_SUBSCRIPTION,)
+            known = ("subscription", "shop")[ask(_SUBSCRIPTION) if ask is not None else 0]
+            text = write(proposal, kind=known, questions=open_questions)
+            replace_file(target, lambda p: p.write_text(text, encoding="utf-8"))
+            client = Client.load(folder)
+        if client.kind == "subscription":
+            files.append((Finding(pd.DataFrame(), ""), Books(client).contracts))
         if answers is not None:
             files.append((answers.understood, check_survey(read_survey(client))))
     except ClvnbError:
@@ -178,6 +195,26 @@ def begin_client(
     return Begun(
         client, target, tuple(files), _doubts(client, named=bool(currency or proposal.currency)), open_questions
     )
+
+
+def _tells_contracts(orders: Checked) -> bool:
+    paid = to_pandas(orders.kept)
+    if not looks_like_a_subscription(paid):
+        return False
+    try:
+        contracts_of_payments(paid, as_of=orders.last or paid["date"].max())
+    except TableError:
+        return False
+    return True
+
+
+_SUBSCRIPTION = Question(
+    "Most payments come back at the same price and the distance of a billing period.",
+    (
+        Choice("it is a subscription, and its contracts are read from the payments", {"kind": "subscription"}),
+        Choice("it is a shop", {"kind": "shop"}),
+    ),
+)
 
 
 def _on_currencies(question: Question) -> bool:

@@ -23,6 +23,7 @@ from ..core.tables import as_day
 from .client import Client
 from .contracts import check_contracts, read_contracts
 from .inputs import input_files, input_hash
+from .ledger import contracts_of_payments
 from .orders import check_transactions, read_transactions
 from .rates import read_rates
 from .sources import read_table
@@ -120,8 +121,12 @@ class Books:
 
     @cached_property
     def contracts(self) -> Checked:
-        """The contracts of a subscription client; a TableError where there are none."""
-        return check_contracts(read_contracts(self.client), words=self.client.words)
+        """The contracts of a subscription client: as its file has them, or as its payments tell."""
+        client = self.client
+        if client.contracts is None and client.kind == "subscription":
+            paid = to_pandas(self.orders.kept)
+            return contracts_of_payments(paid, as_of=self.as_of, billing=client.billing, words=client.words)
+        return check_contracts(read_contracts(client), words=client.words)
 
     @cached_property
     def _answers(self) -> tuple[Checked | None, str]:

@@ -110,6 +110,10 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _keys_as_text(value: object) -> object:
+    return {f"{k}": v for k, v in value.items()} if isinstance(value, dict) else value
+
+
 Rate = Annotated[float, Field(ge=0), AfterValidator(_rate)]
 Formula = Annotated[str, AfterValidator(_formula)]
 Duration = Annotated[str, BeforeValidator(_duration)]
@@ -337,7 +341,10 @@ class Client(_Strict):
     as_of : date, optional
         The last date used; the last date in the data when left out.
     transactions, contracts, acquisition, surveys, service, initiatives : Source
-        Where each table lies. A shop needs ``transactions``; a subscription ``contracts`` as well.
+        Where each table lies. ``transactions`` are needed; a subscription's ``contracts`` are read from its payments where
+        no file has them.
+    billing : mapping
+        How often an amount is paid that comes back too seldom to tell: ``{190: annual}``, or ``once``.
     economics : Economics
         Margin, cost to serve, discount rate and horizon.
     plan : Plan
@@ -368,6 +375,7 @@ class Client(_Strict):
     as_of: date | None = None
     transactions: Source
     contracts: Source | None = None
+    billing: Annotated[dict[str, str], BeforeValidator(_keys_as_text)] = {}
     acquisition: Source | None = None
     surveys: Source | None = None
     service: Source | None = None
@@ -415,11 +423,6 @@ class Client(_Strict):
             client = cls(**raw, folder=file.parent.resolve())
         except (ValidationError, TypeError) as error:
             raise ClientError(_explain(file, error)) from error
-        if client.kind == "subscription" and client.contracts is None:
-            raise ClientError(
-                f"{file}: kind 'subscription' needs `contracts:` (customer_id, start, end, price); "
-                "without contracts use kind: shop"
-            )
         return client
 
     @property

@@ -18,7 +18,7 @@ from ..core.tables import CONTRACTS, check
 from ..core.words import Words
 from .client import Client
 from .sources import read_table
-from .spells import GRACE, add_months, billing_months, contract_lives, renewals_before, spells
+from .spells import BILLINGS, GRACE, add_months, billing_months, contract_lives, renewals_before, spells
 
 __all__ = ["check_contracts", "current_subscriptions", "read_contracts", "settle_contracts", "summarize_contracts"]
 
@@ -260,7 +260,7 @@ def _with_billing(contracts: pd.DataFrame, paid: pd.DataFrame, words: Words) -> 
     alike = [contracts.loc[unsaid, c].astype(str) for c in ("plan", "price") if c in contracts]
     for group in (alike, alike[:1]):  # contracts paid once so far are billed as others of their plan and price
         gaps = gaps.fillna(gaps.groupby(group).transform("median"))
-    steps = np.array(sorted(_BILLINGS))
+    steps = np.array(sorted(BILLINGS))
     nearest = steps[np.abs(np.log(gaps.to_numpy(float)[:, None] / steps)).argmin(axis=1)]
     clear = np.abs(np.log(gaps / nearest)) < 0.2
     if not clear.all():
@@ -273,16 +273,13 @@ def _with_billing(contracts: pd.DataFrame, paid: pd.DataFrame, words: Words) -> 
             f"{example['customer_id']!r}: neither a column nor two payments of its price tell. Name a column for "
             "`billing` under contracts.columns (monthly, quarterly, half-yearly, annual, two-yearly)"
         )
-    found = pd.Series([_BILLINGS[int(m)] for m in nearest], index=contracts.index[unsaid])
+    found = pd.Series([BILLINGS[int(m)] for m in nearest], index=contracts.index[unsaid])
     billing = found.reindex(contracts.index)
     kept = contracts.assign(billing=billing.fillna(contracts["billing"]) if "billing" in contracts else billing)
     counts = found.value_counts()
     told = ", ".join(f"{name} {words.count(n)}" for name, n in counts.items())
     text = f"The contracts do not say how often is paid; from the distance between payments: {told}."
     return kept, [Finding(counts.rename_axis("billing").reset_index(name="contracts"), text)]
-
-
-_BILLINGS = {1: "monthly", 3: "quarterly", 6: "half-yearly", 12: "annual", 24: "two-yearly"}
 
 
 def _said_by_plan(contracts: pd.DataFrame) -> pd.Series:

@@ -812,12 +812,12 @@ def client_yaml(
     currency: str,
     timezone: str,
     margin: float | None,
+    kind: str = "shop",
     survey: Proposal | None = None,
     more: dict[str, Any] | None = None,
     questions: tuple[Question, ...] = (),
 ) -> str:
     """Return the text of ``client.yaml``, with the choices that only the client can make marked."""
-    kind = "subscription" if more and "contracts" in more else "shop"
     head = {"name": name, "kind": kind, "currency": currency, "timezone": timezone}
     parts = {"transactions": proposal.settings} | (more or {}) | ({"surveys": survey.settings} if survey else {})
     body = yaml.safe_dump(head | parts, sort_keys=False, allow_unicode=True, width=100)

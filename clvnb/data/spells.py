@@ -15,15 +15,15 @@ from ..core.errors import TableError
 from ..core.maths import DAYS_PER_YEAR, days
 from ..core.tables import CONTRACTS, SPELLS, check
 
-__all__ = ["GRACE", "add_months", "billing_months", "contract_lives", "renewals_before", "spells"]
+__all__ = ["BILLINGS", "GRACE", "MONTHS", "add_months", "billing_months", "contract_lives", "renewals_before", "spells"]
 
 GRACE = "14 days"  # failed payments are retried for about two weeks
 _NEVER = pd.Timestamp("2200-01-01")
-_MONTHS = {
+MONTHS = {
     "month": 1, "monthly": 1, "quarter": 3, "quarterly": 3, "half-year": 6, "half-yearly": 6, "semiannual": 6,
     "year": 12, "annual": 12, "annually": 12, "yearly": 12, "biennial": 24, "two-yearly": 24,
 }  # fmt: skip
-_NAMES = {1: "monthly", 3: "quarterly", 6: "half-yearly", 12: "annual", 24: "two-yearly"}
+BILLINGS = {1: "monthly", 3: "quarterly", 6: "half-yearly", 12: "annual", 24: "two-yearly"}
 
 
 def spells(contracts: pd.DataFrame, *, as_of: date | str, grace: str | float = GRACE) -> pd.DataFrame:
@@ -108,7 +108,7 @@ def billing_months(contracts: pd.DataFrame) -> pd.Series:
     months = pd.Series(np.nan, index=contracts.index)
     if "billing" in contracts:
         said = contracts["billing"].astype("string").str.strip().str.lower()
-        months = said.map(_MONTHS).astype(float)
+        months = said.map(MONTHS).astype(float)
         unknown = sorted(set(said[months.isna()].dropna()))
         if unknown:
             raise TableError(
@@ -122,7 +122,7 @@ def billing_months(contracts: pd.DataFrame) -> pd.Series:
 
 def _months_said(plan: str) -> float:
     """The billing period that a plan's name says, where it says one."""
-    said = {_MONTHS[word] for word in re.findall(r"[a-z]+(?:-[a-z]+)?", plan.lower()) if word in _MONTHS}
+    said = {MONTHS[word] for word in re.findall(r"[a-z]+(?:-[a-z]+)?", plan.lower()) if word in MONTHS}
     return float(said.pop()) if len(said) == 1 else np.nan
 
 
@@ -288,7 +288,7 @@ def _terms(rows: pd.DataFrame, lives: pd.DataFrame) -> pd.DataFrame:
 def _told_apart(lives: pd.DataFrame) -> pd.Series:
     """Plans, with their billing period where one plan has several: their lives are never mixed."""
     several = lives.groupby("plan")["period"].transform("nunique") > 1
-    period = lives["period"].map(_NAMES)
+    period = lives["period"].map(BILLINGS)
     return lives["plan"].where(~several, lives["plan"] + " " + period)
 
 
