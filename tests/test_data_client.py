@@ -47,7 +47,7 @@ def test_no_such_folder_names_the_neighbours(tmp_path, make_client):
         ({"transactions": {"source": "o.csv", "refunds": "keep"}}, "transactions.refunds: 'keep'"),
         ({"locale": "xx_YY"}, "a locale is a language"),
         ({"brand": {"colour": "red"}}, "a colour is written as #rrggbb"),
-        ({"kind": "subscription"}, "needs `contracts:`"),
+        ({"billing": {190: 12}}, "billing"),
         ({"as_of": "soon"}, "as_of: 'soon'"),
     ],
 )

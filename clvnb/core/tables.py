@@ -112,7 +112,7 @@ SUMMARY = Table(
 CONTRACTS = Table(
     "CONTRACTS",
     ("customer_id", "start", "end", "price"),
-    ("plan", "billing", "product", "channel", "cancel_reason"),
+    ("plan", "billing", "product", "channel", "cancel_reason", "quantity", "status", "contract_id"),
 )
 SPELLS = Table(
     "SPELLS",

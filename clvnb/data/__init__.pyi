@@ -6,6 +6,7 @@ from .contracts import check_contracts as check_contracts
 from .contracts import read_contracts as read_contracts
 from .contracts import settle_contracts as settle_contracts
 from .contracts import summarize_contracts as summarize_contracts
+from .ledger import contracts_of_payments as contracts_of_payments
 from .orders import check_transactions as check_transactions
 from .orders import read_transactions as read_transactions
 from .samples import load_sample as load_sample

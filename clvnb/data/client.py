@@ -189,7 +189,9 @@ class Source(_Strict):
     refunds : "net" or "drop"
         ``net``: negative amounts reduce what the customer is worth. ``drop``: they are excluded.
     exclude : mapping of column to values
-        Rows to exclude, such as test orders: ``{status: [test, voided]}``.
+        Rows to exclude, such as test orders: ``{status: [test, voided]}``; ``"*"`` is anything that is written.
+    returns : mapping of column to values
+        Rows that take money back, with or without a sign: ``{type: [Return, Credit note]}``.
     amount : str, optional
         A formula of names under ``columns``, where no single column is the amount: ``quantity * unit_price - discount``;
         names, numbers, brackets and ``+ - * /``. An empty cell of what is added or taken away counts nothing.
@@ -226,6 +228,7 @@ class Source(_Strict):
     encoding: str = "utf-8"
     refunds: Literal["net", "drop"] = "net"
     exclude: dict[str, list[Annotated[str, BeforeValidator(_text)]]] = {}
+    returns: dict[str, list[Annotated[str, BeforeValidator(_text)]]] = {}
     max_loss: Rate = 0.35
     amount: Formula | None = None
     refunded: Formula | None = None

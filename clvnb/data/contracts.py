@@ -19,6 +19,7 @@ from ..core.words import Words
 from .client import Client
 from .sources import read_table
 from .spells import BILLINGS, GRACE, add_months, billing_months, contract_lives, renewals_before, spells
+from .statuses import meaning_of_status
 
 __all__ = ["check_contracts", "current_subscriptions", "read_contracts", "settle_contracts", "summarize_contracts"]
 
@@ -53,7 +54,11 @@ def read_contracts(client: Client) -> pd.DataFrame:
     """
     if client.contracts is None:
         raise TableError(f"{client.name} has no `contracts:` in its client.yaml")
-    return to_pandas(read_table(client, client.contracts, CONTRACTS.required))
+    read = to_pandas(read_table(client, client.contracts, CONTRACTS.required))
+    if "quantity" in read:  # the price is of one seat
+        seats = pd.to_numeric(read["quantity"], errors="coerce").fillna(1.0)
+        read = read.assign(price=read["price"] * seats)
+    return read
 
 
 def check_contracts(contracts: pd.DataFrame, *, words: Words | None = None) -> Checked:
@@ -92,7 +97,11 @@ def check_contracts(contracts: pd.DataFrame, *, words: Words | None = None) -> C
     check(contracts, CONTRACTS)
     words = words or Words("XXX")
     billing_months(contracts)  # refuses a word that is not known
-    alike = [c for c in ("customer_id", "start", "end", "price", "plan", "billing", "product") if c in contracts]
+    alike = [
+        c
+        for c in ("customer_id", "start", "end", "price", "plan", "billing", "product", "contract_id")
+        if c in contracts
+    ]
     rules = [
         (contracts["customer_id"].isna(), "customer missing"),
         (contracts["start"].isna(), "start unreadable"),
@@ -245,6 +254,8 @@ def settle_contracts(
     kept, findings = _with_billing(contracts, paid, words)
     kept, said = _open_terms(kept, today, words)
     findings += said
+    kept, said = _end_said(kept, paid, words)
+    findings += said
     patience = pd.Timedelta(days=days(grace) if grace else 0)
     kept, ended, said = _end_unpaid(kept, paid, today, patience, words)
     findings += said + _money_apart(kept, paid, today, patience, words)
@@ -320,6 +331,28 @@ def _open_terms(contracts: pd.DataFrame, today: pd.Timestamp, words: Words) -> t
         "which is taken for the end of the term, not of the subscription."
     )
     return kept, [Finding(pd.DataFrame({"running": [len(now)]}), text)]
+
+
+def _end_said(contracts: pd.DataFrame, paid: pd.DataFrame, words: Words) -> tuple[pd.DataFrame, list[Finding]]:
+    """End contracts without an end whose status says that they are over, or not yet paid for, on the day when payments ceased."""
+    if "status" not in contracts:
+        return contracts, []
+    meant = contracts["status"].map(meaning_of_status)
+    trial = contracts["status"].astype("string").str.lower().str.contains("trial", na=False)
+    over = contracts["end"].isna() & (meant.isin(["cancelled", "failed", "refunded", "unpaid"]) | trial)
+    last = contracts["customer_id"].map(paid.groupby("customer_id")["date"].max())
+    rows = contracts[over].assign(period=billing_months(contracts[over]), last=last[over])
+    if rows.empty:
+        return contracts, []
+    due = _next_due(rows, rows["start"])
+    over &= ~(trial & due.reindex(contracts.index).gt(contracts["start"]))  # a trial that was paid for runs
+    kept = contracts.assign(end=contracts["end"].mask(over, due.reindex(contracts.index)))
+    kept = kept[~(over & (kept["end"] <= kept["start"]))].reset_index(drop=True)
+    text = (
+        f"{words.counted(int(over.sum()), 'contract')} without an end are over by their status, or were never paid for: they "
+        "end on the day on which a payment was due that never came."
+    )
+    return kept, [Finding(rows[["customer_id", "start", "status"]], text)]
 
 
 def _end_unpaid(

@@ -300,7 +300,7 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
                 f"`exclude:` names the column {column!r}, which the log lacks{closest(column, table.columns)}; "
                 "list it under `columns:` as well"
             )
-    excluded = [table[c].cast("string").isin(list(values)).fill_null(False) for c, values in exclude.items()]
+    excluded = [_is_one_of(table[c].cast("string"), values) for c, values in exclude.items()]
     content = [c for c in table.columns if c not in {"line", "file"}]
     newest_first = [*([ibis.desc("file")] if "file" in table.columns else []), "line"]
     repeated = (
@@ -329,6 +329,12 @@ def _rules(table: ibis.Table, as_of: date | None, refunds: str, exclude: dict[st
         (never_bought, "refund without a purchase"),
     ]
     return ibis.cases(*[b for b in branches if b is not None], else_=_KEPT)
+
+
+def _is_one_of(text: Any, values: Sequence[str]) -> Any:
+    """Whether a cell holds one of some values; ``*`` is anything."""
+    found = text.isin(list(values))
+    return ((found | (text.strip() != "")) if "*" in values else found).fill_null(False)
 
 
 def _again_later(table: ibis.Table) -> Any:

@@ -39,19 +39,19 @@ from .sources import (
     sheet_names,
     typed_by_its_engine,
 )
-from .statuses import is_gift_card, is_status_name, status_words
+from .statuses import documents, flag_meaning, is_gift_card, is_status_name, status_words
 from .textfiles import BELOW, TEXT_FILES, find_encoding, find_layout
 
 __all__ = ["Proposal", "are_addresses", "columns_of", "propose_client", "propose_contracts", "propose_survey"]
 
 # Words by which people name columns, most telling first; matched on letters only.
 _NAMES = {
-    "customer_id": "customerid customerno customernumber customerref customerreference customercode custid custno clientid clientref clientreference "
+    "customer_id": "customeruniqueid customerid customerno customernumber customerref customerreference customercode custid custno clientid clientref clientreference "
     "clientno kundennr kundennummer kundenid kundenno kundno kundnr kundenummer idclient numeroclient numclient codeclient nclient idcliente "
     "clienteid numerodecliente codigocliente codicecliente iddocliente codigodocliente klantnummer klantid klantnr asiakasnumero asiakasid idklienta "
     "klientid numerklienta idzakaznika cislozakaznika idclienti ugyfelszam vevokod musteriid musterino кодклиента idклиента клиентid 顧客番号 顧客id 客户编号 "
     "고객번호 buyeruserid buyerusername buyerid userid memberid accountid shopperid customer client cliente kunde klant kund asiakas klient zakaznik ugyfel vevo "
-    "musteri клиент покупатель 顧客 客户 고객 user username member buyer account customeremail customeremailaddress buyeremail billingemail emailbilling "
+    "musteri клиент покупатель 顧客 客户 고객 customeremail customeremailaddress buyeremail billingemail emailbilling user username member buyer account "
     "emailaddress contactemail email mail courriel emailkunde kundenemail correo correoelectronico emailcliente emailclient emailbuyer id",
     "date": "orderdate invoicedate transactiondate purchasedate saledate salesdate dateordered orderedat orderedon ordercreated orderplacedat placedat "
     "createdat createddate datecreated creationdate paidat paidondate paymentdate date datum bestelldatum auftragsdatum rechnungsdatum kaufdatum "
@@ -65,7 +65,8 @@ _NAMES = {
     "belegnummer bonnr numerocommande numcommande nocommande ncommande idcommande commande numerofacture facture idpedido numeropedido "
     "numerodepedido npedido pedido numerofactura factura numeroordine nordine idordine ordine numerodopedido numerofattura bestelnummer ordernummer "
     "factuurnummer ordrenummer ordrenr bestillingsnummer tilausnumero numerzamowienia nrzamowienia idzamowienia zamowienie cisloobjednavky "
-    "objednavka nrcomanda numarcomanda comanda rendelesszam rendelesazonosito siparisno siparisnumarasi номерзаказа заказ 注文番号 订单号 주문번호 order bestellung auftrag",
+    "objednavka nrcomanda numarcomanda comanda rendelesszam rendelesazonosito siparisno siparisnumarasi номерзаказа заказ 注文番号 订单号 주문번호 order bestellung auftrag receipt ticket ticketno ticketnumber folio reference cartid cart basketid bon checkno billno bill "
+    "quittung recibo scontrino",
     "channel": "channel source medium kanal utmsource acquisitionchannel",
     "currency": "currency currencycode ordercurrency waehrung wahrung curr devise moneda valuta moeda waluta mena penznem parabirimi валюта 通貨 货币 통화",
     "refunded": "amountrefunded refundedamount",
@@ -150,7 +151,7 @@ def propose_client(file: str | Path | Connection, folder: str | Path, *, columns
         When the file is not a table, a needed column cannot be told, or dates could be read in two ways.
     """
     path, place, text, raw = _opened(file, folder, sheet)
-    sample = to_pandas(raw.limit(20_000))
+    sample = _sample(raw)
     if sample.empty:
         raise TableError(f"{path}: has names of columns but no rows")
     known = known_orders(sample.columns)
@@ -172,11 +173,14 @@ def propose_client(file: str | Path | Connection, folder: str | Path, *, columns
     mapping = settings["columns"]
     parts = [mapping[n] for n in ("amount", *ROLES) if n in mapping and n != "quantity"]
     settings |= _number_settings(path, raw, parts, decimal)
-    for further in (_statuses, _gift_cards, _alike_lines, _zeros, _currencies):
+    for further in (_documents, _statuses, _gift_cards, _alike_lines, _zeros, _currencies):
         found, asked, text_ = further(raw, sample, settings)
         settings = answered(settings, Choice("", found))
         said += text_
         questions += asked
+    mapping, told_guests = _guests(sample, settings["columns"], columns or {})
+    settings["columns"] = mapping
+    said += told_guests
     who = sample[mapping["customer_id"]]
     said += _whose(who, mapping["customer_id"])
     if are_addresses(who):
@@ -188,6 +192,20 @@ def propose_client(file: str | Path | Connection, folder: str | Path, *, columns
     told = _say(sample, raw, settings, known)
     told = Finding(told.table, " ".join([told.text, *said]))
     return Proposal(settings, told, _currency(sample, settings), known, tuple(questions))
+
+
+def _sample(raw: Any) -> pd.DataFrame:
+    """The rows that are looked at: all of a small file, the beginning and the end of a large one, where other columns may be used."""
+    first = to_pandas(raw.limit(_SEEN))
+    if len(first) < _SEEN:
+        return first
+    rows = int(to_pandas(raw.aggregate(n=raw.count()))["n"].iloc[0])
+    half = _SEEN // 2
+    last = to_pandas(raw.limit(half, offset=max(half, rows - half)))
+    return pd.concat([first.head(half), last], ignore_index=True)
+
+
+_SEEN = 20_000
 
 
 def _opened(
@@ -247,10 +265,46 @@ def _basis(sample: pd.DataFrame, mapping: dict[str, str], given: dict[str, str],
     """Which columns make the amount."""
     told = {c: n for n, c in given.items() if n in ROLES and n != "amount"}
     taken = {c for n, c in mapping.items() if n not in {"amount", *ROLES}}
+    told |= _by_arithmetic(sample, taken | set(told), mapping.get("amount"), decimal)
+    if any(letters(c) == "amazonorderid" for c in sample.columns):  # its reports add the pieces of a line up already
+        told |= {str(c): "line_total" for c in sample.columns if letters(c) == "itemprice"}
     columns = [c for c in sample.columns if c not in taken and (role_of(c) or c in told or c == mapping.get("amount"))]
     numbers = _numbers(sample[columns], decimal)
-    order = sample[mapping["order_id"]] if "order_id" in mapping else None
+    spare = [c for c in sample.columns if c not in {*taken, *columns}][:30]  # a part may be known by arithmetic alone
+    numbers = pd.concat([numbers, _numbers(sample[spare], decimal)], axis=1) if spare else numbers
+    order = None
+    if "order_id" in mapping:  # numbers may begin anew, and what is paid in parts comes on several days
+        parts = [sample[mapping[n]].astype("string").fillna("") for n in ("order_id", "date")]
+        order = parts[0].where(parts[0].eq(""), parts[0] + " " + parts[1].str.slice(0, 10))
+        order = order.where(parts[1].ne(""), parts[0]).replace("", pd.NA)
     return find_basis(numbers, order, given=given.get("amount"), preferred=mapping.get("amount"), told=told)
+
+
+def _by_arithmetic(sample: pd.DataFrame, taken: set[str], amount: str | None, decimal: str | None) -> dict[str, str]:
+    """A count that no name tells: whole numbers which, times a price, give another column on each line."""
+    free = [c for c in sample.columns if c not in taken][:30]
+    if any(role_of(c) == "quantity" for c in free):
+        return {}
+    few = sample[free].head(2_000)
+    numbers = _numbers(few, decimal)
+    prices = [c for c in numbers if role_of(c) == "unit_price" or c == amount]
+    whole = [c for c in numbers if role_of(c) is None and _are_counts(numbers[c])]
+    for count in whole:
+        for price in prices:
+            made = numbers[count] * numbers[price]
+            for total in [c for c in numbers if c not in {count, price}]:
+                both = made.notna() & numbers[total].notna()
+                near = (made - numbers[total]).abs() <= 0.011
+                if both.sum() >= 3 and near[both].mean() >= 0.95 and (numbers[count][both] != 1).any():
+                    return {count: "quantity", price: "unit_price"} | (
+                        {total: "line_total"} if role_of(total) is None else {}
+                    )
+    return {}
+
+
+def _are_counts(numbers: pd.Series) -> bool:
+    known = numbers.dropna()
+    return len(known) > 0 and bool(((known % 1 == 0) & known.abs().between(1, 10_000)).all())
 
 
 def _numbers(sample: pd.DataFrame, decimal: str | None) -> pd.DataFrame:
@@ -297,7 +351,17 @@ def _statuses(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Foun
         if name in {"customer_id", "date", "order_id", "currency", *ROLES}:
             continue
         few = sample[column].dropna().astype(str)
-        if few.nunique() > 60:
+        key = name or ("status" if "status" not in columns and "status" not in found["columns"] else letters(column))
+        flag = flag_meaning(column, few.unique())
+        by_amount = "refunded" in columns and flag is not None and flag[0] == "refunded"
+        if flag is not None and not by_amount and _says(few, flag[1]) < 0.6 * len(sample):
+            key = name or letters(column)
+            found["columns"][key], found["exclude"][key] = column, flag[1]
+            lines = few.isin(flag[1]) if flag[1] != ["*"] else few.str.strip().ne("")
+            gone = lines[lines].index
+            said.append(f"Excluded by {column!r}: {len(gone):,} lines, {money.loc[gone].sum():,.2f}.")
+            continue
+        if few.nunique() > 60 or column in _held_back(settings):
             continue
         values = to_pandas(raw.select(v=raw[column].cast("string")).distinct().limit(100))["v"].dropna().tolist()
         words = status_words(column, values)
@@ -314,7 +378,6 @@ def _statuses(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Foun
         unknown = [v for v, m in words.items() if m is None and v not in already]
         if set(none) <= set(already) and not left and not (unknown and name is None):
             continue
-        key = name or ("status" if "status" not in columns and "status" not in found["columns"] else letters(column))
         found["columns"][key] = column
         out = [*already, *[v for v in none if v not in already]]
         listed = partial(_with_money, rows=rows, sums=sums)
@@ -329,11 +392,63 @@ def _statuses(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Foun
             ))  # fmt: skip
         if unknown and is_status_name(column):
             more = sorted([*out, *left, *unknown])
+            by_value = (
+                "; ".join(f"`exclude: {{{key}: [{v}]}}` for {v} alone" for v in unknown[:6]) if len(unknown) > 1 else ""
+            )
             asked.append(Question(
                 f"{column!r} holds what is not known: {listed(unknown)}.",
-                (Choice("they count as sales"), Choice("they are excluded", {"columns": {key: column}, "exclude": {key: more}})),
+                (Choice("they count as sales"), Choice("they are excluded", {"columns": {key: column}, "exclude": {key: more}}),
+                 *([Choice(f"some are: {by_value}", {"columns": {key: column}})] if by_value else [])),
             ))  # fmt: skip
     return found, asked, said
+
+
+def _documents(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
+    """What kind of document a line is: returns take money back whatever their sign, payments and quotes are no sales."""
+    columns, money = settings["columns"], _amounts(sample, settings)
+    ruled = {
+        "customer_id",
+        "date",
+        "order_id",
+        "currency",
+        *ROLES,
+        *settings.get("exclude", {}),
+        *settings.get("returns", {}),
+    }
+    taken = {c for n, c in columns.items() if n in ruled}
+    for column in [c for c in sample.columns if c not in taken and sample[c].nunique() <= 20]:
+        kinds = documents(column, sample[column].dropna().unique())
+        if kinds is None:
+            continue
+        text = sample[column].astype("string")
+        rows, sums = text.groupby(text).size(), money.groupby(text).sum()
+        name = next(
+            (n for n, c in columns.items() if c == column), "type" if "type" not in columns else letters(column)
+        )
+        back = [v for v, kind in kinds.items() if kind == "back" and sums.get(v, 0.0) > 0]
+        none = [v for v, kind in kinds.items() if kind == "none"]
+        found: dict[str, Any] = {"columns": {name: column}} if back or none else {}
+        found |= {"returns": {name: back}} if back else {}
+        found |= {"exclude": {name: none}} if none else {}
+        listed = partial(_with_money, rows=rows, sums=sums)
+        said = [f"By {column!r} money was paid back: {listed(back)}."] if back else []
+        said += [f"Excluded by {column!r}, as no sale: {listed(none)}."] if none else []
+        return found, [], said
+    return {}, [], []
+
+
+def _says(few: pd.Series, values: list[str]) -> int:
+    """In how many lines a flag is up."""
+    return int((few.str.strip().ne("") if values == ["*"] else few.isin(values)).sum())
+
+
+def _held_back(settings: dict[str, Any]) -> set[str]:
+    """The columns that tell which lines take money back."""
+    return {
+        settings["columns"][name]
+        for name in {**settings.get("returns", {}), **settings.get("exclude", {})}
+        if name == "type"
+    }
 
 
 def _with_money(values: list[str], rows: pd.Series, sums: pd.Series) -> str:
@@ -344,9 +459,7 @@ def _with_money(values: list[str], rows: pd.Series, sums: pd.Series) -> str:
 def _gift_cards(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
     """Cards that are bought now and spent later would count twice."""
     columns = settings["columns"]
-    words = ("product", "producttitle", "productname", "lineitemname", "itemname", "item", "description", "produkt", "artikel", "artikelname", "title",
-             "bezeichnung", "producttype", "category", "producto", "produit", "prodotto", "produto", "designation", "descripcion", "name")  # fmt: skip
-    for column in [c for c in sample.columns if letters(c) in words]:
+    for column in [c for c in sample.columns if _GOODS.search(letters(c)) and not _OTHER_TEXT.search(letters(c))]:
         values = sample[column].dropna().astype(str)
         cards = sorted({v for v in values.unique() if is_gift_card(v)})
         if not cards:
@@ -417,6 +530,14 @@ def _zeros(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
     return {"ids": "number"}, [], [text]
 
 
+_GOODS = re.compile(
+    r"product|produ[kc]?t|prodott|item|articl|artikel|descri|bezeichn|design|title|category|categori|kategor|^name$|goods|ware|sku|denominac|nombre"
+)
+_OTHER_TEXT = re.compile(
+    r"customer|client|kunde|buyer|person|company|firma|shipping|billing|payment|discount|code|nombredel?cliente"
+)
+
+
 def _currencies(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
     """Several currencies: all but one are left out until rates are given."""
     column = settings["columns"].get("currency")
@@ -437,6 +558,31 @@ def _currencies(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Fo
         (Choice(f"only those in {main} count", {"exclude": out}),
          Choice(f"write `rates: {{{rates}}}`, what one unit is worth in {main}, and take these currencies out of `exclude:`")),
     )], []  # fmt: skip
+
+
+_GUEST = {"0", "guest", "guests", "gast", "invitado", "ospite", "invite", "walk-in", "walk-in customer", "walkin", "laufkundschaft", "barverkauf",
+          "anonymous", "anonym", "cash", "cash customer", "default customer", "kunde", "-1"}  # fmt: skip
+
+
+def _guests(sample: pd.DataFrame, mapping: dict[str, str], given: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Where many customers share the id of a guest, they are told apart by the e-mail address beside it."""
+    column = mapping["customer_id"]
+    text = sample[column].dropna().astype(str).str.strip().str.lower().str.removesuffix(".0")
+    guests = text[text.isin(_GUEST)]
+    if "customer_id" in given or guests.empty or text.nunique() < 2:
+        return mapping, []
+    name = guests.mode().iloc[0]
+    others = [
+        c
+        for c in sample.columns
+        if c not in mapping.values() and are_addresses(sample[c]) and sample[c].notna().mean() > 0.9
+    ]
+    if others:
+        said = f"{len(guests):,} lines are of {name!r} in {column!r}, which is no customer: customers are told apart by {others[0]!r}."
+        return mapping | {"customer_id": str(others[0])}, [said]
+    return mapping, [
+        f"{len(guests):,} lines are of {name!r} in {column!r}, which counts as one customer: exclude it, or export who they are."
+    ]
 
 
 def _whose(who: pd.Series, column: str) -> list[str]:
@@ -589,8 +735,9 @@ def _mapping(path: Path, sample: pd.DataFrame, given: dict[str, str], known: Exp
             if hits:
                 mapping[name] = hits[0]
                 break
-    if "amount" not in mapping and (held := _by_role(present, set(mapping.values()))):
-        mapping["amount"] = held
+    taken = set(mapping.values())
+    found = {"currency": _of_currencies(sample, taken), "amount": _by_role(present, taken)}
+    mapping |= {n: c for n, c in found.items() if c and n not in mapping}
     by_parts = known is not None and "amount" in known.extras(present)
     missing = [n for n in ("customer_id", "date", "amount") if n not in mapping and not (n == "amount" and by_parts)]
     months = [c for c in present if _MONTH.fullmatch(str(c).strip())]
@@ -609,6 +756,25 @@ def _mapping(path: Path, sample: pd.DataFrame, given: dict[str, str], known: Exp
     if wrong:
         raise ClientError(f"{path}: has no column {wrong[0]!r}; it has: {', '.join(map(repr, present))}")
     return mapping
+
+
+def _of_currencies(sample: pd.DataFrame, taken: set[str]) -> str | None:
+    """The column whose values are codes of currencies, whatever it is called."""
+    from babel.numbers import list_currencies
+
+    codes = list_currencies()
+    for column in [c for c in sample.columns if c not in taken]:
+        held = sample[column].dropna().astype(str).str.strip().str.upper()
+        held = held[held.ne("")]
+        few = set(held.unique()) if held.nunique() <= 30 else set()
+        if (
+            few
+            and few <= codes
+            and (len(few) > 1 or "curr" in letters(column))
+            and few & {"EUR", "USD", "GBP", "CHF", "JPY"}
+        ):
+            return str(column)
+    return None
 
 
 def _by_role(present: list[str], taken: set[str]) -> str | None:
@@ -750,11 +916,12 @@ _CONTRACT_NAMES = {
     "end": "end enddate endedat endsat contractend validto validuntil until to canceledat cancelledat cancelleddate churndate ende vertragsende "
     "enddatum kundigungsdatum fin termino fine expirydate",
     "price": "price amount mrr monthlyprice planamount fee preis betrag beitrag monatsbeitrag prix precio prezzo unitprice",
-    "period": "period billingperiod interval billinginterval billingcycle planinterval turnus zahlungsweise abrechnungszeitraum",
-    "product": "product plan planname subscriptionplan productname tarif produkt",
-    "quantity": "quantity seats qty licenses menge",
+    "billing": "billing period billingperiod interval billinginterval billingcycle billingfrequency planinterval turnus zahlungsweise abrechnungszeitraum",
+    "plan": "plan planname subscriptionplan product productname tarif produkt",
+    "quantity": "quantity seats qty licenses licences users menge platze",
     "status": "status state subscriptionstatus",
-    "reason": "reason cancelreason cancellationreason churnreason grund kundigungsgrund",
+    "cancel_reason": "reason cancelreason cancellationreason churnreason grund kundigungsgrund",
+    "contract_id": "contractid subscriptionid subid contractno contractnumber vertragsnummer vertragsnr",
 }  # fmt: skip
 
 
@@ -787,6 +954,8 @@ def propose_contracts(file: str | Path, folder: str | Path) -> Proposal:
         hits = [c for w in words.split() for c in present if letters(c) == letters(w) and c not in mapping.values()]
         if hits:
             mapping[name] = hits[0]
+    if letters(mapping.get("price", "")) in {"mrr", "amount", "planamount", "betrag"}:  # of all seats together
+        mapping.pop("quantity", None)
     missing = [n for n in ("customer_id", "start", "end", "price") if n not in mapping]
     if missing:
         raise ClientError(

@@ -20,24 +20,26 @@ __all__ = ["ROLES", "Basis", "Choice", "Question", "answered", "find_basis", "is
 
 # Words by which programs and people name the parts of an amount; matched without signs, accents and words on tax.
 ROLES = {
-    "quantity": "quantity qty quantityordered orderquantity itemquantity lineitemquantity itemqty units unitssold pieces pcs menge anzahl stuck "
+    "quantity": "quantity qty qtysold qtyordered soldqty noofitems numberofitems itemcount anzahlartikel cases tickets quantityordered orderquantity itemquantity lineitemquantity itemqty units unitssold pieces pcs menge anzahl stuck "
     "stuckzahl stueck quantite qte nombre cantidad cant unidades quantita qta quantidade qtd qtde hoeveelheid aantal antal maara kpl ilosc "
     "liczba mnozstvi pocet cantitate mennyiseg adet miktar количество кількість кол-во 数量 個数 수량",
-    "unit_price": "price unitprice itemprice lineitemprice salesprice saleprice sellingprice priceperunit priceperitem priceeach pricepaid itemcost "
+    "quantity_returned": "returnedquantity returnedqty qtyreturned quantityreturned refundedquantity quantityrefunded qtyrefunded returnquantity "
+    "retourmenge ruckgabemenge cantidaddevuelta quantiteretournee",
+    "unit_price": "price unitprice ticketprice seatprice unitpriceinclvat unitpriceinclusivevat itemprice lineitemprice salesprice saleprice sellingprice priceperunit priceperitem priceeach pricepaid itemcost "
     "einzelpreis stuckpreis stueckpreis preis verkaufspreis artikelpreis preisprostuck prixunitaire prix pu preciounitario precio "
     "prezzounitario prezzo precounitario preco valorunitario stukprijs eenheidsprijs prijs styckpris stykkpris pris apris enhetspris "
     "yksikkohinta hinta cenajednostkowa cena cenazajednotku pretunitar pret egysegar ar birimfiyat fiyat цена ціна 単価 价格 单价 단가",
-    "line_total": "linetotal totalline lineamount extendedprice lineitemtotal itemtotal rowtotal linesales netsales positionssumme zeilensumme "
+    "line_total": "linetotal extendedamount netvalue zeilenbetrag finalprice totalline lineamount extendedprice lineitemtotal itemtotal rowtotal linesales netsales positionssumme zeilensumme "
     "positionsbetrag positionspreis montantligne totalligne importelinea totallinea totalriga importoriga totallinha regeltotaal radsumma "
     "linjesum wartoscpozycji wartosc",
     "subtotal": "subtotal ordersubtotal subtotalamount ordersubtotalamount merchandisetotal itemstotal productstotal goodsvalue zwischensumme "
     "warenwert soustotal totalproduits subtotale subtotalpedido subtotaal delsumma",
-    "order_total": "ordertotal total grandtotal totalprice invoicetotal ordervalue orderamount totalamount invoiceamount amounttotal totalsales bestellsumme "
+    "order_total": "ordertotal receipttotal carttotal baskettotal total grandtotal totalprice invoicetotal ordervalue orderamount totalamount invoiceamount amounttotal totalsales bestellsumme "
     "bestellwert gesamtbetrag gesamtsumme gesamtpreis gesamt summe rechnungsbetrag endbetrag auftragssumme montanttotal totalcommande "
     "totalttc prixtotal totalpedido importetotal preciototal totaleordine totale prezzototale totalgeral totalgeneral valortotal precototal "
     "totaalbedrag totaal totaalprijs ordersumma summa totalt totaltpris sumatotal suma razem celkem celkovacena totalcomanda osszesen toplam "
     "итого всего сумма 合計 总计 합계",
-    "amount": "amount dollarvalue revenue netamount sales value sum betrag umsatz montant importe monto importo valor bedrag belopp belob summa "
+    "amount": "amount paymentvalue dollarvalue revenue netamount sales value sum betrag umsatz montant importe monto importo valor bedrag belopp belob summa "
     "kwota castka suma osszeg tutar сумма gross net netto brutto 金額 金额 금액",
     "discount": "discount discounts discountamount totaldiscount totaldiscounts orderdiscount linediscount lineitemdiscount coupondiscount couponamount "
     "promotiondiscount rabatt rabattbetrag nachlass preisnachlass skonto remise reduction rabais montantremise descuento descuentos "
@@ -65,6 +67,7 @@ ROLES = {
 _TAX_WORDS = r"\b(ex|incl?|including|inklusive|inkl|excl?|excluding|exklusive|exkl|before|after|zzgl|without|with|ohne|mit|of|hors|sans|con|sin|senza|zonder)\b\.?\s*(of\s+)?(tax(es)?|vat|gst|mwst|ust|iva|tva|btw|moms|mva|alv)\b"
 _CODES = r"\b(eur|usd|gbp|chf|sek|nok|dkk|pln|czk|huf|ron|cad|aud|inr|brl|jpy)\b|[€$£¥]"
 _NET = r"\b(ex(cl?|kl|clusive|cluding)?|ohne|zzgl|hors|sans|sin|senza|zonder|without|before)\b\.?\s*(of\s+)?(tax|vat|gst|mwst|ust|iva|tva|btw|moms|mva)|\b(net|netto|ht|hors taxes?)\b"
+_RATE = r"%|\bper ?cent\b|\bpct\b|\brate\b|\bsatz\b|\btaux\b|\btasa\b|\baliquota\b"
 _NEAR = 0.95  # of rows, for arithmetic to settle what a column is
 
 
@@ -147,11 +150,12 @@ def role_of(column: object) -> str | None:
     ('unit_price', 'order_total', 'tax', None)
     """
     text = str(column).casefold().replace("_", " ")
+    rate = re.search(_RATE, text) is not None
     for bare in (text, re.sub(_CODES, " ", text), re.sub(_TAX_WORDS, " ", re.sub(_CODES, " ", text))):
-        core = letters(bare)
+        core = letters(re.sub(_RATE, " ", bare))
         found = _BY_WORD.get(core) or _BY_WORD.get(re.sub(r"(net|netto|gross|brutto|ht|ttc)$", "", core))
         if found:
-            return found
+            return found if not rate or found == "discount" else None  # a share of tax is no money
     return None
 
 
@@ -248,9 +252,13 @@ def _from_lines(values: dict[str, np.ndarray], by_role: dict[str, list[str]], to
                 lines: tuple[str, str, str, str], preferred: str | None) -> Basis:  # fmt: skip
     """No column holds a line's money, so it is count times price; or the order's total stands on each line."""
     _, count, price, _ = lines
-    whole = values[count] * values[price]
     columns = {"quantity": count, "unit_price": price}
-    plain = "quantity * unit_price"
+    back = next((c for c in by_role.get("quantity_returned", []) if _used(values[c])), None)
+    whole, plain = values[count] * values[price], "quantity * unit_price"
+    if back is not None:
+        columns["quantity_returned"] = back
+        whole = (values[count] - np.abs(np.nan_to_num(values[back]))) * values[price]
+        plain = "(quantity - quantity_returned) * unit_price"
     off = next((c for c in by_role.get("discount", []) if _used(values[c])), None)
     if order is not None and totals:
         sums = pd.Series(np.nan_to_num(whole)).groupby(order.to_numpy()).transform("sum").to_numpy()
@@ -266,7 +274,8 @@ def _from_lines(values: dict[str, np.ndarray], by_role: dict[str, list[str]], to
         columns["discount"] = off
         minus = -1 if np.nansum(values[off]) >= 0 else 1
         share = np.nanmax(np.abs(values[off]))
-        percent = share <= 1 or "%" in off or letters(off).endswith(("percent", "pct"))
+        in_money = re.search(_CODES, off.casefold()) is not None
+        percent = not in_money and (share <= 1 or re.search(_RATE, off.casefold().replace("_", " ")) is not None)
         by = ("discount" if share <= 1 else "discount / 100") if percent else "discount"
         formula = f"{plain} * (1 - {by})" if percent else f"{plain} {'-' if minus < 0 else '+'} discount"
         less = np.nan_to_num(values[off])
@@ -382,16 +391,55 @@ def _from_totals(values: dict[str, np.ndarray], by_role: dict[str, list[str]], t
              Choice(f"it is used as it stands ({_money(values[column])})",
                     {"columns": {"amount": column, **dict.fromkeys(names)}, "amount": None})),
         ))  # fmt: skip
-    refunds = _refunds(values, by_role)
-    if refunds:
-        columns, settings = _with_refund(columns, settings, refunds["refunded"], made, given, tax)
-        said += f" What {refunds['refunded']} says was paid back is subtracted."
+    if given is None and (beside := _discount_beside(values, by_role, column, lines)):
+        columns, settings, said = beside.columns, beside.settings, beside.said
+        questions += beside.questions
+    columns, settings, told = _less_refunds(values, by_role, column, columns, settings, made, given, tax)
+    said += told
     said += _left_out(values, by_role, set(columns.values())) if " without " not in said else ""
     if order is not None and not (lines and lines[0] == column):
         repeated, asked = _repeated(values, settings, columns, order)
         settings |= repeated
         questions += asked
     return Basis(columns, settings, said, tuple(questions))
+
+
+def _less_refunds(values: dict[str, np.ndarray], by_role: dict[str, list[str]], column: str, columns: dict[str, str],
+                  settings: dict[str, Any], made: _Sum | None, given: str | None, tax: str) -> tuple[dict[str, str], dict[str, Any], str]:  # fmt: skip
+    """Columns and settings with what was paid back, unless the amount is after it already."""
+    found = _refunds(values, by_role)
+    if not found:
+        return columns, settings, ""
+    refund = found["refunded"]
+    if _is_after_refunds(values, by_role, column, refund):
+        return columns, settings, f" It is after {refund}."
+    columns, settings = _with_refund(columns, settings, refund, made, given, tax)
+    return columns, settings, f" What {refund} says was paid back is subtracted."
+
+
+def _discount_beside(values: dict[str, np.ndarray], by_role: dict[str, list[str]], column: str,
+                     lines: tuple[str, str, str, str] | None) -> Basis | None:  # fmt: skip
+    """A total that is count times price, with a discount beside it that is not in it yet."""
+    off = next((c for c in by_role.get("discount", []) if _used(values[c])), "")
+    if not off or not lines or lines[0] != column or lines[3] or role_of(column) == "line_total":
+        return None
+    less = values[column] - np.abs(np.nan_to_num(values[off]))
+    parts = {"order_total": column, "discount": off}
+    plain = {"columns": {"amount": column, **dict.fromkeys(parts)}, "amount": None}
+    question = Question(
+        f"{column!r} is {lines[1]} x {lines[2]}; is the discount in {off!r} subtracted from it?",
+        (Choice(f"it is ({_money(less)})", {"columns": {**parts, "amount": None}, "amount": "order_total - discount"}),
+         Choice(f"{column} is after the discount ({_money(values[column])})", plain)),
+    )  # fmt: skip
+    return Basis(parts, {"amount": "order_total - discount"}, f"The amount is {column} - {off}.", (question,))
+
+
+def _is_after_refunds(values: dict[str, np.ndarray], by_role: dict[str, list[str]], column: str, refund: str) -> bool:
+    """Whether another column less what was paid back, and a discount, is this one on each line."""
+    back = np.abs(np.nan_to_num(values[refund]))
+    offs = [0.0, *(np.abs(np.nan_to_num(values[c])) for c in by_role.get("discount", []))]
+    others = [c for c in values if c not in {column, refund}]
+    return _used(back) and any(_fits(values[c] - off - back, values[column]) >= _NEAR for c in others for off in offs)
 
 
 def _evaluate(values: dict[str, np.ndarray], names: Mapping[str, str]) -> np.ndarray:
@@ -432,7 +480,16 @@ def _repeated(values: dict[str, np.ndarray], settings: Mapping[str, Any], column
     if several.empty or (several["nunique"] == 1).mean() < _NEAR or per["first"].nunique() < 2:
         return {}, []
     once, all_ = per["first"].sum(), table["money"].sum()
-    if len(several) >= 5 and several["first"].nunique() >= 3:
+    role, name = role_of(lead), letters(lead)
+    if role in {"unit_price", "line_total", "quantity"} or re.search(
+        "price|preis|prix|precio|prezzo|seat|unit|each|perticket", name
+    ):
+        return {}, []
+    of_order = re.search(
+        "order|invoice|grand|receipt|cart|basket|bestell|rechnung|auftrag|pedido|commande|factur|ordine|total|summe",
+        name,
+    )
+    if of_order and len(several) >= 5 and several["first"].nunique() >= 3:
         return {"amount_of": "order"}, []
     question = Question(
         f"The same {lead!r} stands on each line of {len(several)} order{'s' if len(several) > 1 else ''} with several lines.",

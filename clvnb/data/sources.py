@@ -60,11 +60,21 @@ REPEATED_NAMES, TOTALS = "repeated line of column names", "line of totals"
 BELOW_TABLE = "below the table of orders"
 FURTHER_LINES, PAID_BACK = "further line of an order", "order paid back in full"
 _TOTAL = r"^\s*(grand|sub|zwischen|gesamt|overall|report|total)?[\s-]*(totals?|sum|summe|gesamt|insgesamt|suma|somme|totale|totaal|totalt|totaux|general|général|generale|geral|ergebnis|gesamtergebnis|razem|celkem|итого|всего|toplam|合計|总计)\s*:?\s*$"
+_SPAN = r"(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])\w*\.?|q[1-4]|week \d+|(19|20)\d\d"
+_TOTAL_OF = rf"{_TOTAL}|^\s*({_SPAN})[\s-]*(20\d\d)?\s*(total|summe)\s*$|^\s*(total|summe)\s+({_SPAN})\s*(20\d\d)?\s*$"
 WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
 FILE = "clvnb_file"  # which of several files a row came from
 _NOBODY = ("null", "none", "nan", "n/a", "#n/a")  # how programs write that there is no customer
 _IDS = ("customer_id", "order_id")
-MAY_BE_EMPTY = ("discount", "tax", "shipping", "refund", "fee", "gift_card")  # of an amount's parts
+MAY_BE_EMPTY = (
+    "quantity_returned",
+    "discount",
+    "tax",
+    "shipping",
+    "refund",
+    "fee",
+    "gift_card",
+)  # of an amount's parts
 _DAYS = ("date", "start", "end", "invited_at")
 _NUMBERS = (
     "amount",
@@ -326,6 +336,9 @@ def _amounts_of(new: dict[str, Any], raw: ibis.Table, mapping: dict[str, str], s
         out["refunded"], written = _computed_refund(settings.refunded, out, raw, mapping)
     if not {"customer_id", "date", "amount"} <= set(out):
         return out
+    for name, values in settings.returns.items():
+        back = out[name].isin(values).fill_null(False)
+        out["amount"] = back.ifelse(-out["amount"].abs(), out["amount"])
     out |= _goods_back(out)
     out |= _paid_back(out, written)
     kinds = [
@@ -430,7 +443,7 @@ def _mapping(source: Opened, settings: Source, required: Sequence[str]) -> dict[
     mapping = dict(settings.columns) or {c: c for c in present}
     if settings.amount is not None:
         mapping.pop("amount", None)
-    for name in (*required, *_parts(settings)):
+    for name in (*required, *_parts(settings), *settings.returns):
         if name != "amount" or settings.amount is None:
             mapping.setdefault(name, name)
     for name, column in mapping.items():
@@ -450,7 +463,10 @@ def _line_kind(raw: ibis.Table, mapping: Mapping[str, str], day: Any, formula: s
         return None
     paid = _money_column(mapping, formula)
     named = ibis.and_(*[raw[c].cast("string").strip() == c for c in (mapping["date"], paid)])
-    kinds = [(named, REPEATED_NAMES), (_summed(raw, day, paid), TOTALS)]
+    kinds = [
+        (named, REPEATED_NAMES),
+        (_summed(raw, day, paid, mapping["customer_id"], mapping.get("order_id")), TOTALS),
+    ]
     if BELOW in raw.columns:
         kinds.insert(0, (raw[BELOW].notnull(), BELOW_TABLE))
     if "order_id" in mapping:
@@ -461,11 +477,14 @@ def _line_kind(raw: ibis.Table, mapping: Mapping[str, str], day: Any, formula: s
     return ibis.cases(*kinds, else_=None)
 
 
-def _summed(raw: ibis.Table, day: Any, paid: str) -> Any:
-    """Whether a line without a day says in one of its cells that it adds others up."""
+def _summed(raw: ibis.Table, day: Any, paid: str, who: str, order: str | None) -> Any:
+    """Whether a line says that it adds others up: in one of its cells where it has no day, and otherwise in place of the customer."""
     texts = [c for c in raw.columns if c not in {FILE, BELOW, paid} and raw[c].type().is_string()]
     said = [raw[c].lower().re_search(_TOTAL).fill_null(False) for c in texts[:40]]
-    return day.isnull().ifelse(reduce(or_, said), False)  # only lines without a day are looked at
+    whose = raw[who].cast("string").lower().re_search(_TOTAL_OF).fill_null(False)
+    if order is not None:
+        whose &= raw[order].cast("string").fill_null("").strip() == ""
+    return day.isnull().ifelse(reduce(or_, said), whose)
 
 
 def _paid_back(new: Mapping[str, Any], written: Any) -> dict[str, Any]:

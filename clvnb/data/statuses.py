@@ -10,27 +10,28 @@ from collections.abc import Iterable
 
 from .roles import letters
 
-__all__ = ["is_gift_card", "is_status_name", "meaning_of_status", "status_words"]
+__all__ = ["documents", "flag_meaning", "is_gift_card", "is_status_name", "meaning_of_status", "status_words"]
 
 # Beginnings of words, without accents and signs; the first kind that fits counts.
 _KINDS = {
-    "sale": "partial partly partiel teilw parcial parzial gedeelt delvis czescio castecn partially notcancel",
+    "sale": "partial partly partiel teilw parcial parzial gedeelt delvis czescio castecn partially notcancel norefund notrefund disputewon won "
+    "chargebackrevers",
     "refunded": "refund fullyrefund erstatt ruckerstatt rueckerstatt zuruckgezahlt rembours reembols rimbors estorn devol terugbetaald terugbetal "
     "aterbetal refunder tilbagebetal palautet hyvitet zwroc zwrot vracen vratk rambursat visszateri iade возвра возвращ поверн 返金 退款 환불 retourn returned "
-    "chargeback chargedback ruckbuchung ruecklastschrift rucklastschrift disputelost lost dispute reversed reversal rejectedbybank",
-    "cancelled": "cancel storn annul abgebroch anulad anulat anulow anulo cancelad geannul avbrut avbest avbok annuler peruut peruttu zrusen torol iptal отмен "
+    "return retoure chargeback chargedback dikembalikan ruckbuchung ruecklastschrift rucklastschrift disputelost lost dispute reversed reversal rejectedbybank",
+    "cancelled": "cancel ακυρ dibatalkan batal dahuy otkaz storn annul abgebroch anulad anulat anulow anulo cancelad geannul avbrut avbest avbok annuler peruut peruttu zrusen torol iptal отмен "
     "аннул скасов キャンセル 取消 취소 void voided ungultig ungueltig",
-    "failed": "fail fehlgeschlagen fehler echou echec erreur fallid fallit fallad errore error mislukt misslyck mislykk epaonnist nieudan niepowodz selhal neuspe "
+    "failed": "fail insufficient fehlgeschlagen fehler echou echec erreur fallid fallit fallad errore error mislukt misslyck mislykk epaonnist nieudan niepowodz selhal neuspe "
     "esuat sikertelen basarisiz неуспе ошибка 失敗 失败 실패 paymenterror erreurdepaiement errordepago zahlungsfehler declin denied denegad abgelehnt refus "
     "rejected rechazad rifiutat recusad geweigerd odrzucon zamitnut respins fraud expired abgelaufen expire expirad scadut verlopen abandon draft entwurf brouillon "
     "borrador bozza trash deleted geloscht geloescht supprime eliminad spam incomplete uncaptured requirespaymentmethod requiresaction "
     "requiresconfirmation requirescapture test",
-    "unpaid": "unpaid notpaid unbezahlt nichtbezahlt impaye nonpaye nonregle impagad nopagad naopag nonpagat onbetaald nietbetaald obetald ubetalt ikkebetalt "
+    "unpaid": "unpaid notpaid notreceived unbezahlt nichtbezahlt impaye nonpaye nonregle impagad nopagad naopag nonpagat onbetaald nietbetaald obetald ubetalt ikkebetalt "
     "maksamat nieoplacon neuhrazen nezaplacen neplaten neplatit neachitat kifizetetlen odenmedi неоплач 未払 未付款 미결제",
-    "open": "pending open offen ausstehend zahlungausstehend enattente attente awaiting pendiente pendente inattesa inafwachting wachtop openstaand wartet warten oczek czeka "
+    "open": "pending aguardando menunggu cekanje open offen ausstehend zahlungausstehend enattente attente awaiting pendiente pendente inattesa inafwachting wachtop openstaand wartet warten oczek czeka "
     "cekajici ceka inasteptare asteptare vantar vantande afventer avventer odottaa fuggoben beklem beklemede bekliyor ожида очіку 保留 保留中 待付款 待处理 대기 onhold "
     "hold gehalten angehalten suspend zuruckgestellt retenu retenid sospes opgeschort",
-    "done": "paid bezahlt complet abgeschlossen erledigt paye pagad pagat betaald betalt betald maksettu oplacon zaplacen zaplaceno achitat platit fizetve odendi оплач 支払 "
+    "done": "paid succeed pago paga pagado ολοκληρ selesai hoanthanh zavrs plaen bezahlt complet abgeschlossen erledigt paye pagad pagat betaald betalt betald maksettu oplacon zaplacen zaplaceno achitat platit fizetve odendi оплач 支払 "
     "已付款 결제 deliver geliefert zugestellt livre entregad entregue consegnat geleverd bezorgd levere leverans dostarcz dorucen livrat kiszallit teslim достав 配達 已完成 "
     "완료 ship versand versend versch expedi enviad enviat spedit verzonden skickad sendt wyslan odeslan kikuld gonderildi отправл 発送 已发货 배송 process "
     "bearbeitung encours traitement procesand procesad lavorazione elaborazione verwerk behandel behandl kasitell przetwarz realizac zrealiz zpracov procesare feldolgoz "
@@ -40,7 +41,7 @@ _KINDS = {
 }  # fmt: skip
 _BEGINNINGS = {kind: [letters(w) for w in words.split()] for kind, words in _KINDS.items()}
 _NAMES = (
-    "status state orderstatus financialstatus paymentstatus orderstate statut etat estado stato situacao situacion stav tila durum zustand bestellstatus zahlungsstatus "
+    "status state result outcome orderstatus financialstatus paymentstatus orderstate statut etat estado stato situacao situacion stav tila durum zustand bestellstatus zahlungsstatus "
     "auftragsstatus statuscommande etatcommande estadopedido estadodelpedido statoordine statusdopedido statuspedido bestelstatus orderstatut stanzamowienia "
     "statuszamowienia stavobjednavky starecomanda statuscomanda allapot rendelesallapot siparisdurumu статус статусзаказа состояние ステータス 状態 状态 订单状态 상태"
 )
@@ -66,12 +67,16 @@ def meaning_of_status(value: object) -> str | None:
     """
     text = str(value)
     core = letters(re.sub(r"^(wc|order|payment|status)[-_ :]+", "", text.strip(), flags=re.IGNORECASE))
-    words = [letters(w) for w in re.split(r"[\s_\-./:]+", text) if letters(w)]
-    for kind in _BEGINNINGS:
-        if any(core.startswith(b) for b in _BEGINNINGS[kind] if b):
+    words = [letters(w) for w in re.split(r"[\s_\-./:,;()]+", text) if letters(w)]
+
+    def says(kind: str) -> bool:
+        return any(w.startswith(b) for w in words for b in _BEGINNINGS[kind] if len(b) > 3 or w == b)
+
+    for kind in _BEGINNINGS:  # what speaks against a sale counts wherever it stands: "Completed - Refunded"
+        if any(core.startswith(b) for b in _BEGINNINGS[kind] if b) or (kind not in {"open", "done"} and says(kind)):
             return kind
     for kind in _BEGINNINGS:
-        if any(w.startswith(b) for w in words for b in _BEGINNINGS[kind] if len(b) > 3 or w == b):
+        if says(kind):
             return kind
     return None
 
@@ -79,7 +84,71 @@ def meaning_of_status(value: object) -> str | None:
 def is_status_name(column: object) -> bool:
     """Whether a column's name says that it tells what became of an order."""
     core = letters(column)
-    return core in _STATUS or core.endswith("status") or core.startswith("status")
+    return not _OF_PEOPLE.match(core) and (core in _STATUS or core.endswith("status") or core.startswith("status"))
+
+
+def flag_meaning(column: object, values: Iterable[object]) -> tuple[str, list[str]] | None:
+    """Tell what a column says by its name where its values are yes and no, or a day or nothing.
+
+    Parameters
+    ----------
+    column : str
+    values : iterable
+        The different values.
+
+    Returns
+    -------
+    (str, list of str) or None
+        The meaning of the orders that are no sale, and the values that say so; ``*`` is any day.
+
+    Examples
+    --------
+    >>> flag_meaning("Storniert", ["ja", "nein"]), flag_meaning("is_paid", ["1", "0"]), flag_meaning("colour", ["yes"])
+    (('cancelled', ['ja']), ('unpaid', ['0']), None)
+    >>> flag_meaning("cancelled_at", ["2024-01-05 10:00", ""])
+    ('cancelled', ['*'])
+    """
+    written = [str(v) for v in values if v is not None and v == v and str(v).strip()]
+    bare = re.sub(
+        r"[_\W]+(at|on|am|date|datum|time|le|el)$|^(is|was|ist|est)[_\W]+", "", str(column).strip(), flags=re.IGNORECASE
+    )
+    meaning = meaning_of_status(bare)
+    if not written or meaning in {None, "sale", "open"} or len(letters(bare)) < 4 or _OF_SENDING.search(letters(bare)):
+        return None
+    said = {v: letters_and_digits(v) for v in written}
+    if all(w in _YES | _NO for w in said.values()):
+        wanted = _NO if meaning == "done" else _YES
+        none = sorted(v for v, w in said.items() if w in wanted)
+        plain = letters(bare) in _DONE
+        return ("unpaid" if meaning == "done" else meaning, none) if none and (meaning != "done" or plain) else None
+    if meaning != "done" and all(_DAY.match(v) for v in written):
+        return meaning, ["*"]
+    return None
+
+
+def letters_and_digits(value: object) -> str:
+    """A word without case, accents and signs, digits kept."""
+    return letters(value) or str(value).strip().removesuffix(".0")
+
+
+_OF_PEOPLE = re.compile("customer|account|member|subscri|user|client|kunde|konto|cliente|abo")
+_YES = {"true", "yes", "y", "1", "ja", "j", "si", "oui", "x", "wahr", "sim", "t", "да", "tak", "ano", "igen", "da"}
+_NO = {"false", "no", "n", "0", "nein", "non", "falsch", "nao", "f", "нет", "nie", "ne", "nem", "nu"}
+_DONE = {
+    "paid",
+    "bezahlt",
+    "paye",
+    "pagado",
+    "pagato",
+    "pago",
+    "betaald",
+    "success",
+    "successful",
+    "succeeded",
+    "valid",
+    "approved",
+}
+_DAY = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})")
 
 
 def status_words(column: object, values: Iterable[object]) -> dict[str, str | None] | None:
@@ -102,7 +171,53 @@ def status_words(column: object, values: Iterable[object]) -> dict[str, str | No
     found = {v: meaning_of_status(v) for v in written}
     known = sum(m is not None for m in found.values())
     telling = any(m in {"refunded", "cancelled", "failed", "unpaid", "open"} for m in found.values())
-    if not telling or not (is_status_name(column) or known >= 0.5 * len(written)):
+    if _OF_PEOPLE.match(letters(column)) and letters(column).endswith(("status", "state")):
+        return None
+    unknown = (
+        letters(column) in _STATUS and not known and 1 < len(written) <= 12
+    )  # in a language that is not known here
+    if not unknown and (not telling or not (is_status_name(column) or known >= 0.5 * len(written))):
+        return None
+    return found
+
+
+_DOCUMENTS = {
+    "back": "return returns refund refunds creditnote creditmemo creditinvoice credit gutschrift retoure ruckgabe erstattung stornorechnung avoir facturedavoir "
+    "retour remboursement notadecredito notadecreditofiscal abono devolucion reembolso facturarectificativa notadicredito notacredito reso rimborso "
+    "devolucao estorno kreditnota kreditfaktura returdokument zwrot korekta fakturakorygujaca dobropis creditfactuur retourbon",
+    "sale": "sale sales invoice order purchase receipt charge salesorder salesreceipt rechnung verkauf bestellung bon barverkauf facture vente commande factura "
+    "venta pedido fattura vendita ordine ordini fatura venda faktura sprzedaz ordre salg tilaus lasku bestelling factuur verkoop cashsale",
+    "none": "payment payments deposit transfer payout quote quotation estimate proforma proformainvoice draft orderconfirmation deliverynote statement "
+    "zahlung zahlungseingang angebot auftragsbestatigung lieferschein kostenvoranschlag paiement reglement devis bondelivraison bondecommande pago cobro "
+    "presupuesto albaran preventivo pagamento incasso bolla orcamento offerte pakbon betaling oferta platnosc",
+}
+_DOCUMENT = {letters(word): kind for kind, words in _DOCUMENTS.items() for word in words.split()}
+_KIND_OF_LINE = re.compile(
+    r"type|typ$|art$|kind|tipo|soort|rodzaj|typ[e]?\w*$|document|beleg|vorgang|transaction|nature"
+)
+
+
+def documents(column: object, values: Iterable[object]) -> dict[str, str] | None:
+    """Return which values of a column are sales, which take money back (``back``), and which are neither (``none``).
+
+    Returns
+    -------
+    mapping, or None
+        None for a column that does not say what kind of document a line is.
+
+    Examples
+    --------
+    >>> documents("Type", ["Sale", "Return"]), documents("Belegart", ["Rechnung", "Gutschrift"])
+    ({'Return': 'back', 'Sale': 'sale'}, {'Gutschrift': 'back', 'Rechnung': 'sale'})
+    >>> documents("Colour", ["Sale", "Return"]) is None
+    True
+    """
+    written = sorted({str(v) for v in values if v is not None and v == v and str(v).strip()})
+    if not 1 < len(written) <= 20 or not _KIND_OF_LINE.search(letters(column)):
+        return None
+    found = {v: _DOCUMENT.get(letters(v), "") for v in written}
+    kinds = set(found.values())
+    if "sale" not in kinds or not kinds & {"back", "none"} or list(found.values()).count("") > len(found) / 2:
         return None
     return found
 
