@@ -27,7 +27,7 @@ class Ledger:
     in_grace: set[str] = field(default_factory=set)  # who has left within the last days, which no payment can tell
 
 
-def ledger(seed: int, n: int = 400, churn: float = 0.05) -> Ledger:
+def ledger(seed: int, n: int = 400, churn: float = 0.05, rises: float = 0.02, returns: float = 0.15) -> Ledger:
     """Monthly and annual members, price rises, late payments, lapses and returns, fees, plans that differ in churn."""
     rng, paid, there, grace = np.random.default_rng([71, seed]), [], {}, set()
     for k in range(n):
@@ -39,7 +39,7 @@ def ledger(seed: int, n: int = 400, churn: float = 0.05) -> Ledger:
         while day <= END + pd.DateOffset(years=1):
             late = int(rng.integers(1, 12)) if rng.random() < 0.06 else 0
             paid.append((who, day + pd.Timedelta(days=late), price))
-            if not annual and price == 9.0 and rng.random() < 0.02:
+            if not annual and price == 9.0 and rng.random() < rises:
                 price = 19.0
             turn += 1
             before, day = day, start + pd.DateOffset(months=turn * months)
@@ -47,7 +47,7 @@ def ledger(seed: int, n: int = 400, churn: float = 0.05) -> Ledger:
                 left = True
                 if before <= END < day + GRACE:
                     grace.add(who)
-                if annual or rng.random() > 0.15:
+                if annual or rng.random() > returns:
                     break
                 turn += 3
                 left, day = False, start + pd.DateOffset(months=turn * months)
@@ -180,7 +180,7 @@ def test_init_proposes_a_subscription_and_step_1_values_it(tmp_path):
 
 def next_year(seed: int, folder) -> tuple[bool, float]:
     """Whether the range of what today's members pay in a year holds it, and the error."""
-    made = ledger(seed, n=800)
+    made = ledger(seed, n=800, rises=0.0, returns=0.0)  # which a value does not hold: see docs/subscriptions.md
     made.paid.to_csv(folder / "ledger.csv", index=False)
     body = {"name": "club", "kind": "subscription", "currency": "EUR", "transactions": {"source": "ledger.csv"},
             "economics": {"margin": 1.0, "discount_rate": 0.0, "horizon": "1 year"}}  # fmt: skip

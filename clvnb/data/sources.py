@@ -344,7 +344,7 @@ def _amounts_of(new: dict[str, Any], raw: ibis.Table, mapping: dict[str, str], s
     kinds = [
         out.pop("line_kind", None),
         _line_kind(raw, mapping, out["date"], settings.amount),
-        _repeats_its_order(raw, mapping, settings, out["date"]),
+        _repeats_its_order(raw, mapping, settings, out),
     ]
     if any(k is not None for k in kinds):
         out["line_kind"] = ibis.coalesce(*[k for k in kinds if k is not None])
@@ -410,17 +410,17 @@ def _goods_back(new: Mapping[str, Any]) -> dict[str, Any]:
     return {"cost": (new["amount"] < 0).ifelse(-new["cost"].abs(), new["cost"])}
 
 
-def _repeats_its_order(raw: ibis.Table, mapping: Mapping[str, str], settings: Source, day: Any) -> Any:
+def _repeats_its_order(raw: ibis.Table, mapping: Mapping[str, str], settings: Source, new: Mapping[str, Any]) -> Any:
     """Lines after the first of an order whose money stands on each of them."""
     import ibis
 
     if settings.amount_of != "order" or "order_id" not in mapping:
         return None
-    order = raw[mapping["order_id"]]
+    order, day, back = raw[mapping["order_id"]], new["date"], (new["amount"] < 0).fill_null(False)
     files = [raw[FILE]] if FILE in raw.columns else []  # which file counts is decided later
-    first = ibis.row_number().over(group_by=[order, day.year(), *files], order_by=raw[mapping["date"]]) == 0
+    first = ibis.row_number().over(group_by=[order, day.year(), back, *files], order_by=raw[mapping["date"]]) == 0
     without_day = day.isnull() & day.notnull().any().over(group_by=[order, *files])
-    again = ~first | without_day  # numbers may begin anew each year, so that the year is a part of them
+    again = (~first | without_day) & ~back  # numbers may begin anew each year, so that the year is a part of them
     return ibis.cases((again & order.notnull(), FURTHER_LINES), else_=None)
 
 
