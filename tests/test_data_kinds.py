@@ -205,6 +205,8 @@ def test_flags_and_documents_that_are_none():
     assert flag_meaning("cancellation_policy", ["strict", "free"]) is None
     assert flag_meaning("newsletter", ["yes", "no"]) is None
     assert flag_meaning("shipped", ["yes", "no"]) is None
+    for column in ("returning customer", "ab_test", "cancel anytime", "refund policy", "test group"):
+        assert flag_meaning(column, ["yes", "no"]) is None
     assert documents("Type", ["Tea", "Cup"]) is None
     assert documents("Type", ["Sale"]) is None
 

@@ -444,11 +444,7 @@ def _says(few: pd.Series, values: list[str]) -> int:
 
 def _held_back(settings: dict[str, Any]) -> set[str]:
     """The columns that tell which lines take money back."""
-    return {
-        settings["columns"][name]
-        for name in {**settings.get("returns", {}), **settings.get("exclude", {})}
-        if name == "type"
-    }
+    return {settings["columns"][name] for name in settings.get("returns", {})}
 
 
 def _with_money(values: list[str], rows: pd.Series, sums: pd.Series) -> str:
@@ -569,9 +565,14 @@ def _guests(sample: pd.DataFrame, mapping: dict[str, str], given: dict[str, str]
     column = mapping["customer_id"]
     text = sample[column].dropna().astype(str).str.strip().str.lower().str.removesuffix(".0")
     guests = text[text.isin(_GUEST)]
-    if "customer_id" in given or guests.empty or text.nunique() < 2:
+    counts = text.value_counts()
+    if "customer_id" in given or guests.empty or len(counts) < 2:
         return mapping, []
     name = guests.mode().iloc[0]
+    if counts[name] < max(
+        0.02 * len(text), counts.drop(name).max() + 1
+    ):  # no more often than anybody: an id like others
+        return mapping, []
     others = [
         c
         for c in sample.columns

@@ -31,7 +31,7 @@ _KINDS = {
     "open": "pending aguardando menunggu cekanje open offen ausstehend zahlungausstehend enattente attente awaiting pendiente pendente inattesa inafwachting wachtop openstaand wartet warten oczek czeka "
     "cekajici ceka inasteptare asteptare vantar vantande afventer avventer odottaa fuggoben beklem beklemede bekliyor ожида очіку 保留 保留中 待付款 待处理 대기 onhold "
     "hold gehalten angehalten suspend zuruckgestellt retenu retenid sospes opgeschort",
-    "done": "paid succeed pago paga pagado ολοκληρ selesai hoanthanh zavrs plaen bezahlt complet abgeschlossen erledigt paye pagad pagat betaald betalt betald maksettu oplacon zaplacen zaplaceno achitat platit fizetve odendi оплач 支払 "
+    "done": "paid succeed pago paga pagado ολοκληρ selesai hoanthanh zavrs placeno bezahlt complet abgeschlossen erledigt paye pagad pagat betaald betalt betald maksettu oplacon zaplacen zaplaceno achitat platit fizetve odendi оплач 支払 "
     "已付款 결제 deliver geliefert zugestellt livre entregad entregue consegnat geleverd bezorgd levere leverans dostarcz dorucen livrat kiszallit teslim достав 配達 已完成 "
     "완료 ship versand versend versch expedi enviad enviat spedit verzonden skickad sendt wyslan odeslan kikuld gonderildi отправл 発送 已发货 배송 process "
     "bearbeitung encours traitement procesand procesad lavorazione elaborazione verwerk behandel behandl kasitell przetwarz realizac zrealiz zpracov procesare feldolgoz "
@@ -112,16 +112,14 @@ def flag_meaning(column: object, values: Iterable[object]) -> tuple[str, list[st
     bare = re.sub(
         r"[_\W]+(at|on|am|date|datum|time|le|el)$|^(is|was|ist|est)[_\W]+", "", str(column).strip(), flags=re.IGNORECASE
     )
-    meaning = meaning_of_status(bare)
-    if not written or meaning in {None, "sale", "open"} or len(letters(bare)) < 4 or _OF_SENDING.search(letters(bare)):
+    meaning = _FLAG.get(letters(bare))
+    if not written or meaning is None:
         return None
     said = {v: letters_and_digits(v) for v in written}
     if all(w in _YES | _NO for w in said.values()):
-        wanted = _NO if meaning == "done" else _YES
-        none = sorted(v for v, w in said.items() if w in wanted)
-        plain = letters(bare) in _DONE
-        return ("unpaid" if meaning == "done" else meaning, none) if none and (meaning != "done" or plain) else None
-    if meaning != "done" and all(_DAY.match(v) for v in written):
+        none = sorted(v for v, w in said.items() if w in (_NO if meaning == "unpaid" else _YES))
+        return (meaning, none) if none else None
+    if meaning != "unpaid" and all(_DAY.match(v) for v in written):
         return meaning, ["*"]
     return None
 
@@ -134,20 +132,15 @@ def letters_and_digits(value: object) -> str:
 _OF_PEOPLE = re.compile("customer|account|member|subscri|user|client|kunde|konto|cliente|abo")
 _YES = {"true", "yes", "y", "1", "ja", "j", "si", "oui", "x", "wahr", "sim", "t", "да", "tak", "ano", "igen", "da"}
 _NO = {"false", "no", "n", "0", "nein", "non", "falsch", "nao", "f", "нет", "nie", "ne", "nem", "nu"}
-_DONE = {
-    "paid",
-    "bezahlt",
-    "paye",
-    "pagado",
-    "pagato",
-    "pago",
-    "betaald",
-    "success",
-    "successful",
-    "succeeded",
-    "valid",
-    "approved",
+# Whole names, for "returning customer" and "cancel anytime" say nothing of the order.
+_FLAGS = {
+    "cancelled": "cancelled canceled iscancelled iscanceled cancellation storniert storno annulliert annule annulee anulado anulada cancelado cancelada annullato "
+    "annullata geannuleerd avbruten annulleret anulowane zruseno void voided deleted geloscht supprime eliminado verwijderd",
+    "failed": "failed fehlgeschlagen fraud fraudulent isfraud test istest testorder testmode testbestellung",
+    "refunded": "refunded isrefunded fullyrefunded erstattet zuruckgezahlt rembourse reembolsado rimborsato terugbetaald chargeback chargedback",
+    "unpaid": "paid ispaid bezahlt paye pagado pagato pago betaald success successful succeeded",
 }
+_FLAG = {letters(word): kind for kind, words in _FLAGS.items() for word in words.split()}
 _DAY = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})")
 
 
