@@ -49,8 +49,9 @@ def small_client(folder: Path, fault: str = "", name: str = "") -> Path:
 
 
 def _begin(largest_file: int | None) -> None:
-    """Hear Ctrl-C also where the tests themselves run in the background, which do not; write no larger files."""
+    """Hear Ctrl-C and a closed terminal also where the tests run in the background and do not; write no larger files."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 

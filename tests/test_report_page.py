@@ -23,7 +23,7 @@ from clvnb.report.colours import contrast, palette
 from clvnb.report.language import labels_of, languages, span
 from clvnb.report.page import index_page
 from clvnb.report.summary import FirstPage
-from helpers import CHROMIUM, small_orders
+from helpers import CHROMIUM, ROOT, small_orders
 
 SURVEY = "customer_id,date,wave,metric,score,scale_min,scale_max,comment\n" + "".join(
     f"c{k:04d},2024-06-{k % 28 + 1:02d},2024-06,csat,{1 + (k * 7) % 5},1,5,{'mail me: ana@example.com' if k == 7 else ''}\n"
@@ -339,6 +339,24 @@ def test_catalogues_hold_the_same_labels_with_the_same_gaps(code):
         assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", other[key])), key
     same = [k for k in terms(english) if english[k] == other[k] and len(english[k]) > 7]
     assert same == [], "left in English"
+
+
+@pytest.mark.parametrize("code", ["en", "de", "es", "ro"])
+def test_no_label_stands_twice(code):
+    """YAML takes the last of two; and what a dictionary can do by itself is no label's to say."""
+    lines = (ROOT / "clvnb/report/languages" / f"{code}.yaml").read_text(encoding="utf-8").splitlines()
+    seen, block = set(), ""
+    for line in lines:
+        key = re.match(r"( *)([\w ]+):", line)
+        if key:
+            block = block if key[1] else key[2]
+            assert (block, key[0]) not in seen, line
+            seen.add((block, key[0]))
+
+
+def test_no_page_shows_a_part_of_the_program(made):
+    for page in made[1].glob("*.html"):
+        assert "built-in method" not in page.read_text(encoding="utf-8")
 
 
 def test_every_lever_has_a_name_in_every_language():

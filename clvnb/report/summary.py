@@ -175,7 +175,9 @@ class FirstPage:
             lines.append(self.say("target", most=self.money(new["value"] / _TARGET)))
         came = self.results.get("came") or {"now": 0, "before": 0}
         if came["before"] >= _TO_COMPARE and came["now"] < came["before"] / 2:
-            lines.append(self.say("came", now=self.words.count(came["now"]), before=self.words.count(came["before"])))
+            lines.append(
+                self.say("came_of_late", now=self.words.count(came["now"]), before=self.words.count(came["before"]))
+            )
         return Tile(self.say("newcomer" if self.valued else "newcomer_revenue"), self.money(new["value"]), lines)
 
     def _satisfied(self) -> Tile | None:
