@@ -267,6 +267,7 @@ class ReportKernelManager(AsyncKernelManager):
         self.kernel_id = str(uuid.uuid4())
         kind = ForkProvisioner if self.fork and CAN_FORK else LocalProvisioner
         self.provisioner = kind(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
+        self.connection_file = str(Path(self.folder, "kernel.json"))  # goes with the folder, whatever ends this process
         ipython = Path(self.folder, "ipython")  # the user's own start-up files must not reach a client's report
         ipython.mkdir(exist_ok=True)
         environment = {
