@@ -76,7 +76,9 @@ class Forkserver:
                 return json.loads(self.answers.readline())
         except (OSError, ValueError) as error:
             self.end()  # it may be stopped rather than gone, and would be asked again
-            lines = self.said.read_text(errors="replace").splitlines() if self.said.exists() else []
+            lines: list[str] = []
+            with contextlib.suppress(OSError):  # another thread may have cleared up after it
+                lines = self.said.read_text(errors="replace").splitlines()
             why = f": {lines[-1]}" if lines else ""
             raise RuntimeError(f"the process that starts kernels has ended{why}") from error
 
@@ -101,6 +103,8 @@ def _warm() -> Forkserver:
     """This process's forkserver, started on first use and again when it was lost; a fork of this process gets its own."""
     global _forkserver
     with _LOCK:
+        if _forkserver is not None and _forkserver.owner == os.getpid() and _forkserver.process.poll() is not None:
+            drop_scratch(Path(_forkserver.folder))  # of one that was killed
         if _forkserver is None or _forkserver.owner != os.getpid() or _forkserver.process.poll() is not None:
             _forkserver = Forkserver()
         return _forkserver
