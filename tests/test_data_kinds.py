@@ -209,6 +209,18 @@ def test_flags_and_documents_that_are_none():
         assert flag_meaning(column, ["yes", "no"]) is None
     assert documents("Type", ["Tea", "Cup"]) is None
     assert documents("Type", ["Sale"]) is None
+    for column in ("Payment Type", "customer_type", "card type"):
+        assert documents(column, ["Sale", "Return"]) is None
+
+
+def test_a_kind_of_customer_is_no_kind_of_document(tmp_path):
+    text = "order_id,customer_id,customer_type,date,total\n1,a,Purchase,2024-01-05,10\n2,b,Return,2024-01-06,20\n3,b,Return,2024-02-06,30\n"
+    assert kept(begun(tmp_path, text))["amount"].sum() == pytest.approx(60)
+
+
+def test_returns_with_and_without_a_sign(tmp_path):
+    text = "No,Type,Date,Customer,Total\n1,Sale,2024-01-05,C1,100\n2,Return,2024-01-09,C1,20\n3,Return,2024-01-15,C1,-80\n4,Sale,2024-02-11,C1,60\n"
+    assert kept(begun(tmp_path, text))["amount"].sum() == pytest.approx(60)
 
 
 def club(tmp_path, contracts: str, paid: dict[str, float], months=(1, 2, 3)) -> float:

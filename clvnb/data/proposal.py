@@ -425,7 +425,7 @@ def _documents(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Fou
         name = next(
             (n for n, c in columns.items() if c == column), "type" if "type" not in columns else letters(column)
         )
-        back = [v for v, kind in kinds.items() if kind == "back" and sums.get(v, 0.0) > 0]
+        back = [v for v, kind in kinds.items() if kind == "back" and (money[text.eq(v).fillna(False)] > 0).any()]
         none = [v for v, kind in kinds.items() if kind == "none"]
         found: dict[str, Any] = {"columns": {name: column}} if back or none else {}
         found |= {"returns": {name: back}} if back else {}

@@ -18,7 +18,7 @@ _KINDS = {
     "chargebackrevers",
     "refunded": "refund fullyrefund erstatt ruckerstatt rueckerstatt zuruckgezahlt rembours reembols rimbors estorn devol terugbetaald terugbetal "
     "aterbetal refunder tilbagebetal palautet hyvitet zwroc zwrot vracen vratk rambursat visszateri iade возвра возвращ поверн 返金 退款 환불 retourn returned "
-    "return retoure chargeback chargedback dikembalikan ruckbuchung ruecklastschrift rucklastschrift disputelost lost dispute reversed reversal rejectedbybank",
+    "chargeback chargedback dikembalikan ruckbuchung ruecklastschrift rucklastschrift disputelost lost dispute reversed reversal rejectedbybank",
     "cancelled": "cancel ακυρ dibatalkan batal dahuy otkaz storn annul abgebroch anulad anulat anulow anulo cancelad geannul avbrut avbest avbok annuler peruut peruttu zrusen torol iptal отмен "
     "аннул скасов キャンセル 取消 취소 void voided ungultig ungueltig",
     "failed": "fail insufficient fehlgeschlagen fehler echou echec erreur fallid fallit fallad errore error mislukt misslyck mislykk epaonnist nieudan niepowodz selhal neuspe "
@@ -164,7 +164,7 @@ def status_words(column: object, values: Iterable[object]) -> dict[str, str | No
     found = {v: meaning_of_status(v) for v in written}
     known = sum(m is not None for m in found.values())
     telling = any(m in {"refunded", "cancelled", "failed", "unpaid", "open"} for m in found.values())
-    if _OF_PEOPLE.match(letters(column)) and letters(column).endswith(("status", "state")):
+    if _OF_PEOPLE.match(letters(column)) and letters(column).endswith(("status", "state", "type")):
         return None
     unknown = (
         letters(column) in _STATUS and not known and 1 < len(written) <= 12
@@ -175,7 +175,7 @@ def status_words(column: object, values: Iterable[object]) -> dict[str, str | No
 
 
 _DOCUMENTS = {
-    "back": "return returns refund refunds creditnote creditmemo creditinvoice credit gutschrift retoure ruckgabe erstattung stornorechnung avoir facturedavoir "
+    "back": "return returns refund refunds creditnote creditmemo creditinvoice gutschrift retoure ruckgabe erstattung stornorechnung avoir facturedavoir "
     "retour remboursement notadecredito notadecreditofiscal abono devolucion reembolso facturarectificativa notadicredito notacredito reso rimborso "
     "devolucao estorno kreditnota kreditfaktura returdokument zwrot korekta fakturakorygujaca dobropis creditfactuur retourbon",
     "sale": "sale sales invoice order purchase receipt charge salesorder salesreceipt rechnung verkauf bestellung bon barverkauf facture vente commande factura "
@@ -187,6 +187,11 @@ _DOCUMENTS = {
 _DOCUMENT = {letters(word): kind for kind, words in _DOCUMENTS.items() for word in words.split()}
 _KIND_OF_LINE = re.compile(
     r"type|typ$|art$|kind|tipo|soort|rodzaj|typ[e]?\w*$|document|beleg|vorgang|transaction|nature"
+)
+
+
+_OF_MEANS = re.compile(
+    "payment|zahlung|paiement|pago|card|karte|product|item|visit|shipping|delivery|price|tax|discount"
 )
 
 
@@ -206,7 +211,13 @@ def documents(column: object, values: Iterable[object]) -> dict[str, str] | None
     True
     """
     written = sorted({str(v) for v in values if v is not None and v == v and str(v).strip()})
-    if not 1 < len(written) <= 20 or not _KIND_OF_LINE.search(letters(column)):
+    name = letters(column)
+    if (
+        not 1 < len(written) <= 20
+        or not _KIND_OF_LINE.search(name)
+        or _OF_PEOPLE.search(name)
+        or _OF_MEANS.search(name)
+    ):
         return None
     found = {v: _DOCUMENT.get(letters(v), "") for v in written}
     kinds = set(found.values())
