@@ -218,6 +218,11 @@ def test_break_even_goal_and_tornado():
     assert cv.evaluate_scenarios(base(), [cv.Scenario("x", (at,))]).table["net"].iloc[0] == pytest.approx(0, abs=2)
     hopeless = cv.Scenario("y", (cv.Lever("y", {"frequency": (0, 0, 0)}, fixed_cost=10),))
     assert "would not pay with ten times" in cv.break_even(base(), hopeless).text
+    # what another processor leaves in the last digits is no cost that has to come back
+    for cost in (0.0, 1e-14):
+        free = cv.Lever("prices", {"basket": (0.01, 0.03, 0.05)}, yearly_cost=cost)
+        found = cv.break_even(base(), cv.Scenario("prices", (free,)))
+        assert "costs nothing" in found.text and found.table["needed"].isna().all()
     goal = cv.improve.goal_seek(base(), 1.1 * base().total, parameter="frequency").table["change"].iloc[0]
     assert goal == pytest.approx(0.1, abs=1e-4)
     drivers = cv.improve.tornado(base(), scenario).table

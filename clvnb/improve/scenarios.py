@@ -626,7 +626,9 @@ def break_even(base: Base, scenario: Scenario, *, link: Link | None = None, seed
         return float(_run(base, works, link, seed=seed, scale=scale).net.mean())
 
     needed = math.nan
-    if net(0.0) >= 0:
+    # without its effect a lever leaves value as it was but for last digits, which differ between processors
+    nothing = 1e-9 * float(base.table["clv"].abs() @ base.table["customers"])
+    if net(0.0) >= -nothing:
         text = f"{capital(scenario.name)} costs nothing that would have to come back."
     elif math.isnan(needed := _where_it_turns(net)):
         text = f"{capital(scenario.name)} would not pay with ten times the assumed effect."
