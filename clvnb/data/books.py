@@ -19,9 +19,10 @@ import pandas as pd
 from ..core.engine import to_pandas
 from ..core.errors import ClientError, TableError
 from ..core.results import Checked
-from ..core.tables import as_day
+from ..core.tables import as_day, closest
 from .client import Client
 from .contracts import check_contracts, read_contracts
+from .groups import classed
 from .inputs import input_files, input_hash
 from .ledger import contracts_of_payments
 from .orders import check_transactions, read_transactions
@@ -104,14 +105,31 @@ class Books:
             words=client.words,
         )
 
-    @cached_property
+    @property
     def summary(self) -> pd.DataFrame:
         """The orders as one row per customer, by the client's margin and cost to serve, sorted by customer."""
-        economics = self.client.economics
+        return self._summed[0]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The columns of a shop's ``summary`` that tell kinds of customers apart: channel, and those of ``covariates:``."""
+        return self._summed[1]
+
+    @cached_property
+    def _summed(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        economics, log = self.client.economics, self.orders.kept
+        told = [name for name in dict.fromkeys(("channel", *self.client.covariates)) if name in log.columns]
+        missing = [name for name in self.client.covariates if name not in log.columns]
+        if missing:
+            raise ClientError(
+                f"{self.client.folder / 'client.yaml'}: covariates: {missing[0]!r}{closest(missing[0], log.columns)}: no such "
+                f"column: name it under transactions: columns:, as `{missing[0]}: COLUMN OF THE FILE`"
+            )
         made = summarize(
-            self.orders.kept, as_of=self.as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve
+            log, as_of=self.as_of, margin=economics.margin_rate, cost_to_serve=economics.cost_to_serve, carry=told
         )
-        return to_pandas(made).sort_values("customer_id", ignore_index=True)
+        summary = to_pandas(made).sort_values("customer_id", ignore_index=True)
+        return classed(summary, told) if self.client.kind == "shop" else (summary, ())
 
     @cached_property
     def days(self) -> pd.DataFrame:

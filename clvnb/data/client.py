@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ..core.errors import ClientError
 from ..core.maths import days
@@ -348,6 +348,9 @@ class Client(_Strict):
         no file has them.
     billing : mapping
         How often an amount is paid that comes back too seldom to tell: ``{190: annual}``, or ``once``.
+    covariates : list of str
+        Of a shop: names under ``transactions: columns:`` whose value at a customer's first order tells kinds of customers
+        apart, such as ``[region, first_product]``; ``channel`` always does.
     economics : Economics
         Margin, cost to serve, discount rate and horizon.
     plan : Plan
@@ -384,6 +387,7 @@ class Client(_Strict):
     service: Source | None = None
     initiatives: Source | None = None
     rates: dict[str, Annotated[float, Field(gt=0)]] | Source | None = None
+    covariates: list[str] = []
     economics: Economics = Economics()
     plan: Plan = Plan()
     brand: Brand = Brand()
@@ -427,6 +431,14 @@ class Client(_Strict):
         except (ValidationError, TypeError) as error:
             raise ClientError(_explain(file, error)) from error
         return client
+
+    @model_validator(mode="after")
+    def _of_a_shop(self) -> Client:
+        if self.covariates and self.kind == "subscription":
+            raise ValueError(
+                "`covariates:` tells kinds of a shop's customers apart; members are told apart by plan: leave it out"
+            )
+        return self
 
     @property
     def slug(self) -> str:

@@ -27,6 +27,7 @@ from ..core.threads import one_thread
 from .covariates import Design
 from .fitting import BOUNDS, Fit, Triples, Vector, maximize
 from .histories import KEYS, collapse, each, pairs, sample
+from .pooling import GroupedPosterior, Pooled, families_of, pool
 from .posterior import Kept, Posterior
 
 if TYPE_CHECKING:
@@ -274,7 +275,7 @@ class Model(ABC):
         """
         return self._count() * float(np.log(self.n_)) - 2 * self.log_likelihood_
 
-    def _count(self) -> int:
+    def _count(self) -> float:
         return len(self._fitted().names)
 
     @property
@@ -448,7 +449,9 @@ class CollapsedModel(Model):
     Attributes
     ----------
     covariates_ : tuple of str
-        Columns of the table that the fit used besides what the model needs.
+        Columns of the table that the fit used besides what the model needs: covariates, then groups.
+    groups_ : tuple of str
+        Those of them that are groups.
     """
 
     effects: ClassVar[dict[str, int]] = {}  # parameter -> sign with which a covariate's effect enters its logarithm
@@ -457,45 +460,73 @@ class CollapsedModel(Model):
     design_: Design | None = None
     patterns_: pd.DataFrame | None = None
     plain_: Fit | None = None
+    pooled_: Pooled | None = None
+    mixes_: dict[str, list[tuple[Vector, float]]]  # shares of patterns that were asked for
+
+    @property
+    def groups_(self) -> tuple[str, ...]:
+        """The columns of the fit whose levels are groups."""
+        return () if self.design_ is None else self.design_.pooled
 
     def _state(self) -> dict[str, Any]:
         known = None
         if self.design_ is not None and self.patterns_ is not None:
-            columns = {name: [_scalar(v) for v in self.patterns_[name]] for name in self.patterns_}
-            levels = {name: [_scalar(v) for v in levels] for name, levels in self.design_.levels.items()}
+            columns = {name: [scalar(v) for v in self.patterns_[name]] for name in self.patterns_}
+            levels = {name: [scalar(v) for v in levels] for name, levels in self.design_.levels.items()}
             known = {
                 "columns": list(self.covariates_),
                 "levels": levels,
                 "patterns": columns,
                 "plain": _plain(self.plain_),
+                "pooled": None if self.pooled_ is None else {"groups": list(self.groups_)} | asdict(self.pooled_),
             }
         return super()._state() | {"covariates": known}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         super()._restore(state)
-        known = state["covariates"]
+        known, self.mixes_ = state["covariates"], {}
         if known:
             self.covariates_ = tuple(known["columns"])
-            self.design_ = Design({name: tuple(levels) for name, levels in known["levels"].items()})
+            said = known.get("pooled")
+            self.design_ = Design({name: tuple(levels) for name, levels in known["levels"].items()},
+                                  tuple(said["groups"]) if said else ())  # fmt: skip
             self.patterns_, self.plain_ = pd.DataFrame(known["patterns"]), _fit_of(known["plain"])
+            self.pooled_ = Pooled(said["widths"], said["free"], said["gain"]) if said else None
 
-    def _estimate(self, rows: pd.DataFrame, starts: list[list[float]], covariates: Sequence[str]) -> Self:
-        """Maximise the likelihood of collapsed rows with counts ``n``, first without covariates, then with them."""
-        n = float(rows["n"].sum())
-        self.covariates_, self.design_, self.patterns_, self.plain_ = tuple(covariates), None, None, None
+    def _estimate(
+        self, rows: pd.DataFrame, starts: list[list[float]], covariates: Sequence[str], groups: Sequence[str] = ()
+    ) -> Self:
+        """Maximise the likelihood of collapsed rows with counts ``n``, first without covariates and groups, then with them."""
+        n, also = float(rows["n"].sum()), (*covariates, *groups)
+        self.covariates_, self.design_, self.patterns_, self.plain_ = also, None, None, None
+        self.pooled_, self.mixes_ = None, {}
         objective, few = self._objective(rows, None), None
         if n > 3 * _FEW and list(rows) == [*KEYS, "n"]:
             some = sample(rows, _FEW)
             few = self._objective(some, None), float(some["n"].sum())
         fit = maximize(objective, starts, self.parameters, n, self.name, few=few)
-        if covariates:
-            self.plain_, self.design_ = fit, Design.of(rows, covariates)
-            self.patterns_ = rows.groupby(list(covariates), as_index=False, observed=True)["n"].sum()
-            extra = [f"{p}: {name}" for p in self.effects for name in self.design_.names]
-            starts = [[*fit.values, *[1.0] * len(extra)]]
-            objective = self._objective(rows, self.design_)
-            fit = maximize(objective, starts, (*self.parameters, *extra), n, self.name)
-        return self._accept(fit, n, Posterior(objective, fit, np.asarray(starts[0]), rows["n"].to_numpy(float)))
+        posterior = Posterior(objective, fit, np.asarray(starts[0]), rows["n"].to_numpy(float))
+        if not also:
+            return self._accept(fit, n, posterior)
+        self.plain_, self.design_ = fit, Design.of(rows, covariates, groups)
+        self.patterns_ = rows.groupby(list(also), as_index=False, observed=True)["n"].sum()
+        names = (*self.parameters, *(f"{p}: {name}" for p in self.effects for name in self.design_.names))
+        start = np.concatenate([fit.values, np.ones(len(names) - len(fit.values))])
+        objective = self._objective(rows, self.design_)
+        if groups:
+            families = families_of(names, self.parameters, self.design_)
+            fit, self.pooled_, points = pool(objective, start, names, families, n, self.name)
+            return self._accept(fit, n, GroupedPosterior(posterior, fit, points, self._crowd()))
+        fit = maximize(objective, [start.tolist()], names, n, self.name)
+        return self._accept(fit, n, Posterior(objective, fit, start, rows["n"].to_numpy(float)))
+
+    def _crowd(self) -> Vector:
+        """What adds up each parameter's logarithm over the customers of the fit, from everything estimated in logarithms."""
+        k, mean = len(self.parameters), np.sum([share * z for z, share in self._shares({})], axis=0)
+        crowd = np.hstack([np.eye(k), np.zeros((k, len(self.effects) * len(mean)))])
+        for i, (name, sign) in enumerate(self.effects.items()):
+            crowd[self.parameters.index(name), k + i * len(mean) : k + (i + 1) * len(mean)] = sign * mean
+        return crowd
 
     def _objective(self, rows: pd.DataFrame, design: Design | None) -> Callable[..., tuple[float, Vector]]:
         """The log-likelihood of all rows and its slope; other weights than the counts may be given."""
@@ -566,9 +597,12 @@ class CollapsedModel(Model):
             if of:
                 raise TableError(f"{self.name} was fitted without covariates, so it knows nothing of {', '.join(of)}")
             return [(np.zeros(0), 1.0)]
-        rows = self.design_.pick(self.patterns_, of)
-        share = rows["n"].to_numpy(float) / rows["n"].sum()
-        return [(z, float(share[at].sum())) for z, at in self.design_.groups(rows)]
+        key = repr(sorted(of.items()))
+        if key not in self.mixes_:
+            rows = self.design_.pick(self.patterns_, of)
+            share = rows["n"].to_numpy(float) / rows["n"].sum()
+            self.mixes_[key] = [(z, float(share[at].sum())) for z, at in self.design_.groups(rows)]
+        return self.mixes_[key]
 
     def summary(self, *, unit: str = "1 day", level: float = TEST_LEVEL) -> Summary:
         """Return what was fitted and how well, the effects of covariates below; see ``Model.summary``."""
@@ -643,8 +677,33 @@ class CollapsedModel(Model):
         fit = self._fitted()
         if self.plain_ is None:
             raise FitError(f"{self.name} was fitted without covariates: there is nothing to test")
+        if self.pooled_ is not None:
+            raise FitError(
+                "effects of groups are drawn to each other, so this test does not hold for them: see group_widths_"
+            )
         chi2, df = 2 * (fit.log_likelihood - self.plain_.log_likelihood), len(fit.names) - len(self.parameters)
         return pd.Series({"chi2": chi2, "df": df, "p_value": float(chdtrc(df, max(chi2, 0.0)))})
+
+    @property
+    def group_widths_(self) -> pd.DataFrame:
+        """How far groups lie apart: the standard deviation of their effects on the logarithm of each parameter.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``parameter, group, width``; a width near 0 says that the groups are alike. Empty without groups.
+        """
+        pooled = {} if self.pooled_ is None else self.pooled_.widths
+        rows = [(*name.split(": ", 1), width) for name, width in pooled.items()]
+        return pd.DataFrame(rows, columns=["parameter", "group", "width"])
+
+    def _count(self) -> float:
+        """How many parameters the fit is free to choose: effects of groups count as far as the data move them."""
+        fitted = self._fitted()
+        if self.pooled_ is None or self.design_ is None:
+            return len(fitted.names)
+        given = sum(column < 0 for column in self.design_.family) * len(self.effects)
+        return len(self.parameters) + given + self.pooled_.free
 
 
 class TransactionModel(CollapsedModel):
@@ -695,7 +754,7 @@ class TransactionModel(CollapsedModel):
         self.pace_ = (np.array(given[0]), np.array(given[1])) if given else None
 
     @one_thread
-    def fit(self, summary: Any, *, covariates: Sequence[str] = ()) -> Self:
+    def fit(self, summary: Any, *, covariates: Sequence[str] = (), groups: Sequence[str] = ()) -> Self:
         """Estimate the parameters by maximum likelihood.
 
         Parameters
@@ -705,6 +764,10 @@ class TransactionModel(CollapsedModel):
         covariates : sequence of str
             Columns of ``summary`` that do not change with time: text becomes one effect per level against the most
             frequent one, a number one effect. See ``effects_``.
+        groups : sequence of str
+            Columns such as ``channel`` whose levels share the model, and differ in it as much as the data say (partial
+            pooling): small or equal groups are drawn to the others. A level that the fit has not seen is predicted as a
+            typical one. See ``effects_`` and ``group_widths_``.
 
         Returns
         -------
@@ -720,16 +783,16 @@ class TransactionModel(CollapsedModel):
         References
         ----------
         Covariates: Fader and Hardie (2007), note 019, "Incorporating time-invariant covariates into the Pareto/NBD and
-        BG/NBD models".
+        BG/NBD models". Groups: Efron and Morris (1975), JASA 70(350), 311-319.
         """
-        rows = collapse(summary, self._extra_sums(summary), also=covariates)
+        rows = collapse(summary, self._extra_sums(summary), also=[*covariates, *groups])
         n = float(rows["n"].sum())
         if float((rows["frequency"] * rows["n"]).sum()) == 0:
             raise FitError(
                 f"none of the {n:,.0f} customers bought twice, so {self.name} cannot tell how often they return. "
                 "Report historic value only, and come back when there are repeat purchases."
             )
-        self._estimate(rows, self._starts(rows), covariates)
+        self._estimate(rows, self._starts(rows), covariates, groups)
         self.window_ = {"longest": float(rows["T"].max())} | _dates(summary)
         return self
 
@@ -882,6 +945,32 @@ class TransactionModel(CollapsedModel):
             return sum(share * float(self._purchases_new(self._of_pattern(full, z), ahead) @ w) for z, share in shares)
 
         return np.array([repeats(full) for full in (self.point()[None, :] if draws is None else draws)])
+
+    def stays_by_draw(self, t: float, draws: Vector | None = None, of: Mapping[str, Any] | None = None) -> Vector:
+        """Return the chance that a newcomer is still active after ``t`` days, at the estimates or at each draw.
+
+        Parameters
+        ----------
+        t : float
+            Days from the first purchase.
+        draws, of
+            As of ``expected_by_draw``.
+
+        Returns
+        -------
+        array
+            One chance, or one for each draw.
+        """
+        shares, zero = self._shares(of or {}), np.zeros(1)
+
+        def stays(full: Vector) -> float:
+            ahead, kinds = self._ahead(t, full), [(self._of_pattern(full, z), share) for z, share in shares]
+            return sum(
+                share * self._alive_new(theta) * float(self._stays_if_alive(theta, zero, zero, zero, ahead)[0])
+                for theta, share in kinds
+            )
+
+        return np.array([stays(full) for full in (self.point()[None, :] if draws is None else draws)])
 
     # ---- per customer ----
     def probability_alive(self, summary: Any, *, ahead: str | float | None = None) -> Any:
@@ -1275,7 +1364,7 @@ def on_pace(t: Vector, pace: tuple[Vector, Vector]) -> Vector:
     return np.interp(t, ahead, hands) + np.maximum(t - ahead[-1], 0.0) * hands[-1] / ahead[-1]
 
 
-def _scalar(value: Any) -> Any:
+def scalar(value: Any) -> Any:
     """A level as JSON has it: numpy's numbers and truth values are none of its own."""
     return value.item() if isinstance(value, np.generic) else value
 

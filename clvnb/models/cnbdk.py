@@ -11,7 +11,7 @@ larger k, the more regularly. P(alive) then falls faster once a purchase is over
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -129,15 +129,15 @@ class _CNBDk(DropoutModel):
         return model
 
     @one_thread
-    def fit(self, summary: Any, *, covariates: Any = ()) -> Self:
+    def fit(self, summary: Any, *, covariates: Sequence[str] = (), groups: Sequence[str] = ()) -> Self:
         """Estimate the parameters by maximum likelihood, and k by the likelihood where it was not given.
 
         Parameters
         ----------
         summary : SUMMARY
             With ``log_gaps``, the sum of the logarithms of the days between purchases; ``summarize`` makes it.
-        covariates : sequence of str
-            As in every purchase model.
+        covariates, groups : sequence of str
+            As in every purchase model; k is chosen without the groups.
 
         Returns
         -------
@@ -165,6 +165,10 @@ class _CNBDk(DropoutModel):
             if best is not None and one.log_likelihood_ <= best.log_likelihood_:
                 break
             best = one
+        if groups:
+            best = super(_CNBDk, type(self)(best.k)._with(gaps, repeats)).fit(
+                summary, covariates=covariates, groups=groups
+            )
         wanted = self.wanted
         self.__dict__.update(best.__dict__)
         self.wanted = wanted
@@ -207,7 +211,7 @@ class _CNBDk(DropoutModel):
 
         return objective
 
-    def _count(self) -> int:
+    def _count(self) -> float:
         return super()._count() + (self.wanted is None)
 
     def _total(self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True) -> tuple[float, Vector]:

@@ -5,8 +5,9 @@ In: an amount. Out: what ``GammaGamma`` tells of spend, without differences betw
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -32,13 +33,14 @@ class ConstantSpend:
     """
 
     value: float
+    groups_: ClassVar[tuple[str, ...]] = ()
 
     def expected_spend(self, summary: pd.DataFrame) -> pd.Series:
         """Return the money of a purchase for each customer."""
         return pd.Series(self.value, index=summary.index, name="expected_spend")
 
-    def expected_spend_new(self) -> float:
-        """Return the money of a purchase."""
+    def expected_spend_new(self, **of: Any) -> float:
+        """Return the money of a purchase, whoever makes it."""
         return self.value
 
     def point(self) -> Vector:
@@ -49,7 +51,7 @@ class ConstantSpend:
         """Return the parameters as often as asked: nothing is uncertain about them."""
         return np.full((size, 1), self.value)
 
-    def means(self, phis: Vector) -> Vector:
+    def means(self, phis: Vector, of: Mapping[str, Any] | None = None) -> Vector:
         """Return the mean money of a purchase for each row of parameters."""
         return phis[:, 0]
 

@@ -315,7 +315,14 @@ class RandomDropoutModel(DropoutModel):
         R, A, B = (np.full(len(ahead), value) for value in (r, alpha, b + self.at_first))
         return self._alive_new(theta) * purchases_until_dropout(R, A, a, B, ahead)
 
-    def fit(self, summary: Any, *, covariates: Sequence[str] = (), calendar: Calendar | None = None) -> Self:
+    def fit(
+        self,
+        summary: Any,
+        *,
+        covariates: Sequence[str] = (),
+        groups: Sequence[str] = (),
+        calendar: Calendar | None = None,
+    ) -> Self:
         """Estimate the parameters by maximum likelihood, on the clock of a calendar where one is given.
 
         Parameters
@@ -324,6 +331,8 @@ class RandomDropoutModel(DropoutModel):
             pandas or Ibis; only distinct (frequency, recency, T) with counts are brought to Python.
         covariates : sequence of str
             Columns of ``summary`` that do not change with time; not together with a calendar.
+        groups : sequence of str
+            Columns whose levels share the model and differ in it as much as the data say; not together with a calendar.
         calendar : Calendar, optional
             Trend, season, dated series and days closed, which are the same for all customers: ``calendar_of(log, ...)``
             of the log that ``summary`` was made from, on the same last day. See ``calendar_effects_``.
@@ -352,8 +361,8 @@ class RandomDropoutModel(DropoutModel):
         """
         self.clock_ = None
         if calendar is None:
-            return super().fit(summary, covariates=covariates)
-        if covariates:
+            return super().fit(summary, covariates=covariates, groups=groups)
+        if covariates or groups:
             raise TableError("a calendar and covariates cannot be fitted together: leave one out")
         _ends_on(summary, calendar.clock())
         super().fit(summary)

@@ -6,8 +6,9 @@ value", note 025.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -17,11 +18,13 @@ from scipy.special import gammaln, psi
 
 from ..core.engine import is_ibis, run
 from ..core.errors import FitError, TableError
-from ..core.tables import SUMMARY, check
+from ..core.tables import SUMMARY, check, closest
 from ..core.threads import one_thread
-from .base import Model
+from .base import Model, scalar
 from .constant_spend import ConstantSpend
-from .fitting import Levels, Vector, maximize
+from .covariates import Design
+from .fitting import Fit, Levels, Vector, maximize
+from .pooling import GroupedPosterior, Pooled, families_of, pool
 from .posterior import Posterior
 from .special import ln_rising, psi_rising
 
@@ -161,6 +164,8 @@ class GammaGamma(Model):
         Customers that the fit used.
     at_bound_ : tuple of str
         Parameters that the data could not determine.
+    groups_ : tuple of str
+        Columns whose levels differ in how much is spent, after a fit with ``groups``.
 
     Notes
     -----
@@ -184,14 +189,26 @@ class GammaGamma(Model):
     name = "Gamma-Gamma"
     parameters = ("p", "q", "v")
 
+    design_: Design | None = None
+    pooled_: Pooled | None = None
+    patterns_: pd.DataFrame | None = None
+
+    @property
+    def groups_(self) -> tuple[str, ...]:
+        """The columns whose levels differ in how much is spent."""
+        return () if self.design_ is None else self.design_.pooled
+
     @one_thread
-    def fit(self, summary: Any) -> Self:
+    def fit(self, summary: Any, *, groups: Sequence[str] = ()) -> Self:
         """Estimate the parameters from the customers with a repeat purchase and a positive mean.
 
         Parameters
         ----------
         summary : SUMMARY
             With ``monetary_value``.
+        groups : sequence of str
+            Columns such as ``channel`` whose levels share p and q and differ in v as much as the data say: where few of a
+            group bought again, or groups are alike, they are drawn together. pandas only.
 
         Returns
         -------
@@ -200,13 +217,18 @@ class GammaGamma(Model):
         Raises
         ------
         FitError
-            When fewer than three customers have both, or the likelihood has no proper maximum.
+            When fewer than three customers have both, or the likelihood has no proper maximum; when a group never changes.
         TableError
             When ``monetary_value`` or another column is missing.
+
+        References
+        ----------
+        Groups: Efron and Morris (1975), JASA 70(350), 311-319.
         """
         check(summary, SUMMARY)
         if "monetary_value" not in summary.columns:
             raise TableError("the Gamma-Gamma model needs the column 'monetary_value' of a SUMMARY")
+        self.design_ = self.pooled_ = self.patterns_ = None
         spends = Spends.of_table(summary)
         n = spends.customers
         if n < 3:
@@ -229,9 +251,84 @@ class GammaGamma(Model):
         starts = [[2.0, 3.0, 1.0], [6.0, 4.0, 0.5]]
         fit = maximize(scaled, starts, self.parameters, n, self.name)
         # Money was measured in units of its mean, so that starts and bounds fit every currency.
-        shifted = fit.log_likelihood - n * float(np.log(scale))
-        in_money = replace(fit, values=fit.values * money, log_likelihood=shifted)
-        return self._accept(in_money, n, Posterior(objective, in_money, np.array(starts[0]) * money, spends.n, money))
+        in_money = _in_money(fit, scale, n)
+        posterior = Posterior(objective, in_money, np.array(starts[0]) * money, spends.n, money)
+        if groups:
+            return self._by_group(summary, groups, fit, posterior, scale, n)
+        return self._accept(in_money, n, posterior)
+
+    def _by_group(
+        self, summary: pd.DataFrame, groups: Sequence[str], plain: Fit, posterior: Posterior, scale: float, n: int
+    ) -> Self:
+        """Fit an effect of each group on v, from the fit without groups, in units of the mean spend."""
+        missing = [c for c in groups if c not in summary.columns]
+        if missing:
+            raise TableError(f"the SUMMARY has no column {missing[0]!r}{closest(missing[0], summary.columns)}")
+        patterns = summary.groupby(list(groups), as_index=False, observed=True, dropna=False).size()
+        design = Design.of(patterns.rename(columns={"size": "n"}), (), groups)
+        parts = []
+        for z, at in design.groups(summary):
+            own = Spends.of_table(summary.iloc[at])
+            if own.customers:
+                parts.append((z, replace(own, log_z=own.log_z - np.log(scale))))
+
+        def of_groups(full: Vector, weights: Vector | None = None, *, slope: bool = True) -> tuple[float, Vector]:
+            total, slopes = 0.0, np.zeros(len(full))
+            for z, spends in parts:
+                v = full[2] * np.exp(z @ np.log(full[3:]))
+                value, gradient = log_likelihood(full[0], full[1], v, spends)
+                total, by = total + float(spends.n @ value), gradient @ spends.n
+                slopes += np.r_[by[:2], by[2] * v / full[2], by[2] * v * z / full[3:]]
+            return total, slopes
+
+        names = (*self.parameters, *(f"v: {name}" for name in design.names))
+        start = np.r_[plain.values, np.ones(len(design.names))]
+        fit, self.pooled_, points = pool(
+            of_groups, start, names, families_of(names, self.parameters, design), n, self.name
+        )
+        self.design_, self.patterns_ = design, patterns.rename(columns={"size": "n"})
+        buyers = np.array([spends.customers for _, spends in parts]) / n
+        crowd = np.hstack([np.eye(3), np.zeros((3, len(design.names)))])
+        crowd[2, 3:] = buyers @ np.array([z for z, _ in parts])
+        points[:, 2] += np.log(scale)
+        fit = _in_money(fit, scale, n)
+        return self._accept(fit, n, GroupedPosterior(posterior, fit, points, crowd))
+
+    def _state(self) -> dict[str, Any]:
+        if self.design_ is None or self.pooled_ is None or self.patterns_ is None:
+            return super()._state()
+        known = {name: [scalar(v) for v in levels] for name, levels in self.design_.levels.items()}
+        shares = {name: [scalar(v) for v in self.patterns_[name]] for name in self.patterns_}
+        return super()._state() | {"groups": {"levels": known, "patterns": shares} | asdict(self.pooled_)}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        super()._restore(state)
+        said = state.get("groups")
+        if said:
+            self.design_ = Design(
+                {name: tuple(levels) for name, levels in said["levels"].items()}, tuple(said["levels"])
+            )
+            self.pooled_ = Pooled(said["widths"], said["free"], said["gain"])
+            self.patterns_ = pd.DataFrame(said["patterns"])
+
+    def _count(self) -> float:
+        return super()._count() if self.pooled_ is None else len(self.parameters) + self.pooled_.free
+
+    def _scale_of(self, rows: pd.DataFrame, phi: Vector) -> Any:
+        """v of each row: of its group."""
+        if self.design_ is None:
+            return phi[2]
+        return phi[2] * np.exp(self.design_.matrix(rows) @ np.log(phi[3:]))
+
+    def _scale_there(self, table: Any) -> Any:
+        """v of each row of an Ibis table, as an expression."""
+        phi, v = self.point(), 1.0
+        effects = dict(zip(self.design_.names if self.design_ else (), phi[3:], strict=True))
+        for column in self.groups_:
+            assert self.design_ is not None
+            known = {level: float(effects[f"{column}={level}"]) for level in self.design_.levels[column]}
+            v = table[column].cases(*known.items(), else_=1.0) * v
+        return v * float(phi[2])
 
     def expected_spend(self, summary: Any) -> Any:
         """Return the expected money of each customer's future purchases.
@@ -251,35 +348,47 @@ class GammaGamma(Model):
         FitError
             When q <= 1: the spend is so heavy-tailed that its mean does not exist.
         """
-        p, q, v = self.point()
+        p, q = self.point()[:2]
         if q <= 1:
             raise FitError(
                 f"the Gamma-Gamma model has q = {q:.3g}, not above 1: spend is so uneven that its mean does not "
                 "exist. Look for wholesale orders, or value each purchase at the median spend."
             )
         if is_ibis(summary):
-            x = summary.frequency.cast("float64")  # or Spark would count in decimals of six places
+            x, v = (
+                summary.frequency.cast("float64"),
+                self._scale_there(summary),
+            )  # or Spark counts in decimals of six places
             spend = p * (v + x * positive(summary.monetary_value)) / (p * x + (q - 1))
             return summary.select("customer_id", expected_spend=spend)
         spend = expected_spend(
             p,
             q,
-            v,
+            self._scale_of(summary, self.point()),
             summary["frequency"].to_numpy(),
             summary["monetary_value"].to_numpy(),
         )
         return pd.Series(spend, index=summary.index, name="expected_spend", copy=False)
 
-    def expected_spend_new(self) -> float:
+    def expected_spend_new(self, **of: Any) -> float:
         """Return the mean spend of a purchase over all customers, p v / (q - 1).
+
+        Parameters
+        ----------
+        **of
+            After a fit with groups, those of the customers, such as ``channel="ads"``; what is left out is averaged over.
 
         Returns
         -------
         float
             In the unit of ``monetary_value``; missing where q <= 1, for which there is no mean.
+
+        Raises
+        ------
+        TableError
+            When ``of`` names a group that the fit has not seen.
         """
-        p, q, v = self.point()
-        return float(p * v / (q - 1)) if q > 1 else float("nan")
+        return float(self.means(self.point()[None, :], of)[0]) if self.point()[1] > 1 else float("nan")
 
     def simulate_spend(self, customers: Vector, *, seed: int = 0) -> Vector:
         """Draw the money of purchases; ``customers`` names the buyer of each, who has a level of spend.
@@ -296,7 +405,7 @@ class GammaGamma(Model):
         array
             Money of each purchase, in the order of ``customers``.
         """
-        p, q, v = self.point()
+        p, q, v = self.point()[:3]
         rng = np.random.default_rng(seed)
         names, index = np.unique(customers, return_inverse=True)
         level = v / rng.gamma(q, size=len(names))
@@ -305,12 +414,18 @@ class GammaGamma(Model):
     def proper_draws(self, size: int, *, seed: int = 0) -> Vector:
         """Return draws of the parameters, q kept away from 1, where the mean of the spend ceases to exist."""
         phis = self.draws(size, seed=seed)
-        return np.column_stack([phis[:, 0], np.maximum(phis[:, 1], 1.05), phis[:, 2]])
+        return np.column_stack([phis[:, 0], np.maximum(phis[:, 1], 1.05), phis[:, 2:]])
 
-    def means(self, phis: Vector) -> Vector:
-        """Return the mean money of a purchase for each row of parameters."""
-        p, q, v = phis.T
-        return np.asarray(p * v / (q - 1))
+    def means(self, phis: Vector, of: Mapping[str, Any] | None = None) -> Vector:
+        """Return the mean money of a purchase for each row of parameters, over the customers that agree with ``of``."""
+        p, q, v = phis[:, 0], phis[:, 1], phis[:, 2]
+        mean = np.asarray(p * v / (q - 1))
+        if self.design_ is None or self.patterns_ is None:
+            return mean
+        rows = self.design_.pick(self.patterns_, {k: v for k, v in (of or {}).items() if k in self.groups_})
+        times = np.exp(np.log(phis[:, 3:]) @ self.design_.matrix(rows).T)
+        n = rows["n"].to_numpy(float)
+        return np.asarray(mean * (times @ n) / n.sum())
 
     def sums(self) -> dict[str, Any]:
         """Return what is to be summed of customers who are put together: their own mean spend, and its square."""
@@ -318,19 +433,21 @@ class GammaGamma(Model):
 
     def summed(self, phi: Vector, rows: pd.DataFrame) -> Vector:
         """Return the expected money of a purchase, summed over the ``n`` customers of each row."""
-        (p, q, v), x, n = phi, rows["frequency"].to_numpy(float), rows["n"].to_numpy(float)
+        (p, q), x, n = phi[:2], rows["frequency"].to_numpy(float), rows["n"].to_numpy(float)
+        v = self._scale_of(rows, phi)
         return np.asarray(p * (v * n + x * rows["z"].to_numpy(float)) / (p * x + (q - 1)))
 
     def squared(self, rows: pd.DataFrame) -> Vector:
         """Return the sum over the customers of each row of (scale of an outcome / expected spend) squared."""
-        v, x, n = self.point()[2], rows["frequency"].to_numpy(float), rows["n"].to_numpy(float)
+        v, x, n = self._scale_of(rows, self.point()), rows["frequency"].to_numpy(float), rows["n"].to_numpy(float)
         z, zz = rows["z"].to_numpy(float), rows["zz"].to_numpy(float)
         mean = self.summed(self.point(), rows) / n
         return np.asarray((n * v**2 + 2 * v * x * z + x**2 * zz) / mean**2)
 
     def columns(self, base: Any) -> tuple[Any, Any]:
         """Return the expected spend of each row, and the scale of an outcome, v + x z, in units of it."""
-        p, q, v = self.point()
+        p, q = self.point()[:2]
+        v = self._scale_there(base) if is_ibis(base) else self._scale_of(base, self.point())
         x, own = base["frequency"], positive(base["monetary_value"])
         x = x.cast("float64") if is_ibis(base) else x  # or Spark would count in decimals of six places
         expected = p * (v + x * own) / (p * x + (q - 1))
@@ -346,7 +463,7 @@ class GammaGamma(Model):
         stock = max(counts.size // (10 * (most + len(known))), size)
         if stock * (most + len(known)) > counts.size:
             return self.money(counts, x, seed)
-        p, q, _ = self.point()
+        p, q = self.point()[:2]
         rng = np.random.default_rng(seed + 2)
         of_customer = rng.gamma(q + p * known[:, None], size=(len(known), stock))
         of_count = np.cumsum(rng.gamma(p, size=(most, stock)), axis=0)
@@ -364,7 +481,7 @@ class GammaGamma(Model):
 
         Given nu ~ Gamma(q + p x, v + x z), the sum of n purchases is Gamma(p n, nu): (v + x z) times a ratio of gammas.
         """
-        p, q, _ = self.point()
+        p, q = self.point()[:2]
         rng = np.random.default_rng(seed + 2)
         shape = np.broadcast_to(q + p * x, counts.shape)
         bought = counts > 0
@@ -373,16 +490,25 @@ class GammaGamma(Model):
         return money
 
 
-def fit_spend(summary: pd.DataFrame) -> GammaGamma | ConstantSpend:
+def _in_money(fit: Fit, scale: float, n: int) -> Fit:
+    """A fit of spend in units of ``scale`` as one of money: v and the density of each customer's mean hold the unit."""
+    values = np.r_[fit.values[:2], fit.values[2] * scale, fit.values[3:]]
+    return replace(fit, values=values, log_likelihood=fit.log_likelihood - n * float(np.log(scale)))
+
+
+def fit_spend(summary: pd.DataFrame, groups: Sequence[str] = ()) -> GammaGamma | ConstantSpend:
     """Fit the Gamma-Gamma model; where it cannot be fitted or its mean does not exist, give the mean money of a purchase.
 
     Parameters
     ----------
     summary : SUMMARY
         With ``monetary_value, historic_revenue, purchases``.
+    groups : sequence of str
+        Columns whose levels may differ in what they spend.
     """
-    with suppress(FitError):
-        model = GammaGamma().fit(summary)
-        if model.params_["q"] > 1:
-            return model
+    for known in dict.fromkeys((tuple(groups), ())):
+        with suppress(FitError):
+            model = GammaGamma().fit(summary, groups=known)
+            if model.params_["q"] > 1:
+                return model
     return ConstantSpend(float(summary["historic_revenue"].sum() / summary["purchases"].sum()))

@@ -28,6 +28,7 @@ from .value import plot_clv as plot_clv
 from .value import plot_cohorts as plot_cohorts
 from .value import plot_concentration as plot_concentration
 from .value import plot_forecast as plot_forecast
+from .value import plot_group_effects as plot_group_effects
 from .value import plot_methods as plot_methods
 from .value import plot_mrr as plot_mrr
 from .value import plot_season as plot_season

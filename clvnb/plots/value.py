@@ -22,6 +22,7 @@ __all__ = [
     "plot_cohorts",
     "plot_concentration",
     "plot_forecast",
+    "plot_group_effects",
     "plot_methods",
     "plot_mrr",
     "plot_season",
@@ -255,6 +256,62 @@ def plot_channels(table: pd.DataFrame, *, ax: Axes | None = None, words: Words |
         for r in table.itertuples()
     )
     return tell(ax, f"Per customer by channel. {said}.")
+
+
+@styled
+def plot_group_effects(table: pd.DataFrame, *, ax: Axes | None = None, words: Words | None = None) -> Axes:
+    """Draw what each group of new customers does against all of them: orders, staying and spend, with ranges.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of ``group_effects``: ``column, level, customers`` and ``orders, stays, spend`` with ``_low`` and ``_high``, 1 being all
+        customers. Of a column with more than eight levels the largest are drawn.
+    ax : Axes, optional
+        Where to draw; a figure of its own when left out.
+    words : Words, optional
+        The client's language.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With its alt text; ``show`` publishes it.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> row = {"column": "channel", "level": "ads", "customers": 40}
+    >>> row |= {f"{k}{end}": v for k in ("orders", "stays", "spend") for end, v in (("", 1.2), ("_low", 1.1), ("_high", 1.4))}
+    >>> plot_group_effects(pd.DataFrame([row]), ax=Figure().subplots()).figure.clvnb_alt
+    'Against all customers, in times: ads orders 1.20, stays 1.20, spend 1.20.'
+    """
+    rows = table.groupby("column", sort=False).head(8) if len(table) else table
+    ax = axes(ax, size=(7.2, 1.4 + 0.6 * max(len(rows), 1)))
+    if rows.empty:
+        return nothing(ax, "Customers come from one group alone")
+    rows = rows.iloc[::-1].reset_index(drop=True)
+    y = np.arange(len(rows))
+    ax.axvline(1.0, color=GREY, lw=1)
+    kinds = {"orders": (BLUE, "o", "orders in the first year"), "stays": (ORANGE, "D", "still active after it"),
+             "spend": (INK, "s", "spend on an order")}  # fmt: skip
+    for k, (what, (colour, mark, said)) in enumerate(kinds.items()):
+        ends = whiskers(*(rows[f"{what}{end}"] for end in ("", "_low", "_high")))
+        ax.errorbar(
+            rows[what], y + 0.22 * (1 - k), xerr=ends, fmt=mark, color=colour, ms=6, capsize=3, lw=1.3, label=said
+        )
+    several = rows["column"].nunique() > 1
+    names = [f"{r.column.replace('_', ' ')}: {r.level}" if several else r.level for r in rows.itertuples()]
+    ax.set_yticks(y, labels(names))
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.set_xlabel("times all customers' figure; lines are 90% ranges")
+    ax.set_title("What new customers do, by group")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.12), ncols=3)
+    ax.grid(visible=False, axis="y")
+    said = "; ".join(
+        f"{r.level} orders {r.orders:.2f}, stays {r.stays:.2f}, spend {r.spend:.2f}"
+        for r in rows.iloc[::-1].itertuples()
+    )
+    return tell(ax, f"Against all customers, in times: {said}.")
 
 
 @styled

@@ -267,6 +267,7 @@ def _value_tables(step: ValueStep) -> dict[str, pd.DataFrame]:
         "at_risk": step.at_risk.table,
         "methods": step.methods,
         "newcomers": step.newcomers,
+        "groups": step.groups.table,
         "next_orders": step.next_orders,
         "forecast": step.forecast,
         "segments": step.segments,

@@ -118,6 +118,7 @@ def clv_table(
     check(summary, SUMMARY)
     _on_days(purchases)
     rows, spend = collapse(summary, also=purchases.covariates_), _as_spend(spend)
+    need(summary, list(spend.groups_), "the SUMMARY")
     parts = [pd.DataFrame(_per_triple(block, purchases, spend, economics, level, seed)) for block in blocks(rows)]
     numbers = pd.concat(parts)
     names = list(numbers.columns)
@@ -304,8 +305,8 @@ def _totals(
     """Compute each distinct triple once for all groups; a group only weighs them."""
     _on_days(purchases)
     model = _as_spend(spend)
-    also = purchases.covariates_
-    parts = [collapse(table, model.sums(), also=also).assign(_group=name) for name, table in groups.items()]
+    also = dict.fromkeys((*purchases.covariates_, *model.groups_))
+    parts = [collapse(table, model.sums(), also=list(also)).assign(_group=name) for name, table in groups.items()]
     rows = pd.concat(parts, ignore_index=True)
     keys = rows[purchases.keys].drop_duplicates().sort_values(purchases.keys, ignore_index=True)
     at = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(rows[purchases.keys]))
@@ -402,19 +403,32 @@ def clv_new_customer(
     terms = economics.horizon_days, economics.discount_rate, economics.step
     exact, near = (purchases.discounting(None, *terms, digits=digits) for digits in (9, 4))
     draws, model = 2 * TOTAL_DRAWS, _as_spend(spend)
-    spends, point = model.means(model.proper_draws(draws, seed=seed + 7)), model.expected_spend_new()
-    repeats = purchases.expected_by_draw(near, purchases.draws(draws, seed=seed), of)
-    values = (1 + repeats) * (economics.margin_rate * spends - economics.cost_to_serve)
+    thetas, phis = purchases.draws(draws, seed=seed), model.proper_draws(draws, seed=seed + 7)
+    value, values = 0.0, np.zeros(draws)
+    for share, kind in _kinds(purchases, model, of or {}):
+        known = {k: v for k, v in kind.items() if k in purchases.covariates_ or k not in model.groups_}
+        one, some = purchases.expected_by_draw(exact, of=known)[0], purchases.expected_by_draw(near, thetas, known)
+        unit = economics.margin_rate * model.expected_spend_new(**kind) - economics.cost_to_serve
+        value += share * (1 + float(one)) * unit
+        values += share * (1 + some) * (economics.margin_rate * model.means(phis, kind) - economics.cost_to_serve)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    unit = economics.margin_rate * point - economics.cost_to_serve
-    return Estimate(
-        float((1 + purchases.expected_by_draw(exact, of=of)[0]) * unit),
-        low,
-        high,
-        level,
-        purchases.n_,
-        f"{purchases.name}, mean of new customers",
-    )
+    return Estimate(value, low, high, level, purchases.n_, f"{purchases.name}, mean of new customers")
+
+
+def _kinds(
+    purchases: TransactionModel, spend: GammaGamma | ConstantSpend, of: Mapping[str, Any]
+) -> list[tuple[float, dict[str, Any]]]:
+    """The kinds of newcomers that both models tell apart, with their shares: who buys often may spend more."""
+    both = [name for name in purchases.groups_ if name in spend.groups_ and name not in of]
+    if not both or purchases.design_ is None or purchases.patterns_ is None:
+        return [(1.0, dict(of))]
+    rows = purchases.design_.pick(purchases.patterns_, {k: v for k, v in of.items() if k in purchases.covariates_})
+    n = rows.groupby(both, observed=True)["n"].sum()
+    names = n.index if len(both) > 1 else [(name,) for name in n.index]
+    return [
+        (float(share), {**of, **dict(zip(both, name, strict=True))})
+        for name, share in zip(names, n / n.sum(), strict=True)
+    ]
 
 
 @one_thread
@@ -426,13 +440,13 @@ def new_customer_values(
     by: str,
     cac: Mapping[str, float] | None = None,
     level: float = LEVEL,
-    min_customers: int = 100,
+    min_customers: int = 20,
     spread: Spread | None = None,
 ) -> pd.DataFrame:
     """Return what a newly won customer of each channel, or cohort, is worth, and hence what winning one may cost.
 
-    The purchase model is fitted again with ``by`` as covariate: groups share its shape and differ in how often they buy
-    and how long they stay. Spend is fitted by group where 100 customers came back, and shared elsewhere.
+    Purchases and spend are fitted again with ``by`` as groups: these share the models and differ in how often customers
+    buy, how long they stay and what they spend as far as the data tell them apart; what is small or alike is drawn together.
 
     Parameters
     ----------
@@ -487,16 +501,17 @@ def new_customer_values(
     known = summary.assign(**{by: summary[by].astype(str)})
     small = known[by].map(known[by].value_counts()) < min_customers
     rows, rest = known[~small], known[small]
-    everybody = fit_spend(known)
-    groups = {str(name): group for name, group in rows.groupby(by)}
-    model = _by_group(purchases, rows, by) if len(groups) > 1 else purchases
+    names = sorted(rows[by].unique())
+    groups = [by] if len(names) > 1 else []
+    model, spend = _by_group(purchases, rows, groups), fit_spend(known if rows.empty else rows, groups)
     cases = []
-    for name, group in groups.items():
-        spend = fit_spend(group) if (group["frequency"] > 0).sum() >= 100 else everybody
-        of = {by: name} if len(groups) > 1 else None
-        cases.append((name, len(group), clv_new_customer(model, spend, economics, of=of, level=level)))
+    for name in names:
+        of = {by: name} if groups else None
+        cases.append(
+            (name, int((rows[by] == name).sum()), clv_new_customer(model, spend, economics, of=of, level=level))
+        )
     if len(rest):
-        cases.append(("other", len(rest), clv_new_customer(purchases, everybody, economics, level=level)))
+        cases.append(("other", len(rest), clv_new_customer(purchases, fit_spend(known), economics, level=level)))
     out = []
     for name, size, alone in cases:
         worth = alone if spread is None else spread.widen(alone)
@@ -509,9 +524,11 @@ def new_customer_values(
     return table.sort_values("clv", ascending=False, ignore_index=True)
 
 
-def _by_group(purchases: TransactionModel, rows: pd.DataFrame, by: str) -> TransactionModel:
-    """The same kind of model with the groups as covariate, its future at the same pace."""
-    model = purchases.clone().fit(rows, covariates=[by])
+def _by_group(purchases: TransactionModel, rows: pd.DataFrame, groups: list[str]) -> TransactionModel:
+    """The same kind of model with the groups, its future at the same pace; the one that is there where it knows them."""
+    if set(groups) <= set(purchases.groups_):
+        return purchases
+    model = purchases.clone().fit(rows, groups=groups)
     model.pace_ = purchases.pace_
     return model
 
@@ -575,8 +592,12 @@ def tier_chances(
     model = _as_spend(spend)
     phis = model.proper_draws(TOTAL_DRAWS, seed=seed + 7)
     own = pd.DataFrame(
-        {"n": 1.0, "frequency": summary["frequency"].to_numpy(float), "z": positive(summary["monetary_value"])}
-    )
+        {
+            "n": 1.0,
+            "frequency": summary["frequency"].to_numpy(float),
+            "z": positive(summary["monetary_value"]).to_numpy(),
+        }
+    ).assign(**{name: summary[name].to_numpy() for name in model.groups_})
     counts = np.zeros((3, len(summary)))
     for theta, phi in zip(purchases.draws(TOTAL_DRAWS, seed=seed), phis, strict=True):
         unit = economics.margin_rate * model.summed(phi, own) - economics.cost_to_serve

@@ -46,6 +46,7 @@ class ValueFacts(Told):
     next_orders: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[Finding, ...] = ()
     newcomers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    groups: Finding = field(default_factory=lambda: Finding(pd.DataFrame(), ""))
     cuts: dict[str, list[float]] = field(default_factory=dict)
     forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
     forecasts: dict[str, Estimate] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from ..core.results import Told
 from ..core.tables import as_day
 from ..core.threads import one_thread
 from ..data.summary import purchase_days, summarize
-from ..models import MBGNBD
+from ..models import BGNBD, MBGNBD
 from ..models.base import TransactionModel
 from ..models.calendar import Trend
 from ..models.fitting import Vector
@@ -55,7 +55,7 @@ class Forecast(Told):
         The scale of the error over each horizon that is reported.
     weights : dict of candidate to float
         How the two fits are mixed.
-    fits : dict of candidate to a fitted MBGNBD
+    fits : dict of candidate to a fitted BGNBD or MBGNBD
     ahead, total : array
         Days from now, and the expected purchases in them.
     tests : pandas.DataFrame
@@ -78,7 +78,7 @@ class Forecast(Told):
     purchases: float
     spreads: Mapping[float, Spread]
     weights: dict[str, float]
-    fits: dict[str, MBGNBD]
+    fits: dict[str, BGNBD | MBGNBD]
     ahead: Vector
     total: Vector
     tests: pd.DataFrame
@@ -280,8 +280,8 @@ def forecast_purchases(
 
     Notes
     -----
-    Two fits of MBG/NBD on a clock that all customers share are mixed in logarithms: with the season (from 640 days of log
-    on), and with a damped trend besides. Their weights follow the errors of forecasts from up to nine earlier days, a quarter
+    Two fits of MBG/NBD, or of BG/NBD where its likelihood is larger, on a clock that all customers share are mixed in
+    logarithms: with the season (from 640 days of log on), and with a damped trend besides. Their weights follow the errors of forecasts from up to nine earlier days, a quarter
     of a year apart, drawn to equal ones, and the evidence for the trend. The priors of trend and season count the more, the more weekly
     purchases vary beyond chance. Times without any business stop the clock.
 
@@ -312,7 +312,7 @@ def forecast_purchases(
     wanted = sorted({length, *(float(days(h)) for h in also)})
     today, looks = look(past, past.end, tuple(int(round(h)) for h in wanted)), looks_back(past)
     weights = _weights(looks, length, today.evidence)
-    fits = _fits(by_day, summary, past, today.spread)
+    fits = _fits(by_day, summary, past, today)
     ahead = _moments(wanted)
     curves = {name: _curve(fit, summary, ahead) for name, fit in fits.items()}
     total = np.exp(sum(w * np.log(curves[k] + 0.5) for k, w in weights.items())) - 0.5
@@ -359,19 +359,19 @@ def _moments(horizons: Sequence[float]) -> Vector:
     return np.unique(np.r_[grid, horizons])
 
 
-def _fits(by_day: pd.DataFrame, summary: pd.DataFrame, past: Past, spread: float) -> dict[str, MBGNBD]:
+def _fits(by_day: pd.DataFrame, summary: pd.DataFrame, past: Past, today: Look) -> dict[str, BGNBD | MBGNBD]:
     """Both candidates on all customers; without a trend where it finds no maximum."""
     season = seasons(past.end) if past.end >= SEASON_FROM else ()
-    given = made_of_days(by_day, season, past.closed, _of_all(spread, _share(past, summary)))
-    found = {"season": MBGNBD().fit(summary, calendar=given)}
+    given = made_of_days(by_day, season, past.closed, _of_all(today.spread, _share(past, summary)))
+    found = {"season": today.kind().fit(summary, calendar=given)}
     try:
-        found["trend and season"] = MBGNBD().fit(summary, calendar=replace(given, terms=(Trend(), *season)))
+        found["trend and season"] = today.kind().fit(summary, calendar=replace(given, terms=(Trend(), *season)))
     except FitError:
         found["trend and season"] = found["season"]
     return found
 
 
-def _curve(model: MBGNBD, summary: pd.DataFrame, ahead: Vector) -> Vector:
+def _curve(model: BGNBD | MBGNBD, summary: pd.DataFrame, ahead: Vector) -> Vector:
     """Expected purchases of all customers in so many days each."""
     rows = collapse(summary)
     n, clock = rows["n"].to_numpy(float), np.array([model.clock_.ahead(float(t)) for t in ahead])  # type: ignore[union-attr]

@@ -6,6 +6,7 @@ In: the purchase days of customers. Out: for each origin, what each candidate ex
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from ..core.engine import run
 from ..core.errors import FitError
 from ..data.summary import purchase_days
-from ..models import MBGNBD
+from ..models import BGNBD, MBGNBD
 from ..models.calendar import Calendar, Clock, Peak, Season, Term, Trend, objective_of
 from ..models.fitting import Fit, Vector, maximize
 from ..models.histories import KEYS
@@ -28,6 +29,7 @@ __all__ = [
     "EVERY",
     "HORIZONS",
     "NAIVE",
+    "Kind",
     "Look",
     "Past",
     "log_error",
@@ -37,6 +39,7 @@ __all__ = [
     "seasons",
 ]
 
+Kind = type[BGNBD] | type[MBGNBD]
 # What is mixed: the season where the log can show it, without and with a trend. Two more forecasts show how far they agree.
 CANDIDATES = ("season", "trend and season")
 NAIVE = "same as last period"
@@ -173,6 +176,8 @@ class Look:
         What was estimated.
     evidence : float
         For the trend: what it adds to the penalised log-likelihood, over the overdispersion.
+    kind : BGNBD or MBGNBD
+        Of all fits: the one with the larger likelihood on this day.
     """
 
     cut: int
@@ -182,6 +187,7 @@ class Look:
     spread: float
     fits: dict[str, Vector]
     evidence: float = 0.0
+    kind: Kind = MBGNBD
 
     def off(self, which: int) -> Vector:
         """How far each candidate was off over one horizon: the logarithm of what came over what it expected."""
@@ -196,19 +202,30 @@ class Look:
 def looks_back(past: Past) -> list[Look]:
     """Forecast from earlier days, a quarter of a year apart and the latest first."""
     found: list[Look] = []
+    near: dict[Kind, Vector] = {}
     for k in range(1, ORIGINS + 1):
         cut = past.end - EVERY * k
         if cut < EVERY:
             break
         try:
-            found.append(look(past, cut, HORIZONS, found[-1].fits["plain"] if found else None))
+            found.append(look(past, cut, HORIZONS, near))
         except FitError:
             continue
     return found
 
 
-def look(past: Past, cut: int, horizons: tuple[int, ...], start: Vector | None = None) -> Look:
+def look(past: Past, cut: int, horizons: tuple[int, ...], near: dict[Kind, Vector] | None = None) -> Look:
     """Fit the candidates on what was known on a day, and forecast.
+
+    Parameters
+    ----------
+    past : Past
+    cut : int
+        The day's number.
+    horizons : tuple of int
+        Days ahead.
+    near : dict, optional
+        Where each kind's parameters lay on another day; those of this day are left in it.
 
     Raises
     ------
@@ -218,32 +235,44 @@ def look(past: Past, cut: int, horizons: tuple[int, ...], start: Vector | None =
     rows, repeats = past.histories(cut), past.daily(cut)
     if repeats.sum() < LEAST:
         raise FitError(f"{repeats.sum():.0f} repeat purchases by {past.date_of(cut)} are too few for a forecast")
-    plain = past.calendar(cut, (), 1.0)
-    found = {"plain": _fit(rows, plain, _centre(rows) if start is None else start)}
-    fits = {"plain": found["plain"].values}
-    spread = overdispersion(past, cut, fits["plain"])
+    plain, near = past.calendar(cut, (), 1.0), {} if near is None else near
+    kind, first = _likelier(rows, plain, near)
+    found = {"plain": first}
+    fits = {"plain": first.values}
+    spread = overdispersion(past, cut, first.values, kind)
     calendars = {"plain": plain, "trend": past.calendar(cut, (Trend(),), spread)}
-    found["trend"] = _fit(rows, calendars["trend"], np.r_[fits["plain"], 1.0])
+    found["trend"] = _fit(rows, calendars["trend"], np.r_[fits["plain"], 1.0], kind)
     if cut >= SEASON_FROM:
-        for name, terms, near in (("season", (), "plain"), ("trend and season", (Trend(),), "trend")):
+        for name, terms, other in (("season", (), "plain"), ("trend and season", (Trend(),), "trend")):
             calendars[name] = past.calendar(cut, (*terms, *seasons(cut)), spread)
             more = len(calendars[name].names) - len(terms)
-            found[name] = _fit(rows, calendars[name], np.r_[found[near].values, np.ones(more)])
+            found[name] = _fit(rows, calendars[name], np.r_[found[other].values, np.ones(more)], kind)
     found.setdefault("season", found["plain"])
     found.setdefault("trend and season", found["trend"])
     evidence = (found["trend and season"].log_likelihood - found["season"].log_likelihood) / spread
     fits = {name: fit.values for name, fit in found.items()}
-    expected = {name: _totals(rows, fits[name], calendars[name].clock(), horizons) for name in calendars}
+    expected = {name: _totals(rows, fits[name], calendars[name].clock(), horizons, kind) for name in calendars}
     expected.setdefault("season", expected["plain"])
     expected.setdefault("trend and season", expected["trend"])
     if past.from_before(cut):
         expected[BEFORE] = np.zeros(len(horizons))
         for early in (True, False):
             some = past.histories(cut, early=early)
-            expected[BEFORE] += _totals(some, _fit(some, plain, fits["plain"]).values, plain.clock(), horizons)
+            expected[BEFORE] += _totals(
+                some, _fit(some, plain, first.values, kind).values, plain.clock(), horizons, kind
+            )
     expected[NAIVE] = np.array([repeats[-h:].sum() * h / min(h, cut) for h in horizons])
     came = np.array([past.came(cut, h) for h in horizons])
-    return Look(cut, expected, came, horizons, spread, fits, evidence)
+    return Look(cut, expected, came, horizons, spread, fits, evidence, kind)
+
+
+def _likelier(rows: pd.DataFrame, plain: Calendar, near: dict[Kind, Vector]) -> tuple[Kind, Fit]:
+    """Whether customers may leave right after the first purchase (MBG/NBD) or not (BG/NBD), by the likelihood."""
+    found: dict[Kind, Fit] = {MBGNBD: _fit(rows, plain, near.get(MBGNBD, _centre(rows)), MBGNBD)}
+    with suppress(FitError):
+        found[BGNBD] = _fit(rows, plain, near.get(BGNBD, _centre(rows)), BGNBD)
+    near.update({kind: fit.values for kind, fit in found.items()})
+    return max(found.items(), key=lambda pair: pair[1].log_likelihood)
 
 
 def seasons(cut: int) -> tuple[Term, ...]:
@@ -258,9 +287,9 @@ def _centre(rows: pd.DataFrame) -> Vector:
     return np.array([0.7, 0.7 / rate, 0.7, 2.0])
 
 
-def _fit(rows: pd.DataFrame, calendar: Calendar, start: Vector) -> Fit:
+def _fit(rows: pd.DataFrame, calendar: Calendar, start: Vector, kind: Kind) -> Fit:
     """The maximum of the likelihood on a calendar's clock, with a weak prior that keeps parameters from running away."""
-    model = MBGNBD()
+    model = kind()
     k, centre = len(model.parameters), np.log(_centre(rows))
     inner = objective_of(model._total_and_ages, rows, calendar, k)
 
@@ -282,33 +311,36 @@ def _chances(a: float, B: float) -> Vector:
     return np.asarray(betaincinv(a, B, (np.arange(_PARTS) + 0.5) / _PARTS))
 
 
-def _totals(rows: pd.DataFrame, full: Vector, clock: Clock, horizons: Sequence[int]) -> Vector:
+def _totals(rows: pd.DataFrame, full: Vector, clock: Clock, horizons: Sequence[int], kind: Kind) -> Vector:
     """Expected purchases of all customers over each horizon, the mean over the chance to leave by 32 equal parts.
 
-    A total to within a thousandth is enough here; ``MBGNBD`` has all digits.
+    A total to within a thousandth is enough here; the models have all digits.
     """
-    (r, alpha, a, b), now = full[:4], clock.at(np.log(full[4:]))
+    (r, alpha, a, b), now, more = full[:4], clock.at(np.log(full[4:])), kind.at_first
     x, n = rows["frequency"].to_numpy(float), rows["n"].to_numpy(float)
     t_x, T = now.ages(rows["recency"].to_numpy(float), rows["T"].to_numpy(float))
-    odds = np.log(b + x) - np.log(a) - (r + x) * np.log1p((T - t_x) / (alpha + t_x))
-    alive = n / (1 + np.exp(-odds))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        odds = np.log(b + x - 1 + more) - np.log(a) - (r + x) * np.log1p((T - t_x) / (alpha + t_x))
+    alive = np.where((x > 0) | (more == 1), n / (1 + np.exp(-odds)), n)
     counts, at = np.unique(x, return_inverse=True)
-    p = np.array([_chances(a, b + 1 + v) for v in counts])[at]
+    p = np.array([_chances(a, b + more + v) for v in counts])[at]
     power, ratio = -(r + x)[:, None], 1 / (alpha + T)[:, None]
     return np.array([
         alive @ (-np.expm1(power * np.log1p(p * now.ahead(float(h)) * ratio)) / p).mean(axis=1) for h in horizons
     ])  # fmt: skip
 
 
-def overdispersion(past: Past, cut: int, full: Vector) -> float:
+def overdispersion(past: Past, cut: int, full: Vector, kind: Kind = MBGNBD) -> float:
     """Return how much more than chance weekly repeat purchases vary: twice Pearson's chi-squared by its degrees, 1 or more.
 
     They are compared with what the plain model expects of customers who came when they came, after a regression on
     time, and on the season from 400 days on. Twice, since what varies from week to week is only a part of it.
     """
     r, alpha, a, b = full[:4]
-    p, t = _chances(a, b + 1), np.arange(cut + 1)
-    curve = b / (a + b) * (-np.expm1(-r * np.log1p(p * t[:, None] / alpha)) / p).mean(axis=1)
+    p, t = _chances(a, b + kind.at_first), np.arange(cut + 1)
+    curve = (b / (a + b) if kind.at_first else 1.0) * (-np.expm1(-r * np.log1p(p * t[:, None] / alpha)) / p).mean(
+        axis=1
+    )
     born = np.bincount(past.first[past.first <= cut], minlength=cut + 1)
     size = 1 << int(2 * cut + 2).bit_length()
     run_on = np.fft.irfft(np.fft.rfft(born, size) * np.fft.rfft(curve, size), size)[: cut + 1]

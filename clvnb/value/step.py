@@ -31,6 +31,7 @@ from .cohorts import cohort_matrix
 from .evaluate import tracking
 from .facts import ValueFacts
 from .flows import by_month, came_of_late, members_by_cohort, orders_by_cohort, paid_back, year_on_year
+from .groups import group_effects
 from .methods import contract_methods, shop_methods
 from .movements import mrr_movements, mrr_rates
 from .segments import segment_profile
@@ -98,6 +99,8 @@ class ValueStep(ValueFacts):
         On which basis to value, who costs more than they bring, and who came too lately to be judged.
     newcomers : pandas.DataFrame
         What a new customer is worth by when customers came, where cohorts can be told apart.
+    groups : Finding
+        What each channel, and each class of ``covariates:``, changes in orders, staying and spend; see ``group_effects``.
     cuts : dict
         RFM's cut-points.
     forecast : pandas.DataFrame
@@ -315,6 +318,7 @@ def _of_shop(worth: Worth) -> ValueStep:
     client, as_of, summary, log = worth.client, worth.as_of, worth.summary, worth.checked.kept
     purchases, outlook = worth.purchases, worth.outlook
     assert purchases is not None
+    assert worth.spend is not None
     assert outlook is not None
     return _step(
         worth,
@@ -328,6 +332,7 @@ def _of_shop(worth: Worth) -> ValueStep:
             *_too_new(summary, client),
         ),
         newcomers=_by_cohort(worth.priced, purchases, client, outlook.spread),
+        groups=group_effects(purchases, worth.spend, summary, client.words),
     )
 
 
@@ -394,8 +399,6 @@ def _shop_channels(worth: Worth) -> pd.DataFrame:
     assert worth.spend is not None
     if "channel" not in summary:
         return pd.DataFrame()
-    if summary["channel"].nunique() > 12:
-        return _channel_frame(worth.books, summary, None)
     assert worth.outlook is not None
     spread = worth.outlook.spread
     alone = clv_total(worth.priced, purchases, worth.spend, economics, by="channel", level=LEVEL)
@@ -407,10 +410,9 @@ def _with_newcomers(
     table: pd.DataFrame, books: Books, summary: pd.DataFrame, purchases: TransactionModel, spread: Spread
 ) -> pd.DataFrame:
     """What a newcomer of each channel is worth, where the channels can be told apart."""
-    known = summary.assign(channel=summary["channel"].fillna("unknown").astype(str))
     try:
         new = new_customer_values(
-            known,
+            summary,
             purchases,
             books.client.economics,
             by="channel",

@@ -33,6 +33,7 @@ from .card import Card, clv_card
 from .clv import clv_new_customer, clv_table, clv_total
 from .evaluate import Holdout, choose_model, choose_renewal_model
 from .forecast import Forecast, forecast_purchases
+from .groups import know_groups
 from .newcomers import Newcomers
 from .segments import name_segments, rfm_cuts, rfm_scores, value_tiers
 from .subscriptions import subscription_new_customer, subscription_table
@@ -157,8 +158,8 @@ def _assess_shop(books: Books) -> Worth:
         )
     except FitError as error:
         return _unpredicted(books, checked, summary, str(error))
-    purchases, priced = outlook.pace(choice.model, summary), at_todays_prices(summary, outlook.prices)
-    spend = fit_spend(priced)
+    model, spend, priced = _knowing(choice.model, books, outlook)
+    purchases = outlook.pace(model, summary)
     trust = trust_gate(
         summary, as_of=as_of, purchases=purchases, spend=spend, check=choice.holdout, log=checked.kept, outlook=outlook
     )
@@ -174,7 +175,7 @@ def _assess_shop(books: Books) -> Worth:
         per = customers["expected_spend"] * economics.margin_rate - economics.cost_to_serve
         expected[f"margin_{window}"] = purchases.expected_purchases(summary, window) * per.to_numpy(float)
         forecasts[str(window)] = outlook.spreads[window].widen(clv_total(priced, purchases, spend, terms, level=LEVEL))
-    models: dict[str, Model] = {choice.model.name: choice.model}
+    models: dict[str, Model] = {model.name: model}
     if isinstance(spend, GammaGamma):
         models[spend.name] = spend
     return Worth(
@@ -187,7 +188,7 @@ def _assess_shop(books: Books) -> Worth:
         trust=trust,
         models=models,
         card=_card(client, " x ".join(models), summary, as_of, total=FORECAST),
-        why=choice.text,
+        why=choice.text + _say_groups(model),
         purchases=purchases,
         spend=spend,
         check=choice.holdout,
@@ -211,8 +212,26 @@ def new_customer_by(books: Books, model: TransactionModel) -> Estimate:
     outlook = forecast_purchases(
         books.orders.kept, horizon=economics.horizon, as_of=books.as_of, summary=summary, model=fitted
     )
-    spend = fit_spend(at_todays_prices(summary, outlook.prices))
-    return outlook.spread.widen(clv_new_customer(outlook.pace(fitted, summary), spend, economics, level=LEVEL))
+    known, spend, _ = _knowing(fitted, books, outlook)
+    return outlook.spread.widen(clv_new_customer(outlook.pace(known, summary), spend, economics, level=LEVEL))
+
+
+def _knowing(
+    model: TransactionModel, books: Books, outlook: Forecast
+) -> tuple[TransactionModel, GammaGamma | ConstantSpend, pd.DataFrame]:
+    """Models of purchases and of spend that know the groups of customers, and the summary at the prices of now."""
+    priced, groups = at_todays_prices(books.summary, outlook.prices), books.groups
+    spend = fit_spend(priced, groups)
+    try:
+        return know_groups(model, books.summary, groups), spend, priced
+    except FitError:  # the groups cannot be told apart
+        return model, spend, priced
+
+
+def _say_groups(model: TransactionModel) -> str:
+    """That the models know the groups of customers."""
+    names = [name.replace("_", " ") for name in model.groups_]
+    return f" The models know by {' and '.join(names)} who may differ." if names else ""
 
 
 def at_todays_prices(summary: pd.DataFrame, level: float) -> pd.DataFrame:
