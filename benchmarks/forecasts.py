@@ -19,8 +19,11 @@ import pandas as pd
 from beside import stamped
 
 import clvnb as cv
-from clvnb.value.forecast import forecast_purchases
+from clvnb.core.results import Estimate
+from clvnb.models.gamma_gamma import fit_spend
+from clvnb.value.forecast import Forecast, forecast_purchases
 from clvnb.value.spread import NOT_RELIABLE, mean_error
+from clvnb.value.worth import at_todays_prices
 
 CUTS, HORIZONS, CUSTOMERS = (0.45, 0.55, 0.65, 0.75, 0.85), (91, 182, 364), 20_000
 
@@ -57,14 +60,27 @@ def rows_of(name: str, log: pd.DataFrame) -> list[dict[str, object]]:
             bare = plain.purchase_interval(summary, h, total=True)
             wide = made.spreads[float(h)].widen(paced.purchase_interval(summary, h, total=True), money=False)
             scale = made.spreads[float(h)].model
+            money = revenue_of(made, paced, summary, h) if log["amount"].nunique() > 50 else None
+            earned = float(came.loc[came["customer_id"].isin(known["customer_id"]), "amount"].sum())
             found.append({
                 "log": name, "cut": day.date(), "horizon": h, "customers": len(summary), "actual": actual, "forecast": wide.value,
                 "low": wide.low, "high": wide.high, "inside": wide.low <= actual <= wide.high, "ratio": wide.high / max(wide.low, 0.5),
                 "given": scale <= NOT_RELIABLE, "stated_error": mean_error(scale), "error": wide.value / max(actual, 1.0) - 1,
                 "plain": bare.value, "plain_error": bare.value / max(actual, 1.0) - 1, "plain_inside": bare.low <= actual <= bare.high,
                 "plain_ratio": bare.high / max(bare.low, 0.5),
+                **({} if money is None else {
+                    "revenue": earned, "revenue_forecast": money.value, "revenue_low": money.low, "revenue_high": money.high,
+                    "revenue_inside": money.low <= earned <= money.high,
+                }),
             })  # fmt: skip
     return found
+
+
+def revenue_of(made: Forecast, paced: cv.MBGNBD, summary: pd.DataFrame, h: int) -> Estimate:
+    """What a report would say of today's customers' revenue in the next days, with its range."""
+    priced = at_todays_prices(summary, made.prices)
+    terms = cv.Economics(horizon=f"{h} days", discount_rate=0.0)
+    return made.spreads[float(h)].widen(cv.clv_total(priced, paced, fit_spend(priced), terms))
 
 
 def main() -> None:
@@ -85,6 +101,11 @@ def main() -> None:
           f"plain range {table['plain_inside'].mean():.1%}, {table['plain_ratio'].median():.2f}")  # fmt: skip
     print(f"error, mean and median {given['error'].abs().mean():.3f} {given['error'].abs().median():.3f}; "
           f"plain {given['plain_error'].abs().mean():.3f} {given['plain_error'].abs().median():.3f}")  # fmt: skip
+    paid = given[given["revenue_inside"].notna()]
+    held, high, low = paid["revenue_inside"].astype(bool).mean(), paid["revenue_high"], paid["revenue_low"]
+    off = (paid["revenue_forecast"] / paid["revenue"].clip(lower=1.0) - 1).abs()
+    print(f"revenue, {len(paid)} forecasts of {paid['log'].nunique()} logs: range held {held:.1%}, high over low {(high / low).median():.2f}; "
+          f"error, mean and median {off.mean():.3f} {off.median():.3f}")  # fmt: skip
     print(
         given.assign(found=given["error"].abs())
         .groupby(bands, observed=True)[["stated_error", "found"]]

@@ -136,6 +136,78 @@ def test_customers_share_out_the_forecast(seasonal):
             assert paced.expected_purchases(summary, days).sum() == pytest.approx(total, rel=0.01)
 
 
+@pytest.fixture(scope="module")
+def sales():
+    """Four sales of five days a year, on which customers buy four times as often; the next year has six of them."""
+    pace = np.ones(DAYS + 365)
+    spans = []
+    for first in (40, 130, 220, 310, 405, 495, 585, 675, 740, 800, 860, 920, 980, 1040):
+        pace[first : first + 5] = 4.0
+        spans.append(tuple(f"{START + pd.Timedelta(days=first + k):%Y-%m-%d}" for k in (0, 4)))
+    log, came = shop(pace, customers=2500, seed=11)
+    return log, came, spans
+
+
+def test_planned_days_of_sale_are_part_of_the_forecast(sales):
+    log, came, spans = sales
+    found = forecast_purchases(log, horizon=365, as_of=END, calendar={"sale": spans})
+    [row] = found.dated.to_dict("records")
+    assert row["low"] < 4 < row["high"] * 1.1
+    assert (row["days"], row["planned"]) == (40, 30)
+    assert found.purchases == pytest.approx(came, rel=0.1)
+    without = forecast_purchases(log, horizon=365, as_of=END, calendar={"sale": spans[:8]})
+    assert without.purchases < 0.85 * found.purchases
+    month = found.table.dropna(subset=["mean"]).query("what == 'purchases'").set_index("period")["mean"]
+    assert (
+        month.loc["2025-03-01"]
+        > 1.2
+        * without.table.dropna(subset=["mean"])
+        .query("what == 'purchases'")
+        .set_index("period")["mean"]
+        .loc["2025-03-01"]
+    )
+    assert found.tests.query("origin > '2024-01-01'")["error"].abs().mean() < 0.1
+    assert (
+        found.expected_error < 0.6 * forecast_purchases(log, horizon=365, as_of=END).expected_error
+    )  # sales explain the swings
+    assert found.year.empty or (found.year["pace"] < 2).all()  # days of sale are no season
+
+
+def test_a_planned_closure_brings_nothing(sales):
+    log, _, spans = sales
+    open_ = forecast_purchases(log, horizon=365, as_of=END, calendar={"sale": spans})
+    shut = forecast_purchases(
+        log, horizon=365, as_of=END, calendar={"sale": spans, "closed": [("2025-01-01", "2025-03-31")]}
+    )
+    assert np.interp(85, shut.ahead, shut.total) < 0.02 * shut.purchases
+    assert 0.6 * open_.purchases < shut.purchases < 0.95 * open_.purchases
+    with pytest.raises(cv.TableError, match="closed: 2024-05-0. is given as closed, and somebody bought"):
+        forecast_purchases(log, horizon=365, as_of=END, calendar={"closed": [("2024-05-01", "2024-05-09")]})
+
+
+def test_a_client_names_its_days(sales, tmp_path):
+    log, _, spans = sales
+    log.to_csv(tmp_path / "orders.csv", index=False)
+    (tmp_path / "client.yaml").write_text(
+        "name: Sales\ncurrency: EUR\ntransactions: {source: orders.csv, columns: {customer_id: customer_id, date: date, amount: amount}}\n"
+        f"economics: {{horizon: 1 year}}\ncalendar:\n  sale: [{', '.join(f'{a} to {b}' for a, b in spans)}]\n  coming: [2026-05-01]\n",
+        encoding="utf-8",
+    )
+    step = cv.value_step(cv.Client.load(tmp_path), as_of=END)
+    assert "On days of sale (40 so far) customers buy" in step.coming.text
+    assert "30 such days ahead are part of the forecast" in step.coming.text
+    assert [s.name for s in step.outlook.series] == ["sale"]  # of a series without a day so far nothing is known
+    for wrong, said in (
+        ("sale: [November]", "write a day as"),
+        ("sale: [2024-05-02 to 2024-05-01]", "from its first day to its last"),
+    ):
+        (tmp_path / "client.yaml").write_text(
+            f"name: S\ncurrency: EUR\ntransactions: {{source: orders.csv}}\ncalendar: {{{wrong}}}\n", encoding="utf-8"
+        )
+        with pytest.raises(cv.ClientError, match=said):
+            cv.Client.load(tmp_path)
+
+
 def test_names_order_and_the_unit_of_money_do_not_matter(seasonal):
     log, _, found = seasonal
     other = log.sample(frac=1, random_state=5)

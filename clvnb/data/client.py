@@ -106,6 +106,20 @@ def _formula(value: str) -> str:
     return value
 
 
+def _span(value: object) -> tuple[str, str]:
+    """The first and the last day of ``2024-11-25`` or ``2024-11-25 to 2024-12-02``."""
+    if isinstance(value, tuple | list) and len(value) == 2:
+        value = f"{value[0]} to {value[1]}"
+    parts = [part.strip() for part in str(value).split(" to ")]
+    try:
+        first, last = (date.fromisoformat(part) for part in (parts[0], parts[-1]))
+    except ValueError as error:
+        raise ValueError("write a day as 2024-11-25, and several as '2024-11-25 to 2024-12-02'") from error
+    if len(parts) > 2 or last < first:
+        raise ValueError("a span goes from its first day to its last: '2024-11-25 to 2024-12-02'")
+    return first.isoformat(), last.isoformat()
+
+
 def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
@@ -117,6 +131,7 @@ def _keys_as_text(value: object) -> object:
 Rate = Annotated[float, Field(ge=0), AfterValidator(_rate)]
 Formula = Annotated[str, AfterValidator(_formula)]
 Duration = Annotated[str, BeforeValidator(_duration)]
+Span = Annotated[tuple[str, str], BeforeValidator(_span)]
 
 
 class Connection(_Strict):
@@ -351,6 +366,9 @@ class Client(_Strict):
     covariates : list of str
         Of a shop: names under ``transactions: columns:`` whose value at a customer's first order tells kinds of customers
         apart, such as ``[region, first_product]``; ``channel`` always does.
+    calendar : mapping of name to list of days
+        Of a shop: days on which all customers bought more or less than else, such as promotions, past and planned:
+        ``{sale: [2024-11-25 to 2024-12-02]}``; under ``closed`` those without any business.
     economics : Economics
         Margin, cost to serve, discount rate and horizon.
     plan : Plan
@@ -388,6 +406,7 @@ class Client(_Strict):
     initiatives: Source | None = None
     rates: dict[str, Annotated[float, Field(gt=0)]] | Source | None = None
     covariates: list[str] = []
+    calendar: dict[str, list[Span]] = {}
     economics: Economics = Economics()
     plan: Plan = Plan()
     brand: Brand = Brand()

@@ -505,25 +505,41 @@ class CollapsedModel(Model):
             some = sample(rows, _FEW)
             few = self._objective(some, None), float(some["n"].sum())
         fit = maximize(objective, starts, self.parameters, n, self.name, few=few)
-        posterior = Posterior(objective, fit, np.asarray(starts[0]), rows["n"].to_numpy(float))
+        counts = rows["n"].to_numpy(float)
+        posterior = Posterior(objective, fit, np.asarray(starts[0]), counts)
         if not also:
             return self._accept(fit, n, posterior)
-        self.plain_, self.design_ = fit, Design.of(rows, covariates, groups)
-        self.patterns_ = rows.groupby(list(also), as_index=False, observed=True)["n"].sum()
-        names = (*self.parameters, *(f"{p}: {name}" for p in self.effects for name in self.design_.names))
+        self.plain_, names = fit, (*self.parameters, *self._know(rows, covariates, groups))
         start = np.concatenate([fit.values, np.ones(len(names) - len(fit.values))])
-        objective = self._objective(rows, self.design_)
-        if groups:
+        return self._search(self._objective(rows, self.design_), start, names, posterior, counts)
+
+    def _know(self, rows: pd.DataFrame, covariates: Sequence[str], groups: Sequence[str]) -> list[str]:
+        """Learn how the columns become numbers, and return the names of their effects."""
+        self.covariates_, self.design_ = (*covariates, *groups), Design.of(rows, covariates, groups)
+        self.patterns_ = rows.groupby(list(self.covariates_), as_index=False, observed=True)["n"].sum()
+        return [f"{p}: {name}" for p in self.effects for name in self.design_.names]
+
+    def _search(
+        self,
+        objective: Callable[..., tuple[float, Vector]],
+        start: Vector,
+        names: tuple[str, ...],
+        plain: Posterior,
+        counts: Vector,
+    ) -> Self:
+        """Maximise a likelihood that knows more than ``plain``'s, and draw groups together."""
+        n = float(counts.sum())
+        if self.design_ is not None and self.design_.pooled:
             families = families_of(names, self.parameters, self.design_)
             fit, self.pooled_, points = pool(objective, start, names, families, n, self.name)
-            return self._accept(fit, n, GroupedPosterior(posterior, fit, points, self._crowd()))
+            return self._accept(fit, n, GroupedPosterior(plain, fit, points, self._crowd(len(names))))
         fit = maximize(objective, [start.tolist()], names, n, self.name)
-        return self._accept(fit, n, Posterior(objective, fit, start, rows["n"].to_numpy(float)))
+        return self._accept(fit, n, Posterior(objective, fit, start, counts))
 
-    def _crowd(self) -> Vector:
-        """What adds up each parameter's logarithm over the customers of the fit, from everything estimated in logarithms."""
+    def _crowd(self, size: int) -> Vector:
+        """What adds up each parameter's logarithm over the customers of the fit, from all ``size`` estimated in logarithms."""
         k, mean = len(self.parameters), np.sum([share * z for z, share in self._shares({})], axis=0)
-        crowd = np.hstack([np.eye(k), np.zeros((k, len(self.effects) * len(mean)))])
+        crowd = np.hstack([np.eye(k), np.zeros((k, size - k))])
         for i, (name, sign) in enumerate(self.effects.items()):
             crowd[self.parameters.index(name), k + i * len(mean) : k + (i + 1) * len(mean)] = sign * mean
         return crowd
@@ -564,7 +580,7 @@ class CollapsedModel(Model):
         k = len(self.parameters)
         theta = np.array(full[:k], dtype=float)
         if z.size:
-            logs = np.log(full[k:]).reshape(len(self.effects), z.size)
+            logs = np.log(full[k : k + len(self.effects) * z.size]).reshape(len(self.effects), z.size)
             for (name, sign), effect in zip(self.effects.items(), logs, strict=True):
                 theta[self.parameters.index(name)] *= np.exp(sign * effect @ z)
         return theta
@@ -641,8 +657,8 @@ class CollapsedModel(Model):
         """
         from scipy.special import ndtr
 
-        fit = self._fitted()
-        at = slice(len(self.parameters), None)
+        fit, k = self._fitted(), len(self.parameters)
+        at = slice(k, k + len(self.effects) * (len(self.design_.names) if self.design_ else 0))
         effect, error = np.log(fit.values[at]), np.sqrt(np.diag(fit.log_covariance))[at]
         names = [name.split(": ", 1) for name in fit.names[at]]
         return pd.DataFrame(
@@ -699,11 +715,10 @@ class CollapsedModel(Model):
 
     def _count(self) -> float:
         """How many parameters the fit is free to choose: effects of groups count as far as the data move them."""
-        fitted = self._fitted()
+        names = len(self._fitted().names)
         if self.pooled_ is None or self.design_ is None:
-            return len(fitted.names)
-        given = sum(column < 0 for column in self.design_.family) * len(self.effects)
-        return len(self.parameters) + given + self.pooled_.free
+            return names
+        return names - sum(column >= 0 for column in self.design_.family) * len(self.effects) + self.pooled_.free
 
 
 class TransactionModel(CollapsedModel):

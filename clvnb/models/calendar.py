@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from .covariates import Design
 from .fitting import Levels, Triples, Vector
 
 __all__ = ["Calendar", "Clock", "Peak", "Season", "Series", "Term", "Trend", "objective_of"]
@@ -307,55 +308,118 @@ class Clock:
         return cls(as_of, before, tuple(terms), closed, np.array(state["coefficients"], dtype=float))
 
 
+class OnClock(Protocol):
+    """A model whose likelihood needs ages on a clock alone."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+
+    def _total_and_ages(
+        self, theta: Vector, data: Triples, n: Vector, *, slope: bool = True
+    ) -> tuple[float, Vector, Vector, Vector]: ...
+
+    def _of_pattern(self, full: Vector, z: Vector) -> Vector: ...
+
+    def _chain(self, full: Vector, theta: Vector, z: Vector, gradient: Vector) -> Vector: ...
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of customers with the same covariates, and the days on which the clock is read for them.
+
+    Attributes
+    ----------
+    z : array
+        Their covariates.
+    at : array
+        Their places among all rows.
+    data : Triples
+        Whose ages are those on the clock that was set last.
+    born, born_pair, last_pair : array
+        Days of the log, by distinct age: of the first purchase, and for each distinct pair of ages of the first and the last one.
+    """
+
+    z: Vector
+    at: Vector
+    data: Triples
+    born: Vector
+    born_pair: Vector
+    last_pair: Vector
+
+    @classmethod
+    def of(cls, z: Vector, at: Vector, rows: pd.DataFrame, end: int) -> _Part:
+        x, t_x, T = (rows[k].to_numpy(float)[at] for k in ("frequency", "recency", "T"))
+        pairs = Levels.of(T * (end + 2) + t_x)  # a last purchase's place on the clock needs the first one's too
+        pair_T, pair_tx = np.divmod(pairs.values.astype(np.intp), end + 2)
+        ages = Levels.of(T)
+        data = Triples(
+            Levels.of(x), Levels(np.zeros(len(pair_T)), pairs.index), Levels(np.zeros(len(ages.values)), ages.index),
+            rows["n"].to_numpy(float)[at],
+        )  # fmt: skip
+        return cls(z, at, data, end - ages.values.astype(np.intp), end - pair_T, end - pair_T + pair_tx)
+
+    def set(self, hand: Vector) -> None:
+        """Read the ages on a clock whose hand stands so at the close of each day of the log."""
+        np.subtract(hand[-1], hand[self.born], out=self.data.T.values)
+        np.subtract(hand[self.last_pair], hand[self.born_pair], out=self.data.t_x.values)
+
+    def by_hand(self, by_tx: Vector, by_T: Vector, end: int) -> Vector:
+        """The slope in where the hand stands on each day."""
+        places = np.concatenate([self.born, [end], self.last_pair, self.born_pair])
+        return np.bincount(places, np.concatenate([-by_T, [by_T.sum()], by_tx, -by_tx]), minlength=end + 1)
+
+
 def objective_of(
-    total: Callable[..., tuple[float, Vector, Vector, Vector]], rows: pd.DataFrame, calendar: Calendar, known: int
+    model: OnClock, rows: pd.DataFrame, calendar: Calendar, design: Design | None = None
 ) -> Callable[..., tuple[float, Vector]]:
     """Return the penalised log-likelihood on the calendar's clock, and its slope.
 
     Parameters
     ----------
-    total : callable
-        Takes parameters, ``Triples`` and counts; gives the log-likelihood of the rows, its slope in the parameters, and
-        in the ages t_x and T of each distinct pair of days.
+    model : BGNBD or MBGNBD
     rows : pandas.DataFrame
-        Distinct ``frequency, recency, T`` with counts ``n``.
+        Distinct ``frequency, recency, T`` with counts ``n``, and the columns of the design.
     calendar : Calendar
-    known : int
-        Parameters of the model; what follows them are exp(coefficient).
+    design : Design, optional
+        How covariates and groups become numbers.
+
+    Returns
+    -------
+    callable
+        Of the parameters, exp(effect) of each covariate, and exp(coefficient) of each term of the calendar.
     """
-    x, t_x, T = (rows[k].to_numpy(float) for k in ("frequency", "recency", "T"))
     counts, clock = rows["n"].to_numpy(float), calendar.clock()
-    end = clock.before
-    pairs = Levels.of(T * (end + 2) + t_x)  # a last purchase's place on the clock needs the first one's too
-    pair_T, pair_tx = np.divmod(pairs.values.astype(np.intp), end + 2)
-    ages = Levels.of(T)
-    data = Triples(
-        Levels.of(x), Levels(np.zeros(len(pair_T)), pairs.index), Levels(np.zeros(len(ages.values)), ages.index), counts
-    )
-    born = end - ages.values.astype(np.intp)
-    born_pair, last_pair = end - pair_T, end - pair_T + pair_tx
+    x, end = rows["frequency"].to_numpy(float), clock.before
+    patterns = design.groups(rows) if design else [(np.zeros(0), np.arange(len(rows)))]
+    parts = [_Part.of(z, at, rows, end) for z, at in patterns]
     past = clock.z[: end + 1]
     weighed = calendar.repeats * ~clock.shut
     bought, prior = weighed @ past, calendar.spread / np.maximum(calendar.sds, 1e-12) ** 2
 
     def objective(full: Vector, weights: Vector | None = None, *, slope: bool = True) -> tuple[float, Vector]:
-        n = counts if weights is None else weights
-        theta, beta = full[:known], np.log(full[known:])
+        n, known = counts if weights is None else weights, len(full) - len(prior)
+        lead, beta = full[:known], np.log(full[known:])
         now = clock.at(beta)
-        hand = now.hand[: end + 1]
-        np.subtract(hand[end], hand[born], out=data.T.values)
-        np.subtract(hand[last_pair], hand[born_pair], out=data.t_x.values)
-        value, by_theta, by_tx, by_T = total(theta, data, n, slope=slope)
         share = 1.0 if weights is None else float(n @ x / (counts @ x))  # of purchases: whose day is whose is not known
-        value += share * float(bought @ beta) - float(prior @ beta**2) / 2
+        value = share * float(bought @ beta) - float(prior @ beta**2) / 2
+        by_lead, by_hand = np.zeros(known), np.zeros(end + 1)
+        for part in parts:
+            part.set(now.hand[: end + 1])
+            theta = model._of_pattern(lead, part.z)
+            own = (
+                part.data.n if weights is None else (n if len(parts) == 1 else n[part.at])
+            )  # sums over one array are kept
+            one, by_theta, by_tx, by_T = model._total_and_ages(theta, part.data, own, slope=slope)
+            value += one
+            if slope:
+                by_lead += model._chain(lead, theta, part.z, by_theta)
+                by_hand += part.by_hand(by_tx, by_T, end)
         if not slope:
             return value, np.zeros(0)
-        places = np.concatenate([born, [end], last_pair, born_pair])
-        moved = np.concatenate([-by_T, [by_T.sum()], by_tx, -by_tx])
-        by_hand = np.bincount(places, weights=moved, minlength=end + 1)
         by_pace = np.cumsum(by_hand[::-1])[::-1].copy()  # the hand of every later day moves with a day's pace
         by_pace[0] = 0.0
         by_beta = (by_pace * now.pace[: end + 1]) @ past + share * bought - prior * beta
-        return value, np.concatenate([by_theta, by_beta / full[known:]])
+        return value, np.concatenate([by_lead, by_beta / full[known:]])
 
     return objective

@@ -23,9 +23,8 @@ from ..core.threads import one_thread
 from .base import draws_each
 from .calendar import Calendar, Clock, objective_of
 from .continuous import ContinuousModel, Newcomers
-from .fitting import Triples, Vector, maximize
+from .fitting import Triples, Vector
 from .histories import collapse, pairs
-from .posterior import Posterior
 from .special import at_least, beta_mean, chebyshev, ln_beta_ratio, ln_nbd, ln_rising, psi_rising
 
 __all__ = [
@@ -330,9 +329,9 @@ class RandomDropoutModel(DropoutModel):
         summary : SUMMARY
             pandas or Ibis; only distinct (frequency, recency, T) with counts are brought to Python.
         covariates : sequence of str
-            Columns of ``summary`` that do not change with time; not together with a calendar.
+            Columns of ``summary`` that do not change with time.
         groups : sequence of str
-            Columns whose levels share the model and differ in it as much as the data say; not together with a calendar.
+            Columns whose levels share the model and differ in it as much as the data say.
         calendar : Calendar, optional
             Trend, season, dated series and days closed, which are the same for all customers: ``calendar_of(log, ...)``
             of the log that ``summary`` was made from, on the same last day. See ``calendar_effects_``.
@@ -362,25 +361,26 @@ class RandomDropoutModel(DropoutModel):
         self.clock_ = None
         if calendar is None:
             return super().fit(summary, covariates=covariates, groups=groups)
-        if covariates or groups:
-            raise TableError("a calendar and covariates cannot be fitted together: leave one out")
         _ends_on(summary, calendar.clock())
         super().fit(summary)
-        rows, plain = collapse(summary), self._fitted()
+        plain, posterior, rows = self._fitted(), self.posterior_, collapse(summary, also=[*covariates, *groups])
+        assert posterior is not None
         if rows["T"].max() > len(calendar.repeats) - 1:
             raise TableError(
                 f"a customer of the SUMMARY came {rows['T'].max():,.0f} days before {calendar.as_of}, and the calendar begins "
                 f"{len(calendar.repeats) - 1:,} days before it: make both of the same log"
             )
-        n, names = float(rows["n"].sum()), (*self.parameters, *calendar.names)
-        objective = objective_of(self._total_and_ages, rows, calendar, len(self.parameters))
-        start = np.concatenate([plain.values, np.ones(len(calendar.names))])
-        fit = maximize(objective, [start.tolist()], names, n, f"{self.name} with a calendar")
-        beta = np.log(fit.values[len(self.parameters) :])
+        effects = self._know(rows, covariates, groups) if covariates or groups else []
+        names = (*self.parameters, *effects, *calendar.names)
+        start = np.concatenate([plain.values, np.ones(len(names) - len(plain.values))])
+        self._search(
+            objective_of(self, rows, calendar, self.design_), start, names, posterior, rows["n"].to_numpy(float)
+        )
+        beta = np.log(self._fitted().values[len(names) - len(calendar.names) :])
         prior = float(calendar.spread * (beta**2 / calendar.sds**2).sum() / 2)
         self.plain_, self.clock_ = plain, calendar.clock(beta)
-        fit = replace(fit, log_likelihood=fit.log_likelihood + prior)
-        return self._accept(fit, n, Posterior(objective, fit, np.asarray(start), rows["n"].to_numpy(float)))
+        self.fit_ = replace(self._fitted(), log_likelihood=self._fitted().log_likelihood + prior)
+        return self
 
     @property
     def calendar_effects_(self) -> pd.DataFrame:
@@ -392,7 +392,8 @@ class RandomDropoutModel(DropoutModel):
             ``term, effect, standard_error, low, high``: of the logarithm of the pace; the trend a year; intervals at 95 %.
             Empty where the fit had no calendar.
         """
-        fit, k = self._fitted(), len(self.parameters)
+        fit = self._fitted()
+        k = len(fit.names) - (0 if self.clock_ is None else len(self.clock_.coefficients))
         effect, error = np.log(fit.values[k:]), np.sqrt(np.diag(fit.log_covariance))[k:]
         ends = tail(0.95) * error
         columns = {"term": list(fit.names[k:]), "effect": effect, "standard_error": error,
@@ -410,7 +411,7 @@ class RandomDropoutModel(DropoutModel):
         """The clock of one draw of everything estimated."""
         if self.clock_ is None or len(full) == len(self.parameters):
             return self.clock_
-        beta = np.log(full[len(self.parameters) :])
+        beta = np.log(full[len(full) - len(self.clock_.coefficients) :])
         return self.clock_ if np.array_equal(beta, self.clock_.coefficients) else self.clock_.at(beta)
 
     def _ages(self, rows: pd.DataFrame, full: Vector) -> tuple[Vector, Vector, Vector]:

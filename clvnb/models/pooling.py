@@ -51,12 +51,14 @@ class Pooled:
 
 def families_of(names: Sequence[str], parameters: Sequence[str], design: Design) -> dict[str, Vector]:
     """Return the families of effects: ``parameter: group`` to which of the estimated numbers ``names`` belong to it."""
-    column = np.tile(design.family, (len(names) - len(parameters)) // len(design.family))
-    of = [name.split(": ", 1)[0] for name in names[len(parameters) :]]
+    k, many = len(parameters), len(design.family)
+    of = [name.split(": ", 1)[0] if ": " in name else "" for name in names[k:]]
+    column = np.resize(np.array(design.family), len(of)) if many else np.zeros(0)
     return {
-        f"{parameter}: {group}": np.r_[np.zeros(len(parameters), bool), (np.array(of) == parameter) & (column == k)]
+        f"{parameter}: {group}": np.r_[np.zeros(k, bool), (np.array(of) == parameter) & (column == j)]
         for parameter in dict.fromkeys(of)
-        for k, group in enumerate(design.pooled)
+        for j, group in enumerate(design.pooled)
+        if parameter
     }
 
 

@@ -5,7 +5,7 @@ In: a checked LOG. Out: ``Calendar``; purchases by day, and the times without an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,9 +16,12 @@ from ..core.engine import run
 from ..core.errors import TableError
 from ..core.tables import as_day
 from ..data.summary import purchase_days
-from ..models.calendar import Calendar, Term
+from ..models.calendar import Calendar, Series, Term
 
-__all__ = ["calendar_of", "made_of_days", "purchases_by_day", "silences"]
+__all__ = ["calendar_of", "dated", "made_of_days", "purchases_by_day", "silences"]
+
+# The prior of a dated series: it makes customers buy up to 2.7 times as often, or as seldom, in two of three cases.
+_SERIES_SD = 1.0
 
 # So many days in a row without a purchase, of which so many were expected, are days without business.
 _SHUT_DAYS, _SHUT_PURCHASES, _AROUND = 14, 25.0, 56
@@ -66,11 +69,49 @@ def calendar_of(
     ['trend', 'cosine 1 a year', 'sine 1 a year', 'cosine 2 a year', 'sine 2 a year']
     """
     days = purchases_by_day(log, as_day(as_of))
-    made = made_of_days(days, terms, closed, spread)
-    wrong = [made.day(int(k)) for k in np.nonzero(made.clock().shut & (days["bought"].to_numpy() > 0))[0]]
-    if wrong:
-        raise TableError(f"closed: {wrong[0]} is given as closed, and somebody bought on it; take it out")
-    return made
+    refuse_bought_on(days, closed)
+    return made_of_days(days, terms, closed, spread)
+
+
+def refuse_bought_on(days: pd.DataFrame, closed: Sequence[tuple[str, str]]) -> None:
+    """Refuse times that are given as closed and are not.
+
+    Raises
+    ------
+    TableError
+        Naming the first day on which somebody bought.
+    """
+    for first, last in closed:
+        inside = days.loc[first:last, "bought"]
+        if (inside > 0).any():
+            day = inside.index[inside > 0][0]
+            raise TableError(f"closed: {day:%Y-%m-%d} is given as closed, and somebody bought on it; take it out")
+
+
+def dated(
+    given: Mapping[str, Sequence[tuple[str, str]]], as_of: date
+) -> tuple[tuple[Series, ...], tuple[tuple[str, str], ...]]:
+    """Return the dated series that ``client.yaml`` names, and the times without business, ``closed``.
+
+    A series of which no day has come yet is left out: nothing is known of it.
+
+    Examples
+    --------
+    >>> [sale], closed = dated({"sale": [("2024-11-29", "2024-12-01")], "closed": [("2024-08-01", "2024-08-14")]}, date(2025, 1, 1))
+    >>> sale.start, sale.values, closed
+    ('2024-11-29', (1.0, 1.0, 1.0), (('2024-08-01', '2024-08-14'),))
+    """
+    made = []
+    for name, spans in given.items():
+        if name == "closed" or not spans or min(first for first, _ in spans) > as_of.isoformat():
+            continue
+        start, end = min(first for first, _ in spans), max(last for _, last in spans)
+        days = pd.date_range(start, end)
+        on = np.zeros(len(days))
+        for first, last in spans:
+            on[(days >= first) & (days <= last)] = 1.0
+        made.append(Series(name, start, tuple(on.tolist()), _SERIES_SD))
+    return tuple(made), tuple(given.get("closed", ()))
 
 
 def purchases_by_day(log: Any, as_of: date | None = None) -> pd.DataFrame:

@@ -23,10 +23,10 @@ from ..core.threads import one_thread
 from ..data.summary import purchase_days, summarize
 from ..models import BGNBD, MBGNBD
 from ..models.base import TransactionModel
-from ..models.calendar import Trend
+from ..models.calendar import Peak, Season, Series, Trend
 from ..models.fitting import Vector
 from ..models.histories import collapse
-from .calendars import made_of_days, purchases_by_day, silences
+from .calendars import dated, made_of_days, purchases_by_day, refuse_bought_on, silences
 from .origins import CANDIDATES, EVERY, HORIZONS, SEASON_FROM, Look, Past, look, looks_back, seasons
 from .spread import Spread, mean_error, model_error, money_error, width
 
@@ -71,6 +71,8 @@ class Forecast(Told):
         The level of prices now against the mean of each customer's past.
     spend : float
         Money of an expected purchase, where it is known.
+    series : tuple of Series
+        The days that the client's calendar names, past and planned.
     """
 
     as_of: date
@@ -87,6 +89,7 @@ class Forecast(Told):
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     prices: float = 1.0
     spend: float = float("nan")
+    series: tuple[Series, ...] = ()
 
     @property
     def spread(self) -> Spread:
@@ -116,7 +119,7 @@ class Forecast(Told):
     def knows_season(self) -> bool:
         """Whether the log is long enough to tell a season from a trend."""
         clock = self.fits["season"].clock_
-        return clock is not None and bool(clock.terms)
+        return clock is not None and any(isinstance(term, Season | Peak) for term in clock.terms)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -137,9 +140,8 @@ class Forecast(Told):
             what=what, group="all customers") for what in ("purchases", "revenue")]  # fmt: skip
         for what, each, money in (("purchases", 1.0, 0.0), ("revenue", self.spend, self.spread.money)):
             alone = np.sqrt(self.overdispersion / np.maximum(mean, 0.5))  # a month varies by itself
-            reach = np.exp(
-                width(LEVEL) * np.sqrt(np.array([self.scale_at(t) for t in after]) ** 2 + money**2 + alone**2)
-            )
+            model = width(LEVEL) * np.hypot([self.scale_at(t) for t in after], money)
+            reach = np.exp(np.hypot(model, tail(LEVEL) * alone))
             parts.append(pd.DataFrame({"period": period, "mean": mean * each, "low": mean * each / reach, "high": mean * each * reach,
                                        "what": what, "group": "today's customers"}))  # fmt: skip
         return pd.concat(parts, ignore_index=True)[["period", "what", "group", "actual", "mean", "low", "high"]]
@@ -171,12 +173,15 @@ class Forecast(Told):
     def year(self) -> pd.DataFrame:
         """The pace of purchases over a year: ``day`` (of a year), ``pace`` (1 on average); empty where no season is known."""
         clock = self.fits["season"].clock_
-        if clock is None or not clock.terms:
+        if clock is None or not self.knows_season:
             return pd.DataFrame({"day": [], "pace": []})
         day = pd.date_range("2023-01-01", periods=365)
         offset = np.array([(d.date() - clock.as_of).days for d in day], dtype=float)
         z = np.column_stack([term.columns(offset, clock.as_of) for term in clock.terms])
-        pace = np.exp(z @ clock.coefficients)
+        of_year = np.repeat(
+            [isinstance(term, Season | Peak) for term in clock.terms], [len(t.names) for t in clock.terms]
+        )
+        pace = np.exp(z[:, of_year] @ clock.coefficients[of_year])
         return pd.DataFrame({"day": day, "pace": pace / pace.mean()})
 
     def scale_at(self, t: float) -> float:
@@ -191,8 +196,30 @@ class Forecast(Told):
         pace, effects = self.year["pace"], self.fits["season"].calendar_effects_
         if pace.empty:
             return 0.0, 0.0
+        effects = effects[~effects["term"].isin([s.name for s in self.series])]
         sure = np.sqrt(((effects["effect"] / effects["standard_error"]) ** 2).mean())
         return float(pace.max() / pace.min() - 1), float(sure / np.sqrt(self.overdispersion))
+
+    @property
+    def dated(self) -> pd.DataFrame:
+        """What the days that the client's calendar names did to the pace of purchases.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``name, times, low, high``: how many times as often customers buy on such a day, with its 90 % range; ``days``,
+            how many came so far; ``planned``, how many are named within the horizon; ``last``, the last one named.
+        """
+        effects = self.fits["season"].calendar_effects_.set_index("term")
+        rows = []
+        for series in self.series:
+            on = pd.date_range(series.start, periods=len(series.values))[np.array(series.values) > 0]
+            effect, error = effects.loc[series.name, ["effect", "standard_error"]]
+            ends = np.exp(effect + np.array([-1, 1]) * tail(LEVEL) * error * np.sqrt(self.overdispersion))
+            ahead = (on - pd.Timestamp(self.as_of)).days
+            rows.append((series.name, float(np.exp(effect)), *ends.tolist(), int((ahead <= 0).sum()),
+                         int(((ahead > 0) & (ahead <= self.horizon)).sum()), on[-1]))  # fmt: skip
+        return pd.DataFrame(rows, columns=["name", "times", "low", "high", "days", "planned", "last"])
 
     @property
     def trend(self) -> tuple[float, float]:
@@ -250,6 +277,7 @@ def forecast_purchases(
     summary: pd.DataFrame | None = None,
     also: Sequence[str | float] = (),
     model: TransactionModel | None = None,
+    calendar: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Forecast:
     """Forecast the purchases of today's customers together, with a range that includes the error of the model.
 
@@ -266,6 +294,8 @@ def forecast_purchases(
         Further horizons whose error is to be known.
     model : a fitted purchase model, optional
         One more way to forecast: where its total lies apart, the range is wider.
+    calendar : mapping of name to spans of days, optional
+        As ``calendar:`` of ``client.yaml``: days of promotions, past and planned, and those ``closed``.
 
     Returns
     -------
@@ -276,7 +306,7 @@ def forecast_purchases(
     FitError
         Where there are too few repeat purchases.
     TableError
-        When the LOG lacks a column.
+        When the LOG lacks a column, or somebody bought on a day that is given as closed.
 
     Notes
     -----
@@ -307,7 +337,9 @@ def forecast_purchases(
     summary = to_pandas(summarize(log, as_of=as_of) if summary is None else summary)
     last = as_day(as_of) or (summary["first_date"] + pd.to_timedelta(summary["T"], unit="D")).max().date()
     by_day = purchases_by_day(log, last)
-    past = Past.of(log, summary, last, silences(by_day))
+    series, closed = dated(calendar or {}, last)
+    refuse_bought_on(by_day, closed)
+    past = Past.of(log, summary, last, silences(by_day), closed, series)
     length = float(days(horizon))
     wanted = sorted({length, *(float(days(h)) for h in also)})
     today, looks = look(past, past.end, tuple(int(round(h)) for h in wanted)), looks_back(past)
@@ -336,10 +368,11 @@ def forecast_purchases(
         ahead=ahead,
         total=total,
         tests=_tests(past, looks),
-        closed=past.closed,
+        closed=(*past.closed, *past.planned),
         overdispersion=_of_all(today.spread / 2, share),
         history=history,
         prices=prices,
+        series=series,
     )
 
 
@@ -362,10 +395,14 @@ def _moments(horizons: Sequence[float]) -> Vector:
 def _fits(by_day: pd.DataFrame, summary: pd.DataFrame, past: Past, today: Look) -> dict[str, BGNBD | MBGNBD]:
     """Both candidates on all customers; without a trend where it finds no maximum."""
     season = seasons(past.end) if past.end >= SEASON_FROM else ()
-    given = made_of_days(by_day, season, past.closed, _of_all(today.spread, _share(past, summary)))
+    given = made_of_days(
+        by_day, (*past.series, *season), (*past.closed, *past.planned), _of_all(today.spread, _share(past, summary))
+    )
     found = {"season": today.kind().fit(summary, calendar=given)}
     try:
-        found["trend and season"] = today.kind().fit(summary, calendar=replace(given, terms=(Trend(), *season)))
+        found["trend and season"] = today.kind().fit(
+            summary, calendar=replace(given, terms=(*past.series, Trend(), *season))
+        )
     except FitError:
         found["trend and season"] = found["season"]
     return found

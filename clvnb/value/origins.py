@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from ..core.engine import run
 from ..core.errors import FitError
 from ..data.summary import purchase_days
 from ..models import BGNBD, MBGNBD
-from ..models.calendar import Calendar, Clock, Peak, Season, Term, Trend, objective_of
+from ..models.calendar import Calendar, Clock, Peak, Season, Series, Term, Trend, objective_of
 from ..models.fitting import Fit, Vector, maximize
 from ..models.histories import KEYS
 
@@ -78,7 +78,11 @@ class Past:
     who, day : array
         Customer and day of each purchase, as numbers.
     closed : tuple of (str, str)
-        Times without any business.
+        Times without any business that the log shows.
+    planned : tuple of (str, str)
+        Those that were known beforehand.
+    series : tuple of Series
+        Dated series that were known beforehand, such as the days of promotions.
     """
 
     start: date
@@ -86,9 +90,19 @@ class Past:
     who: NDArray[np.intp]
     day: NDArray[np.intp]
     closed: tuple[tuple[str, str], ...] = ()
+    planned: tuple[tuple[str, str], ...] = ()
+    series: tuple[Series, ...] = ()
 
     @classmethod
-    def of(cls, log: Any, summary: pd.DataFrame, as_of: date, closed: tuple[tuple[str, str], ...] = ()) -> Past:
+    def of(
+        cls,
+        log: Any,
+        summary: pd.DataFrame,
+        as_of: date,
+        closed: tuple[tuple[str, str], ...] = (),
+        planned: tuple[tuple[str, str], ...] = (),
+        series: tuple[Series, ...] = (),
+    ) -> Past:
         """Read the purchase days of a LOG's customers, or of some of them in order of their histories where they are many."""
         days = purchase_days(log)
         days = days.filter(days.bought, days.date <= as_of).select("customer_id", "date")
@@ -101,7 +115,7 @@ class Past:
         start = pd.Timestamp(summary["first_date"].min())
         who, day = pd.factorize(found["customer_id"])[0], (pd.to_datetime(found["date"]) - start).dt.days.to_numpy()
         order = np.lexsort((day, who))
-        return cls(start.date(), (as_of - start.date()).days, who[order], day[order], closed)
+        return cls(start.date(), (as_of - start.date()).days, who[order], day[order], closed, planned, series)
 
     @cached_property
     def first(self) -> NDArray[np.intp]:
@@ -152,9 +166,10 @@ class Past:
         return np.cumsum(np.r_[False, self.who[1:] != self.who[:-1]])
 
     def calendar(self, cut: int, terms: tuple[Term, ...], spread: float) -> Calendar:
-        """The calendar as known on a day."""
+        """The calendar as known on a day, the dated series before the other terms."""
+        terms = (*self.series, *terms)
         known = tuple(pair for pair in self.closed if date.fromisoformat(pair[1]) <= self.date_of(cut))
-        return Calendar(self.date_of(cut), self.daily(cut), terms, known, spread)
+        return Calendar(self.date_of(cut), self.daily(cut), terms, (*known, *self.planned), spread)
 
 
 @dataclass(frozen=True)
@@ -235,8 +250,12 @@ def look(past: Past, cut: int, horizons: tuple[int, ...], near: dict[Kind, Vecto
     rows, repeats = past.histories(cut), past.daily(cut)
     if repeats.sum() < LEAST:
         raise FitError(f"{repeats.sum():.0f} repeat purchases by {past.date_of(cut)} are too few for a forecast")
-    plain, near = past.calendar(cut, (), 1.0), {} if near is None else near
-    kind, first = _likelier(rows, plain, near)
+    bare, near = replace(past, series=()).calendar(cut, (), 1.0), {} if near is None else near
+    kind, first = _likelier(rows, bare, near)
+    usual, plain = first.values, bare
+    if past.series:
+        plain = past.calendar(cut, (), overdispersion(past, cut, usual, kind))
+        first = _fit(rows, plain, np.r_[usual, np.ones(len(plain.names))], kind)
     found = {"plain": first}
     fits = {"plain": first.values}
     spread = overdispersion(past, cut, first.values, kind)
@@ -245,7 +264,7 @@ def look(past: Past, cut: int, horizons: tuple[int, ...], near: dict[Kind, Vecto
     if cut >= SEASON_FROM:
         for name, terms, other in (("season", (), "plain"), ("trend and season", (Trend(),), "trend")):
             calendars[name] = past.calendar(cut, (*terms, *seasons(cut)), spread)
-            more = len(calendars[name].names) - len(terms)
+            more = len(calendars[name].names) - len(plain.names) - len(terms)
             found[name] = _fit(rows, calendars[name], np.r_[found[other].values, np.ones(more)], kind)
     found.setdefault("season", found["plain"])
     found.setdefault("trend and season", found["trend"])
@@ -291,7 +310,7 @@ def _fit(rows: pd.DataFrame, calendar: Calendar, start: Vector, kind: Kind) -> F
     """The maximum of the likelihood on a calendar's clock, with a weak prior that keeps parameters from running away."""
     model = kind()
     k, centre = len(model.parameters), np.log(_centre(rows))
-    inner = objective_of(model._total_and_ages, rows, calendar, k)
+    inner = objective_of(model, rows, calendar)
 
     def objective(full: Vector, *, slope: bool = True) -> tuple[float, Vector]:
         value, gradient = inner(full, slope=slope)
@@ -351,12 +370,11 @@ def overdispersion(past: Past, cut: int, full: Vector, kind: Kind = MBGNBD) -> f
         return 1.0
     when, expected, seen = when[usable], expected[usable], seen[usable]
     columns = [np.ones((len(when), 1)), Trend().columns(when - float(cut), past.date_of(cut))]
-    if cut >= 400:
-        # the mean over the days of a week, since a peak may begin inside one
-        columns += [
-            np.mean([term.columns(when - float(cut) - k, past.date_of(cut)) for k in range(7)], axis=0)
-            for term in seasons(cut)
-        ]
+    # the mean over the days of a week, since a peak may begin inside one
+    columns += [
+        np.mean([term.columns(when - float(cut) - k, past.date_of(cut)) for k in range(7)], axis=0)
+        for term in (*past.series, *(seasons(cut) if cut >= 400 else ()))
+    ]
     z = np.column_stack(columns)
     fitted = expected * np.exp(_poisson(z, seen, expected))
     chi = float(((seen - fitted) ** 2 / np.maximum(fitted, 1e-9)).sum())

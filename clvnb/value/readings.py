@@ -10,8 +10,10 @@ import pandas as pd
 
 from ..core.results import Finding
 from ..core.tables import MRR
+from ..core.words import Words
 from ..data.client import Client
 from .facts import ValueFacts
+from .forecast import Forecast
 from .segments import rfm_by_value
 
 
@@ -68,7 +70,23 @@ def coming(step: ValueFacts) -> Finding:
     if sure > 3 and swing > 0.1:
         best = outlook.year.loc[outlook.year["pace"].idxmax(), "day"]
         text += f" The season is part of it: around {best.month_name()} they buy {1 + swing:.1f} times as often as at the quietest time."
-    return Finding(table, text)
+    return Finding(table, text + _say_dated(outlook, words))
+
+
+def _say_dated(outlook: Forecast, words: Words) -> str:
+    """What the days of the client's own calendar do, and whether more of them are planned."""
+    text = ""
+    for row in outlook.dated.itertuples():
+        text += (
+            f" On days of {row.name} ({words.count(row.days)} so far) customers buy {row.times:.1f} times as often as on others "
+            f"({row.low:.1f} to {row.high:.1f})"
+        )
+        text += (
+            f"; {words.counted(row.planned, 'such day')} ahead {'is' if row.planned == 1 else 'are'} part of the forecast."
+            if row.planned
+            else f"; the calendar names none after {words.day(row.last)}, so the forecast holds none: name those that are planned."
+        )
+    return text
 
 
 def tests(step: ValueFacts) -> Finding:

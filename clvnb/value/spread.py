@@ -19,8 +19,9 @@ __all__ = ["NOT_RELIABLE", "Spread", "mean_error", "model_error", "money_error",
 # set by hand on 25 logs, of which benchmarks/public_logs.py reads most and some are the same: expect a little less on others.
 _SCALE, _BY_HORIZON, _BY_DISAGREEMENT, _BY_SPREAD = 1.67, 0.32, 0.73, 0.40
 _MONEY = 1.9
-# Errors of this scale have the tails of Student's t with three degrees of freedom.
-_FREEDOM, _TAILS = 3, 0.70
+# Errors of this scale have the tails of Student's t with three degrees of freedom. Chosen on 199 forecasts of 23 logs: .70 held
+# 92 % of them; the factor that holds 90 % of the other logs' held 89 % of those of the log left out.
+_FREEDOM, _TAILS = 3, 0.66
 _MEAN = 0.82
 # Where everything disagrees, errors grow by less than in proportion.
 _CALM, _WILD = 0.15, 0.7
@@ -40,7 +41,7 @@ def width(level: float) -> float:
     Examples
     --------
     >>> round(width(0.9), 2)
-    1.65
+    1.55
     """
     from scipy.special import stdtrit
 

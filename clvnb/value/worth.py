@@ -154,8 +154,9 @@ def _assess_shop(books: Books) -> Worth:
         return _unpredicted(books, checked, summary, str(error))
     try:
         outlook = forecast_purchases(
-            checked.kept, horizon=economics.horizon, as_of=as_of, summary=summary, also=WINDOWS, model=choice.model
-        )
+            checked.kept, horizon=economics.horizon, as_of=as_of, summary=summary, also=WINDOWS, model=choice.model,
+            calendar=client.calendar,
+        )  # fmt: skip
     except FitError as error:
         return _unpredicted(books, checked, summary, str(error))
     model, spend, priced = _knowing(choice.model, books, outlook)
@@ -210,8 +211,9 @@ def new_customer_by(books: Books, model: TransactionModel) -> Estimate:
     summary, economics = books.summary, books.client.economics
     fitted = model.fit(summary)
     outlook = forecast_purchases(
-        books.orders.kept, horizon=economics.horizon, as_of=books.as_of, summary=summary, model=fitted
-    )
+        books.orders.kept, horizon=economics.horizon, as_of=books.as_of, summary=summary, model=fitted,
+        calendar=books.client.calendar,
+    )  # fmt: skip
     known, spend, _ = _knowing(fitted, books, outlook)
     return outlook.spread.widen(clv_new_customer(outlook.pace(known, summary), spend, economics, level=LEVEL))
 
