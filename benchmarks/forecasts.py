@@ -83,6 +83,15 @@ def revenue_of(made: Forecast, paced: cv.MBGNBD, summary: pd.DataFrame, h: int) 
     return made.spreads[float(h)].widen(cv.clv_total(priced, paced, fit_spend(priced), terms))
 
 
+def left_out(given: pd.DataFrame) -> tuple[float, float]:
+    """How often ranges hold, and how wide they are, whose width was chosen on the other logs alone."""
+    low, high, came = (np.log(given[k] + 0.5) for k in ("low", "high", "actual"))
+    half, needed = (high - low) / 2, (came - (high + low) / 2).abs() / ((high - low) / 2)
+    factor = pd.Series({log: needed[given["log"] != log].quantile(0.9) for log in given["log"].unique()})
+    own = given["log"].map(factor)
+    return float((needed <= own).mean()), float(np.exp(2 * own * half).median())
+
+
 def main() -> None:
     rows = []
     for path in sorted(Path(sys.argv[1]).glob("*.parquet")):
@@ -101,6 +110,10 @@ def main() -> None:
           f"plain range {table['plain_inside'].mean():.1%}, {table['plain_ratio'].median():.2f}")  # fmt: skip
     print(f"error, mean and median {given['error'].abs().mean():.3f} {given['error'].abs().median():.3f}; "
           f"plain {given['plain_error'].abs().mean():.3f} {given['plain_error'].abs().median():.3f}")  # fmt: skip
+    held, ratio = left_out(given)
+    print(
+        f"with widths that held 90 % of the other logs' forecasts: held {held:.1%} of each log left out, high over low {ratio:.2f}"
+    )
     paid = given[given["revenue_inside"].notna()]
     held, high, low = paid["revenue_inside"].astype(bool).mean(), paid["revenue_high"], paid["revenue_low"]
     off = (paid["revenue_forecast"] / paid["revenue"].clip(lower=1.0) - 1).abs()

@@ -236,7 +236,7 @@ def test_hand_worked_summary():
             "customer_id": ["a", "b"], "frequency": [2, 0], "recency": [30, 0], "T": [40, 36],
             "monetary_value": [15.0, np.nan], "log_gaps": [np.log(10) + np.log(20), 0.0],
             "days_since_last": [10, 36], "purchases": [3, 1],
-            "historic_revenue": [40.0, 8.0], "historic_value": [17.0, 3.0],
+            "historic_revenue": [40.0, 8.0], "first_spend": [10.0, 8.0], "historic_value": [17.0, 3.0],
             "first_date": pd.to_datetime(["2024-01-01", "2024-01-05"]),
             "last_date": pd.to_datetime(["2024-01-31", "2024-01-05"]), "channel": ["x", "z"],
         }

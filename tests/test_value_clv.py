@@ -317,3 +317,30 @@ def test_an_amount_and_constant_spend_are_the_same_thing():
     assert cv.clv_total(summary, model, 25.0, terms) == cv.clv_total(summary, model, ConstantSpend(25.0), terms)
     new = cv.clv_new_customer(model, 25.0, terms)
     assert new.value == cv.clv_new_customer(model, ConstantSpend(25.0), terms).value > 0
+
+
+def test_a_cheap_first_order_counts_as_it_is():
+    """First orders at half the usual price: a newcomer's value is half a purchase less, in any unit of money."""
+    from clvnb.models.gamma_gamma import fit_spend
+    from clvnb.value.clv import FirstOrder, first_order
+
+    rng, model = np.random.default_rng(3), cv.MBGNBD.with_params(r=0.8, alpha=60.0, a=0.8, b=2.5)
+    log = model.simulate(3000, joined="2 years", length="2 years", seed=5)
+    level = dict(zip(log["customer_id"].unique(), 40 * rng.gamma(6, 1 / 6, log["customer_id"].nunique()), strict=True))
+    first = ~log.sort_values("date").duplicated("customer_id").reindex(log.index)
+    log["amount"] = log["customer_id"].map(level) * rng.gamma(4, 1 / 4, len(log)) * np.where(first, 0.5, 1.0)
+    for unit in (1.0, 100.0):
+        summary = cv.summarize(log.assign(amount=unit * log["amount"]))
+        spend = fit_spend(summary)
+        found = first_order(summary, spend)
+        assert found.ratio == pytest.approx(0.5, abs=0.05)
+        assert 0.01 < found.error < 0.05
+        terms = cv.Economics(margin=0.5, cost_to_serve=unit)
+        usual, cheap = (cv.clv_new_customer(model, spend, terms, first=f) for f in (None, found))
+        assert usual.value - cheap.value == pytest.approx(
+            (1 - found.ratio) * 0.5 * spend.expected_spend_new(), rel=1e-9
+        )
+        assert cheap.low < cheap.value < cheap.high
+    assert first_order(summary.drop(columns="first_spend"), spend) == FirstOrder()
+    few = first_order(summary.head(5), spend)
+    assert few.ratio > found.ratio  # few are drawn to the usual

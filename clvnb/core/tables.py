@@ -11,7 +11,8 @@ What the columns mean; ``customer_id`` is text, money is in the client's currenc
   purchase to the last; ``T``, days from the first purchase to the as-of day; ``monetary_value``, mean money of a repeat
   purchase, missing without one; ``log_gaps``, sum of the logarithms of the days between purchases; ``days_since_last``,
   days; ``purchases``, frequency + 1; ``historic_revenue`` and ``historic_value``, money to date, net of refunds, the
-  second after margin and cost to serve; ``first_date``, ``last_date``; ``channel`` of the first purchase.
+  second after margin and cost to serve; ``first_spend``, money of the day of the first purchase; ``first_date``, ``last_date``;
+  ``channel`` of the first purchase.
 - ``CONTRACTS``, one row per contract: ``start``; ``end``, missing while it runs; ``price``, money per billing period;
   ``plan``; ``product``; ``billing``, monthly, quarterly, half-yearly, annual or two-yearly; ``channel``; ``cancel_reason``.
 - ``SPELLS``, one row per stretch of a product at one price: ``start``, ``end``, the first day without it, known ends to
@@ -103,6 +104,7 @@ SUMMARY = Table(
         "days_since_last",
         "purchases",
         "historic_revenue",
+        "first_spend",
         "historic_value",
         "first_date",
         "last_date",

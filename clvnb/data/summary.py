@@ -65,7 +65,7 @@ def summarize(
         ``T``, days from the first purchase to ``as_of``; ``monetary_value``, mean money of a repeat purchase
         (missing for those without one); ``log_gaps``, the sum of the logarithms of the days between purchases, which
         tells how regular they are; ``days_since_last``; ``purchases``; ``historic_revenue`` and
-        ``historic_value``, all money to date net of refunds; ``first_date``, ``last_date``; carried columns.
+        ``historic_value``, all money to date net of refunds; ``first_spend``, that of the day of the first purchase; ``first_date``, ``last_date``; carried columns.
         A pandas frame is sorted by ``customer_id``.
 
     Raises
@@ -344,6 +344,7 @@ def _summary_columns(customers: ibis.Table, cost_to_serve: float | None, carried
         days_since_last=c.end.delta(c.last_date, unit="day").cast("int64"),
         purchases=c.purchases,
         historic_revenue=c.revenue,
+        first_spend=c.first_for,
         historic_value=ibis.null("float64") if cost_to_serve is None else c.earned - cost_to_serve * c.purchases,
         first_date=c.first_date,
         last_date=c.last_date,

@@ -331,7 +331,7 @@ def _of_shop(worth: Worth) -> ValueStep:
             losses(worth.customers, summary, client.economics),
             *_too_new(summary, client),
         ),
-        newcomers=_by_cohort(worth.priced, purchases, client, outlook.spread),
+        newcomers=_by_cohort(worth, purchases, outlook.spread),
         groups=group_effects(purchases, worth.spend, summary, client.words),
     )
 
@@ -347,16 +347,22 @@ def _too_new(summary: pd.DataFrame, client: Client) -> list[Finding]:
     return [Finding(pd.DataFrame({"new": [new]}), said)]
 
 
-def _by_cohort(summary: pd.DataFrame, purchases: TransactionModel, client: Client, spread: Spread) -> pd.DataFrame:
+def _by_cohort(worth: Worth, purchases: TransactionModel, spread: Spread) -> pd.DataFrame:
     """A new customer's value by half-year of joining, among those with half a year behind them."""
-    seen = summary[summary["T"] >= 182]
+    seen = worth.priced[worth.priced["T"] >= 182]
     first = pd.to_datetime(seen["first_date"])
     cohort = first.dt.year.astype(str) + np.where(first.dt.month <= 6, " first half", " second half")
     if cohort.nunique() < 2 or len(seen) < 400:
         return pd.DataFrame()
     with suppress(FitError):
         table = new_customer_values(
-            seen.assign(cohort=cohort), purchases, client.economics, by="cohort", level=LEVEL, spread=spread
+            seen.assign(cohort=cohort),
+            purchases,
+            worth.client.economics,
+            by="cohort",
+            level=LEVEL,
+            spread=spread,
+            first=worth.first,
         )
         return table[table["group"] != "other"].sort_values("group", ignore_index=True)
     return pd.DataFrame()
@@ -403,22 +409,21 @@ def _shop_channels(worth: Worth) -> pd.DataFrame:
     spread = worth.outlook.spread
     alone = clv_total(worth.priced, purchases, worth.spend, economics, by="channel", level=LEVEL)
     totals = {name: spread.widen(total) for name, total in alone.items()}
-    return _with_newcomers(_channel_frame(worth.books, summary, totals), worth.books, worth.priced, purchases, spread)
+    return _with_newcomers(_channel_frame(worth.books, summary, totals), worth, purchases, spread)
 
 
-def _with_newcomers(
-    table: pd.DataFrame, books: Books, summary: pd.DataFrame, purchases: TransactionModel, spread: Spread
-) -> pd.DataFrame:
+def _with_newcomers(table: pd.DataFrame, worth: Worth, purchases: TransactionModel, spread: Spread) -> pd.DataFrame:
     """What a newcomer of each channel is worth, where the channels can be told apart."""
     try:
         new = new_customer_values(
-            summary,
+            worth.priced,
             purchases,
-            books.client.economics,
+            worth.client.economics,
             by="channel",
-            cac=books.cost_of_winning,
+            cac=worth.books.cost_of_winning,
             level=LEVEL,
             spread=spread,
+            first=worth.first,
         )
     except FitError:
         return table

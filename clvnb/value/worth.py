@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..core.engine import to_pandas
 from ..core.errors import FitError, TableError
-from ..core.maths import LEVEL
+from ..core.maths import LEVEL, tail
 from ..core.results import Checked, Estimate, Finding
 from ..data.books import Books, books_of
 from ..data.client import Client, Economics
@@ -30,7 +30,7 @@ from ..models.gamma_gamma import fit_spend
 from ..models.renewals import RenewalModel
 from ..models.stored import recipe
 from .card import Card, clv_card
-from .clv import clv_new_customer, clv_table, clv_total
+from .clv import FirstOrder, clv_new_customer, clv_table, clv_total, first_order
 from .evaluate import Holdout, choose_model, choose_renewal_model
 from .forecast import Forecast, forecast_purchases
 from .groups import know_groups
@@ -83,6 +83,8 @@ class Worth:
         ``customer_id`` and ``margin_182, margin_365``; ``forecasts`` has the sums with their intervals.
     outlook : Forecast or None
         Of a shop: what all customers together will buy, and how wrong that may be. ``purchases`` runs on its pace.
+    first : FirstOrder
+        What a first purchase brings over a later one.
     """
 
     books: Books
@@ -106,6 +108,7 @@ class Worth:
     forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
     forecasts: dict[str, Estimate] = field(default_factory=dict)
     outlook: Forecast | None = None
+    first: FirstOrder = FirstOrder()
 
     @property
     def client(self) -> Client:
@@ -167,6 +170,7 @@ def _assess_shop(books: Books) -> Worth:
     if trust.level == "not reliable":
         bare = _unpredicted(books, checked, summary, _because(trust), trust=trust)
         return replace(bare, check=choice.holdout, comparison=choice.table, outlook=outlook)
+    first = first_order(priced, spend, prices=outlook.prices)
     customers = clv_table(priced, purchases, spend, economics, level=LEVEL)
     customers["expected_purchases_half"] = purchases.expected_purchases(summary, economics.horizon_days / 2)
     bought = customers["expected_purchases"]
@@ -185,11 +189,12 @@ def _assess_shop(books: Books) -> Worth:
         summary=summary,
         customers=_described(customers, summary),
         total=outlook.spread.widen(clv_total(priced, purchases, spend, economics, level=LEVEL)),
-        new_customer=outlook.spread.widen(clv_new_customer(purchases, spend, economics, level=LEVEL)),
+        new_customer=outlook.spread.widen(clv_new_customer(purchases, spend, economics, first=first, level=LEVEL)),
+        first=first,
         trust=trust,
         models=models,
         card=_card(client, " x ".join(models), summary, as_of, total=FORECAST),
-        why=choice.text + _say_groups(model),
+        why=choice.text + _say_groups(model) + _say_first(first),
         purchases=purchases,
         spend=spend,
         check=choice.holdout,
@@ -214,8 +219,11 @@ def new_customer_by(books: Books, model: TransactionModel) -> Estimate:
         books.orders.kept, horizon=economics.horizon, as_of=books.as_of, summary=summary, model=fitted,
         calendar=books.client.calendar,
     )  # fmt: skip
-    known, spend, _ = _knowing(fitted, books, outlook)
-    return outlook.spread.widen(clv_new_customer(outlook.pace(known, summary), spend, economics, level=LEVEL))
+    known, spend, priced = _knowing(fitted, books, outlook)
+    first = first_order(priced, spend, prices=outlook.prices)
+    return outlook.spread.widen(
+        clv_new_customer(outlook.pace(known, summary), spend, economics, first=first, level=LEVEL)
+    )
 
 
 def _knowing(
@@ -234,6 +242,17 @@ def _say_groups(model: TransactionModel) -> str:
     """That the models know the groups of customers."""
     names = [name.replace("_", " ") for name in model.groups_]
     return f" The models know by {' and '.join(names)} who may differ." if names else ""
+
+
+def _say_first(first: FirstOrder) -> str:
+    """That first orders are larger or smaller than later ones, where that is beyond chance."""
+    low, high = (first.ratio * np.exp(sign * tail(LEVEL) * first.error) for sign in (-1, 1))
+    if low <= 1 <= high or abs(first.ratio - 1) < 0.05:
+        return ""
+    return (
+        f" A first order brings {first.ratio:.2f} times as much as a later one ({low:.2f} to {high:.2f}); what a new customer is "
+        "worth counts it so."
+    )
 
 
 def at_todays_prices(summary: pd.DataFrame, level: float) -> pd.DataFrame:
