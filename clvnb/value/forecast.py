@@ -36,6 +36,8 @@ __all__ = ["NEEDED", "Forecast", "forecast_purchases", "price_level"]
 # log-likelihood, less that of a coefficient too many, adds to its odds.
 _TEMPERATURE, _EQUAL, _EVIDENCE = 0.1, 0.2, 0.5
 _RECENT = 182
+# By how much prices usually drift in a year, a standard deviation in logarithms.
+_DRIFT = 0.05
 # A range whose ends lie further from the forecast than this share is no ground for a decision.
 NEEDED = 0.25
 
@@ -69,6 +71,9 @@ class Forecast(Told):
         ``month, purchases`` (repeat purchases) and ``revenue`` of all customers as they came, whole months.
     prices : float
         The level of prices now against the mean of each customer's past.
+    drift : float
+        How the money of a customer's repeat purchase changes a year, in logarithms. Values are at the prices of now: that
+        prices go on as they did is not in them, and makes their ranges wider.
     spend : float
         Money of an expected purchase, where it is known.
     series : tuple of Series
@@ -88,6 +93,7 @@ class Forecast(Told):
     overdispersion: float
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     prices: float = 1.0
+    drift: float = 0.0
     spend: float = float("nan")
     series: tuple[Series, ...] = ()
 
@@ -349,7 +355,7 @@ def forecast_purchases(
     curves = {name: _curve(fit, summary, ahead) for name, fit in fits.items()}
     total = np.exp(sum(w * np.log(curves[k] + 0.5) for k, w in weights.items())) - 0.5
     total = np.maximum.accumulate(np.maximum(total, 1e-9))
-    history, varies, prices = _money(log, summary, last)
+    history, varies, prices, drift = _money(log, summary, last)
     spreads, share = {}, _share(past, summary)
     for k, h in enumerate(wanted):
         expected = float(np.interp(h, ahead, total))
@@ -357,7 +363,7 @@ def forecast_purchases(
         other = [] if model is None else [share * alone.value]
         chance = np.log(alone.high / max(alone.low, 0.5)) / 2 / tail(alone.level)
         error = _scale(today, k, h, share * expected, looks, other)
-        spreads[h] = Spread(h, error, money_error(varies, expected), float(chance))
+        spreads[h] = Spread(h, error, money_error(varies, expected, drift * h / 365.25), float(chance))
     return Forecast(
         as_of=last,
         horizon=length,
@@ -372,6 +378,7 @@ def forecast_purchases(
         overdispersion=_of_all(today.spread / 2, share),
         history=history,
         prices=prices,
+        drift=drift,
         series=series,
     )
 
@@ -485,8 +492,8 @@ def _known(then: Look, cut: int) -> Vector:
     return np.where([then.cut + h <= cut for h in then.horizons], then.came, np.nan)
 
 
-def _money(log: Any, summary: pd.DataFrame, as_of: date) -> tuple[pd.DataFrame, float, float]:
-    """Repeat purchases and revenue by whole month, how much the money of repeat purchases varies, and the level of prices."""
+def _money(log: Any, summary: pd.DataFrame, as_of: date) -> tuple[pd.DataFrame, float, float, float]:
+    """Repeat purchases and revenue by whole month, how much the money of repeat purchases varies, level and drift of prices."""
     days_of = purchase_days(log)
     days_of = days_of.filter(days_of.date <= as_of)
     first = days_of.filter(days_of.bought).group_by("customer_id").aggregate(first=lambda t: t.date.min())
@@ -503,7 +510,33 @@ def _money(log: Any, summary: pd.DataFrame, as_of: date) -> tuple[pd.DataFrame, 
     month = pd.to_datetime(months["month"])
     whole = month + pd.offsets.MonthEnd(0) <= pd.Timestamp(as_of)
     history = months.assign(month=month).loc[whole, ["month", "purchases", "revenue"]].reset_index(drop=True)
-    return history, round(float(varies), 6), price_level(log, summary, as_of)
+    return history, round(float(varies), 6), price_level(log, summary, as_of), _drift(table.filter(money), log, as_of)
+
+
+def _drift(repeats: Any, log: Any, as_of: date) -> float:
+    """How a customer's repeat purchases grow or shrink in money a year: the slope within customers, drawn to 0 where it is loose."""
+    import ibis
+
+    rows = repeats.select(
+        "customer_id", t=repeats.date.delta(ibis.literal(as_of), unit="day") / 365.25, y=repeats.net.ln()
+    )
+    own = rows.group_by("customer_id").aggregate(
+        n=rows.count(),
+        t=rows.t.sum(),
+        y=rows.y.sum(),
+        tt=(rows.t * rows.t).sum(),
+        ty=(rows.t * rows.y).sum(),
+        yy=(rows.y * rows.y).sum(),
+    )
+    sums = run(own.aggregate(
+        n=(own.n - 1).sum(), xx=(own.tt - own.t * own.t / own.n).sum(), xy=(own.ty - own.t * own.y / own.n).sum(),
+        yy=(own.yy - own.y * own.y / own.n).sum()), log).iloc[0].fillna(0.0)  # fmt: skip
+    n, xx, xy, yy = (float(sums[k]) for k in ("n", "xx", "xy", "yy"))
+    if n < 30 or xx <= 0:
+        return 0.0
+    slope = xy / xx
+    noise = max(yy - slope * xy, 0.0) / (n - 1) / xx
+    return round(float(np.clip(slope * _DRIFT**2 / (_DRIFT**2 + noise), -0.5, 0.5)), 6)
 
 
 def price_level(log: Any, summary: pd.DataFrame, as_of: date) -> float:

@@ -70,6 +70,11 @@ def coming(step: ValueFacts) -> Finding:
     if sure > 3 and swing > 0.1:
         best = outlook.year.loc[outlook.year["pace"].idxmax(), "day"]
         text += f" The season is part of it: around {best.month_name()} they buy {1 + swing:.1f} times as often as at the quietest time."
+    if abs(outlook.drift) > 0.03:
+        text += (
+            f" An order of the same customer has {'grown' if outlook.drift > 0 else 'shrunk'} by {words.share(abs(np.expm1(outlook.drift)))} "
+            "a year; values are at the prices of now, and their ranges hold that this may go on."
+        )
     return Finding(table, text + _say_dated(outlook, words))
 
 

@@ -75,7 +75,7 @@ def model_error(horizon: float, disagreement: float, dispersion: float, *, seaso
     return scale if scale <= _CALM else _CALM * (scale / _CALM) ** _WILD
 
 
-def money_error(variation: float, purchases: float) -> float:
+def money_error(variation: float, purchases: float, drift: float = 0.0) -> float:
     """Return the scale of the error of the mean money of a purchase.
 
     Parameters
@@ -84,8 +84,10 @@ def money_error(variation: float, purchases: float) -> float:
         Standard deviation over mean of the money of repeat purchases so far.
     purchases : float
         Expected.
+    drift : float
+        What prices would do by the end of the horizon if they went on as before, in logarithms: half of it on average.
     """
-    return float(_MONEY * variation / np.sqrt(max(purchases, 1.0)))
+    return float(np.hypot(_MONEY * variation / np.sqrt(max(purchases, 1.0)), drift / 2))
 
 
 @dataclass(frozen=True)
