@@ -151,7 +151,7 @@ def test_newcomers_by_channel_against_their_cost():
         log = model.simulate(2000, joined="200 days", length="700 days", spend=SPEND, seed=seed)
         summary = cv.summarize(log, margin=0.5)
         parts.append(summary.assign(customer_id=channel + summary["customer_id"], channel=channel))
-    tiny = parts[0].head(20).assign(channel="word of mouth", customer_id=lambda t: "w" + t["customer_id"])
+    tiny = parts[0].head(12).assign(channel="word of mouth", customer_id=lambda t: "w" + t["customer_id"])
     rows = pd.concat([*parts, tiny], ignore_index=True)
     economics = cv.Economics(margin=0.5, horizon="2 years")
     table = cv.value.new_customer_values(
