@@ -88,6 +88,15 @@ def test_a_small_channel_leans_on_the_others_and_a_new_one_is_typical():
         model.expected_purchases_new(YEARS, channel="goood")
 
 
+def test_rows_that_were_changed_are_looked_at_anew():
+    rows = channels(cv.MBGNBD, APART, 300)
+    model = cv.MBGNBD().fit(rows, groups=["channel"])
+    before = model.expected_by_row(rows, [(365.0, 1.0)])
+    rows.loc[:, "channel"] = "poor"
+    after = model.expected_by_row(rows, [(365.0, 1.0)])
+    assert (before[: len(before) // 3] > after[: len(before) // 3]).all()  # the first third came by the good one
+
+
 def test_names_order_and_splits_of_rows_change_nothing():
     rows = channels(cv.MBGNBD, APART, 400)
     model = cv.MBGNBD().fit(rows, groups=["channel"])

@@ -21,7 +21,8 @@ from .fitting import Vector
 __all__ = ["Design"]
 
 MANY = 500
-_LAST: deque[tuple[ref[Design], ref[pd.DataFrame], list[tuple[Vector, Vector]]]] = deque(maxlen=16)
+_KEPT = 200_000
+_LAST: deque[tuple[ref[Design], pd.DataFrame, list[tuple[Vector, Vector]]]] = deque(maxlen=8)
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,14 @@ class Design:
 
         What was asked for last is kept: every draw of the parameters asks for the same rows.
         """
+        mine = rows[list(self.levels)]
         for design, known, found in _LAST:
-            if design() is self and known() is rows:
+            if design() is self and known.equals(mine):
                 return found
         z, index = np.unique(self.matrix(rows), axis=0, return_inverse=True)
         found = [(z[g], np.nonzero(index.reshape(-1) == g)[0]) for g in range(len(z))]
-        _LAST.append((ref(self), ref(rows), found))
+        if len(rows) <= _KEPT:
+            _LAST.append((ref(self), mine.copy(), found))
         return found
 
     def pick(self, patterns: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
