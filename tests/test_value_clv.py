@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -322,7 +324,7 @@ def test_an_amount_and_constant_spend_are_the_same_thing():
 def test_a_cheap_first_order_counts_as_it_is():
     """First orders at half the usual price: a newcomer's value is half a purchase less, in any unit of money."""
     from clvnb.models.gamma_gamma import fit_spend
-    from clvnb.value.clv import FirstOrder, first_order
+    from clvnb.value.clv import OrderMoney, order_money
 
     rng, model = np.random.default_rng(3), cv.MBGNBD.with_params(r=0.8, alpha=60.0, a=0.8, b=2.5)
     log = model.simulate(3000, joined="2 years", length="2 years", seed=5)
@@ -332,15 +334,18 @@ def test_a_cheap_first_order_counts_as_it_is():
     for unit in (1.0, 100.0):
         summary = cv.summarize(log.assign(amount=unit * log["amount"]))
         spend = fit_spend(summary)
-        found = first_order(summary, spend)
-        assert found.ratio == pytest.approx(0.5, abs=0.05)
-        assert 0.01 < found.error < 0.05
+        found = order_money(summary, spend)
+        assert found.first == pytest.approx(0.5, abs=0.05)
+        assert 0.01 < found.first_error < 0.05
+        assert found.later == pytest.approx(1.0, abs=0.03)
+        found = replace(found, later=1.0, later_error=0.0)
         terms = cv.Economics(margin=0.5, cost_to_serve=unit)
-        usual, cheap = (cv.clv_new_customer(model, spend, terms, first=f) for f in (None, found))
+        usual, cheap = (cv.clv_new_customer(model, spend, terms, orders=f) for f in (None, found))
         assert usual.value - cheap.value == pytest.approx(
-            (1 - found.ratio) * 0.5 * spend.expected_spend_new(), rel=1e-9
+            (1 - found.first) * 0.5 * spend.expected_spend_new(), rel=1e-9
         )
         assert cheap.low < cheap.value < cheap.high
-    assert first_order(summary.drop(columns="first_spend"), spend) == FirstOrder()
-    few = first_order(summary.head(5), spend)
-    assert few.ratio > found.ratio  # few are drawn to the usual
+    assert order_money(summary.drop(columns="first_spend"), spend) == OrderMoney()
+    assert order_money(summary.head(5), spend).first > found.first  # few are drawn to the usual
+    often = summary.assign(monetary_value=summary["monetary_value"] * np.where(summary["frequency"] > 3, 1.3, 1.0))
+    assert order_money(often, fit_spend(often)).later > 1.05

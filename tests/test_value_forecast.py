@@ -196,6 +196,15 @@ def test_a_client_names_its_days(sales, tmp_path):
     step = cv.value_step(cv.Client.load(tmp_path), as_of=END)
     assert "On days of sale (40 so far) customers buy" in step.coming.text
     assert "30 such days ahead are part of the forecast" in step.coming.text
+    (tmp_path / "shut").mkdir()
+    yaml = (tmp_path / "client.yaml").read_text().replace(
+        "orders.csv", "../orders.csv"
+    ) + "  closed: [2024-05-01 to 2024-05-09]\n"
+    (tmp_path / "shut" / "client.yaml").write_text(yaml, encoding="utf-8")
+    with pytest.raises(
+        cv.ClientError, match=r"client.yaml: calendar: closed: 2024-05-01 to 2024-05-09: \d+ purchases were made on"
+    ):
+        cv.data.books.Books(cv.Client.load(tmp_path / "shut")).orders  # noqa: B018
     assert [s.name for s in step.outlook.series] == ["sale"]  # of a series without a day so far nothing is known
     for wrong, said in (
         ("sale: [November]", "write a day as"),

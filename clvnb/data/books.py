@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import pandas as pd
 
-from ..core.engine import to_pandas
+from ..core.engine import run, to_pandas
 from ..core.errors import ClientError, TableError
 from ..core.results import Checked
 from ..core.tables import as_day, closest
@@ -28,7 +28,7 @@ from .ledger import contracts_of_payments
 from .orders import check_transactions, read_transactions
 from .rates import read_rates
 from .sources import read_table
-from .summary import contributions, summarize
+from .summary import contributions, purchase_days, summarize
 from .surveys import check_survey, read_survey
 
 __all__ = ["Books", "books_of", "leave_books"]
@@ -94,7 +94,7 @@ class Books:
     def orders(self) -> Checked:
         """The orders, checked by the rules of ``client.yaml``: kept, rejected, and why."""
         client, source = self.client, self.client.transactions
-        return check_transactions(
+        checked = check_transactions(
             read_transactions(client),
             as_of=self.asked,
             refunds=source.refunds,
@@ -104,6 +104,8 @@ class Books:
             rates=read_rates(client),
             words=client.words,
         )
+        _refuse_closed(client, checked.kept)
+        return checked
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -249,6 +251,19 @@ def books_of(source: Client | Books, as_of: date | str | None = None, output: st
     fresh = Books(source, day)
     left = _left.get(Path(output).resolve()) if str(output) else None
     return left if left is not None and left._is_as(fresh) else fresh
+
+
+def _refuse_closed(client: Client, log: Any) -> None:
+    """Refuse days that the client calls closed and on which customers bought."""
+    days = purchase_days(log)
+    for first, last in client.calendar.get("closed", []):
+        bought = days.filter(days.bought, days.date >= date.fromisoformat(first), days.date <= date.fromisoformat(last))
+        found = run(bought.aggregate(n=bought.count(), first=bought.date.min()), log).iloc[0]
+        if found["n"]:
+            raise ClientError(
+                f"{client.folder / 'client.yaml'}: calendar: closed: {first} to {last}: {int(found['n']):,} purchases were made on "
+                f"these days, the first on {found['first']:%Y-%m-%d}: write the days without any business"
+            )
 
 
 def _stamps(client: Client) -> list[tuple[str, int, int]]:

@@ -30,75 +30,99 @@ from .segments import value_tiers
 from .spread import Spread
 
 __all__ = [
-    "FirstOrder",
+    "OrderMoney",
     "clv_new_customer",
     "clv_table",
     "clv_total",
-    "first_order",
     "losses",
     "new_customer_values",
+    "order_money",
     "recommend_basis",
     "tier_chances",
 ]
 
 Spend = GammaGamma | ConstantSpend | float
 # What a first purchase brings over a later one is taken from the newcomers of a year, where there are so many; and drawn to
-# 1 where they are few: a factor of 1.28 or less in two of three businesses.
-_NEWCOMERS, _YEAR, _USUAL = 100, 365, 0.25
+# 1 where they are few: by 1.28 or less in two of three businesses. That who buys often spends more or less: by 1.1.
+_NEWCOMERS, _YEAR, _USUAL_FIRST, _USUAL_LATER = 100, 365, 0.25, 0.1
 
 
 @dataclass(frozen=True)
-class FirstOrder:
-    """What a first purchase brings, where it differs from a later one: a welcome discount, or a trial size.
+class OrderMoney:
+    """What a new customer's purchases bring, over the mean spend of all customers.
 
     Attributes
     ----------
-    ratio : float
-        Its money over that of a repeat purchase.
-    error : float
-        Standard error of the logarithm of the ratio.
+    first : float
+        Of the first one: below 1 where it is a trial size, or has a welcome discount.
+    later : float
+        Of the others: above 1 where who buys often spends more on a purchase.
+    first_error, later_error : float
+        Standard errors of their logarithms.
     """
 
-    ratio: float = 1.0
-    error: float = 0.0
+    first: float = 1.0
+    later: float = 1.0
+    first_error: float = 0.0
+    later_error: float = 0.0
 
 
-def first_order(summary: pd.DataFrame, spend: GammaGamma | ConstantSpend, *, prices: float = 1.0) -> FirstOrder:
-    """Return what first purchases bring over later ones.
+def order_money(summary: pd.DataFrame, spend: GammaGamma | ConstantSpend, *, prices: float = 1.0) -> OrderMoney:
+    """Return what first and later purchases bring, over the mean of the model of spend, in which all are alike.
 
     Parameters
     ----------
     summary : SUMMARY
-        With ``first_spend``; without it a first purchase is like any other.
+        With ``first_spend`` and ``monetary_value``, the latter at the prices of now.
     spend : GammaGamma or ConstantSpend
-        Of repeat purchases, at the prices of now.
     prices : float
         The level of prices now against the past, for first purchases that are not of the last year.
 
     Examples
     --------
     >>> summary = pd.DataFrame({"customer_id": [str(k) for k in range(400)], "T": 100, "first_spend": [8.0, 12.0] * 200})
-    >>> first_order(summary, ConstantSpend(20.0)).ratio.__round__(2)
-    0.5
+    >>> found = order_money(summary.assign(frequency=[1, 3] * 200, monetary_value=[18.0, 22.0] * 200), ConstantSpend(20.0))
+    >>> round(found.first, 2), round(found.later, 2)
+    (0.5, 1.05)
     """
-    if "first_spend" not in summary:
-        return FirstOrder()
+    if not {"first_spend", "monetary_value"} <= set(summary.columns):
+        return OrderMoney()
     recent = summary[summary["T"] <= _YEAR]
     few = len(recent) < _NEWCOMERS
     some = summary if few else recent
-    money, usual = some["first_spend"].to_numpy(float).clip(min=0.0), _usual_spend(some, spend)
-    if len(some) < 2 or not money.mean() > 0 or not usual > 0:
-        return FirstOrder()
-    seen = float(np.log(money.mean() * (prices if few else 1.0) / usual))
-    noise = float(money.std() / money.mean()) ** 2 / len(some)
-    kept = _USUAL**2 / (_USUAL**2 + noise)
-    return FirstOrder(float(np.exp(kept * seen)), float(np.sqrt(kept * noise)))
+    first = _over(
+        np.ones(len(some)), some["first_spend"].to_numpy(float) * (prices if few else 1.0), _usual_spend(some, spend)
+    )
+    back = summary[(summary["frequency"] > 0) & (summary["monetary_value"] > 0)]
+    x, z = (back[k].to_numpy(float) for k in ("frequency", "monetary_value"))
+    (one, one_error), (other, other_error) = (
+        _drawn(*found, usual)
+        for found, usual in ((first, _USUAL_FIRST), (_over(x, z, _usual_spend(back, spend)), _USUAL_LATER))
+    )
+    return OrderMoney(one, other, one_error, other_error)
 
 
-def _usual_spend(some: pd.DataFrame, spend: GammaGamma | ConstantSpend) -> float:
-    """The mean money of a repeat purchase over new customers of the same groups."""
+def _over(n: np.ndarray, money: np.ndarray, usual: np.ndarray) -> tuple[float, float]:
+    """The logarithm of the money of n purchases each over the usual, and its standard error between customers."""
+    expected = float(n @ usual)
+    ratio = float(n @ money.clip(min=0.0)) / expected if len(n) > 1 and expected > 0 else 0.0
+    if not ratio > 0:
+        return 0.0, float("inf")
+    return float(np.log(ratio)), float(np.sqrt(((n * (money - ratio * usual)) ** 2).sum())) / (ratio * expected)
+
+
+def _drawn(seen: float, error: float, usual: float) -> tuple[float, float]:
+    """A ratio drawn to 1 as far as chance explains it, and the standard error of its logarithm."""
+    if not np.isfinite(error):
+        return 1.0, 0.0
+    kept = usual**2 / (usual**2 + error**2)
+    return float(np.exp(kept * seen)), float(np.sqrt(kept) * error)
+
+
+def _usual_spend(some: pd.DataFrame, spend: GammaGamma | ConstantSpend) -> np.ndarray:
+    """The mean money of a purchase over new customers of the group of each."""
     nobody = some.assign(frequency=0, monetary_value=np.nan)
-    return float(spend.expected_spend(nobody).mean())
+    return np.asarray(spend.expected_spend(nobody), dtype=float)
 
 
 def _as_spend(spend: Spend) -> GammaGamma | ConstantSpend:
@@ -414,7 +438,7 @@ def clv_new_customer(
     economics: Economics,
     *,
     of: dict[str, Any] | None = None,
-    first: FirstOrder | None = None,
+    orders: OrderMoney | None = None,
     level: float = LEVEL,
     seed: int = 0,
 ) -> Estimate:
@@ -426,8 +450,8 @@ def clv_new_customer(
         As in ``clv_table``; the horizon starts at the first purchase.
     of : mapping, optional
         For a purchase model with covariates, the newcomer's, such as ``{"channel": "ads"}``.
-    first : FirstOrder, optional
-        What a first purchase brings over a later one; as much when left out.
+    orders : OrderMoney, optional
+        What a first and a later purchase bring over the mean of ``spend``; as much when left out.
     level : float
         Of the interval: 0.9 means that it holds the truth nine times in ten.
     seed : int
@@ -445,8 +469,9 @@ def clv_new_customer(
 
     Notes
     -----
-    (1 + expected discounted repeat purchases) x (mean spend x margin - cost to serve) at the estimates, the first purchase
-    times ``first.ratio``; the ends are quantiles over draws of both models and of the ratio. Where the spend model's q is near 1, its mean runs away and draws are held at
+    (1 + expected discounted repeat purchases) x (mean spend x margin - cost to serve) at the estimates, the mean spend of
+    the first one times ``orders.first``, of the others times ``orders.later``; the ends are quantiles over draws of both models
+    and of these. Where the spend model's q is near 1, its mean runs away and draws are held at
     q of 1.05 or more: the value at the estimates may then lie beyond the draws' quantile, and the range reaches to it.
 
     References
@@ -467,15 +492,20 @@ def clv_new_customer(
     exact, near = (purchases.discounting(None, *terms, digits=digits) for digits in (9, 4))
     draws, model = 2 * TOTAL_DRAWS, _as_spend(spend)
     thetas, phis = purchases.draws(draws, seed=seed), model.proper_draws(draws, seed=seed + 7)
-    first = first or FirstOrder()
-    ratios = first.ratio * np.exp(first.error * np.random.default_rng(seed + 11).standard_normal(draws))
+    orders, noise = orders or OrderMoney(), np.random.default_rng(seed + 11).standard_normal((2, draws))
+    first, later = (
+        orders.first * np.exp(orders.first_error * noise[0]),
+        orders.later * np.exp(orders.later_error * noise[1]),
+    )
     margin, serve = economics.margin_rate, economics.cost_to_serve
     value, values = 0.0, np.zeros(draws)
     for share, kind in _kinds(purchases, model, of or {}):
         known = {k: v for k, v in kind.items() if k in purchases.covariates_ or k not in model.groups_}
         one, some = purchases.expected_by_draw(exact, of=known)[0], purchases.expected_by_draw(near, thetas, known)
-        value += share * (margin * model.expected_spend_new(**kind) * (first.ratio + one) - serve * (1 + one))
-        values += share * (margin * model.means(phis, kind) * (ratios + some) - serve * (1 + some))
+        value += share * (
+            margin * model.expected_spend_new(**kind) * (orders.first + orders.later * one) - serve * (1 + one)
+        )
+        values += share * (margin * model.means(phis, kind) * (first + later * some) - serve * (1 + some))
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(float(value), low, high, level, purchases.n_, f"{purchases.name}, mean of new customers")
 
@@ -507,7 +537,7 @@ def new_customer_values(
     level: float = LEVEL,
     min_customers: int = 20,
     spread: Spread | None = None,
-    first: FirstOrder | None = None,
+    orders: OrderMoney | None = None,
 ) -> pd.DataFrame:
     """Return what a newly won customer of each channel, or cohort, is worth, and hence what winning one may cost.
 
@@ -532,7 +562,7 @@ def new_customer_values(
         Smaller groups are put together as ``other``, and valued as everybody is.
     spread : Spread, optional
         How wrong forecasts may be, from ``forecast_purchases``: ranges are wider by it.
-    first : FirstOrder, optional
+    orders : OrderMoney, optional
         As of ``clv_new_customer``.
 
     Returns
@@ -579,12 +609,12 @@ def new_customer_values(
             (
                 name,
                 int((rows[by] == name).sum()),
-                clv_new_customer(model, spend, economics, of=of, first=first, level=level),
+                clv_new_customer(model, spend, economics, of=of, orders=orders, level=level),
             )
         )
     if len(rest):
         cases.append(
-            ("other", len(rest), clv_new_customer(purchases, fit_spend(known), economics, first=first, level=level))
+            ("other", len(rest), clv_new_customer(purchases, fit_spend(known), economics, orders=orders, level=level))
         )
     out = []
     for name, size, alone in cases:

@@ -362,7 +362,7 @@ def _by_cohort(worth: Worth, purchases: TransactionModel, spread: Spread) -> pd.
             by="cohort",
             level=LEVEL,
             spread=spread,
-            first=worth.first,
+            orders=worth.orders,
         )
         return table[table["group"] != "other"].sort_values("group", ignore_index=True)
     return pd.DataFrame()
@@ -423,7 +423,7 @@ def _with_newcomers(table: pd.DataFrame, worth: Worth, purchases: TransactionMod
             cac=worth.books.cost_of_winning,
             level=LEVEL,
             spread=spread,
-            first=worth.first,
+            orders=worth.orders,
         )
     except FitError:
         return table

@@ -30,7 +30,7 @@ from ..models.gamma_gamma import fit_spend
 from ..models.renewals import RenewalModel
 from ..models.stored import recipe
 from .card import Card, clv_card
-from .clv import FirstOrder, clv_new_customer, clv_table, clv_total, first_order
+from .clv import OrderMoney, clv_new_customer, clv_table, clv_total, order_money
 from .evaluate import Holdout, choose_model, choose_renewal_model
 from .forecast import Forecast, forecast_purchases
 from .groups import know_groups
@@ -83,8 +83,8 @@ class Worth:
         ``customer_id`` and ``margin_182, margin_365``; ``forecasts`` has the sums with their intervals.
     outlook : Forecast or None
         Of a shop: what all customers together will buy, and how wrong that may be. ``purchases`` runs on its pace.
-    first : FirstOrder
-        What a first purchase brings over a later one.
+    orders : OrderMoney
+        What a new customer's first and later purchases bring over the mean of ``spend``.
     """
 
     books: Books
@@ -108,7 +108,7 @@ class Worth:
     forecast: pd.DataFrame = field(default_factory=pd.DataFrame)
     forecasts: dict[str, Estimate] = field(default_factory=dict)
     outlook: Forecast | None = None
-    first: FirstOrder = FirstOrder()
+    orders: OrderMoney = OrderMoney()
 
     @property
     def client(self) -> Client:
@@ -170,7 +170,7 @@ def _assess_shop(books: Books) -> Worth:
     if trust.level == "not reliable":
         bare = _unpredicted(books, checked, summary, _because(trust), trust=trust)
         return replace(bare, check=choice.holdout, comparison=choice.table, outlook=outlook)
-    first = first_order(priced, spend, prices=outlook.prices)
+    orders = order_money(priced, spend, prices=outlook.prices)
     customers = clv_table(priced, purchases, spend, economics, level=LEVEL)
     customers["expected_purchases_half"] = purchases.expected_purchases(summary, economics.horizon_days / 2)
     bought = customers["expected_purchases"]
@@ -189,12 +189,12 @@ def _assess_shop(books: Books) -> Worth:
         summary=summary,
         customers=_described(customers, summary),
         total=outlook.spread.widen(clv_total(priced, purchases, spend, economics, level=LEVEL)),
-        new_customer=outlook.spread.widen(clv_new_customer(purchases, spend, economics, first=first, level=LEVEL)),
-        first=first,
+        new_customer=outlook.spread.widen(clv_new_customer(purchases, spend, economics, orders=orders, level=LEVEL)),
+        orders=orders,
         trust=trust,
         models=models,
         card=_card(client, " x ".join(models), summary, as_of, total=FORECAST),
-        why=choice.text + _say_groups(model) + _say_first(first),
+        why=choice.text + _say_groups(model) + _say_orders(orders),
         purchases=purchases,
         spend=spend,
         check=choice.holdout,
@@ -220,9 +220,9 @@ def new_customer_by(books: Books, model: TransactionModel) -> Estimate:
         calendar=books.client.calendar,
     )  # fmt: skip
     known, spend, priced = _knowing(fitted, books, outlook)
-    first = first_order(priced, spend, prices=outlook.prices)
+    orders = order_money(priced, spend, prices=outlook.prices)
     return outlook.spread.widen(
-        clv_new_customer(outlook.pace(known, summary), spend, economics, first=first, level=LEVEL)
+        clv_new_customer(outlook.pace(known, summary), spend, economics, orders=orders, level=LEVEL)
     )
 
 
@@ -244,15 +244,17 @@ def _say_groups(model: TransactionModel) -> str:
     return f" The models know by {' and '.join(names)} who may differ." if names else ""
 
 
-def _say_first(first: FirstOrder) -> str:
-    """That first orders are larger or smaller than later ones, where that is beyond chance."""
-    low, high = (first.ratio * np.exp(sign * tail(LEVEL) * first.error) for sign in (-1, 1))
-    if low <= 1 <= high or abs(first.ratio - 1) < 0.05:
-        return ""
-    return (
-        f" A first order brings {first.ratio:.2f} times as much as a later one ({low:.2f} to {high:.2f}); what a new customer is "
-        "worth counts it so."
-    )
+def _say_orders(orders: OrderMoney) -> str:
+    """That first orders are larger or smaller than later ones, and who buys often spends more or less, where beyond chance."""
+    apart, error = np.log(orders.first / orders.later), np.hypot(orders.first_error, orders.later_error)
+    text = ""
+    if abs(apart) > max(tail(LEVEL) * error, 0.05):
+        low, middle, high = (np.exp(apart + sign * tail(LEVEL) * error) for sign in (-1, 0, 1))
+        text += f" A first order brings {middle:.2f} times as much as a later one ({low:.2f} to {high:.2f})"
+    if abs(np.log(orders.later)) > max(tail(LEVEL) * orders.later_error, 0.05):
+        more = "more" if orders.later > 1 else "less"
+        text += f"{'; customers' if text else ' Customers'} who buy often spend {more} on an order"
+    return text + "; what a new customer is worth counts it so." if text else ""
 
 
 def at_todays_prices(summary: pd.DataFrame, level: float) -> pd.DataFrame:
