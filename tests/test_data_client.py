@@ -59,6 +59,11 @@ def test_mistakes_name_key_value_and_what_to_do(make_client, settings, says):
     assert "client.yaml" in str(error.value)
 
 
+def test_a_folder_that_papermill_took_for_a_number_is_explained():
+    with pytest.raises(cv.ClientError, match="202401, which is no text.*write -r client FOLDER"):
+        cv.Client.load(202401)
+
+
 def test_broken_yaml(tmp_path):
     (tmp_path / "client.yaml").write_text("name: [\n")
     with pytest.raises(cv.ClientError, match="not readable as YAML"):

@@ -431,6 +431,10 @@ class Client(_Strict):
         ClientError
             Naming the file, the key, the value and what to do.
         """
+        if not isinstance(folder, str | os.PathLike):
+            raise ClientError(
+                f"the client's folder is {folder!r}, which is no text: papermill's -p takes 2024_01 or 007 for numbers; write -r client FOLDER"
+            )
         file = Path(folder)
         file = file if file.suffix in {".yaml", ".yml"} else file / "client.yaml"
         if not file.is_file():
