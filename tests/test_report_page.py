@@ -171,6 +171,23 @@ def test_money_on_the_first_page(made):
     )
 
 
+def test_a_channel_without_a_cost_hides_no_cost_but_where_it_is_large(made, tmp_path):
+    _, folder, _, _ = made
+    results = read(folder)[1]
+    table = pd.DataFrame({"channel": ["ads", "mail"], "customers": [600, 400], "cac": [10.0, 20.0], "ltv_cac": [3.0, 2.0],
+                          "paid_back_months": [1, 2], "new_customer": [30.0, 40.0], "new_low": 25.0, "new_high": 45.0,
+                          "compare_low": 28.0, "compare_high": 42.0})  # fmt: skip
+    for unknown, shown in ((100, True), (3000, False)):
+        more = table.head(1).assign(
+            channel="unknown", customers=unknown, cac=np.nan, ltv_cac=np.nan, paid_back_months=np.nan
+        )
+        pd.concat([table, more], ignore_index=True).to_parquet(tmp_path / "channels.parquet")
+        page = FirstPage(results, tmp_path, Words("EUR"), labels_of("en")[1])
+        rows = {row["channel"]: row["cost"] for row in page.channels["rows"]}
+        assert rows["unknown"] == "–"
+        assert rows["All"] == ("€14.00" if shown else "–")
+
+
 def test_new_customers_who_stop_coming_are_said(made):
     _, folder, _, _ = made
     results = read(folder)[1]

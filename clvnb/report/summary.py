@@ -24,8 +24,18 @@ Card = dict[str, Any]
 _PAST_MONTHS, _NARROW_MONTHS = 30, 12  # before today, on a wide and on a narrow chart
 _MOST_ROWS = 4
 _MINUS = "−\u2060"  # which keeps to its number at the end of a line
+_COST_KNOWN = 0.8  # share of customers whose cost must be known
 _TARGET = 3.0  # value to cost of winning that is usually asked for
 _TO_COMPARE = 20  # newcomers of a quarter: fewer halve by chance
+
+
+def _cost_of_winning(channels: pd.DataFrame) -> float:
+    """What winning a customer cost over all channels; missing where the cost of more than a fifth of customers is not known."""
+    if "cac" not in channels:
+        return math.nan
+    known = channels[channels["cac"].notna()]
+    n, everybody = float(known["customers"].sum()), float(channels["customers"].sum())
+    return float((known["cac"] * known["customers"]).sum()) / n if n and n >= _COST_KNOWN * everybody else math.nan
 
 
 @dataclass(frozen=True)
@@ -167,8 +177,8 @@ class FirstPage:
         if not new:
             return None
         lines = [self.between(new["low"], new["high"])]
-        if self.valued and "cac" in channels and channels["cac"].notna().all():
-            cost = float((channels["cac"] * channels["customers"]).sum() / channels["customers"].sum())
+        cost = _cost_of_winning(channels)
+        if self.valued and not math.isnan(cost):
             times = self.words.count(new["value"] / cost, digits=1) if cost > 0 else ""
             lines.append(self.say("costs", cost=self.money(cost), times=times))
         if self.valued:
@@ -346,10 +356,10 @@ class FirstPage:
     def _all_channels(self, table: pd.DataFrame) -> Any:
         """The row of all newcomers together, whose cost is paid back when each channel's is."""
         new, n = self.results["new_customer_value"], table["customers"]
-        cost = float((table["cac"] * n).sum() / n.sum()) if table["cac"].notna().all() else math.nan
+        cost, known = _cost_of_winning(table), table["cac"].notna()
         row = {"channel": self.say("all"), "customers": n.sum(), "new_customer": new["value"], "new_low": new["low"], "new_high": new["high"],
                "cac": cost, "ltv_cac": new["value"] / cost if cost > 0 else math.nan,
-               "paid_back_months": table["paid_back_months"].max(skipna=False)}  # fmt: skip
+               "paid_back_months": table.loc[known, "paid_back_months"].max(skipna=False)}  # fmt: skip
         return next(pd.DataFrame([row]).itertuples())
 
     def _paid(self, months: float) -> str:
