@@ -180,7 +180,7 @@ class _Near:
             for k in range(len(now)):
                 now[k] = rng.choice(_WIDTHS, p=self.chances(now, k))
             values, vectors = np.linalg.eigh(self.H + np.diag(now**-2.0 @ self.member))
-            # by Cholesky, since the signs and turns of eigenvectors hang on the processor
+            # by Cholesky, since the signs and turns of eigenvectors differ between processors
             root = np.linalg.inv(np.linalg.cholesky((vectors * np.maximum(values, 1e-9)) @ vectors.T)).T
             some = slice(turn * each, (turn + 1) * each)
             points[some, self.free] = root @ (root.T @ self.h) + rng.standard_normal((each, len(values))) @ root.T
