@@ -197,8 +197,10 @@ def test_values_by_group_add_up():
 def test_columns_become_a_few_classes():
     rows = pd.DataFrame({"customer_id": [str(k) for k in range(400)], "region": ["north", None] * 200, "one": "x",
                          "basket": np.arange(400.0), "sku": [f"s{k % 60}" for k in range(400)]})  # fmt: skip
-    found, told = classed(rows, ["region", "one", "basket", "sku", "gone"])
-    assert told == ("region", "basket", "sku")
+    rows["channel"] = [str(1000 + k % 20) for k in range(400)]  # numbers of channels are names
+    found, told = classed(rows, ["region", "one", "basket", "sku", "gone", "channel"])
+    assert told == ("region", "basket", "sku", "channel")
+    assert found["channel"].nunique() == 20
     assert set(found["region"]) == {"north", "unknown"}
     assert found["basket"].value_counts().to_dict() == {k: 80 for k in found["basket"].unique()}
     assert found["basket"].iloc[0] == "0 to 79.8"
@@ -262,5 +264,13 @@ def test_a_covariate_that_is_no_column_is_named(tmp_path):
     client = shop(tmp_path / "wrong", APART, 60, more="covariates: [chanel]\n")
     with pytest.raises(cv.ClientError, match="covariates: 'chanel'; did you mean 'channel'"):
         cv.value_step(client)
-    with pytest.raises(cv.ClientError, match="told apart by plan"):
-        shop(tmp_path / "club", APART, 60, more="kind: subscription\ncovariates: [channel]\n")
+    for k, (more, said) in enumerate(
+        (
+            ("kind: subscription\ncovariates: [channel]\n", "told apart by plan"),
+            ("kind: subscription\ncalendar: {sale: [2024-05-01]}\n", "members renew when their period ends"),
+            ("covariates: [customer_id]\n", "no kind of customer"),
+            ("calendar: {trend: [2024-05-01]}\n", "the forecast's own name"),
+        )
+    ):
+        with pytest.raises(cv.ClientError, match=said):
+            shop(tmp_path / f"club{k}", APART, 60, more=more)

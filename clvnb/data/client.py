@@ -28,6 +28,7 @@ from .formulas import names_in
 __all__ = ["FILE_DATABASE", "Client", "Connection", "Economics", "Source"]
 
 
+_NO_KINDS = ("customer_id", "date", "order_id")
 _LONGEST_SLUG = 100  # files beside it need room in the 255 bytes of a name
 
 
@@ -457,10 +458,19 @@ class Client(_Strict):
 
     @model_validator(mode="after")
     def _of_a_shop(self) -> Client:
-        if self.covariates and self.kind == "subscription":
+        if self.kind == "subscription" and self.covariates:
             raise ValueError(
                 "`covariates:` tells kinds of a shop's customers apart; members are told apart by plan: leave it out"
             )
+        if self.kind == "subscription" and self.calendar:
+            raise ValueError(
+                "`calendar:` is about a shop's purchases; members renew when their period ends: leave it out"
+            )
+        keys = [name for name in self.covariates if name in _NO_KINDS]
+        if keys:
+            raise ValueError(f"covariates: {keys[0]!r} is another one for nearly every order, and no kind of customer")
+        if "trend" in self.calendar:
+            raise ValueError("calendar: 'trend' is the forecast's own name: call these days otherwise")
         return self
 
     @property

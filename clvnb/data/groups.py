@@ -29,14 +29,14 @@ def classed(summary: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.DataFrame
     Returns
     -------
     SUMMARY, tuple of str
-        What is missing is ``unknown``; numbers of more than 12 values are cut at their fifths; of more than 30 levels the
-        rarest are ``other``.
+        What is missing is ``unknown``; numbers of more than 12 values are cut at their fifths, but for channels, whose numbers
+        are names; of more than 30 levels the rarest are ``other``.
     """
     made, told = {}, []
     for name in columns:
         if name not in summary:
             continue
-        values = _as_text(summary[name])
+        values = _as_text(summary[name], numbers=name != "channel")
         usual = values.value_counts(sort=True)
         if len(usual) > _MANY:
             values = values.where(values.isin(usual.index[: _MANY - 1]), "other")
@@ -46,9 +46,9 @@ def classed(summary: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.DataFrame
     return summary.assign(**made), tuple(told)
 
 
-def _as_text(values: pd.Series) -> pd.Series:
+def _as_text(values: pd.Series, *, numbers: bool) -> pd.Series:
     number = pd.to_numeric(values, errors="coerce")
-    if number.nunique() <= _NUMBERS or number.notna().sum() < values.notna().sum():
+    if not numbers or number.nunique() <= _NUMBERS or number.notna().sum() < values.notna().sum():
         return values.astype("object").where(values.notna(), "unknown").astype(str)
     edges = np.unique(np.nanquantile(number, np.linspace(0, 1, 6)))
     place = np.clip(np.searchsorted(edges, number, side="right") - 1, 0, len(edges) - 2)
