@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup report test test-kernels test-slow lab notebooks docs check bench lock clean
+.PHONY: help setup report test test-kernels test-slow lab notebooks docs check sbom bench lock clean
 help:
 	@echo "make report     reports/index.html, one report per example client"
 	@echo "make test       every test"
 	@echo "make test-kernels  every test, each on one of three processors: nothing may hang on last digits"
 	@echo "make lab        JupyterLab on the guide"
-	@echo "make check      ruff and mypy"
+	@echo "make check      ruff, mypy, and whether the installed packages agree"
+	@echo "make sbom       sbom.json: every installed package with version, licence and source (CycloneDX)"
 	@echo "make notebooks  run the notebooks and store their outputs"
 	@echo "make docs       the documentation in site/, built offline"
 	@echo "make test-slow  the simulations that take minutes"
@@ -61,6 +62,13 @@ docs: setup
 
 check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/python -m pip --disable-pip-version-check check
+
+# The tool stands in an environment of its own, so that it is not among what it lists.
+sbom: setup
+	@test -x .sbom/bin/cyclonedx-py || { $(PYTHON) -m venv .sbom && \
+	  .sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0; }
+	.sbom/bin/cyclonedx-py environment $(VENV) --pyproject pyproject.toml --output-reproducible -o sbom.json
 
 MILLIONS ?= 1 10 100
 bench: setup  # LOGS="name=log.parquet" adds logs of your own to the accuracy, MILLIONS="1 10" leaves the largest orders out
@@ -75,4 +83,4 @@ lock:  # new pins, for every Python that is supported; no address of a registry 
 	  --no-emit-index-url --upgrade pyproject.toml -o constraints.txt
 
 clean:
-	rm -rf $(VENV) .bench reports scratch site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .sbom sbom.json .bench reports scratch site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,6 +14,7 @@ from .core.errors import DataWarning as DataWarning
 from .core.errors import FitError as FitError
 from .core.errors import ReportError as ReportError
 from .core.errors import TableError as TableError
+from .core.errors import UnreachableError as UnreachableError
 from .core.errors import UsageError as UsageError
 from .core.results import Checked as Checked
 from .core.results import Estimate as Estimate

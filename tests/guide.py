@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -67,6 +68,7 @@ class Run:
         largest_file: int | None = None,
         temporary: Path | None = None,
         command: str = "report",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.mark = uuid.uuid4().hex
         self.temporary = temporary or Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
@@ -77,7 +79,7 @@ class Run:
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, command, *map(str, arguments)],
             cwd=cwd,
-            env={**os.environ, "CLVNB_TEST": self.mark, "TMPDIR": str(self.temporary)},
+            env={**os.environ, **(environment or {}), "CLVNB_TEST": self.mark, "TMPDIR": str(self.temporary)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ class Server:
     """Where it listens; ``owner`` may do everything."""
 
     port: int
+    stop: Callable[[], None]  # at once, as after a fault
+    start: Callable[[], None]
     password: str = "ow/n@er:1"
 
     def connect(self):
@@ -42,7 +44,14 @@ def postgres_server(programs: Path) -> Iterator[Server]:
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        server = Server(probe.getsockname()[1])
+        port = probe.getsockname()[1]
+    data = str(folder / "data")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
+    server = Server(
+        port,
+        stop=lambda: run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"),
+        start=lambda: run("pg_ctl", "-D", data, "-l", str(folder / "log"), "-o", options, "-w", "start"),
+    )
     (folder / "password").write_text(server.password, encoding="utf-8")
     if as_user:
         shutil.chown(folder, "postgres")
@@ -53,12 +62,10 @@ def postgres_server(programs: Path) -> Iterator[Server]:
             [*as_user, str(programs / program), *arguments], check=True, cwd=folder, stdout=subprocess.DEVNULL
         )
 
-    data = str(folder / "data")
     run("initdb", "-D", data, "-U", "owner", "-A", "scram-sha-256", "--pwfile", str(folder / "password"), "-E", "UTF8")
-    options = f"-p {server.port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
-    run("pg_ctl", "-D", data, "-l", str(folder / "log"), "-o", options, "-w", "start")
+    server.start()
     try:
         yield server
     finally:
-        run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)

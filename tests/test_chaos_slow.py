@@ -1,7 +1,9 @@
-"""Ten minutes of kills, stops, full disks, replaced inputs and rivals: what is there at the end equals an undisturbed run."""
+"""Ten minutes of kills, stops, full and slow disks, clocks, locks, replaced inputs and rivals, and 200 kills: all as if undisturbed."""
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -9,6 +11,9 @@ import random
 import shutil
 import signal
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +21,17 @@ import pytest
 
 from guide import ONCE, Run, short_guide, small_client
 
-CLIENTS, SECONDS = 24, 600
+CLIENTS, SECONDS, KILLS = 60, 600, 200
+SLOW = """
+import os, random, time
+def slow(name, plain):
+    def later(*args, **more):
+        time.sleep(random.uniform(0, 0.2))
+        return plain(*args, **more)
+    setattr(os, name, later)
+for name in ("fsync", "replace", "rename", "mkdir", "unlink"):
+    slow(name, getattr(os, name))
+"""
 
 
 def tree(out: Path) -> dict[str, str]:
@@ -82,6 +97,14 @@ def lose_files(run: Run, rng: random.Random, place: Path) -> str:
     return "emptied"
 
 
+def turn_the_clock(run: Run, rng: random.Random, place: Path) -> str:
+    """Days ahead or back while it runs; real where no library for it is there."""
+    (place / "clock").write_text(f"{rng.choice([-400, -1, 1, 400])}d")
+    time.sleep(rng.uniform(0.5, 3))
+    (place / "clock").write_text("+0d")
+    return "clock"
+
+
 def rival(run: Run, rng: random.Random, place: Path) -> str:
     """Another run, or cards, into the same folder: refused, or done when the first has ended."""
     client, temporary = f"c{rng.randrange(CLIENTS)}", place / "tmp"
@@ -95,41 +118,122 @@ def rival(run: Run, rng: random.Random, place: Path) -> str:
     return "rival"
 
 
-DISTURBANCES = [kill, kill, kill, kill_a_worker, stop_for_a_while, interrupt, replace_inputs, lose_files, rival]
+DISTURBANCES = [
+    kill,
+    kill,
+    kill,
+    kill_a_worker,
+    stop_for_a_while,
+    interrupt,
+    replace_inputs,
+    lose_files,
+    rival,
+    turn_the_clock,
+]
+
+
+def prepare(place: Path, clients: int) -> tuple[Path, list[str]]:
+    """The guide, and what is asked for: every client of its own orders, half of them alike."""
+    (place / "tmp").mkdir()
+    for k in range(clients):
+        folder = small_client(place / f"c{k}")
+        (folder / "orders.csv").write_text(ONCE.replace(",10\n", f",{10 + k}\n") if k % 2 else ONCE)
+    return short_guide(place / "guide"), [*(f"c{k}" for k in range(clients)), "--resume", "--jobs", "4"]
+
+
+def undisturbed(guide: Path, asked: list[str], place: Path) -> dict[str, str]:
+    calm = Run(guide, *asked, "--out", "calm", cwd=place)
+    assert calm.end(600)[0] == 0
+    shutil.rmtree(calm.temporary)
+    return tree(place / "calm")
+
+
+def surroundings(place: Path, rng: random.Random) -> dict[str, str]:
+    """What one run in four finds: a disk that is slow, or a clock that may be turned."""
+    chance = rng.random()
+    if chance < 0.15:
+        (place / "slow").mkdir(exist_ok=True)
+        (place / "slow/sitecustomize.py").write_text(SLOW)
+        return {"PYTHONPATH": str(place / "slow")}
+    clocks = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+    if chance < 0.3 and clocks:
+        (place / "clock").write_text("+0d")
+        file = {
+            "FAKETIME_TIMESTAMP_FILE": str(place / "clock"),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        return {"LD_PRELOAD": clocks[0], **file}
+    return {}
+
+
+@contextmanager
+def held(out: Path, rng: random.Random) -> Iterator[bool]:
+    """Now and then somebody else holds the folder while a run begins."""
+    if not out.is_dir() or rng.random() > 0.05:
+        yield False
+        return
+    handle = os.open(out, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    yield True
+    os.close(handle)
+
+
+def assert_nothing_is_wrong(run: Run) -> str:
+    _, _, said = run.end(600)
+    assert "Traceback" not in said, said
+    assert "Task was destroyed" not in said, said
+    assert until_gone(run), "processes are left"
+    return said
+
+
+def assert_as_undisturbed(guide: Path, asked: list[str], place: Path, calm: dict[str, str]) -> None:
+    last = Run(guide, *asked, "--out", "out", cwd=place, temporary=place / "tmp")
+    status, _, said = last.end(600)
+    assert status == 0, said
+    shutil.rmtree(place / "out/cards", ignore_errors=True)
+    found = {k: v for k, v in tree(place / "out").items() if "/cards/" not in k}
+    assert found == calm
+    assert list((place / "tmp").iterdir()) == []
 
 
 @pytest.mark.slow
 def test_whatever_happens_the_reports_are_those_of_an_undisturbed_run(tmp_path):
-    guide, rng = short_guide(tmp_path / "guide"), random.Random(7)
-    (tmp_path / "tmp").mkdir()
-    names = [f"c{k}" for k in range(CLIENTS)]
-    for k, name in enumerate(names):
-        folder = small_client(tmp_path / name)
-        (folder / "orders.csv").write_text(ONCE.replace(",10\n", f",{10 + k}\n") if k % 2 else ONCE)
-    asked = [*names, "--resume", "--jobs", "4"]
-    calm = Run(guide, *asked, "--out", "calm", cwd=tmp_path)
-    assert calm.end(600)[0] == 0
-    shutil.rmtree(calm.temporary)
-    happened: dict[str, int] = {}
+    rng, (guide, asked) = random.Random(7), prepare(tmp_path, CLIENTS)
+    calm = undisturbed(guide, asked, tmp_path)
+    happened: Counter[str] = Counter()
     ends = time.monotonic() + SECONDS
     while time.monotonic() < ends:
         full = 12_300 if rng.random() < 0.1 else None
-        run = Run(guide, *asked, "--out", "out", cwd=tmp_path, temporary=tmp_path / "tmp", largest_file=full)
-        time.sleep(rng.uniform(0, 15))
-        what = rng.choice(DISTURBANCES)(run, rng, tmp_path)
-        happened[what] = happened.get(what, 0) + 1
-        _, _, said = run.end(600)
-        assert "Traceback" not in said, said
-        assert "Task was destroyed" not in said, said
-        assert until_gone(run), "processes are left"
-    last = Run(guide, *asked, "--out", "out", cwd=tmp_path, temporary=tmp_path / "tmp")
-    status, _, said = last.end(600)
-    print(happened)  # noqa: T201 - what a long run went through is wanted
-    assert status == 0, said
-    shutil.rmtree(tmp_path / "out/cards", ignore_errors=True)
-    found = {k: v for k, v in tree(tmp_path / "out").items() if "/cards/" not in k}
-    assert found == tree(tmp_path / "calm")
-    assert list((tmp_path / "tmp").iterdir()) == []
+        around = surroundings(tmp_path, rng)
+        more = {"largest_file": full, "environment": around, "temporary": tmp_path / "tmp"}
+        with held(tmp_path / "out", rng) as locked:
+            run = Run(guide, *asked, "--out", "out", cwd=tmp_path, **more)
+            time.sleep(rng.uniform(0, 15))
+            what = "locked" if locked else rng.choice(DISTURBANCES)(run, rng, tmp_path)
+            said = assert_nothing_is_wrong(run)
+        assert not locked or "another run is writing into this folder" in said
+        happened[what] += 1
+        happened["full disk"] += full is not None
+        happened["slow disk"] += "PYTHONPATH" in around
+        happened["clock of its own"] += "LD_PRELOAD" in around
+    print(dict(happened))  # noqa: T201 - what a long run went through is wanted
+    assert_as_undisturbed(guide, asked, tmp_path, calm)
+
+
+@pytest.mark.slow
+def test_two_hundred_kills_lose_nothing(tmp_path):
+    rng, (guide, asked) = random.Random(11), prepare(tmp_path, 24)
+    calm = undisturbed(guide, asked, tmp_path)
+    for _ in range(KILLS):
+        changed = tmp_path / f"c{2 * rng.randrange(12)}/orders.csv"  # so that there is work to be killed in
+        changed.write_text(ONCE.replace(",10\n", f",{rng.randrange(11, 99)}\n"))
+        run = Run(guide, *asked, "--out", "out", cwd=tmp_path, temporary=tmp_path / "tmp")
+        time.sleep(rng.uniform(0, 6))
+        run.process.kill()
+        assert_nothing_is_wrong(run)
+        changed.write_text(ONCE)
+    assert_as_undisturbed(guide, asked, tmp_path, calm)
 
 
 def until_gone(run: Run) -> bool:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
+import psycopg
 import pytest
 import yaml
 
@@ -11,6 +15,7 @@ import clvnb as cv
 from clvnb.core.engine import to_pandas
 from clvnb.data.books import Books
 from clvnb.data.client import Client
+from guide import Run, short_guide
 from servers import Server, postgres_programs, postgres_server
 
 PLACE = "postgres://reader:${SHOP_PASSWORD}@127.0.0.1:%d/postgres"
@@ -192,6 +197,52 @@ def test_what_a_database_refuses_is_said_without_the_password(in_postgres, monke
     assert "wrong" not in wrong
     monkeypatch.delenv("SHOP_PASSWORD")
     assert "export SHOP_PASSWORD" in said()
+
+
+def test_a_report_waits_for_a_database_that_restarts(in_postgres, server, tmp_path):
+    guide = short_guide(tmp_path / "guide")
+    in_postgres("sales.cdnow", name="cdnow")
+    run = Run(guide, tmp_path, "--out", "out", cwd=tmp_path)
+    with (
+        suppress(psycopg.OperationalError),
+        server.connect() as con,
+        con.transaction(),
+    ):  # the run reads, and has to wait
+        con.execute("lock table sales.cdnow")
+        asked = "select count(*) from pg_stat_activity where usename = 'reader' and wait_event_type = 'Lock'"
+        with server.connect() as other:
+            while not other.execute(asked).fetchone()[0] and run.process.poll() is None:
+                time.sleep(0.05)
+        server.stop()
+    time.sleep(1)
+    server.start()
+    status, _, said = run.end(180)
+    assert status == 0, said
+    (log,) = (tmp_path / "out").glob("*/report.log")
+    assert "done" in log.read_text()
+    assert "tries: 2" in log.read_text()
+
+
+@pytest.mark.parametrize(("amounts", "days"), [("money", "date"), ("float8", "date"), ("numeric", "timestamptz")])
+def test_money_and_days_without_end_as_postgres_has_them(in_postgres, server, amounts, days):
+    with server.connect() as con:
+        con.execute("drop table if exists odd")
+        con.execute(f"create table odd (customer_id text, date {days}, amount {amounts})")
+        con.execute(
+            f"insert into odd select 'c' || k, date '2024-01-01' + k, (k + 0.25)::numeric::{amounts} from generate_series(1, 40) k"
+        )
+        con.execute(
+            f"insert into odd values ('y', 'infinity', 5::numeric::{amounts}), ('z', '-infinity', 5::numeric::{amounts})"
+        )
+        if amounts != "money":
+            con.execute("insert into odd values ('x', '2024-02-02', 'infinity')")
+        con.execute("grant select on odd to reader")
+    checked = Books(in_postgres("odd", as_of="2024-06-30")).orders
+    account = checked.account.set_index("rule")
+    assert account.loc["kept", ["rows", "money"]].tolist() == [40, 830.0]
+    assert account.loc["date unreadable", ["rows", "money"]].tolist() == [2, 10.0]
+    assert account.loc["read", "money"] == 840.0
+    assert to_pandas(checked.kept)["amount"].max() == 40.25
 
 
 def test_init_looks_at_a_table(in_postgres, server, tmp_path):

@@ -150,3 +150,20 @@ def test_environment_file_installs_as_far_as_pip_can_see(place):
         *named,
         cwd=place,
     )
+
+
+FIGURES = """
+from clvnb.core.words import Words
+for locale in ("en_US", "en_GB", "de_DE", "de_CH", "es_ES", "ro_RO", "fr_FR", "it_IT", "nl_NL", "pl_PL", "hu_HU", "sv_SE", "da_DK", "pt_BR", "ja_JP", "hi_IN"):
+    for currency in ("EUR", "USD", "GBP", "CHF", "HUF", "IDR", "COP", "RSD", "JPY", "KWD", "INR", "BRL"):
+        words = Words(currency=currency, locale=locale)
+        print(locale, currency, *map(words.money, (0, 12.345, -99.5, 1234.5, 9.996e6, 12_345_678)), words.share(0.1234, digits=1), words.count(1234567))
+"""
+
+
+def test_figures_are_those_of_the_oldest_and_the_newest_babel(tmp_path):
+    oldest = re.search(r'"babel>=([\d.]+),', (ROOT / "pyproject.toml").read_text()).group(1)
+    place = tmp_path / "oldest"
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", place, f"babel=={oldest}.0", cwd=tmp_path)  # fmt: skip
+    old = f"import sys; sys.path.insert(0, {str(place)!r}); import babel; assert babel.__version__ == '{oldest}.0'\n"
+    assert run(sys.executable, "-c", old + FIGURES, cwd=tmp_path) == run(sys.executable, "-c", FIGURES, cwd=tmp_path)

@@ -6,6 +6,7 @@ In: a pandas frame or an Ibis table. Out: an Ibis table to compute on, and the w
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
-from .errors import TableError
+from .errors import TableError, UnreachableError
 
 if TYPE_CHECKING:
     import ibis
@@ -29,6 +30,7 @@ __all__ = [
     "is_ibis",
     "kind_of",
     "next_name",
+    "refused_by",
     "run",
     "to_pandas",
 ]
@@ -153,7 +155,19 @@ def _said_plainly(engine: str) -> Iterator[None]:
         }:  # a fault of clvnb itself
             raise
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise TableError(f"{engine} did not answer: {first}") from error
+        raise refused_by(error)(f"{engine} did not answer: {first}") from error
+
+
+def refused_by(error: Exception) -> type[TableError]:
+    """The kind of error that a driver's error is: one that may pass, since the server restarts or the line broke, or not."""
+    return UnreachableError if _PASSING.search(str(error)) else TableError
+
+
+_PASSING = re.compile(
+    r"refused|starting up|shutting down|terminating connection|connection.{0,30}(closed|lost|reset|timed out|is bad)|"
+    r"closed the connection|gone away|recovery mode|temporarily unavailable|too many (clients|connections)",
+    re.IGNORECASE,
+)
 
 
 def dialect(expression: Any) -> str:

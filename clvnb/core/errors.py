@@ -5,7 +5,16 @@ In: what is wrong. Out: an error that says so, and what to do.
 
 from __future__ import annotations
 
-__all__ = ["ClientError", "ClvnbError", "DataWarning", "FitError", "ReportError", "TableError", "UsageError"]
+__all__ = [
+    "ClientError",
+    "ClvnbError",
+    "DataWarning",
+    "FitError",
+    "ReportError",
+    "TableError",
+    "UnreachableError",
+    "UsageError",
+]
 
 
 class ClvnbError(Exception):
@@ -16,6 +25,13 @@ class TableError(ClvnbError):
     """A table lacks a column, holds impossible values, or lost more rows than allowed.
 
     Raised by whatever checks a table.
+    """
+
+
+class UnreachableError(TableError):
+    """A database does not answer at the moment, or went away while it was read; a later try may succeed.
+
+    Raised by whatever reads a table of a database. ``clvnb report`` waits and tries again.
     """
 
 

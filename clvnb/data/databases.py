@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from ..core.engine import dialect
+from ..core.engine import dialect, refused_by
 from ..core.errors import TableError
 from ..core.tables import closest
 from .client import FILE_DATABASE, Connection
@@ -53,18 +53,32 @@ def open_database(place: Connection, folder: Path) -> ibis.Table:
         way = f"pip install 'clvnb[{extra}]'" if extra else f"pip install 'ibis-framework[{scheme}]'"
         raise TableError(f"{place.shown}: its driver is not installed: {way}") from error
     except Exception as error:  # each driver has errors of its own
-        raise TableError(f"{place.shown}: cannot be reached: {_first_line(error, place)}") from None
+        raise refused_by(error)(f"{place.shown}: cannot be reached: {_first_line(error, place)}") from None
     *schema, name = place.table.split(".")
     where = {"database": tuple(schema) if len(schema) > 1 else schema[0]} if schema else {}
     try:
-        return backend.table(name, **where)
+        table = backend.table(name, **where)
+        return _readable(table) if dialect(table) == "postgres" else table
     except Exception as error:
         there = _tables_of(backend, where)
         if name in there:
-            raise TableError(f"{place.shown}: {place.table} cannot be read: {_first_line(error, place)}") from None
+            raise refused_by(error)(
+                f"{place.shown}: {place.table} cannot be read: {_first_line(error, place)}"
+            ) from None
         listed = f"; it has: {', '.join(sorted(there)[:10])}" if there else "; nothing there may be seen by this user"
         near = closest(name, there).rstrip("?")
         raise TableError(f"{place.shown}: has no table {place.table!r}{near}{listed}") from None
+
+
+def _readable(table: ibis.Table) -> ibis.Table:
+    """PostgreSQL's ``money``, which Ibis calls decimal(19, 4) and which arrives as text, as a number; days that are infinite as none."""
+    changed = {}
+    for name, kind in table.schema().items():
+        if kind.is_decimal() and (kind.precision, kind.scale) == (19, 4):
+            changed[name] = table[name].cast("decimal")
+        elif kind.is_date() or kind.is_timestamp():
+            changed[name] = _finite()["isfinite"](table[name].cast("timestamp")).ifelse(table[name], None)
+    return table.mutate(**changed)
 
 
 def _tables_of(backend: Any, where: dict[str, Any]) -> list[str]:
@@ -144,6 +158,18 @@ def _codes() -> dict[str, Any]:
         """Bytes to text."""
 
     return {"convert_to": convert_to, "sha256": sha256, "encode": encode}
+
+
+@cache
+def _finite() -> dict[str, Any]:
+    """Whether a day of PostgreSQL is one of the calendar's."""
+    import ibis
+
+    @ibis.udf.scalar.builtin(signature=(("timestamp",), "boolean"))
+    def isfinite(moment: datetime) -> bool:  # type: ignore[empty-body]
+        """False for infinity and -infinity."""
+
+    return {"isfinite": isfinite}
 
 
 @cache

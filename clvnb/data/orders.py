@@ -356,7 +356,7 @@ def _account(ruled: ibis.Table) -> ibis.Table:
     ruled = ruled.mutate(stated=ibis.null("string") if one_already else stated_currency(ruled))
     return ruled.group_by("rule").aggregate(
         rows=ruled.count(),
-        money=ruled.amount.sum(),
+        money=ruled.amount.sum(where=~ruled.amount.isinf()),  # an infinite one is unreadable
         customers=ruled.customer_id.nunique(),
         first=ruled.date.min(),
         last=ruled.date.max(),

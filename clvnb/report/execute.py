@@ -18,9 +18,16 @@ from typing import Any
 from ..core.errors import ReportError
 from ..core.files import drop_scratch, scratch_folder
 
-__all__ = ["Limits", "MachineError", "RunError", "run_notebook"]
+__all__ = ["DatabaseError", "Limits", "MachineError", "RunError", "run_notebook"]
 
-_OWN_ERRORS = {"ClientError", "TableError", "FitError", "ReportError", "ClvnbError"}  # their text says what to do
+_OWN_ERRORS = {
+    "ClientError",
+    "TableError",
+    "UnreachableError",
+    "FitError",
+    "ReportError",
+    "ClvnbError",
+}  # their text says what to do
 _LONGEST_SOCKET = 100  # bytes of a socket's path, of which systems allow 104 to 108
 _PLAIN = {str, bool, int, float, type(None)}
 
@@ -43,6 +50,10 @@ class RunError(ReportError):
 
 class MachineError(RunError):
     """The kernel did not start, or died: another try may succeed."""
+
+
+class DatabaseError(MachineError):
+    """A database did not answer: another try may succeed after a while."""
 
 
 def run_notebook(
@@ -191,7 +202,8 @@ def _cell_error(node: Any, error: Any, name: str) -> RunError:
     log = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback or []))
     step = next((c.metadata.get("step", name) for c in node.cells if c.source.strip() == source), name)
     if error.ename in _OWN_ERRORS:
-        return RunError(f"{step}: {error.evalue}", cell=source, log=log)
+        kind = DatabaseError if error.ename == "UnreachableError" else RunError
+        return kind(f"{step}: {error.evalue}", cell=source, log=log)
     where = _first_line(source) or "an unknown cell"
     return RunError(f"{step}: {error.ename}: {error.evalue} (in: {where})", cell=source, log=log)
 

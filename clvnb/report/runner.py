@@ -20,6 +20,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_complete
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from ..data.client import Client
 from ..data.inputs import reads_database, report_files, stamps
 from ..data.samples import guide_folder
 from ..satisfaction.baseline import find_baseline
-from .execute import Limits, MachineError, RunError, run_notebook
+from .execute import DatabaseError, Limits, MachineError, RunError, run_notebook
 from .files import write_json
 from .kernel import end_kernels, run_apart
 from .manifest import Manifest
@@ -41,6 +42,7 @@ from .summary import by_month, value_then
 __all__ = ["Outcome", "report_clients"]
 
 TRIES = 2  # a machine fault may pass, an error of the notebook's will not
+WAITS = (5.0, 15.0, 40.0)  # seconds before a database that did not answer is asked again
 _stopped: set[str] = set()  # runs that were interrupted, while their threads end
 _MOVING = threading.Lock()  # held while a report is moved to its place: it is there before an interrupt, or never
 
@@ -321,7 +323,7 @@ def _worked(job: _Job) -> tuple[Outcome, dict[str, Any] | None, str]:
         return Outcome(slug, name, status, error, folder, time.perf_counter() - started, tries, cell)
 
     try:
-        for tries in range(1, TRIES + 1):
+        for tries in count(1):
             try:
                 read = _inputs(job)
                 name = read.client.name
@@ -332,8 +334,8 @@ def _worked(job: _Job) -> tuple[Outcome, dict[str, Any] | None, str]:
                 scratch.mkdir(parents=True)
                 entry = _make(job, read, tries)
                 break
-            except MachineError:
-                if tries == TRIES or job.run in _stopped:
+            except MachineError as error:
+                if _is_last(error, tries) or not _waited(job, error, tries):
                     raise
         final = job.out / Path(entry["page"]).parent
         return outcome("done", entry["error"], final), entry | {"seconds": round(time.perf_counter() - started, 2)}, ""
@@ -354,6 +356,19 @@ def _worked(job: _Job) -> tuple[Outcome, dict[str, Any] | None, str]:
         return outcome("failed", said), None, traceback.format_exc()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _is_last(error: MachineError, tries: int) -> bool:
+    """Whether no further try follows."""
+    return tries > len(WAITS) if isinstance(error, DatabaseError) else tries >= TRIES
+
+
+def _waited(job: _Job, error: MachineError, tries: int) -> bool:
+    """Wait for a database to come back; whether the run still goes on."""
+    ends = time.monotonic() + (WAITS[tries - 1] if isinstance(error, DatabaseError) else 0.0)
+    while job.run not in _stopped and (left := ends - time.monotonic()) > 0:
+        time.sleep(min(left, 0.2))
+    return job.run not in _stopped
 
 
 @dataclass(frozen=True)
@@ -428,9 +443,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 def _write_log(job: _Job, outcome: Outcome, log: str) -> None:
     """Leave what happened to the client in this run, and where it failed the cell and the traceback."""
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    text = (
-        f"{outcome.name}: {outcome.status}, {when}, in {outcome.seconds:.1f} s, {outcome.attempts} of {TRIES} tries\n"
-    )
+    text = f"{outcome.name}: {outcome.status}, {when}, in {outcome.seconds:.1f} s, tries: {outcome.attempts}\n"
     for head, part in (("error", outcome.error), ("cell", outcome.cell), ("traceback", log)):
         text += f"\n{head}:\n{part}\n" if part else ""
     place = job.out / outcome.client / "report.log"
@@ -521,7 +534,7 @@ def _run_steps(job: _Job, read: _Inputs, tries: int) -> tuple[dict[str, Any], di
     try:
         return (*_ran(job, read, _notebooks()), "")
     except RunError as error:
-        final = not isinstance(error, MachineError) or tries == TRIES
+        final = not isinstance(error, MachineError) or _is_last(error, tries)
         if not str(error).startswith("4_") or not final or job.run in _stopped:
             raise
         first = [path for path in _notebooks() if not path.stem.startswith("4_")]
@@ -629,11 +642,11 @@ def _apart(whole: Any, notebooks: list[Path]) -> dict[str, Any]:
         tagged = [c for c in node.cells if "parameters" in c.metadata.get("tags", [])]
         at = next(k for k, c in enumerate(ran) if c.cell_type == "code")
         ran = [*ran[:at], *tagged, *ran[at:]]
-        for count, cell in enumerate((c for c in ran if c.cell_type == "code"), start=1):
-            cell.execution_count = count
+        for number, cell in enumerate((c for c in ran if c.cell_type == "code"), start=1):
+            cell.execution_count = number
             for out in cell.outputs:
                 if "execution_count" in out:
-                    out["execution_count"] = count
+                    out["execution_count"] = number
         for k, cell in enumerate(ran):
             cell["id"] = f"cell-{k:02d}"
             for key in ("papermill", "execution", "step"):
