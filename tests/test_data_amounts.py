@@ -222,6 +222,19 @@ def test_codes_for_no_answer(make_client):
     assert checked.kept["score"].tolist() == [2, 3]
 
 
+# What the shop programs of 29 languages call an order: languages, meanings, words between bars.
+WORDS = pd.read_csv(Path(__file__).with_name("statuses.csv"))
+NO_SALE, NOT_PAID = {"failed", "cancelled", "refunded"}, {"open", "unpaid"}
+
+
+@pytest.mark.parametrize("language", sorted(WORDS["language"].unique()))
+def test_no_status_is_taken_for_a_sale_that_is_none(language):
+    for row in WORDS[WORDS["language"] == language].itertuples():
+        like = next((k for k in (NO_SALE, NOT_PAID) if row.meaning in k), {row.meaning})
+        said = {word: meaning_of_status(word) for word in row.words.split("|")}
+        assert set(said.values()) <= like, said
+
+
 def test_what_a_status_says_in_many_languages():
     for kind, words in {
         "cancelled": "wc-cancelled Storniert Annulée cancelado geannuleerd anulowano Отменён キャンセル peruttu zrušeno",

@@ -131,13 +131,15 @@ def letters(column: object) -> str:
 
     Examples
     --------
-    >>> letters("Größe (Stück)"), letters("Order_ID"), letters("Сумма")
-    ('grossestuck', 'orderid', 'сумма')
+    >>> letters("Größe (Stück)"), letters("Order_ID"), letters("Сумма"), letters("Zapłacono")
+    ('grossestuck', 'orderid', 'сумма', 'zaplacono')
     """
-    plain = unicodedata.normalize("NFKD", str(column).casefold())
+    plain = unicodedata.normalize("NFKD", str(column).casefold().translate(_BARRED))
     return "".join(c for c in plain if c.isalpha() and not unicodedata.combining(c))
 
 
+# Letters that Unicode does not take apart into a letter and an accent.
+_BARRED = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
 _BY_WORD = {letters(word): role for role, words in reversed(ROLES.items()) for word in words.split()}
 
 

@@ -18,27 +18,47 @@ _KINDS = {
     "chargebackrevers",
     "refunded": "refund fullyrefund erstatt ruckerstatt rueckerstatt zuruckgezahlt rembours reembols rimbors estorn devol terugbetaald terugbetal "
     "aterbetal refunder tilbagebetal palautet hyvitet zwroc zwrot vracen vratk rambursat visszateri iade возвра возвращ поверн 返金 退款 환불 retourn returned "
-    "chargeback chargedback dikembalikan ruckbuchung ruecklastschrift rucklastschrift disputelost lost dispute reversed reversal rejectedbybank",
+    "chargeback chargedback dikembalikan ruckbuchung ruecklastschrift rucklastschrift disputelost lost dispute reversed reversal rejectedbybank "
+    "povrat vrnjen povrnjen възстан върнат επιστρ vraten مسترجع مرتجع استرداد الاسترداد استرجاع הוחזר החזר זוכה hoantien "
+    "dahoantien grazint atmaksat tagast tagasi devuelt geretour teruggestort zuruckgesch zurueckgesch returnat returner "
+    "tilbakebet 返品 已退款 退货 退貨 คืนเงิน वापस",
     "cancelled": "cancel ακυρ dibatalkan batal dahuy otkaz storn annul abgebroch anulad anulat anulow anulo cancelad geannul avbrut avbest avbok annuler peruut peruttu zrusen torol iptal отмен "
-    "аннул скасов キャンセル 取消 취소 void voided ungultig ungueltig",
+    "аннул скасов キャンセル 取消 취소 void voided ungultig ungueltig "
+    "ponisten preklic отказан анул відмін ملغ בוטל מבוטל atsaukt atcelt tuhist odwolan visszavon lemond makuler kanseller 已取消 "
+    "已关闭 已關閉 ยกเลิก रद्द",
     "failed": "fail insufficient fehlgeschlagen fehler echou echec erreur fallid fallit fallad errore error mislukt misslyck mislykk epaonnist nieudan niepowodz selhal neuspe "
     "esuat sikertelen basarisiz неуспе ошибка 失敗 失败 실패 paymenterror erreurdepaiement errordepago zahlungsfehler declin denied denegad abgelehnt refus "
     "rejected rechazad rifiutat recusad geweigerd odrzucon zamitnut respins fraud expired abgelaufen expire expirad scadut verlopen abandon draft entwurf brouillon "
     "borrador bozza trash deleted geloscht geloescht supprime eliminad spam incomplete uncaptured requirespaymentmethod requiresaction "
-    "requiresconfirmation requirescapture test",
+    "requiresconfirmation requirescapture test "
+    "falh malsuced negad naoautoriz rascunho neuspj odbij nijeuspje skica istekl zavrnjen spodlet отхвърл невда невдал відхил "
+    "αποτυχ απετυχ απορριφ zlyhal zamietn gagal ditolak kedaluwarsa kadaluarsa reddedil taslak فشل مرفوض נכשל נדחה thatbai "
+    "nepavyk atmest neizdev noraidit ebaonnestu tagasilukat caducad geplatzt undeliver fejlet feilet mislykt ล้มเหลว विफल",
     "unpaid": "unpaid notpaid notreceived unbezahlt nichtbezahlt impaye nonpaye nonregle impagad nopagad naopag nonpagat onbetaald nietbetaald obetald ubetalt ikkebetalt "
-    "maksamat nieoplacon neuhrazen nezaplacen neplaten neplatit neachitat kifizetetlen odenmedi неоплач 未払 未付款 미결제",
+    "maksamat nieoplacon neuhrazen nezaplacen neplaten neplatit neachitat kifizetetlen odenmedi неоплач 未払 未付款 미결제 "
+    "neplac nijeplac неплат απληρωτ nezaplat neuhrad belumdibayar belumlunas belumbayar odenmemis neapmok neapmaks maksmata "
+    "sinpag 未入金 chuathanhtoan",
     "open": "pending aguardando menunggu cekanje open offen ausstehend zahlungausstehend enattente attente awaiting pendiente pendente inattesa inafwachting wachtop openstaand wartet warten oczek czeka "
     "cekajici ceka inasteptare asteptare vantar vantande afventer avventer odottaa fuggoben beklem beklemede bekliyor ожида очіку 保留 保留中 待付款 待处理 대기 onhold "
-    "hold gehalten angehalten suspend zuruckgestellt retenu retenid sospes opgeschort",
+    "hold gehalten angehalten suspend zuruckgestellt retenu retenid sospes opgeschort "
+    "emespera emanalise nacekanju ucekanju nacakanju caka vteku изчакв чакащ визчакв наутриманні вочікуванні εκκρεμ σεαναμον "
+    "pozastav tertunda bekleni قيدالانتظار معلق ממתין בהמתנה chothanhtoan dangcho tamgiu laukiam gaida ootel makseootel "
+    "indewacht inwartestell wstrzym varakoz fizetesrevar pausad pidossa 支払い待ち 入金待ち 待发货 待發貨 venter pavent enespera รอ लंबित",
     "done": "paid succeed pago paga pagado ολοκληρ selesai hoanthanh zavrs placeno bezahlt complet abgeschlossen erledigt paye pagad pagat betaald betalt betald maksettu oplacon zaplacen zaplaceno achitat platit fizetve odendi оплач 支払 "
     "已付款 결제 deliver geliefert zugestellt livre entregad entregue consegnat geleverd bezorgd levere leverans dostarcz dorucen livrat kiszallit teslim достав 配達 已完成 "
     "완료 ship versand versend versch expedi enviad enviat spedit verzonden skickad sendt wyslan odeslan kikuld gonderildi отправл 発送 已发货 배송 process "
     "bearbeitung encours traitement procesand procesad lavorazione elaborazione verwerk behandel behandl kasitell przetwarz realizac zrealiz zpracov procesare feldolgoz "
     "hazirlan обработ выполн 処理 处理中 처리 fulfill closed geschlossen termine cerrad fechad chius afgerond avslutad gesloten zamkni uzavren inchis lezart success erfolg "
     "reussi exito succes approved accepted accepte aceptad accettat genehmigt akzept confirm bestatig bestaetig captured settled sale sold verkauf vente venta vendita "
-    "normal ok active valid invoiced fakturiert live packed picked ready payment order bestellung charge",
+    "normal ok active valid invoiced fakturiert live packed picked ready payment order bestellung charge "
+    "conclu finaliz aprovad emtransito aenviar faturad emseparacao dovrs uobradi poslan isporuc obraden dostav izvrsen "
+    "zakljuc placan vobdelavi завърш платен изпрат виконан заверш відправл πληρωθ εσταλ παραδοθ σεεπεξεργ dokonc vybaven "
+    "zaplaten odoslan spracov dikirim diproses lunas tamamlan kargoya مكتمل قيدالمعالجة مدفوع تمالتوصيل הושלם בטיפול שולם "
+    "נשלח dagiao dangxuly dathanhtoan ivykdyt apmoket issiust pristat vykdom izpildit apmaksat nosutit piegadat lopetat "
+    "taidet makstud saadet tootlemis voltooid teljesit kifizet slutford valmis kasittelyssa toimitet 完了 gennemfort faerdig "
+    "afsendt fullfort เสร็จ पूर्ण",
 }  # fmt: skip
+_WHOLE = {"reso": "refunded", "rto": "refunded", "sendt": "done"}  # too short to be the beginning of a word
 _BEGINNINGS = {kind: [letters(w) for w in words.split()] for kind, words in _KINDS.items()}
 _NAMES = (
     "status state result outcome orderstatus financialstatus paymentstatus orderstate statut etat estado stato situacao situacion stav tila durum zustand bestellstatus zahlungsstatus "
@@ -68,6 +88,9 @@ def meaning_of_status(value: object) -> str | None:
     text = str(value)
     core = letters(re.sub(r"^(wc|order|payment|status)[-_ :]+", "", text.strip(), flags=re.IGNORECASE))
     words = [letters(w) for w in re.split(r"[\s_\-./:,;()]+", text) if letters(w)]
+
+    if (exact := _WHOLE.get(core)) is not None:
+        return exact
 
     def says(kind: str) -> bool:
         return any(w.startswith(b) for w in words for b in _BEGINNINGS[kind] if len(b) > 3 or w == b)
