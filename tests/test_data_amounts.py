@@ -60,6 +60,17 @@ FILES = {
     "a discount between two totals": (
         "Order,Customer,Date,Order Value,Discount Amount,Shipping,Order Total\n"
         "1,a,2024-01-05,100,25,5,80\n2,a,2024-01-16,40,0,5,45\n3,b,2024-01-17,60,15,5,50\n", 75 + 40 + 45, False),
+    "a discount in per cent": (
+        "customer,date,quantity,unit_price,discount\na,2024-01-05,2,10,10%\nb,2024-01-06,1,10,0%\na,2024-01-07,3,10,50 %\n", 18 + 10 + 15, True),
+    "a discount of one euro on each line": (
+        "customer,date,quantity,unit_price,line_discount\na,2024-01-05,2,10,1\nb,2024-01-06,1,10,1\na,2024-01-07,3,10,1\n", 19 + 9 + 29, True),
+    "a dispute beside a refund": (
+        "id,customer,created,amount,amount_disputed,amount_refunded\n1,a,2024-01-05,20,0,5\n2,b,2024-01-06,20,20,0\n3,a,2024-01-07,20,,\n", 35, True),
+    "part of an order disputed": (
+        "id,customer,created,amount,status,dispute_amount\n1,a,2024-01-05,20,paid,0\n2,b,2024-01-06,20,paid,5\n", 35, True),
+    "a tip": ("order,customer,date,subtotal,tip,total\n1,a,2024-01-05,20,2,22\n2,b,2024-01-06,30,0,30\n3,b,2024-01-07,10,1,11\n", 60, False),
+    "a tip and shipping": (
+        "order,customer,date,subtotal,tip,shipping,total\n1,a,2024-01-05,20,2,4,26\n2,b,2024-01-06,30,0,4,34\n3,b,2024-01-07,10,1,4,15\n", 60, False),
     "refunds with tax, amounts without": (
         "Order ID,Customer ID,Date,Subtotal (ex tax),Tax Total,Shipping Cost (ex tax),Order Total (inc tax),Refund Amount\n"
         "100,11,2024-01-15,100,19,5,124,0\n101,12,2024-01-17,100,19,5,124,59.5\n", 150, False),

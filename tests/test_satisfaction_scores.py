@@ -447,3 +447,35 @@ def test_what_customers_write_names_nobody_and_keeps_its_days(said, shown):
     from clvnb.satisfaction.drivers import scrub
 
     assert scrub(said) == shown
+
+
+def _answers(tmp_path, said: list[str], metric: str = "csat"):
+    rows = "".join(f"c{k},2024-05-{k % 28 + 1:02d},{metric},{said[k % len(said)]}\n" for k in range(60))
+    (tmp_path / "s.csv").write_text("customer_id,date,metric,score\n" + rows, encoding="utf-8")
+    return cv.check_survey(cv.read_survey(tmp_path / "s.csv"))
+
+
+@pytest.mark.parametrize(
+    ("said", "scores", "ends", "turned"),
+    [
+        (["1 - Very satisfied", "2 - Satisfied", "3 - Neutral", "5 - Very dissatisfied"], [5, 4, 3, 1], (1, 5), True),
+        (["1 (very satisfied)", "2", "3", "7 (very dissatisfied)"], [7, 6, 5, 1], (1, 7), True),
+        (["Sehr zufrieden (1)", "Zufrieden (2)", "Unzufrieden (4)", "Sehr unzufrieden (5)"], [5, 4, 2, 1], (1, 5), True),
+        (["5 - Very satisfied", "4 - Satisfied", "1 - Very dissatisfied"], [5, 4, 1], (1, 5), False),
+        (["4/5", "5/5", "1/5"], [4, 5, 1], (1, 5), False),
+        (["★★★★", "★", "★★★★★"], [4, 1, 5], (1, 5), False),
+        (["Muy satisfecho", "Neutral", "Muy insatisfecho"], [5, 3, 1], (1, 5), False),
+        (["Extremely satisfied", "Slightly dissatisfied", "Moderately dissatisfied"], [7, 3, 2], (1, 7), False),
+    ],
+)  # fmt: skip
+def test_more_is_better_whatever_the_words_say(tmp_path, said, scores, ends, turned):
+    checked = _answers(tmp_path, said)
+    kept = checked.kept
+    assert kept["score"].tolist()[: len(scores)] == scores
+    assert (kept["scale_min"].iloc[0], kept["scale_max"].iloc[0]) == ends
+    assert any("turned round" in f.text for f in checked.findings) is turned
+
+
+def test_a_longer_scale_is_asked_for_and_not_cut_off(tmp_path):
+    with pytest.raises(cv.TableError, match="they go from 2 to 7.*scale_min and scale_max"):
+        _answers(tmp_path, ["2", "3", "4", "5", "4", "3", "2", "5", "4", "7"])

@@ -315,7 +315,7 @@ def _numbers(sample: pd.DataFrame, decimal: str | None) -> pd.DataFrame:
     if texts:
         held = as_ibis(sample[texts].astype("string").astype(object))
         exprs = {
-            f"c{k}_{j}": as_number(held[c].cast("string"), *style)
+            f"c{k}_{j}": as_number(held[c].cast("string"), *style, percent=role_of(c) == "discount")
             for j, style in enumerate(styles)
             for k, c in enumerate(texts)
         }
@@ -333,7 +333,10 @@ def _amounts(sample: pd.DataFrame, settings: dict[str, Any]) -> pd.Series:
     decimal, thousands = settings.get("decimal", "."), settings.get("thousands", "")
     names = names_in(settings["amount"]) if "amount" in settings else ("amount",)
     held = as_ibis(sample[[columns[n] for n in names]].astype("string").astype(object))
-    numbers = {n: as_number(held[columns[n]].cast("string"), decimal, thousands).fill_null(0.0) for n in names}
+    numbers = {
+        n: as_number(held[columns[n]].cast("string"), decimal, thousands, percent=n == "discount").fill_null(0.0)
+        for n in names
+    }
     money = value_of(settings["amount"], numbers) if "amount" in settings else numbers["amount"]
     return pd.Series(to_pandas(held.select(money=money))["money"].to_numpy(float), sample.index)
 

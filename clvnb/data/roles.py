@@ -48,7 +48,9 @@ ROLES = {
     "tax": "tax taxes taxamount taxtotal totaltax salestax ordertax vat vatamount totalvat gst gstamount mwst mwstbetrag mehrwertsteuer ust umsatzsteuer "
     "steuer steuern steuerbetrag tva montanttva totaltva taxe iva importeiva igic impuesto impuestos imposta imposto impostos btw "
     "btwbedrag moms momsbelop mva alv vero podatek podatekvat kwotavat dph tvatotal afa kdv ндс пдв 税 税額 消費税 税额 부가세",
-    "shipping": "shipping shippingamount shippingcost shippingcosts shippingtotal shippingprice shippingfee shippingandhandling shippingcharged ordershippingamount "
+    "dispute": "dispute disputes disputed disputeamount disputedamount amountdisputed disputelost chargeback chargebacks chargebackamount "
+    "amountchargedback chargedbackamount ruckbuchung ruckbuchungsbetrag contracargo contracargos",
+    "shipping": "shipping tip tips tipamount totaltip gratuity trinkgeld propina pourboire mancia gorjeta fooi napiwek dricks drikkepenge bacsis shippingamount shippingcost shippingcosts shippingtotal shippingprice shippingfee shippingandhandling shippingcharged ordershippingamount "
     "delivery deliverycost deliveryfee postage postageandpacking freight versand versandkosten lieferkosten porto fraisdeport fraisdelivraison "
     "livraison port envio gastosdeenvio costeenvio spedizione spesedispedizione costospedizione frete valorfrete verzendkosten verzending "
     "frakt fraktkostnad fragt toimitus toimituskulut wysylka dostawa kosztdostawy kosztwysylki doprava postovne transport costtransport "
@@ -275,9 +277,11 @@ def _from_lines(values: dict[str, np.ndarray], by_role: dict[str, list[str]], to
     if off is not None:
         columns["discount"] = off
         minus = -1 if np.nansum(values[off]) >= 0 else 1
-        share = np.nanmax(np.abs(values[off]))
+        size = np.abs(values[off])
+        share = np.nanmax(size)
         in_money = re.search(_CODES, off.casefold()) is not None
-        percent = not in_money and (share <= 1 or re.search(_RATE, off.casefold().replace("_", " ")) is not None)
+        parts = share <= 1 and bool(((size > 0) & (size < 1)).any())  # a discount of 1 on each line is no 100 %
+        percent = not in_money and (parts or re.search(_RATE, off.casefold().replace("_", " ")) is not None)
         by = ("discount" if share <= 1 else "discount / 100") if percent else "discount"
         formula = f"{plain} * (1 - {by})" if percent else f"{plain} {'-' if minus < 0 else '+'} discount"
         less = np.nan_to_num(values[off])
@@ -285,7 +289,8 @@ def _from_lines(values: dict[str, np.ndarray], by_role: dict[str, list[str]], to
         questions.append(Question(
             f"The discount in {off!r}: is it subtracted from {count} x {price}?",
             (Choice(f"{formula} ({_money(money)})", {"amount": formula}),
-             Choice(f"{plain}, the price is after the discount ({_money(whole)})", {"amount": plain})),
+             Choice(f"{plain}, the price is after the discount ({_money(whole)})", {"amount": plain}),
+             *([Choice(f"{plain} - discount, it is money ({_money(whole - size)})", {"amount": f"{plain} - discount"})] if percent and parts else [])),
         ))  # fmt: skip
         said = f"The amount is {formula}."
     held = preferred if preferred in totals and preferred != price else (totals[0] if totals else None)
@@ -304,7 +309,8 @@ def _from_lines(values: dict[str, np.ndarray], by_role: dict[str, list[str]], to
 
 
 def _refunds(values: dict[str, np.ndarray], by_role: dict[str, list[str]]) -> dict[str, str]:
-    used = [c for c in by_role.get("refund", []) if _used(values[c])] or by_role.get("refund", [])
+    lost = [c for c in by_role.get("dispute", []) if _used(values[c])]
+    used = [c for c in by_role.get("refund", []) if _used(values[c])] or lost or by_role.get("refund", [])
     return {"refunded": used[0]} if used else {}
 
 
@@ -327,6 +333,9 @@ class _Sum:
 def _find_sum(values: dict[str, np.ndarray], by_role: dict[str, list[str]], totals: list[str]) -> _Sum | None:
     """Which total is which other one and which parts; the sum that explains it by most parts."""
     parts = {r: [c for c in by_role.get(r, []) if _used(values[c])][:3] for r in ("shipping", "tax", "discount")}
+    if len(extras := parts["shipping"]) > 1:  # shipping and a tip
+        values = values | {" and ".join(extras): np.nansum([values[c] for c in extras], axis=0)}
+        parts["shipping"] = [*extras, " and ".join(extras)]
     found: list[tuple[int, bool, _Sum]] = []
     for total, base in product(totals, totals):
         if total == base:
@@ -398,6 +407,7 @@ def _from_totals(values: dict[str, np.ndarray], by_role: dict[str, list[str]], t
         questions += beside.questions
     columns, settings, told = _less_refunds(values, by_role, column, columns, settings, made, given, tax)
     said += told
+    questions += _disputed(values, by_role, columns, settings)
     said += _left_out(values, by_role, set(columns.values())) if " without " not in said else ""
     if order is not None and not (lines and lines[0] == column):
         repeated, asked = _repeated(values, settings, columns, order)
@@ -416,7 +426,26 @@ def _less_refunds(values: dict[str, np.ndarray], by_role: dict[str, list[str]], 
     if _is_after_refunds(values, by_role, column, refund):
         return columns, settings, f" It is after {refund}."
     columns, settings = _with_refund(columns, settings, refund, made, given, tax)
+    lost = next((c for c in by_role.get("dispute", []) if _used(values[c]) and c != refund), None)
+    if lost is not None and columns.get("refunded") == refund:
+        columns = {k: v for k, v in columns.items() if k != "refunded"} | {"refund": refund, "dispute": lost}
+        return columns, settings | {"refunded": "refund + dispute"}, f" What {refund} and {lost} say is subtracted."
     return columns, settings, f" What {refund} says was paid back is subtracted."
+
+
+def _disputed(values: dict[str, np.ndarray], by_role: dict[str, list[str]], columns: Mapping[str, str],
+              settings: Mapping[str, Any]) -> list[Question]:  # fmt: skip
+    """Whether money that was disputed is lost."""
+    lost = next((c for c in columns.values() if c in by_role.get("dispute", [])), None)
+    if lost is None:
+        return []
+    refund = columns.get("refund")
+    kept = {"columns": {"refund": None, "dispute": None, "refunded": refund}, "refunded": None}
+    return [Question(
+        f"{lost!r} holds money that customers disputed; is it lost?",
+        (Choice(f"it is, and is subtracted ({_money(np.abs(values[lost]))})", {"columns": dict(columns), **settings}),
+         Choice("the disputes were won, and it counts", kept)),
+    )]  # fmt: skip
 
 
 def _discount_beside(values: dict[str, np.ndarray], by_role: dict[str, list[str]], column: str,

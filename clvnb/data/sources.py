@@ -74,6 +74,7 @@ MAY_BE_EMPTY = (
     "refund",
     "fee",
     "gift_card",
+    "dispute",
 )  # of an amount's parts
 _DAYS = ("date", "start", "end", "invited_at")
 _NUMBERS = (
@@ -302,7 +303,7 @@ def typed(source: Opened, settings: Source, timezone: str, required: Sequence[st
     typed_by_its_engine(source, mapping)
     parts = set(_parts(settings))
     new = {
-        name: _read("amount" if name in parts else name, raw[column], settings, timezone)
+        name: _part(name, raw[column], settings) if name in parts else _read(name, raw[column], settings, timezone)
         for name, column in mapping.items()
     }
     for name in ("date", "amount", "score"):
@@ -369,6 +370,11 @@ def _read(name: str, value: Any, settings: Source, timezone: str) -> Any:
     return code_of(known) if settings.hash_ids else known
 
 
+def _part(name: str, value: Any, settings: Source) -> Any:
+    """A part of an amount; a discount may be written as a share: 10 %."""
+    return as_number(value, settings.decimal, settings.thousands, percent=name == "discount")
+
+
 def _parts(settings: Source) -> tuple[str, ...]:
     """The names of columns that the formulas of a source are made of."""
     return tuple(n for f in (settings.amount, settings.refunded) if f is not None for n in names_in(f))
@@ -397,10 +403,15 @@ def _computed_refund(
     formula: str, new: Mapping[str, Any], raw: ibis.Table, mapping: Mapping[str, str]
 ) -> tuple[Any, Any]:
     """What was paid back by its formula, and what was written; a cell that is empty says that nothing was."""
+    import ibis
+
     texts = {n: raw[mapping[n]].cast("string").strip().nullif("") for n in names_in(formula)}
-    lead = new[names_in(formula)[0]]
-    nothing = reduce(or_, [t.isnull() for t in texts.values()]) | (lead == 0)
-    return nothing.ifelse(0.0, value_of(formula, new)), texts[names_in(formula)[0]]
+    lead = names_in(formula)[0]
+    if "dispute" in texts:  # paid back, or lost in a dispute, or both
+        parts = {n: text.isnull().ifelse(0.0, new[n]).abs() for n, text in texts.items()}
+        return value_of(formula, parts), ibis.coalesce(*texts.values())
+    nothing = reduce(or_, [t.isnull() for t in texts.values()]) | (new[lead] == 0)
+    return nothing.ifelse(0.0, value_of(formula, new)), texts[lead]
 
 
 def _goods_back(new: Mapping[str, Any]) -> dict[str, Any]:
@@ -591,10 +602,14 @@ def _as_numbered_day(value: Any, which: int, timezone: str) -> Any:
     return wall_clock(timezone, instant).date()
 
 
-def as_number(value: Any, decimal: str, thousands: str) -> Any:
-    """Read a number written by people: ``(1.234,50 €)`` is -1234.5; what is not a number becomes null."""
+def as_number(value: Any, decimal: str, thousands: str, *, percent: bool = False) -> Any:
+    """Read a number written by people: ``(1.234,50 €)`` is -1234.5, and 10 % a tenth with ``percent``; others become null."""
     if not value.type().is_string():
         return value.cast("float64").nullif(float("nan"))
+    if percent:
+        share = value.re_search(r"\d\s*%\s*$")
+        number = as_number(value.re_replace(r"\s*%\s*$", ""), decimal, thousands)
+        return share.ifelse(number / 100, number)
     currency = CURRENCY
     text = value.strip().replace("\u2212", "-").re_replace(r"^'([-+(\d])", r"\1")
     text = text.re_replace(rf"^([-+]?)\s*(?:{currency})\s*", r"\1").re_replace(rf"\s*(?:{currency})$", "")

@@ -55,17 +55,33 @@ _NO_ANSWER = (
     998,
     999,
 )  # off a scale
+_OF_SEVEN = ("somewhat agree", "somewhat disagree", "moderately", "slightly")
+_GOOD = r"satisf|likely|easy|agree|good|excellent|happy|zufrieden|wahrscheinlich|einfach|satisfecho|soddisf|mulțumit|multumit|tevreden|probable"
+_BAD = r"dissatisf|unsatisf|unlikely|not (?:at all |very )?(?:likely|satisf|happy|easy)|difficult|disagree|poor|bad|terrible|unhappy|unzufrieden|unwahrscheinlich|schwierig"
+_BAD += r"|insatisf|insoddisf|nemulțumit|nemultumit|ontevreden|improbable|peu probable|poco probable"
+_VERY = r"very|extremely|strongly|completely|not at all|sehr|überaus|très|muy|molto|muito|foarte|zeer"
 _SETTINGS = {"date_format", "decimal", "thousands", "delimiter", "encoding", "timezone"}
-# Words of answers, worst first; a scale of seven is known by its "somewhat".
+# Words of answers, worst first; a scale of seven is known by the words that only it has.
 _WORDS = (
     (("strongly disagree",), ("disagree",), ("somewhat disagree",), ("neither agree nor disagree", "neutral"),
      ("somewhat agree",), ("agree",), ("strongly agree",)),
     (("strongly disagree",), ("disagree",), ("neither agree nor disagree", "neutral"), ("agree",), ("strongly agree",)),
-    (("very dissatisfied", "extremely dissatisfied", "very unsatisfied", "sehr unzufrieden"), ("dissatisfied", "somewhat dissatisfied", "unsatisfied", "unzufrieden"),
-     ("neither satisfied nor dissatisfied", "neutral", "teils, teils"), ("satisfied", "somewhat satisfied", "zufrieden"),
-     ("very satisfied", "extremely satisfied", "sehr zufrieden")),
-    (("very difficult",), ("difficult", "somewhat difficult"), ("neither easy nor difficult", "neutral"),
-     ("easy", "somewhat easy"), ("very easy",)),
+    (("extremely dissatisfied", "very dissatisfied"), ("moderately dissatisfied", "dissatisfied"), ("slightly dissatisfied", "somewhat dissatisfied"),
+     ("neither satisfied nor dissatisfied", "neutral"), ("slightly satisfied", "somewhat satisfied"),
+     ("moderately satisfied", "satisfied"), ("extremely satisfied", "very satisfied")),
+    (("very dissatisfied", "extremely dissatisfied", "very unsatisfied", "sehr unzufrieden", "très insatisfait", "tres insatisfait", "muy insatisfecho",
+      "molto insoddisfatto", "muito insatisfeito", "foarte nemulțumit", "foarte nemultumit", "zeer ontevreden"),
+     ("dissatisfied", "somewhat dissatisfied", "unsatisfied", "unzufrieden", "insatisfait", "insatisfecho", "insoddisfatto", "insatisfeito",
+      "nemulțumit", "nemultumit", "ontevreden"),
+     ("neither satisfied nor dissatisfied", "neutral", "teils, teils", "teils/teils", "neutre", "neutrale", "neutro", "neutru", "neutraal"),
+     ("satisfied", "somewhat satisfied", "zufrieden", "satisfait", "satisfecho", "soddisfatto", "satisfeito", "mulțumit", "multumit", "tevreden"),
+     ("very satisfied", "extremely satisfied", "sehr zufrieden", "très satisfait", "tres satisfait", "muy satisfecho", "molto soddisfatto",
+      "muito satisfeito", "foarte mulțumit", "foarte multumit", "zeer tevreden")),
+    (("very difficult", "sehr schwierig", "très difficile", "muy difícil", "foarte dificil"), ("difficult", "somewhat difficult", "schwierig", "difficile", "difícil", "dificil"),
+     ("neither easy nor difficult", "neutral", "neutre", "neutru"), ("easy", "somewhat easy", "einfach", "facile", "fácil", "ușor"),
+     ("very easy", "sehr einfach", "très facile", "muy fácil", "foarte ușor")),
+    (("very poor", "very bad", "terrible"), ("poor", "bad"), ("fair", "average", "okay", "ok"), ("good",), ("excellent", "very good")),
+    (("★",), ("★★",), ("★★★",), ("★★★★",), ("★★★★★",)),
 )  # fmt: skip
 
 
@@ -166,12 +182,16 @@ def _forms(client: Client, settings: Source) -> pd.DataFrame:
         asked_before.add(metric)
         if high is not None:
             part = part.assign(scale_min=low, scale_max=high)
+        if _is_turned(answers, score):
+            part["turned"] = True
         parts.append(part[answers.notna()])
     return pd.concat(parts, ignore_index=True)
 
 
 def points(answers: pd.Series) -> tuple[pd.Series, float | None, float | None]:
     """Turn the words of an answer into points: ``9 - very likely`` is 9, ``Very satisfied`` the top of its scale.
+
+    Where words beside the numbers say that the lowest is best, the scale is turned round; ``4/5`` is 4 of 5.
 
     Returns
     -------
@@ -192,15 +212,40 @@ def points(answers: pd.Series) -> tuple[pd.Series, float | None, float | None]:
     found = found.str.replace(",", ".")
     number = pd.to_numeric(found, errors="coerce").astype("Float64").astype(float)
     half = 0.5 * text.notna().sum()
+    of = text.str.extract(r"^(\d+(?:[.,]\d+)?)\s*(?:/|out of|of|von|sur|de|din|su)\s*(3|4|5|7|10)$")  # 4/5, 8 out of 10
+    if of[1].notna().sum() >= half and of[1].nunique() == 1:
+        top = float(of[1].dropna().iloc[0])
+        score = pd.to_numeric(of[0].str.replace(",", "."), errors="coerce").astype("Float64").astype(float)
+        return score, 0.0 if (score == 0).any() or top == 10 else 1.0, top
     if number.notna().sum() >= half:
-        return number, None, None
+        turned = _best_is_lowest(text, number)
+        if turned is None:
+            return number, None, None
+        return turned[0] + turned[1] - number, *turned
     for scale in _WORDS:
         place = {word: float(k + 1) for k, step in enumerate(scale) for word in step}
         score = text.map(place).astype(float)
-        telling = [w for w in place if w.startswith("somewhat")] if len(scale) == 7 else list(place)
+        telling = [w for w in place if w.startswith(_OF_SEVEN)] if len(scale) == 7 else list(place)
         if score.notna().sum() >= half and set(text.dropna()) & set(telling):
             return score, 1.0, float(len(scale))
     return number, None, None
+
+
+def _best_is_lowest(text: pd.Series, number: pd.Series) -> tuple[float, float] | None:
+    """The ends of a scale whose words say that its lowest number is the best answer: ``1 - very satisfied``; None of others."""
+    bad = text.str.contains(_BAD).fillna(False)
+    good = text.str.contains(_GOOD).fillna(False) & ~bad
+    much = 1 + text.str.contains(_VERY).fillna(False).astype(int)
+    feeling = (good.astype(int) - bad.astype(int)) * much
+    worded = (text.str.contains(r"[^\W\d_]{3}").fillna(False)) & number.notna()
+    seen = pd.DataFrame({"number": number[worded], "feeling": feeling[worded]}).drop_duplicates()
+    if seen["feeling"].nunique() < 2 or seen["number"].nunique() < 2:
+        return None
+    if np.corrcoef(seen["number"], seen["feeling"])[0, 1] > -0.5:
+        return None
+    low = min(1.0, float(number.min()))
+    high = float(seen["number"].max()) if (seen["feeling"] == -2).any() else max(5.0, float(number.max()))
+    return low, high
 
 
 def _complete(raw: pd.DataFrame) -> pd.DataFrame:
@@ -234,12 +279,24 @@ def _read_words(survey: pd.DataFrame) -> pd.DataFrame:
     for metric in survey.loc[worded, "metric"].dropna().unique():
         rows = worded & (survey["metric"] == metric)
         score, low, high = points(written[rows])
+        whole = written.notna() & (survey["metric"] == metric)
+        if _is_turned(written[whole], points(written[whole])[0]):  # the bare numbers among them too
+            rows, (score, low, high) = whole, points(written[whole])
+            survey["turned"] = survey["turned"] | rows if "turned" in survey else rows
+        low = 0.0 if metric == "nps" and high == 10 else low
         survey.loc[rows, "score"] = score
         for name, end in (("scale_min", low), ("scale_max", high)):
             if end is not None:
                 survey[name] = survey[name].astype(float) if name in survey else np.nan
                 survey.loc[rows & survey[name].isna(), name] = end
     return survey
+
+
+def _is_turned(written: pd.Series, score: pd.Series) -> bool:
+    """Whether points run against the numbers that were written."""
+    number = pd.to_numeric(written.str.extract(r"(\d+)", expand=False), errors="coerce").astype("Float64").astype(float)
+    both = number.notna() & score.notna()
+    return bool(both.any() and number[both].nunique() > 1 and np.corrcoef(number[both], score[both])[0, 1] < 0)
 
 
 def series_of(survey: pd.DataFrame) -> pd.Series:
@@ -350,14 +407,21 @@ def _on_its_scale(survey: pd.DataFrame) -> None:
     given = survey[survey["metric"].isin(list(SCALES)) & survey["score"].notna()]
     off = ~given["score"].between(given["scale_min"], given["scale_max"])
     for metric, share in off.groupby(given["metric"]).mean().items():
-        if share > 0.35:
+        other = given[(given["metric"] == metric) & off & _on_a_longer_scale(given)]
+        if share > 0.35 or len(other) >= 2:
             scores = given.loc[given["metric"] == metric, "score"]
             low, high = (given.loc[given["metric"] == metric, c].iloc[0] for c in ("scale_min", "scale_max"))
             raise TableError(
-                f"{share:.0%} of the answers to {metric} are not between {low:g} and {high:g}; they go from {scores.min():g} to "
+                f"{max(share, 0.01):.0%} of the answers to {metric} are not between {low:g} and {high:g}; they go from {scores.min():g} to "
                 f"{scores.max():g}. Name columns with the ends of the scale under `columns:`, scale_min and scale_max, "
                 f"or write `questions: {{…: {metric} 0-10}}` where each question has a column"
             )
+
+
+def _on_a_longer_scale(given: pd.DataFrame) -> pd.Series:
+    """Answers above a short scale that a longer one has: 6 and 7 where 5 is said to be the most."""
+    above = given["score"] > given["scale_max"]
+    return above & (given["score"] <= 10) & (given["score"] % 1 == 0)
 
 
 def _suspicions(kept: pd.DataFrame, words: Words) -> list[Finding]:
@@ -373,6 +437,9 @@ def _suspicions(kept: pd.DataFrame, words: Words) -> list[Finding]:
         if len(score) >= 10 and score.nunique() == 1:
             found.append((series, "same", f"{series}: all of {n} are {score.iloc[0]:g}. A question that everybody "
                           "answers alike measures nothing, or only the delighted were asked."))  # fmt: skip
+    for metric in kept.loc[kept["turned"].eq(True), "metric"].unique() if "turned" in kept else []:
+        found.append((metric, "turned", f"{metric}: the words beside the numbers say that the lowest is the best answer. "
+                      "They were turned round, so that more is better."))  # fmt: skip
     for metric, scales in series_of(kept).groupby(kept["metric"]).unique().items():
         if len(scales) > 1:
             found.append((metric, "series", f"{metric}: the scale changed ({', '.join(sorted(scales))}). Each scale is a series of "
