@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import glob
 import hashlib
 import json
 import os
@@ -31,6 +30,16 @@ def slow(name, plain):
     setattr(os, name, later)
 for name in ("fsync", "replace", "rename", "mkdir", "unlink"):
     slow(name, getattr(os, name))
+"""
+CLOCK = """
+import pathlib, time
+plain, turned = time.time, pathlib.Path({clock!r})
+def shown():
+    try:
+        return plain() + 86400 * float(turned.read_text())
+    except (OSError, ValueError):
+        return plain()
+time.time = shown
 """
 
 
@@ -98,10 +107,12 @@ def lose_files(run: Run, rng: random.Random, place: Path) -> str:
 
 
 def turn_the_clock(run: Run, rng: random.Random, place: Path) -> str:
-    """Days ahead or back while it runs; real where no library for it is there."""
-    (place / "clock").write_text(f"{rng.choice([-400, -1, 1, 400])}d")
+    """Days ahead or back while it runs, for a program that looks at it; and files of the future."""
+    (place / "clock").write_text(str(rng.choice([-400, -1, 1, 400])))
+    file = place / f"c{rng.randrange(CLIENTS)}/orders.csv"
+    os.utime(file, (time.time() + 86400, time.time() + 86400))
     time.sleep(rng.uniform(0.5, 3))
-    (place / "clock").write_text("+0d")
+    (place / "clock").write_text("0")
     return "clock"
 
 
@@ -128,7 +139,6 @@ DISTURBANCES = [
     replace_inputs,
     lose_files,
     rival,
-    turn_the_clock,
 ]
 
 
@@ -148,23 +158,17 @@ def undisturbed(guide: Path, asked: list[str], place: Path) -> dict[str, str]:
     return tree(place / "calm")
 
 
-def surroundings(place: Path, rng: random.Random) -> dict[str, str]:
-    """What one run in four finds: a disk that is slow, or a clock that may be turned."""
+def surroundings(place: Path, rng: random.Random) -> tuple[str, dict[str, str]]:
+    """What three runs in ten find: a disk that is slow, or a clock that may be turned."""
     chance = rng.random()
-    if chance < 0.15:
-        (place / "slow").mkdir(exist_ok=True)
-        (place / "slow/sitecustomize.py").write_text(SLOW)
-        return {"PYTHONPATH": str(place / "slow")}
-    clocks = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
-    if chance < 0.3 and clocks:
-        (place / "clock").write_text("+0d")
-        file = {
-            "FAKETIME_TIMESTAMP_FILE": str(place / "clock"),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-        return {"LD_PRELOAD": clocks[0], **file}
-    return {}
+    name = "slow disk" if chance < 0.15 else "clock that may be turned" if chance < 0.3 else ""
+    if not name:
+        return "", {}
+    folder = place / name.replace(" ", "-")
+    folder.mkdir(exist_ok=True)
+    code = SLOW if name == "slow disk" else CLOCK.format(clock=str(place / "clock"))
+    (folder / "sitecustomize.py").write_text(code)
+    return name, {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))}
 
 
 @contextmanager
@@ -205,18 +209,21 @@ def test_whatever_happens_the_reports_are_those_of_an_undisturbed_run(tmp_path):
     ends = time.monotonic() + SECONDS
     while time.monotonic() < ends:
         full = 12_300 if rng.random() < 0.1 else None
-        around = surroundings(tmp_path, rng)
+        name, around = surroundings(tmp_path, rng)
         more = {"largest_file": full, "environment": around, "temporary": tmp_path / "tmp"}
         with held(tmp_path / "out", rng) as locked:
             run = Run(guide, *asked, "--out", "out", cwd=tmp_path, **more)
             time.sleep(rng.uniform(0, 15))
-            what = "locked" if locked else rng.choice(DISTURBANCES)(run, rng, tmp_path)
+            what = (
+                "locked"
+                if locked
+                else rng.choice([turn_the_clock] if "clock" in name else DISTURBANCES)(run, rng, tmp_path)
+            )
             said = assert_nothing_is_wrong(run)
         assert not locked or "another run is writing into this folder" in said
         happened[what] += 1
         happened["full disk"] += full is not None
-        happened["slow disk"] += "PYTHONPATH" in around
-        happened["clock of its own"] += "LD_PRELOAD" in around
+        happened[name] += bool(name)
     print(dict(happened))  # noqa: T201 - what a long run went through is wanted
     assert_as_undisturbed(guide, asked, tmp_path, calm)
 
