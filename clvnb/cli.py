@@ -185,10 +185,11 @@ def _ask(question: Any) -> int:
 
 @app.command()
 def check(clients: Clients = None, as_of: AsOf = None) -> None:
-    """Say which rows are kept, which are not and why, what was done for whom, and whether the data can carry a prediction."""
+    """Say what is kept of orders, contracts and surveys, and why, what was done for whom, and whether the data carry a prediction."""
     from .data.books import Books
     from .data.client import Client
     from .improve.initiatives import list_initiatives
+    from .improve.step import check_plan
     from .value.trust import data_trust
 
     failed, as_of = 0, _day(as_of)
@@ -197,7 +198,9 @@ def check(clients: Clients = None, as_of: AsOf = None) -> None:
             client = Client.load(folder)
             books = Books(client, as_of)
             checked, trust = books.orders, data_trust(books.summary, as_of=books.as_of)
-            done = list_initiatives(books)
+            done, answers = list_initiatives(books), books.answers
+            contracts = books.contracts if client.kind == "subscription" else None
+            check_plan(books)
         except ClvnbError as error:
             complain.print(f"[bold red]{escape(str(folder))}:[/] {escape(str(error))}")
             failed += 1
@@ -206,6 +209,10 @@ def check(clients: Clients = None, as_of: AsOf = None) -> None:
         say.print(escape(str(checked)))
         _print_table(checked.account)
         say.print(escape(trust.text))
+        if contracts is not None:
+            say.print(escape(f"Contracts: {contracts}"))
+        if client.surveys is not None:
+            say.print(escape(f"Surveys: {books.why_no_answers if answers is None else answers}"))
         for one in done:
             groups = ", ".join(f"{n:,} {g}" for g, n in one.people["group"].value_counts().items()) or "everybody"
             say.print(escape(f"Initiative {one.name}, from {one.start}: {groups}."))

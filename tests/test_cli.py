@@ -177,6 +177,35 @@ def test_check_says_whether_data_can_carry_a_prediction(make_client, tmp_path):
     assert "Not reliable: no prediction is shown" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("levers", "said"),
+    [
+        ({"better servise": {}}, "there is no lever 'better servise'"),
+        ({"better service": {"yearly": 2}}, "unknown setting 'yearly'"),
+        ({"better service": {"effects": {"retention": [0, 5, 15]}}}, "did you mean [0.0, 0.05, 0.15]"),
+    ],
+)
+def test_check_looks_at_the_plan_too(make_client, tmp_path, levers, said):
+    folder = make_client(FINDINGS["nobody came back"])
+    settings = yaml.safe_load((folder / "client.yaml").read_text())
+    (folder / "client.yaml").write_text(yaml.safe_dump(settings | {"plan": {"levers": levers}}))
+    done = clvnb("check", folder, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "plan.levers" in done.stderr
+    assert said in " ".join(done.stderr.split())
+
+
+def test_check_reads_the_answers(make_client, tmp_path):
+    folder = make_client(FINDINGS["nobody came back"])
+    answers = "".join(f"c{k},2024-01-{k % 28 + 1:02d},csat,{k % 7 + 1}\n" for k in range(60))
+    (folder / "survey.csv").write_text("customer_id,date,metric,score\n" + answers)
+    settings = yaml.safe_load((folder / "client.yaml").read_text())
+    (folder / "client.yaml").write_text(yaml.safe_dump(settings | {"surveys": {"source": "survey.csv"}}))
+    done = clvnb("check", folder, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "answers to csat are not between 1 and 5" in " ".join(done.stdout.split())
+
+
 def test_lab_lays_out_the_guide_and_overwrites_nothing(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks/1_value.ipynb").write_text("mine")

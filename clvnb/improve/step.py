@@ -349,12 +349,30 @@ def improve_step(
     return _planned(worth, link, left_out, base, budget)
 
 
-def _planned(worth: Handover, link: Link, left_out: dict[str, int], base: Base, asked: float | None) -> ImproveStep:
-    client, words = worth.client, worth.client.words
+def _library_of(client: Client, base: Base) -> list[Scenario]:
     try:
-        library = lever_library(base, kind=client.kind, changes=client.plan.levers)
+        return lever_library(base, kind=client.kind, changes=client.plan.levers)
     except (TableError, ValueError, TypeError) as error:
         raise ClientError(f"{client.folder / 'client.yaml'}: plan.levers: {error}") from error
+
+
+def check_plan(books: Books) -> None:
+    """Raise a ClientError where ``plan:`` of client.yaml cannot be used, before anything is computed.
+
+    Raises
+    ------
+    ClientError
+        When it names a lever, setting or effect that there is not, has a value that cannot be, or the opt-outs cannot be read.
+    """
+    nobody = {"segment": ["all"], "customers": 1, "active": 1.0, "retention": 0.5, "frequency": 1.0, "basket": 1.0}
+    nobody |= {"margin": 1.0, "cost_to_serve": 0.1, "clv": 1.0}
+    _library_of(books.client, Base(pd.DataFrame(nobody), horizon="1 year", discount_rate=0.1))
+    _ = books.opted_out
+
+
+def _planned(worth: Handover, link: Link, left_out: dict[str, int], base: Base, asked: float | None) -> ImproveStep:
+    client, words = worth.client, worth.client.words
+    library = _library_of(client, base)
     measured = measured_effects(worth)
     library = [replace(s, levers=tuple(learn(v, measured.get(v.name, {})) for v in s.levers)) for s in library]
     scenarios = evaluate_scenarios(base, library, link=link, level=LEVEL, words=words)
