@@ -60,6 +60,10 @@ FILES = {
     "a discount between two totals": (
         "Order,Customer,Date,Order Value,Discount Amount,Shipping,Order Total\n"
         "1,a,2024-01-05,100,25,5,80\n2,a,2024-01-16,40,0,5,45\n3,b,2024-01-17,60,15,5,50\n", 75 + 40 + 45, False),
+    "amounts in two currencies, and all of them in one": (
+        "order,customer,date,amount,currency,amount_eur\n1,a,2024-01-05,20,EUR,20\n2,b,2024-01-06,20,USD,18\n3,a,2024-01-07,30,EUR,30\n", 68, True),
+    "cents": ("order,customer,date,amount_cents\n1,a,2024-01-05,1250\n2,b,2024-01-06,300\n", 15.5, False),
+    "minor units of a total": ("id,customer,created,total_in_cents\n1,a,2024-01-05,1250\n2,b,2024-01-06,300\n", 15.5, False),
     "a discount in per cent": (
         "customer,date,quantity,unit_price,discount\na,2024-01-05,2,10,10%\nb,2024-01-06,1,10,0%\na,2024-01-07,3,10,50 %\n", 18 + 10 + 15, True),
     "a discount of one euro on each line": (

@@ -24,7 +24,7 @@ from .client import Connection, Source
 from .exports import Export, known_orders, known_survey, metric_of
 from .formulas import names_in, value_of
 from .packed import unpacked
-from .roles import ROLES, Choice, Question, answered, find_basis, letters, role_of
+from .roles import ROLES, Choice, Question, answered, find_basis, holds_cents, letters, role_of
 from .sources import (
     CURRENCY,
     NUMBERED_DAYS,
@@ -552,11 +552,29 @@ def _currencies(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Fo
     listed = ", ".join(f"{v} ({sums.get(v, 0.0):,.2f})" for v in others)
     out = {**settings.get("exclude", {}), "currency": others}
     rates = ", ".join(f"{v.upper()}: …" for v in dict.fromkeys(o.upper() for o in others))
+    whole = _converted(sample, settings, named, main)
     return {}, [Question(
         f"Amounts are in {main} and in {listed}.",
-        (Choice(f"only those in {main} count", {"exclude": out}),
+        (*([Choice(f"{whole!r} holds all of them in {main}", {"columns": {"amount": whole, "currency": None}})] if whole else []),
+         Choice(f"only those in {main} count", {"exclude": out, "columns": {"amount": settings["columns"].get("amount"), "currency": column}}),
          Choice(f"write `rates: {{{rates}}}`, what one unit is worth in {main}, and take these currencies out of `exclude:`")),
     )], []  # fmt: skip
+
+
+def _converted(sample: pd.DataFrame, settings: dict[str, Any], currencies: pd.Series, main: str) -> str | None:
+    """A further column that holds every amount in the main currency, as its name says and its own rows show."""
+    lead = settings["columns"].get("amount")
+    named = [c for c in sample.columns if c != lead and re.search(rf"(^|[\W_]){main}([\W_]|$)", str(c), re.IGNORECASE)]
+    for column in [c for c in named if lead is not None and role_of(c) in {"amount", "order_total", "line_total"}]:
+        both = (
+            _amounts(sample, {**settings, "columns": {"amount": lead}}),
+            _amounts(sample, {**settings, "columns": {"amount": column}}),
+        )
+        same = (both[0] - both[1]).abs() <= 0.0101
+        own = currencies.reindex(sample.index).str.upper().eq(main)
+        if own.any() and same[own].mean() >= 0.95 and not same[~own].all():
+            return str(column)
+    return None
 
 
 _GUEST = {"0", "guest", "guests", "gast", "invitado", "ospite", "invite", "walk-in", "walk-in customer", "walkin", "laufkundschaft", "barverkauf",
@@ -740,7 +758,10 @@ def _mapping(path: Path, sample: pd.DataFrame, given: dict[str, str], known: Exp
                 mapping[name] = hits[0]
                 break
     taken = set(mapping.values())
-    found = {"currency": _of_currencies(sample, taken), "amount": _by_role(present, taken)}
+    found = {
+        "currency": _of_currencies(sample, taken),
+        "amount": _by_role(present, taken) or next((c for c in present if c not in taken and holds_cents(c)), None),
+    }
     mapping |= {n: c for n, c in found.items() if c and n not in mapping}
     by_parts = known is not None and "amount" in known.extras(present)
     missing = [n for n in ("customer_id", "date", "amount") if n not in mapping and not (n == "amount" and by_parts)]

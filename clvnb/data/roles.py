@@ -16,7 +16,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["ROLES", "Basis", "Choice", "Question", "answered", "find_basis", "is_net", "letters", "role_of"]
+__all__ = [
+    "ROLES",
+    "Basis",
+    "Choice",
+    "Question",
+    "answered",
+    "find_basis",
+    "holds_cents",
+    "is_net",
+    "letters",
+    "role_of",
+]
 
 # Words by which programs and people name the parts of an amount; matched without signs, accents and words on tax.
 ROLES = {
@@ -70,6 +81,8 @@ _TAX_WORDS = r"\b(ex|incl?|including|inklusive|inkl|excl?|excluding|exklusive|ex
 _CODES = r"\b(eur|usd|gbp|chf|sek|nok|dkk|pln|czk|huf|ron|cad|aud|inr|brl|jpy)\b|[€$£¥]"
 _NET = r"\b(ex(cl?|kl|clusive|cluding)?|ohne|zzgl|hors|sans|sin|senza|zonder|without|before)\b\.?\s*(of\s+)?(tax|vat|gst|mwst|ust|iva|tva|btw|moms|mva)|\b(net|netto|ht|hors taxes?)\b"
 _RATE = r"%|\bper ?cent\b|\bpct\b|\brate\b|\bsatz\b|\btaux\b|\btasa\b|\baliquota\b"
+_CENTS = r"\b(in )?(cents?|pence|minor( units?)?|centimes?|centavos)\b"
+_MONEY = {"line_total", "subtotal", "order_total", "amount", "paid"}
 _NEAR = 0.95  # of rows, for arithmetic to settle what a column is
 
 
@@ -214,9 +227,19 @@ def find_basis(numbers: pd.DataFrame, order: pd.Series | None, *, given: str | N
         return _from_lines(values, by_role, totals, order, lines, preferred)
     if given is None and lines is not None and lines[0] not in by_role.get("order_total", []):
         preferred = lines[0]
+    cents = next((c for c in values if holds_cents(c)), None)
+    if given is None and not totals and cents is not None and preferred in {None, cents}:
+        return Basis({"cents": cents}, {"amount": "cents / 100"}, f"The amount is {cents} / 100, as its name says.")
     if given is None and preferred is None and not totals:
         return None
     return _from_totals(values, by_role, totals, order, given, preferred or (totals[0] if totals else None), lines)
+
+
+def holds_cents(column: object) -> bool:
+    """Whether a name says money in the smallest coin, as programs hand it to each other: ``amount_cents``."""
+    name = str(column).casefold().replace("_", " ").strip()
+    bare = re.sub(_CENTS, " ", name).strip()
+    return bare != name and role_of(bare) in _MONEY
 
 
 def _filled(value: np.ndarray) -> bool:
