@@ -62,6 +62,30 @@ FILES = {
         "1,a,2024-01-05,100,25,5,80\n2,a,2024-01-16,40,0,5,45\n3,b,2024-01-17,60,15,5,50\n", 75 + 40 + 45, False),
     "amounts in two currencies, and all of them in one": (
         "order,customer,date,amount,currency,amount_eur\n1,a,2024-01-05,20,EUR,20\n2,b,2024-01-06,20,USD,18\n3,a,2024-01-07,30,EUR,30\n", 68, True),
+    "a count called count": ("order_id,customer_id,date,Count,Price\n1,a,2024-01-05,1,12.5\n2,b,2024-01-06,2,14\n3,a,2024-01-07,3,10\n", 70.5, False),
+    "a price per night": (
+        "order_id,customer_id,date,Nights,Price per night\n1,a,2024-01-05,1,12.5\n2,b,2024-01-06,2,14\n3,a,2024-01-07,3,10\n", 70.5, False),
+    "a discount called disc %": (
+        "order_id,customer_id,date,quantity,unit_price,Disc %\n1,a,2024-01-05,2,10,0\n2,b,2024-01-06,2,10,10\n3,a,2024-01-07,4,10,25\n", 68, True),
+    "gross sales beside discounts": (
+        "Receipt,Customer ID,Date,Gross Sales,Discounts\n1,a,2024-01-05,100,10\n2,b,2024-01-09,80,0\n3,a,2024-02-09,60,6\n", 224, True),
+    "a total of count times price beside a discount": (
+        "order,customer,date,Item Total,Quantity,Price,Discount Amount\n1,a,2024-01-05,120,2,60,12\n2,b,2024-01-06,120,1,120,0\n3,a,2024-02-05,180,3,60,18\n",
+        390, True),
+    "a price with tax, and the tax": (
+        "order_id,customer_id,date,quantity,unit price incl. VAT,VAT\n1,a,2024-01-05,2,60,20\n2,b,2024-01-06,1,120,20\n3,a,2024-02-05,3,60,30\n", 350, True),
+    "net sales after returns": (
+        "Date,Transaction,Customer,Gross Sales,Returns,Net Sales,Tax,Total\n2024-01-09,t1,a,100,0,100,20,120\n2024-01-10,t2,b,80,-30,50,10,60\n"
+        "2024-02-09,t3,a,60,0,60,12,72\n", 210, False),
+    "guests": (
+        "order_id,date,customer_id,total\n" + "".join(f"{k},2024-01-{k % 28 + 1:02d},{'Guest' if k % 3 else f'K{k}'},10\n" for k in range(30)), 100, True),
+    "numbers that restart each month": (
+        "receipt_no,customer_id,date,item,receipt_total\n" + "".join(
+            f"{n},{'abcdefgh'[(n + 2 * m) % 8]},2024-{m:02d}-{n + 2:02d},i{k},{10 * n + m}\n" for m in (1, 2, 3) for n in range(1, 7) for k in (1, 2)),
+        sum(10 * n + m for m in (1, 2, 3) for n in range(1, 7)), False),
+    "a dispute that was won": (
+        "id,customer,created,amount,amount_refunded,disputed_amount,dispute_reason,dispute_status\n1,a,2024-01-05,20,0,,,\n"
+        "2,b,2024-01-06,20,0,20,fraudulent,won\n3,a,2024-01-07,20,5,,,\n", 55, False),
     "cents": ("order,customer,date,amount_cents\n1,a,2024-01-05,1250\n2,b,2024-01-06,300\n", 15.5, False),
     "minor units of a total": ("id,customer,created,total_in_cents\n1,a,2024-01-05,1250\n2,b,2024-01-06,300\n", 15.5, False),
     "a discount in per cent": (

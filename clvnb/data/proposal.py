@@ -173,14 +173,15 @@ def propose_client(file: str | Path | Connection, folder: str | Path, *, columns
     mapping = settings["columns"]
     parts = [mapping[n] for n in ("amount", *ROLES) if n in mapping and n != "quantity"]
     settings |= _number_settings(path, raw, parts, decimal)
-    for further in (_documents, _statuses, _gift_cards, _alike_lines, _zeros, _currencies):
+    for further in (_disputes, _documents, _statuses, _gift_cards, _alike_lines, _zeros, _currencies):
         found, asked, text_ = further(raw, sample, settings)
         settings = answered(settings, Choice("", found))
         said += text_
         questions += asked
-    mapping, told_guests = _guests(sample, settings["columns"], columns or {})
+    mapping, told_guests, asked = _guests(sample, settings, columns or {})
     settings["columns"] = mapping
     said += told_guests
+    questions += asked
     who = sample[mapping["customer_id"]]
     said += _whose(who, mapping["customer_id"])
     if are_addresses(who):
@@ -344,12 +345,42 @@ def _amounts(sample: pd.DataFrame, settings: dict[str, Any]) -> pd.Series:
 _Found = tuple[dict[str, Any], list[Question], list[str]]
 
 
+def _disputes(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
+    """Money that customers disputed, where a column says how it ended: lost is subtracted, won is not."""
+    columns = settings["columns"]
+    column = columns.get("dispute") or next(
+        (c for c in [columns.get("refunded")] if c and role_of(c) == "dispute"), None
+    )
+    if column is None:
+        return {}, [], []
+    refund = columns.get("refund")
+    bare = {"columns": {"dispute": None, "refund": None, "refunded": refund}, "refunded": None}
+    disputed = _numbers(sample[[column]], settings.get("decimal")).get(column, pd.Series(0.0, sample.index)).fillna(0.0)
+    named = [c for c in sample.columns if re.search("dispute|chargeback", letters(c)) and c != column]
+    ended = next((c for c in named if re.search("status|state|outcome|result", letters(c))), None)
+    some = disputed.ne(0)
+    said = sample.loc[some, ended].astype("string").fillna("") if ended else pd.Series("", sample.index[some])
+    lost = said.str.contains("lost|accepted|verloren|perdu|perdid", case=False)
+    if not some.any() or ended and lost.all():
+        return {}, [], []
+    if ended and not lost.any():
+        return bare, [], [f"No dispute was lost, as {ended!r} says: nothing is subtracted for them."]
+    text = f"of {len(said):,} disputes {int(lost.sum()):,} were lost, as {ended!r} says" if ended else "is it lost?"
+    return {}, [Question(
+        f"{column!r} holds money that customers disputed ({disputed.abs().sum():,.2f}): {text}",
+        (Choice("all of it is subtracted"), Choice("none of it is", bare)),
+    )], []  # fmt: skip
+
+
 def _statuses(raw: Any, sample: pd.DataFrame, settings: dict[str, Any]) -> _Found:
     """Columns that say what became of an order: what is no sale is excluded, what is open is asked."""
     columns, money = dict(settings["columns"]), _amounts(sample, settings)
     found: dict[str, Any] = {"columns": {}, "exclude": {}}
     asked, said = [], []
-    for column in sample.columns:
+    subtracted = (
+        "dispute|chargeback" if "dispute" in columns else "$^"
+    )  # their money is, and the rest of the order counts
+    for column in [c for c in sample.columns if not re.search(subtracted, letters(c))]:
         name = next((n for n, c in columns.items() if c == column), None)
         if name in {"customer_id", "date", "order_id", "currency", *ROLES}:
             continue
@@ -581,19 +612,22 @@ _GUEST = {"0", "guest", "guests", "gast", "invitado", "ospite", "invite", "walk-
           "anonymous", "anonym", "cash", "cash customer", "default customer", "kunde", "-1"}  # fmt: skip
 
 
-def _guests(sample: pd.DataFrame, mapping: dict[str, str], given: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Where many customers share the id of a guest, they are told apart by the e-mail address beside it."""
+def _guests(
+    sample: pd.DataFrame, settings: dict[str, Any], given: dict[str, str]
+) -> tuple[dict[str, str], list[str], list[Question]]:
+    """Where many customers share the id of a guest, they are told apart by the e-mail address beside it, or are no customer."""
+    mapping = settings["columns"]
     column = mapping["customer_id"]
     text = sample[column].dropna().astype(str).str.strip().str.lower().str.removesuffix(".0")
     guests = text[text.isin(_GUEST)]
     counts = text.value_counts()
     if "customer_id" in given or guests.empty or len(counts) < 2:
-        return mapping, []
+        return mapping, [], []
     name = guests.mode().iloc[0]
     if counts[name] < max(
         0.02 * len(text), counts.drop(name).max() + 1
     ):  # no more often than anybody: an id like others
-        return mapping, []
+        return mapping, [], []
     others = [
         c
         for c in sample.columns
@@ -601,10 +635,14 @@ def _guests(sample: pd.DataFrame, mapping: dict[str, str], given: dict[str, str]
     ]
     if others:
         said = f"{len(guests):,} lines are of {name!r} in {column!r}, which is no customer: customers are told apart by {others[0]!r}."
-        return mapping | {"customer_id": str(others[0])}, [said]
-    return mapping, [
-        f"{len(guests):,} lines are of {name!r} in {column!r}, which counts as one customer: exclude it, or export who they are."
-    ]
+        return mapping | {"customer_id": str(others[0])}, [said], []
+    written = sorted(sample.loc[guests.index[guests.eq(name)], column].astype(str).str.strip().unique())
+    money = _amounts(sample, settings).loc[guests.index].sum()
+    out = {**settings.get("exclude", {}), "customer_id": written}
+    return mapping, [], [Question(
+        f"{len(guests):,} lines ({money:,.2f}) are of {name!r} in {column!r}: many people, and no customer.",
+        (Choice("they are excluded", {"exclude": out}), Choice("they count as one customer", {"exclude": settings.get("exclude")})),
+    )]  # fmt: skip
 
 
 def _whose(who: pd.Series, column: str) -> list[str]:

@@ -31,12 +31,12 @@ __all__ = [
 
 # Words by which programs and people name the parts of an amount; matched without signs, accents and words on tax.
 ROLES = {
-    "quantity": "quantity qty qtysold qtyordered soldqty noofitems numberofitems itemcount anzahlartikel cases tickets quantityordered orderquantity itemquantity lineitemquantity itemqty units unitssold pieces pcs menge anzahl stuck "
+    "quantity": "quantity count nights nachte nuits noches qty qtysold qtyordered soldqty noofitems numberofitems itemcount anzahlartikel cases tickets quantityordered orderquantity itemquantity lineitemquantity itemqty units unitssold pieces pcs menge anzahl stuck "
     "stuckzahl stueck quantite qte nombre cantidad cant unidades quantita qta quantidade qtd qtde hoeveelheid aantal antal maara kpl ilosc "
     "liczba mnozstvi pocet cantitate mennyiseg adet miktar количество кількість кол-во 数量 個数 수량",
     "quantity_returned": "returnedquantity returnedqty qtyreturned quantityreturned refundedquantity quantityrefunded qtyrefunded returnquantity "
     "retourmenge ruckgabemenge cantidaddevuelta quantiteretournee",
-    "unit_price": "price unitprice ticketprice seatprice unitpriceinclvat unitpriceinclusivevat itemprice lineitemprice salesprice saleprice sellingprice priceperunit priceperitem priceeach pricepaid itemcost "
+    "unit_price": "price unitprice ticketprice seatprice unitpriceinclvat unitpriceinclusivevat itemprice lineitemprice salesprice saleprice sellingprice priceperunit priceperitem priceeach rateeach preiseach prixeach precioeach pricepaid itemcost "
     "einzelpreis stuckpreis stueckpreis preis verkaufspreis artikelpreis preisprostuck prixunitaire prix pu preciounitario precio "
     "prezzounitario prezzo precounitario preco valorunitario stukprijs eenheidsprijs prijs styckpris stykkpris pris apris enhetspris "
     "yksikkohinta hinta cenajednostkowa cena cenazajednotku pretunitar pret egysegar ar birimfiyat fiyat цена ціна 単価 价格 单价 단가",
@@ -50,9 +50,9 @@ ROLES = {
     "totalttc prixtotal totalpedido importetotal preciototal totaleordine totale prezzototale totalgeral totalgeneral valortotal precototal "
     "totaalbedrag totaal totaalprijs ordersumma summa totalt totaltpris sumatotal suma razem celkem celkovacena totalcomanda osszesen toplam "
     "итого всего сумма 合計 总计 합계",
-    "amount": "amount paymentvalue dollarvalue revenue netamount sales value sum betrag umsatz montant importe monto importo valor bedrag belopp belob summa "
+    "amount": "amount grosssales salesamount paymentvalue dollarvalue revenue netamount sales value sum betrag umsatz montant importe monto importo valor bedrag belopp belob summa "
     "kwota castka suma osszeg tutar сумма gross net netto brutto 金額 金额 금액",
-    "discount": "discount discounts discountamount totaldiscount totaldiscounts orderdiscount linediscount lineitemdiscount coupondiscount couponamount "
+    "discount": "discount disc discounts discountscomps discountamount totaldiscount totaldiscounts orderdiscount linediscount lineitemdiscount coupondiscount couponamount "
     "promotiondiscount rabatt rabattbetrag nachlass preisnachlass skonto remise reduction rabais montantremise descuento descuentos "
     "importedescuento sconto sconti desconto descontos valordesconto korting rabat rabatbelob alennus znizka sleva reducere discountvalue "
     "kedvezmeny indirim скидка знижка 割引 割引額 折扣 할인",
@@ -81,6 +81,9 @@ _TAX_WORDS = r"\b(ex|incl?|including|inklusive|inkl|excl?|excluding|exklusive|ex
 _CODES = r"\b(eur|usd|gbp|chf|sek|nok|dkk|pln|czk|huf|ron|cad|aud|inr|brl|jpy)\b|[€$£¥]"
 _NET = r"\b(ex(cl?|kl|clusive|cluding)?|ohne|zzgl|hors|sans|sin|senza|zonder|without|before)\b\.?\s*(of\s+)?(tax|vat|gst|mwst|ust|iva|tva|btw|moms|mva)|\b(net|netto|ht|hors taxes?)\b"
 _RATE = r"%|\bper ?cent\b|\bpct\b|\brate\b|\bsatz\b|\btaux\b|\btasa\b|\baliquota\b"
+_OF_DISCOUNTS = r"\b(before|vor|avant|antes de)\s+(any\s+)?(discounts?|rabatt|remise|descuento)\b"
+_BEFORE = r"\b(gross|brutto) (sales|amount|revenue|umsatz)\b|\bbefore (any )?discounts?\b|\bvor rabatt\b|\bavant remise\b|\bantes de descuento\b"
+_INCLUSIVE = r"\b(incl?|including|inclusive|inkl|inklusive|with|mit|ttc|gross|brutto)\b"
 _CENTS = r"\b(in )?(cents?|pence|minor( units?)?|centimes?|centavos)\b"
 _MONEY = {"line_total", "subtotal", "order_total", "amount", "paid"}
 _NEAR = 0.95  # of rows, for arithmetic to settle what a column is
@@ -166,10 +169,10 @@ def role_of(column: object) -> str | None:
     >>> role_of("Einzelpreis (EUR)"), role_of("Order Total (ex tax)"), role_of("Tax Total"), role_of("Colour")
     ('unit_price', 'order_total', 'tax', None)
     """
-    text = str(column).casefold().replace("_", " ")
+    text = re.sub(_OF_DISCOUNTS, " ", str(column).casefold().replace("_", " "))
     rate = re.search(_RATE, text) is not None
     for bare in (text, re.sub(_CODES, " ", text), re.sub(_TAX_WORDS, " ", re.sub(_CODES, " ", text))):
-        core = letters(re.sub(_RATE, " ", bare))
+        core = letters(re.sub(r"\b(per|pro|par|por)\s+\w+\s*$", " each", re.sub(_RATE, " ", bare)))
         found = _BY_WORD.get(core) or _BY_WORD.get(re.sub(r"(net|netto|gross|brutto|ht|ttc)$", "", core))
         if found:
             return found if not rate or found == "discount" else None  # a share of tax is no money
@@ -228,7 +231,7 @@ def find_basis(numbers: pd.DataFrame, order: pd.Series | None, *, given: str | N
     if given is None and lines is not None and lines[0] not in by_role.get("order_total", []):
         preferred = lines[0]
     cents = next((c for c in values if holds_cents(c)), None)
-    if given is None and not totals and cents is not None and preferred in {None, cents}:
+    if cents is not None and (given == cents or given is None and not totals and preferred in {None, cents}):
         return Basis({"cents": cents}, {"amount": "cents / 100"}, f"The amount is {cents} / 100, as its name says.")
     if given is None and preferred is None and not totals:
         return None
@@ -316,6 +319,16 @@ def _from_lines(values: dict[str, np.ndarray], by_role: dict[str, list[str]], to
              *([Choice(f"{plain} - discount, it is money ({_money(whole - size)})", {"amount": f"{plain} - discount"})] if percent and parts else [])),
         ))  # fmt: skip
         said = f"The amount is {formula}."
+    tax = next((c for c in by_role.get("tax", []) if _used(values[c])), None)
+    if off is None and back is None and tax is not None and re.search(_INCLUSIVE, price.casefold().replace("_", " ")):
+        columns["tax"], formula = tax, f"{plain} - tax"
+        net = whole - np.nan_to_num(values[tax])
+        questions.append(Question(
+            f"{price!r} holds tax, as its name says, and {tax!r} says how much; what is a customer worth by?",
+            (Choice(f"goods without tax ({_money(net)})", {"amount": formula}),
+             Choice(f"with tax ({_money(whole)})", {"amount": plain, "columns": {"tax": None}})),
+        ))  # fmt: skip
+        said = f"The amount is {count} x {price} - {tax}."
     held = preferred if preferred in totals and preferred != price else (totals[0] if totals else None)
     if held is not None:
         chosen = {"columns": {**columns, "amount": None}, "amount": formula}
@@ -425,12 +438,11 @@ def _from_totals(values: dict[str, np.ndarray], by_role: dict[str, list[str]], t
              Choice(f"it is used as it stands ({_money(values[column])})",
                     {"columns": {"amount": column, **dict.fromkeys(names)}, "amount": None})),
         ))  # fmt: skip
-    if given is None and (beside := _discount_beside(values, by_role, column, lines)):
+    if beside := _discount_beside(values, by_role, column, None if given else lines):
         columns, settings, said = beside.columns, beside.settings, beside.said
         questions += beside.questions
     columns, settings, told = _less_refunds(values, by_role, column, columns, settings, made, given, tax)
     said += told
-    questions += _disputed(values, by_role, columns, settings)
     said += _left_out(values, by_role, set(columns.values())) if " without " not in said else ""
     if order is not None and not (lines and lines[0] == column):
         repeated, asked = _repeated(values, settings, columns, order)
@@ -446,7 +458,7 @@ def _less_refunds(values: dict[str, np.ndarray], by_role: dict[str, list[str]], 
     if not found:
         return columns, settings, ""
     refund = found["refunded"]
-    if _is_after_refunds(values, by_role, column, refund):
+    if _is_after_refunds(values, by_role, columns.get("amount", column), refund):
         return columns, settings, f" It is after {refund}."
     columns, settings = _with_refund(columns, settings, refund, made, given, tax)
     lost = next((c for c in by_role.get("dispute", []) if _used(values[c]) and c != refund), None)
@@ -456,32 +468,20 @@ def _less_refunds(values: dict[str, np.ndarray], by_role: dict[str, list[str]], 
     return columns, settings, f" What {refund} says was paid back is subtracted."
 
 
-def _disputed(values: dict[str, np.ndarray], by_role: dict[str, list[str]], columns: Mapping[str, str],
-              settings: Mapping[str, Any]) -> list[Question]:  # fmt: skip
-    """Whether money that was disputed is lost."""
-    lost = next((c for c in columns.values() if c in by_role.get("dispute", [])), None)
-    if lost is None:
-        return []
-    refund = columns.get("refund")
-    kept = {"columns": {"refund": None, "dispute": None, "refunded": refund}, "refunded": None}
-    return [Question(
-        f"{lost!r} holds money that customers disputed; is it lost?",
-        (Choice(f"it is, and is subtracted ({_money(np.abs(values[lost]))})", {"columns": dict(columns), **settings}),
-         Choice("the disputes were won, and it counts", kept)),
-    )]  # fmt: skip
-
-
 def _discount_beside(values: dict[str, np.ndarray], by_role: dict[str, list[str]], column: str,
                      lines: tuple[str, str, str, str] | None) -> Basis | None:  # fmt: skip
-    """A total that is count times price, with a discount beside it that is not in it yet."""
+    """A total that is count times price, or before discounts by its name, with a discount beside it that is not in it yet."""
     off = next((c for c in by_role.get("discount", []) if _used(values[c])), "")
-    if not off or not lines or lines[0] != column or lines[3] or role_of(column) == "line_total":
+    counted = lines is not None and lines[0] == column and not lines[3]
+    gross = re.search(_BEFORE, str(column).casefold().replace("_", " ")) is not None
+    if not off or not (counted or gross) or re.search(_RATE, off.casefold().replace("_", " ")):
         return None
     less = values[column] - np.abs(np.nan_to_num(values[off]))
     parts = {"order_total": column, "discount": off}
     plain = {"columns": {"amount": column, **dict.fromkeys(parts)}, "amount": None}
+    is_ = f"is {lines[1]} x {lines[2]}" if lines is not None and counted else "is before discounts by its name"
     question = Question(
-        f"{column!r} is {lines[1]} x {lines[2]}; is the discount in {off!r} subtracted from it?",
+        f"{column!r} {is_}; is the discount in {off!r} subtracted from it?",
         (Choice(f"it is ({_money(less)})", {"columns": {**parts, "amount": None}, "amount": "order_total - discount"}),
          Choice(f"{column} is after the discount ({_money(values[column])})", plain)),
     )  # fmt: skip
@@ -493,7 +493,11 @@ def _is_after_refunds(values: dict[str, np.ndarray], by_role: dict[str, list[str
     back = np.abs(np.nan_to_num(values[refund]))
     offs = [0.0, *(np.abs(np.nan_to_num(values[c])) for c in by_role.get("discount", []))]
     others = [c for c in values if c not in {column, refund}]
-    return _used(back) and any(_fits(values[c] - off - back, values[column]) >= _NEAR for c in others for off in offs)
+    paid = back > 0  # the lines that tell
+    return any(
+        min(_fits(less, values[column]), _fits(less[paid], values[column][paid])) >= _NEAR
+        for less in (values[c] - off - back for c in others for off in offs)
+    )
 
 
 def _evaluate(values: dict[str, np.ndarray], names: Mapping[str, str]) -> np.ndarray:

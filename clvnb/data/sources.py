@@ -429,9 +429,16 @@ def _repeats_its_order(raw: ibis.Table, mapping: Mapping[str, str], settings: So
         return None
     order, day, back = raw[mapping["order_id"]], new["date"], (new["amount"] < 0).fill_null(False)
     files = [raw[FILE]] if FILE in raw.columns else []  # which file counts is decided later
-    first = ibis.row_number().over(group_by=[order, day.year(), back, *files], order_by=raw[mapping["date"]]) == 0
+    who = (
+        raw[mapping["customer_id"]].cast("string").strip().nullif("")
+        if "customer_id" in mapping
+        else ibis.null("string")
+    )
+    # Numbers may begin anew each year, or sooner: then two customers have the same. Some programs name the customer once.
+    first = ibis.row_number().over(group_by=[order, day.year(), back, who, *files], order_by=raw[mapping["date"]]) == 0
+    nameless = who.isnull() & who.notnull().any().over(group_by=[order, day.year(), *files])
     without_day = day.isnull() & day.notnull().any().over(group_by=[order, *files])
-    again = (~first | without_day) & ~back  # numbers may begin anew each year, so that the year is a part of them
+    again = (~first | without_day | nameless) & ~back
     return ibis.cases((again & order.notnull(), FURTHER_LINES), else_=None)
 
 

@@ -67,6 +67,7 @@ _NAMES = (
 )
 _STATUS = {letters(w) for w in _NAMES.split()}
 _OF_SENDING = re.compile(r"fulfil|ship|versand|deliver|liefer|livraison|expedi|envio|spediz|verzend|dispatch|track")
+_OF_REASONS = re.compile(r"reason|grund$|motif|motivo|razon")
 _GIFT = re.compile(
     r"gift\s*(card|certificate|voucher)|e-?gift|geschenk(karte|gutschein)|(wert|einkaufs|kauf)?gutschein\b|carte[- ]cadeau|cheque[- ]cadeau|tarjeta\s*(de\s*)?regalo|"
     r"(buono|carta)\s*regalo|vale[- ]presente|cadeau(bon|kaart)|presentkort|gavekort|lahjakortti|karta\s*(podarunkowa|upominkowa)|dark[o0]vy\s*poukaz|"
@@ -183,6 +184,8 @@ def status_words(column: object, values: Iterable[object]) -> dict[str, str | No
     """
     written = [str(v) for v in values if v is not None and v == v and str(v).strip()]
     if not written or len(written) > 60 or max(map(len, written)) > 60 or _OF_SENDING.search(letters(column)):
+        return None
+    if _OF_REASONS.search(letters(column)):  # why, and not whether
         return None
     found = {v: meaning_of_status(v) for v in written}
     known = sum(m is not None for m in found.values())
