@@ -462,6 +462,9 @@ def _answers(tmp_path, said: list[str], metric: str = "csat"):
         (["1 (very satisfied)", "2", "3", "7 (very dissatisfied)"], [7, 6, 5, 1], (1, 7), True),
         (["Sehr zufrieden (1)", "Zufrieden (2)", "Unzufrieden (4)", "Sehr unzufrieden (5)"], [5, 4, 2, 1], (1, 5), True),
         (["5 - Very satisfied", "4 - Satisfied", "1 - Very dissatisfied"], [5, 4, 1], (1, 5), False),
+        (["1 - Very satisfied", "2 - Satisfied", "4 - Very dissatisfied"], [4, 3, 1], (1, 4), True),
+        (["Very satisfied", "Satisfied", "Somewhat satisfied", "Very dissatisfied"], [7, 6, 5, 1], (1, 7), False),
+        (["Very satisfied", "Somewhat satisfied", "Very dissatisfied"], [5, 4, 1], (1, 5), False),
         (["4/5", "5/5", "1/5"], [4, 5, 1], (1, 5), False),
         (["★★★★", "★", "★★★★★"], [4, 1, 5], (1, 5), False),
         (["Muy satisfecho", "Neutral", "Muy insatisfecho"], [5, 3, 1], (1, 5), False),
@@ -474,6 +477,11 @@ def test_more_is_better_whatever_the_words_say(tmp_path, said, scores, ends, tur
     assert kept["score"].tolist()[: len(scores)] == scores
     assert (kept["scale_min"].iloc[0], kept["scale_max"].iloc[0]) == ends
     assert any("turned round" in f.text for f in checked.findings) is turned
+
+
+def test_codes_of_no_answer_are_no_longer_scale(tmp_path):
+    kept = _answers(tmp_path, ["2", "3", "9", "5", "8", "4"]).kept
+    assert sorted(kept["score"].unique()) == [2, 3, 4, 5]
 
 
 def test_a_longer_scale_is_asked_for_and_not_cut_off(tmp_path):

@@ -56,6 +56,10 @@ _NO_ANSWER = (
     999,
 )  # off a scale
 _OF_SEVEN = ("somewhat agree", "somewhat disagree", "moderately", "slightly")
+_BOTH = (
+    {"satisfied", "somewhat satisfied"},
+    {"dissatisfied", "somewhat dissatisfied"},
+)  # of five points only one of them
 _GOOD = r"satisf|likely|easy|agree|good|excellent|happy|zufrieden|wahrscheinlich|einfach|satisfecho|soddisf|mulțumit|multumit|tevreden|probable"
 _BAD = r"dissatisf|unsatisf|unlikely|not (?:at all |very )?(?:likely|satisf|happy|easy)|difficult|disagree|poor|bad|terrible|unhappy|unzufrieden|unwahrscheinlich|schwierig"
 _BAD += r"|insatisf|insoddisf|nemulțumit|nemultumit|ontevreden|improbable|peu probable|poco probable"
@@ -165,7 +169,10 @@ def _forms(client: Client, settings: Source) -> pd.DataFrame:
     parts, asked_before = [], set()
     for mark, question in marks.items():
         answers = forms[mark].astype("string").str.strip()
-        score, low, high = points(answers)
+        metric, _, ends = settings.questions[question].partition(" ")
+        scale = re.fullmatch(r"(\d+)-(\d+)", ends.strip())
+        usual = (float(scale[1]), float(scale[2])) if scale else SCALES.get(metric)
+        score, low, high = points(answers, usual)
         asked = answers[forms["date"].notna()].dropna()  # a second line of names has no day
         if score[asked.index].notna().sum() < 0.5 * len(asked):
             example = asked[score[asked.index].isna()].iloc[-1]
@@ -173,8 +180,7 @@ def _forms(client: Client, settings: Source) -> pd.DataFrame:
                 f"{settings.source}: the answers to {question!r}, such as {example!r}, are neither numbers nor words of a known "
                 "scale; export them as numbers, or take the question out of `questions:`"
             )
-        metric, _, ends = settings.questions[question].partition(" ")
-        if scale := re.fullmatch(r"(\d+)-(\d+)", ends.strip()):
+        if scale:
             low, high = float(scale[1]), float(scale[2])
         part = forms.drop(columns=list(marks)).assign(metric=metric, score=score)
         if metric in asked_before:  # a further question of the kind is about a part of the whole
@@ -188,10 +194,17 @@ def _forms(client: Client, settings: Source) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def points(answers: pd.Series) -> tuple[pd.Series, float | None, float | None]:
+def points(answers: pd.Series, ends: tuple[float, float] | None = None) -> tuple[pd.Series, float | None, float | None]:
     """Turn the words of an answer into points: ``9 - very likely`` is 9, ``Very satisfied`` the top of its scale.
 
     Where words beside the numbers say that the lowest is best, the scale is turned round; ``4/5`` is 4 of 5.
+
+    Parameters
+    ----------
+    answers : pandas.Series
+        Text.
+    ends : (low, high), optional
+        The scale of the question, where it is known.
 
     Returns
     -------
@@ -218,20 +231,21 @@ def points(answers: pd.Series) -> tuple[pd.Series, float | None, float | None]:
         score = pd.to_numeric(of[0].str.replace(",", "."), errors="coerce").astype("Float64").astype(float)
         return score, 0.0 if (score == 0).any() or top == 10 else 1.0, top
     if number.notna().sum() >= half:
-        turned = _best_is_lowest(text, number)
+        turned = _best_is_lowest(text, number, ends)
         if turned is None:
             return number, None, None
         return turned[0] + turned[1] - number, *turned
     for scale in _WORDS:
         place = {word: float(k + 1) for k, step in enumerate(scale) for word in step}
         score = text.map(place).astype(float)
-        telling = [w for w in place if w.startswith(_OF_SEVEN)] if len(scale) == 7 else list(place)
-        if score.notna().sum() >= half and set(text.dropna()) & set(telling):
+        said = set(text.dropna())
+        of_seven = any(w in place and w.startswith(_OF_SEVEN) for w in said) or any(pair <= said for pair in _BOTH)
+        if score.notna().sum() >= half and (of_seven or (len(scale) < 7 and said & set(place))):
             return score, 1.0, float(len(scale))
     return number, None, None
 
 
-def _best_is_lowest(text: pd.Series, number: pd.Series) -> tuple[float, float] | None:
+def _best_is_lowest(text: pd.Series, number: pd.Series, ends: tuple[float, float] | None) -> tuple[float, float] | None:
     """The ends of a scale whose words say that its lowest number is the best answer: ``1 - very satisfied``; None of others."""
     bad = text.str.contains(_BAD).fillna(False)
     good = text.str.contains(_GOOD).fillna(False) & ~bad
@@ -243,9 +257,10 @@ def _best_is_lowest(text: pd.Series, number: pd.Series) -> tuple[float, float] |
         return None
     if np.corrcoef(seen["number"], seen["feeling"])[0, 1] > -0.5:
         return None
-    low = min(1.0, float(number.min()))
-    high = float(seen["number"].max()) if (seen["feeling"] == -2).any() else max(5.0, float(number.max()))
-    return low, high
+    usual = ends if ends is not None and number.between(*ends)[number.notna()].all() else None
+    low = usual[0] if usual else min(1.0, float(number.min()))
+    worst = float(seen["number"].max()) if (seen["feeling"] == -2).any() else 0.0
+    return low, max(worst, float(number.max())) if worst else usual[1] if usual else max(5.0, float(number.max()))
 
 
 def _complete(raw: pd.DataFrame) -> pd.DataFrame:
@@ -278,10 +293,11 @@ def _read_words(survey: pd.DataFrame) -> pd.DataFrame:
     worded = survey["score"].isna() & written.notna()
     for metric in survey.loc[worded, "metric"].dropna().unique():
         rows = worded & (survey["metric"] == metric)
-        score, low, high = points(written[rows])
+        score, low, high = points(written[rows], SCALES.get(metric))
         whole = written.notna() & (survey["metric"] == metric)
-        if _is_turned(written[whole], points(written[whole])[0]):  # the bare numbers among them too
-            rows, (score, low, high) = whole, points(written[whole])
+        every = points(written[whole], SCALES.get(metric))
+        if _is_turned(written[whole], every[0]):  # the bare numbers among them too
+            rows, (score, low, high) = whole, every
             survey["turned"] = survey["turned"] | rows if "turned" in survey else rows
         low = 0.0 if metric == "nps" and high == 10 else low
         survey.loc[rows, "score"] = score
@@ -420,8 +436,8 @@ def _on_its_scale(survey: pd.DataFrame) -> None:
 
 def _on_a_longer_scale(given: pd.DataFrame) -> pd.Series:
     """Answers above a short scale that a longer one has: 6 and 7 where 5 is said to be the most."""
-    above = given["score"] > given["scale_max"]
-    return above & (given["score"] <= 10) & (given["score"] % 1 == 0)
+    short = given["scale_max"] < 7  # 8 and 9 are codes of "don't know" in many surveys
+    return (given["score"] > given["scale_max"]) & (short & given["score"].isin([6, 7]) | (given["score"] == 10))
 
 
 def _suspicions(kept: pd.DataFrame, words: Words) -> list[Finding]:
