@@ -21,7 +21,7 @@ LOADED = re.compile(r"<(?:script|img|iframe|link|source)\b[^>]*?(?:src|href)=[\"
 # Stems, words of other languages, and a mistake that an example makes on purpose.
 NO_MISTAKES = [
     "fo", "te", "recomend", "yaers", "produkt", "somme", "paket", "packag", "wrapp", "cliente", "beginn", "ende", "cant",
-    "pris", "comision", "offen", "complet", "termine", "succes", "walkin", "ist",
+    "pris", "comision", "offen", "complet", "termine", "succes", "walkin", "ist", "vor",
 ]  # fmt: skip
 
 
