@@ -86,6 +86,11 @@ FILES = {
     "a dispute that was won": (
         "id,customer,created,amount,amount_refunded,disputed_amount,dispute_reason,dispute_status\n1,a,2024-01-05,20,0,,,\n"
         "2,b,2024-01-06,20,0,20,fraudulent,won\n3,a,2024-01-07,20,5,,,\n", 55, False),
+    "a final price beside a price": ("order_id,customer,date,price,final price\n1,a,2024-01-05,60,50\n2,b,2024-01-06,120,100\n", 150, False),
+    "two shops that count alike": (
+        "store,order_id,customer,date,item,order_total\n" + "".join(
+            f"{s},{n},{s}{n % 4},2024-01-{n + 2:02d},i{k},{10 * n + len(s)}\n" for n in range(1, 9) for s in ("x", "yy") for k in (1, 2)),
+        sum(10 * n + s for n in range(1, 9) for s in (1, 2)), False),
     "cents": ("order,customer,date,amount_cents\n1,a,2024-01-05,1250\n2,b,2024-01-06,300\n", 15.5, False),
     "minor units of a total": ("id,customer,created,total_in_cents\n1,a,2024-01-05,1250\n2,b,2024-01-06,300\n", 15.5, False),
     "a discount in per cent": (

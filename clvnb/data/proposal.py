@@ -277,7 +277,11 @@ def _basis(sample: pd.DataFrame, mapping: dict[str, str], given: dict[str, str],
     if "order_id" in mapping:  # numbers may begin anew, and what is paid in parts comes on several days
         parts = [sample[mapping[n]].astype("string").fillna("") for n in ("order_id", "date")]
         order = parts[0].where(parts[0].eq(""), parts[0] + " " + parts[1].str.slice(0, 10))
-        order = order.where(parts[1].ne(""), parts[0]).replace("", pd.NA).mask(sample.duplicated())
+        order = order.where(parts[1].ne(""), parts[0])
+        who = sample[mapping["customer_id"]].astype("string").fillna("")
+        order = (
+            (order + " " + who if who.ne("").all() else order).where(parts[0].ne(""), pd.NA).mask(sample.duplicated())
+        )
     return find_basis(numbers, order, given=given.get("amount"), preferred=mapping.get("amount"), told=told)
 
 

@@ -235,6 +235,8 @@ def find_basis(numbers: pd.DataFrame, order: pd.Series | None, *, given: str | N
         return Basis({"cents": cents}, {"amount": "cents / 100"}, f"The amount is {cents} / 100, as its name says.")
     if given is None and preferred is None and not totals:
         return None
+    if given is None and totals and role_of(preferred) == "unit_price" and "quantity" not in by_role:
+        preferred = totals[0]  # a final price beside a price
     return _from_totals(values, by_role, totals, order, given, preferred or (totals[0] if totals else None), lines)
 
 
