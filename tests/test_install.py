@@ -109,10 +109,8 @@ def test_lab_serves_the_guide(place):
     try:
         address = _address(work / "log")
         host, token = re.match(r"(http://127\.0\.0\.1:\d+)/lab.*token=(\w+)", address).groups()
-        with urllib.request.urlopen(
-            f"{host}/api/contents/notebooks/1_value.ipynb?content=0&token={token}", timeout=20
-        ) as page:
-            assert json.loads(page.read())["type"] == "notebook"
+        page = _answer(f"{host}/api/contents/notebooks/1_value.ipynb?content=0&token={token}")
+        assert json.loads(page)["type"] == "notebook"
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(f"{host}/api/contents/notebooks", timeout=20)
     finally:
@@ -120,6 +118,19 @@ def test_lab_serves_the_guide(place):
         server.wait(30)
         log.close()
     assert (work / "data/shop/client.yaml").is_file()
+
+
+def _answer(url: str) -> bytes:
+    """What a server says that may have written its address a moment before it listens."""
+    for _ in range(120):
+        try:
+            with urllib.request.urlopen(url, timeout=20) as page:
+                return page.read()
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            time.sleep(0.5)
+    raise AssertionError(f"{url} does not answer")
 
 
 def _address(log: Path) -> str:
