@@ -10,13 +10,15 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+python3 -m venv before
+before/bin/pip install --quiet --no-compile --disable-pip-version-check 'babel==2.18.0'
+python3 -m venv after
+after/bin/pip install --quiet --no-compile --disable-pip-version-check 'babel==2.19.0'
 said() {
-  python3 -m venv "venv-$1"
-  "venv-$1/bin/pip" install --quiet --no-compile --disable-pip-version-check "babel==$1"
-  "venv-$1/bin/python" -c '
+  "$1/bin/python" -c '
 from babel.numbers import format_currency, format_decimal
 print(*(format_decimal(1234567.5, locale=name) for name in ("de_CH", "it_CH", "de_LI", "de")), format_currency(1234567.5, "CHF", locale="de_CH").replace("\xa0", " "))'
 }
-found="$(said 2.18.0) | $(said 2.19.0)"
+found="$(said before) | $(said after)"
 echo "$found"
 [ "$found" = "1’234’567.5 1’234’567.5 1’234’567.5 1.234.567,5 CHF 1’234’567.50 | 1234567.5 1234567.5 1234567.5 1.234.567,5 CHF 1234567.50" ]

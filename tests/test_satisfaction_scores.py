@@ -465,6 +465,7 @@ def _answers(tmp_path, said: list[str], metric: str = "csat"):
         (["1 - Very satisfied", "2 - Satisfied", "4 - Very dissatisfied"], [4, 3, 1], (1, 4), True),
         (["Very satisfied", "Satisfied", "Somewhat satisfied", "Very dissatisfied"], [7, 6, 5, 1], (1, 7), False),
         (["Very satisfied", "Somewhat satisfied", "Very dissatisfied"], [5, 4, 1], (1, 5), False),
+        (["1 - sehr gut", "2 - gut", "4", "6 - ungenügend"], [6, 5, 3, 1], (1, 6), True),  # German school marks
         (["4/5", "5/5", "1/5"], [4, 5, 1], (1, 5), False),
         (["★★★★", "★", "★★★★★"], [4, 1, 5], (1, 5), False),
         (["Muy satisfecho", "Neutral", "Muy insatisfecho"], [5, 3, 1], (1, 5), False),

@@ -60,9 +60,9 @@ _BOTH = (
     {"satisfied", "somewhat satisfied"},
     {"dissatisfied", "somewhat dissatisfied"},
 )  # of five points only one of them
-_GOOD = r"satisf|likely|easy|agree|good|excellent|happy|zufrieden|wahrscheinlich|einfach|satisfecho|soddisf|mulțumit|multumit|tevreden|probable"
+_GOOD = r"satisf|likely|easy|agree|good|excellent|happy|zufrieden|wahrscheinlich|einfach|satisfecho|soddisf|mulțumit|multumit|tevreden|probable|\bgut\b"
 _BAD = r"dissatisf|unsatisf|unlikely|not (?:at all |very )?(?:likely|satisf|happy|easy)|difficult|disagree|poor|bad|terrible|unhappy|unzufrieden|unwahrscheinlich|schwierig"
-_BAD += r"|insatisf|insoddisf|nemulțumit|nemultumit|ontevreden|improbable|peu probable|poco probable"
+_BAD += r"|insatisf|insoddisf|nemulțumit|nemultumit|ontevreden|improbable|peu probable|poco probable|mangelhaft|ungenügend|schlecht"
 _VERY = r"very|extremely|strongly|completely|not at all|sehr|überaus|très|muy|molto|muito|foarte|zeer"
 _SETTINGS = {"date_format", "decimal", "thousands", "delimiter", "encoding", "timezone"}
 # Words of answers, worst first; a scale of seven is known by the words that only it has.
